@@ -1,0 +1,43 @@
+// The one exception type of the library.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace kvcache {
+
+/// What kind of failure an Error is. The command line maps it to an exit code; the library never exits or prints.
+enum class ErrorKind {
+  usage,        ///< the caller asked for something that makes no sense (index out of range, output exists): exit 2
+  unreadable,   ///< an input is not readable as a prompt cache (broken container, truncated, not a cache): exit 3
+  impossible,   ///< the operation is not possible for this cache (wrapped window, classes differ, lossy): exit 4
+  io,           ///< the operating system failed us (missing file, permission, disk full): exit 5
+  interrupted,  ///< a stop was requested (see StopFlag in safetensors.h): exit 130 or 143
+};
+
+/// Thrown by everything in the library. what() is one line without the file's name; hint() says what to do instead, or
+/// is empty; code() is the finding code of `kvcache verify` for defects of a file ("KV117"), or empty.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorKind kind, const std::string& message, std::string hint = {}, std::string code = {})
+      : std::runtime_error(message), kind_(kind), hint_(std::move(hint)), code_(std::move(code)) {}
+
+  [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
+  [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
+  [[nodiscard]] const std::string& code() const noexcept { return code_; }
+  /// Tensor key or metadata key the defect is about, if any.
+  [[nodiscard]] const std::string& key() const noexcept { return key_; }
+  Error& at_key(std::string key) {
+    key_ = std::move(key);
+    return *this;
+  }
+
+ private:
+  ErrorKind kind_;
+  std::string hint_;
+  std::string code_;
+  std::string key_;
+};
+
+}  // namespace kvcache

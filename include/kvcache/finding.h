@@ -1,0 +1,31 @@
+// What `kvcache verify` reports about a file. Codes are listed in docs/findings.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kvcache {
+
+enum class Severity { info, warning, error };
+
+/// One problem (or fact) found in a file. Codes are stable: never reused, never renumbered.
+struct Finding {
+  std::string code;                     ///< "KV413"
+  Severity severity = Severity::error;  ///< only errors change the exit code
+  std::string where;                    ///< "layer 3", "layer 3 child 1", "header" or empty
+  std::string key;                      ///< tensor or metadata key, raw (escape before printing), or empty
+  std::string message;                  ///< what is wrong with the values at hand and what follows from it; printable
+  std::string hint;                     ///< what to do about it, or empty
+};
+
+/// One row of the table of codes: for `kvcache verify --list-codes`, documentation and SARIF.
+struct CodeInfo {
+  std::string_view code;
+  Severity severity;
+  std::string_view title;
+};
+
+using Findings = std::vector<Finding>;
+
+}  // namespace kvcache

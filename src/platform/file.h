@@ -1,0 +1,60 @@
+// Open files: whole transfers or an error, whatever the operating system delivers in one call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace kvcache::detail {
+
+/// Owns a descriptor. Safe for concurrent pread_all and pwrite_all.
+class File {
+ public:
+  File() = default;
+  /// `label`: what messages about writing call it.
+  File(int fd, std::string label) : fd_(fd), label_(std::move(label)) {}
+  File(File&& other) noexcept;
+  File& operator=(File&& other) noexcept;
+  ~File();
+
+  /// Opens a regular file for reading. Never blocks and never opens a FIFO, a device, a socket or a directory.
+  /// Throws Error(io, code KV100).
+  static File open_input(const std::string& path);
+  /// Descriptor 0, which stays open.
+  static File standard_input();
+  /// An unlinked file in $TMPDIR or /tmp: gone when it is closed, whatever happens.
+  static File temporary();
+
+  [[nodiscard]] int descriptor() const noexcept { return fd_; }
+  [[nodiscard]] std::uint64_t size() const;
+  /// Up to out.size() bytes from where the last call ended; 0 at the end. Throws Error(io, code KV100).
+  [[nodiscard]] std::size_t read_some(std::span<std::byte> out) const;
+  /// Fill `out`. Throws Error(io, code KV100), also when the file ends before.
+  void pread_all(std::uint64_t offset, std::span<std::byte> out) const;
+  /// Throws Error(io).
+  void pwrite_all(std::uint64_t offset, std::span<const std::byte> data) const;
+  /// Reserve room for `size` bytes: writing is then faster (style.md: 1.7 to 2.8 times), and a full disk is noticed before the
+  /// work. Throws Error(io) for a full disk; file systems that cannot do it are fine.
+  void preallocate(std::uint64_t size) const;
+  void sync() const;
+  /// Close and report what the system has to say: on NFS, that earlier writes were lost.
+  void close();
+
+ private:
+  [[noreturn]] void fail_writing(int error) const;
+
+  int fd_ = -1;
+  bool owned_ = true;
+  std::string label_;
+};
+
+/// Let the kernel copy up to `size` bytes between files, where that is worth it. Returns how many it copied, from the front;
+/// the rest, all of it where the kernel cannot, is up to the caller, who will meet any error as well.
+[[nodiscard]] std::uint64_t copy_in_kernel(int in, std::uint64_t in_offset, int out, std::uint64_t out_offset,
+                                           std::uint64_t size);
+
+/// "No space left on device"
+[[nodiscard]] std::string system_message(int error);
+
+}  // namespace kvcache::detail

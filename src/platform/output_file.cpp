@@ -1,0 +1,202 @@
+#include "platform/output_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "kvcache/error.h"
+#include "platform/retry.h"
+#include "platform/stop.h"
+#include "platform/syscalls.h"
+#include "platform/text.h"
+#include "platform/unique_name.h"
+
+namespace kvcache::detail {
+namespace {
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// What a symbolic link leads to, whether or not that exists (realpath() wants it to). errno is ELOOP and the result nothing
+// where it does not end.
+std::optional<std::string> follow_links(std::string path) {
+  std::array<char, 4096> link{};
+  for (int depth = 0; depth < 40; ++depth) {
+    const ssize_t n = syscalls().readlink(path.c_str(), link.data(), link.size());
+    if (n < 0) return path;  // not a link, or nothing there
+    const std::string to(link.data(), static_cast<std::size_t>(n));
+    path = to.starts_with('/') ? to : folder_of(path).append("/").append(to);
+  }
+  errno = ELOOP;
+  return std::nullopt;
+}
+
+}  // namespace
+
+OutputFile::OutputFile(const std::string& path, const OutputOptions& options)
+    : shown_(in_quotes(path, 4096)), overwrite_(options.overwrite) {
+  std::optional<std::string> target = follow_links(path);
+  if (!target) fail(errno);
+  target_ = std::move(*target);
+  folder_ = folder_of(target_);
+  name_ = target_.substr(target_.rfind('/') + 1);
+
+  struct stat status {};
+  if (syscalls().stat(target_.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) throw Error(ErrorKind::usage, fmt::format("{} is a directory", shown_), "name a file in it");
+    // Renaming over a device would replace the device itself.
+    if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::usage, fmt::format("{} is not a regular file", shown_));
+    if (!overwrite_) fail_exists();
+    replaces_ = true;
+  } else if (errno != ENOENT) {
+    fail(errno);
+  }
+  if (name_.empty()) throw Error(ErrorKind::usage, fmt::format("{} does not name a file", shown_));
+  create(options);
+  try {
+    if (!options.keep_mode_of.empty()) keep_mode_of(options.keep_mode_of);
+  } catch (...) {
+    if (!hidden_.empty()) syscalls().unlink(hidden_.c_str());
+    throw;
+  }
+}
+
+OutputFile::~OutputFile() {
+  if (!hidden_.empty()) syscalls().unlink(hidden_.c_str());
+}
+
+void OutputFile::create(const OutputOptions& options) {
+  const mode_t mode = options.private_mode || !options.keep_mode_of.empty() ? 0600 : 0666;
+  int fd = retry([&] { return syscalls().open_nameless(folder_.c_str(), mode); });
+  nameless_ = fd >= 0;
+  if (!nameless_) {
+    // File systems say in many ways that they cannot; what is a real obstacle will be one here as well.
+    auto [named, path] = create_unique(folder_, name_, mode);
+    if (named < 0) fail(errno);
+    fd = named;
+    hidden_ = std::move(path);
+  }
+  file_ = File(fd, shown_);
+}
+
+void OutputFile::keep_mode_of(const std::string& path) {
+  struct stat status {};
+  const int fd = file_.descriptor();
+  if (syscalls().stat(path.c_str(), &status) != 0) fail(errno);
+  // Only root may give files away; everybody else keeps the group where they are in it, and owns the file.
+  if (syscalls().fchown(fd, status.st_uid, status.st_gid) != 0) {
+    static_cast<void>(syscalls().fchown(fd, static_cast<uid_t>(-1), status.st_gid));
+  }
+  if (syscalls().fchmod(fd, status.st_mode & 0777U) != 0) fail(errno);
+}
+
+void OutputFile::commit() {
+  throw_if_stopped();
+  file_.sync();
+  if (nameless_ && !overwrite_) {
+    publish_nameless();
+  } else {
+    publish_hidden();
+  }
+}
+
+void OutputFile::publish_nameless() {
+  if (retry([&] { return syscalls().link_nameless(file_.descriptor(), target_.c_str()); }) != 0) {
+    if (errno == EEXIST) fail_exists();
+    fail(errno);
+  }
+  try {
+    file_.close();
+    sync_folder();
+  } catch (...) {
+    syscalls().unlink(target_.c_str());
+    throw;
+  }
+}
+
+void OutputFile::publish_hidden() {
+  Syscalls& call = syscalls();
+  if (nameless_) {
+    // linkat cannot replace a file, rename can: by way of a hidden name.
+    auto [result, path] =
+        with_unique_name(folder_, name_, [&](const char* name) { return call.link_nameless(file_.descriptor(), name); });
+    if (result != 0) fail(errno);
+    hidden_ = std::move(path);
+  }
+  file_.close();
+  if (overwrite_) {
+    if (call.rename(hidden_.c_str(), target_.c_str()) != 0) fail(errno);
+    hidden_.clear();
+    try {
+      sync_folder();
+    } catch (...) {
+      if (!replaces_) call.unlink(target_.c_str());
+      throw;
+    }
+    return;
+  }
+
+  if (move_to_new_target() != 0) {
+    if (errno == EEXIST) fail_exists();
+    fail(errno);
+  }
+  try {
+    if (!hidden_.empty() && call.unlink(hidden_.c_str()) != 0) fail(errno);
+    hidden_.clear();
+    sync_folder();
+  } catch (...) {
+    call.unlink(target_.c_str());
+    throw;
+  }
+}
+
+// Three ways, as not every file system has the better ones. Afterwards hidden_ is empty unless that name is still there.
+int OutputFile::move_to_new_target() {
+  Syscalls& call = syscalls();
+  int result = call.rename_new(hidden_.c_str(), target_.c_str());
+  if (result != 0 && errno != EEXIST) {
+    // NFS has no rename of that kind, but it has links.
+    result = call.link(hidden_.c_str(), target_.c_str());
+    if (result == 0 || errno == EEXIST) return result;
+    // FAT below macOS or FUSE has neither. Only here could a file that somebody creates in this moment be replaced.
+    struct stat status {};
+    if (call.stat(target_.c_str(), &status) == 0 || errno != ENOENT) return -1;
+    result = call.rename(hidden_.c_str(), target_.c_str());
+  }
+  if (result == 0) hidden_.clear();
+  return result;
+}
+
+// Without it a power failure could still lose the name, and with it the file.
+void OutputFile::sync_folder() const {
+  const int fd = retry([&] { return syscalls().open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
+  if (fd < 0) {
+    if (errno == EACCES) return;  // a folder that may be written to but not read
+    fail(errno);
+  }
+  const File folder(fd, shown_);
+  if (retry([&] { return syscalls().fsync(fd); }) == 0) return;
+  // Some network and FUSE file systems have nothing to flush.
+  if (errno != EINVAL && errno != ENOTSUP && errno != EROFS) fail(errno);
+}
+
+void OutputFile::fail(int error) const {
+  std::string hint;
+  if (error == ENOSPC || error == EDQUOT) hint = "free some space, or write to another disk";
+  if (error == ENOENT) hint = "create its folder first";
+  throw Error(ErrorKind::io, fmt::format("cannot create {}: {}", shown_, system_message(error)), std::move(hint));
+}
+
+void OutputFile::fail_exists() const {
+  throw Error(ErrorKind::usage, fmt::format("{} exists already", shown_), "--force replaces it");
+}
+
+}  // namespace kvcache::detail

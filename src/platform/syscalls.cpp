@@ -1,0 +1,119 @@
+#include "platform/syscalls.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+#ifdef __linux__
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#endif
+
+namespace kvcache::detail {
+namespace {
+
+int not_supported() noexcept {
+  errno = EOPNOTSUPP;
+  return -1;
+}
+
+int open_file(const char* path, int flags, mode_t mode) {
+  return ::open(path, flags, mode);
+}
+
+#ifdef __linux__
+
+// A descriptor's name for linkat: AT_EMPTY_PATH would need CAP_DAC_READ_SEARCH.
+std::array<char, 40> name_of(int fd) {
+  std::array<char, 40> name{};
+  (void)std::snprintf(name.data(), name.size(), "/proc/self/fd/%d", fd);
+  return name;
+}
+
+int sync_file(int fd) {
+  return ::fsync(fd);
+}
+
+int rename_new(const char* from, const char* to) {
+  return ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
+int open_nameless(const char* folder, mode_t mode) {
+  const int fd = ::open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+  // Without /proc (a bare chroot) the file could never be given a name.
+  if (fd >= 0 && ::access(name_of(fd).data(), F_OK) != 0) {
+    ::close(fd);
+    return not_supported();
+  }
+  return fd;
+}
+
+int link_nameless(int fd, const char* to) {
+  return ::linkat(AT_FDCWD, name_of(fd).data(), AT_FDCWD, to, AT_SYMLINK_FOLLOW);
+}
+
+ssize_t copy_range(int in, off_t in_offset, int out, off_t out_offset, std::size_t size) {
+  return ::copy_file_range(in, &in_offset, out, &out_offset, size, 0);
+}
+
+int allocate(int fd, off_t size) {
+  struct statfs where {};
+  // On tmpfs it would zero every page first: memory written twice.
+  if (::fstatfs(fd, &where) == 0 && where.f_type == TMPFS_MAGIC) return not_supported();
+  return ::fallocate(fd, 0, 0, size);
+}
+
+#else  // macOS
+
+int sync_file(int fd) {
+  return ::fcntl(fd, F_FULLFSYNC) == 0 ? 0 : ::fsync(fd);
+}
+int rename_new(const char* from, const char* to) {
+  return ::renamex_np(from, to, RENAME_EXCL);
+}
+int open_nameless(const char*, mode_t) {
+  return not_supported();
+}
+int link_nameless(int, const char*) {
+  return not_supported();
+}
+ssize_t copy_range(int, off_t, int, off_t, std::size_t) {
+  return not_supported();
+}
+int allocate(int, off_t) {
+  return not_supported();
+}
+
+#endif
+
+}  // namespace
+
+Syscalls& syscalls() noexcept {
+  static Syscalls table{
+      .open = open_file,
+      .close = ::close,
+      .read = ::read,
+      .pread = ::pread,
+      .pwrite = ::pwrite,
+      .fsync = sync_file,
+      .fstat = ::fstat,
+      .stat = ::stat,
+      .fchmod = ::fchmod,
+      .fchown = ::fchown,
+      .readlink = ::readlink,
+      .link = ::link,
+      .unlink = ::unlink,
+      .rename = ::rename,
+      .rename_new = rename_new,
+      .open_nameless = open_nameless,
+      .link_nameless = link_nameless,
+      .copy_file_range = copy_range,
+      .allocate = allocate,
+  };
+  return table;
+}
+
+}  // namespace kvcache::detail

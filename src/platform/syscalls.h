@@ -1,0 +1,39 @@
+// The operating system as the library sees it: a table of calls, so that tests can make any of them fail.
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstddef>
+
+namespace kvcache::detail {
+
+/// Calls that differ between Linux and macOS, or that one of them lacks, are wrapped: they fail with EOPNOTSUPP where there is
+/// no such thing, and callers have another way. Everything else is the POSIX call of that name; errors are in errno.
+struct Syscalls {
+  int (*open)(const char* path, int flags, mode_t mode);
+  int (*close)(int fd);
+  ssize_t (*read)(int fd, void* out, std::size_t size);
+  ssize_t (*pread)(int fd, void* out, std::size_t size, off_t offset);
+  ssize_t (*pwrite)(int fd, const void* data, std::size_t size, off_t offset);
+  int (*fsync)(int fd);  ///< down to the medium (F_FULLFSYNC on macOS)
+  int (*fstat)(int fd, struct stat* out);
+  int (*stat)(const char* path, struct stat* out);
+  int (*fchmod)(int fd, mode_t mode);
+  int (*fchown)(int fd, uid_t owner, gid_t group);
+  ssize_t (*readlink)(const char* path, char* out, std::size_t size);
+  int (*link)(const char* from, const char* to);
+  int (*unlink)(const char* path);
+  int (*rename)(const char* from, const char* to);
+  int (*rename_new)(const char* from, const char* to);  ///< EEXIST instead of replacing `to`
+
+  int (*open_nameless)(const char* folder, mode_t mode);  ///< a file without a name that link_nameless() can give one
+  int (*link_nameless)(int fd, const char* to);
+  ssize_t (*copy_file_range)(int in, off_t in_offset, int out, off_t out_offset, std::size_t size);
+  int (*allocate)(int fd, off_t size);  ///< reserve blocks; also EOPNOTSUPP where that is slow (tmpfs)
+};
+
+/// The table in use. Tests replace members; nobody else writes to it.
+[[nodiscard]] Syscalls& syscalls() noexcept;
+
+}  // namespace kvcache::detail
