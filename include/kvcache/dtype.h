@@ -1,0 +1,33 @@
+// Element types and shapes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kvcache {
+
+/// Every element type that MLX reads from a safetensors file (format notes A.3). F64 is not among them.
+enum class Dtype : std::uint8_t { BOOL, I8, U8, I16, U16, F16, BF16, I32, U32, F32, I64, U64, C64, F8_E4M3, F8_E8M0 };
+
+[[nodiscard]] std::size_t item_size(Dtype dtype) noexcept;                       ///< bytes of one element
+[[nodiscard]] std::string_view name(Dtype dtype) noexcept;                       ///< as in a header: "BF16"
+[[nodiscard]] std::optional<Dtype> parse_dtype(std::string_view text) noexcept;  ///< inverse of name(), case-sensitive
+[[nodiscard]] bool is_float(Dtype dtype) noexcept;                               ///< F16, BF16 or F32
+
+/// Dimensions, outermost first. Each is in [0, 2^31-1]; an empty shape is a scalar with one element.
+using Shape = std::vector<std::int64_t>;
+
+inline constexpr std::int64_t max_dim = 2147483647;
+inline constexpr std::size_t max_rank = 32;
+
+/// Product of the dimensions, or nothing when it does not fit into 63 bits.
+[[nodiscard]] std::optional<std::uint64_t> element_count(std::span<const std::int64_t> shape) noexcept;
+/// "[1, 8, 4096, 128]"
+[[nodiscard]] std::string to_string(std::span<const std::int64_t> shape);
+
+}  // namespace kvcache

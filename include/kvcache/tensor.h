@@ -1,0 +1,121 @@
+// Immutable, lazily evaluated arrays.
+//
+// A Tensor is a description of where its bytes come from: a byte range of a file, of memory, zeros, a rearrangement of other
+// tensors, or a computation. Slicing, concatenating, padding, rolling and taking only wrap descriptions: no byte is touched
+// and memory is proportional to the number of operations, never to the number of elements. Bytes flow when a tensor is
+// written to a file (safetensors.h) or read() is called.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kvcache/dtype.h"
+
+namespace kvcache {
+
+/// Something with bytes at absolute offsets: an open file, or memory. Implementations are safe for concurrent readers.
+class ByteSource {
+ public:
+  ByteSource() = default;
+  ByteSource(const ByteSource&) = delete;
+  ByteSource& operator=(const ByteSource&) = delete;
+  virtual ~ByteSource() = default;
+  [[nodiscard]] virtual std::uint64_t size() const = 0;  ///< bytes
+  /// Fill `out` from `offset`. Throws Error(io) on a read error, and when the file has become shorter than expected.
+  virtual void read_at(std::uint64_t offset, std::span<std::byte> out) const = 0;
+  /// File descriptor for in-kernel copies, or -1. Owned by the source.
+  [[nodiscard]] virtual int descriptor() const noexcept { return -1; }
+};
+
+/// A computation with one or more outputs that are produced together (packed codes, scales and biases of a quantization).
+/// Work is divided into units, the smallest pieces that can be computed alone (one row of the last axis). Output k holds
+/// unit_bytes(k) contiguous bytes per unit, in unit order. evaluate() is called from several threads at once.
+class Computation {
+ public:
+  Computation() = default;
+  Computation(const Computation&) = delete;
+  Computation& operator=(const Computation&) = delete;
+  virtual ~Computation() = default;
+  [[nodiscard]] virtual std::size_t outputs() const = 0;
+  [[nodiscard]] virtual std::uint64_t units() const = 0;
+  [[nodiscard]] virtual std::uint64_t unit_bytes(std::size_t output) const = 0;
+  /// Bytes of input per unit: what a scheduler sizes tiles by.
+  [[nodiscard]] virtual std::uint64_t unit_input_bytes() const = 0;
+  /// Compute units [first, first+count). out[k] has count*unit_bytes(k) bytes, or is empty when output k is not wanted.
+  virtual void evaluate(std::uint64_t first, std::uint64_t count, std::span<const std::span<std::byte>> out) const = 0;
+};
+
+/// A run of consecutive bytes of a tensor and where they come from.
+struct Extent {
+  enum class Kind : std::uint8_t { source, zeros, computed };
+  Kind kind = Kind::zeros;
+  std::uint64_t length = 0;                  ///< bytes
+  const ByteSource* source = nullptr;        ///< kind source
+  const Computation* computation = nullptr;  ///< kind computed
+  std::size_t output = 0;                    ///< kind computed: which output
+  std::uint64_t offset = 0;                  ///< within the source or the output, bytes
+};
+using ExtentSink = std::function<void(const Extent&)>;
+
+namespace detail {
+class Node;
+}
+
+class Tensor {
+ public:
+  /// No tensor: an absent array (never-used cache, unset slot). defined() is false and everything else throws.
+  Tensor() = default;
+
+  /// Bytes [offset, offset+nbytes) of a source. Throws Error(unreadable) when they reach past its end.
+  static Tensor stored(std::shared_ptr<const ByteSource> source, std::uint64_t offset, Dtype dtype, Shape shape);
+  static Tensor zeros(Dtype dtype, Shape shape);
+  /// Owns a copy of the bytes (row-major, little-endian). Throws Error(usage) when their number does not fit.
+  static Tensor of_bytes(Dtype dtype, Shape shape, std::vector<std::byte> bytes);
+  static Tensor of_i32(std::span<const std::int32_t> values);  ///< I32, shape [n]
+  /// Output `output` of a computation. Throws Error(usage) when the number of bytes does not fit.
+  static Tensor computed(std::shared_ptr<const Computation> computation, std::size_t output, Dtype dtype, Shape shape);
+
+  [[nodiscard]] bool defined() const noexcept { return node_ != nullptr; }
+  [[nodiscard]] Dtype dtype() const;
+  [[nodiscard]] const Shape& shape() const;
+  [[nodiscard]] std::size_t rank() const { return shape().size(); }
+  /// Dimension of an axis; negative axes count from the end. Throws Error(usage) when there is no such axis.
+  [[nodiscard]] std::int64_t dim(int axis) const;
+  [[nodiscard]] std::uint64_t elements() const;
+  [[nodiscard]] std::uint64_t nbytes() const;
+
+  // Structural operations. All throw Error(usage) on an axis or index out of range; axes may be negative.
+  [[nodiscard]] Tensor slice(int axis, std::int64_t begin, std::int64_t end) const;   ///< 0 <= begin <= end <= dim
+  [[nodiscard]] Tensor take(int axis, std::span<const std::int64_t> indices) const;   ///< repeats allowed
+  [[nodiscard]] Tensor pad(int axis, std::int64_t before, std::int64_t after) const;  ///< zero rows around
+  /// out[t] = in[(t - shift) mod n] along `axis`, as mx.roll.
+  [[nodiscard]] Tensor roll(int axis, std::int64_t shift) const;
+  /// As roll, with a shift of its own for each index of axis 0 (the reference's dynamic_roll). axis != 0.
+  [[nodiscard]] Tensor roll_each(int axis, std::span<const std::int64_t> shifts) const;
+  [[nodiscard]] Tensor reshape(Shape shape) const;  ///< same number of elements, row-major order kept
+
+  /// Copy bytes [begin, begin+out.size()) of the row-major contents. Safe to call from several threads.
+  void read(std::uint64_t begin, std::span<std::byte> out) const;
+  /// Call `sink` for consecutive runs that make up bytes [begin, end). Runs stay valid while this tensor lives.
+  void visit(std::uint64_t begin, std::uint64_t end, const ExtentSink& sink) const;
+  /// All values of a small I32 or I64 array. Throws Error(impossible) above `limit` elements or for another dtype.
+  [[nodiscard]] std::vector<std::int64_t> integers(std::uint64_t limit = 1U << 20U) const;
+
+  friend Tensor concatenate(std::span<const Tensor> parts, int axis);
+
+ private:
+  Tensor(std::shared_ptr<const detail::Node> node, Dtype dtype, Shape shape);
+  std::shared_ptr<const detail::Node> node_;
+  Dtype dtype_ = Dtype::U8;
+  Shape shape_;
+};
+
+/// Join along an axis. All parts have equal dtype and equal dims elsewhere, else Error(usage). At least one part.
+[[nodiscard]] Tensor concatenate(std::span<const Tensor> parts, int axis);
+[[nodiscard]] Tensor concatenate(std::initializer_list<Tensor> parts, int axis);
+
+}  // namespace kvcache

@@ -1,0 +1,29 @@
+// The loops that touch every element, for the best instruction set of the machine. Each has a scalar twin in
+// quantize_scalar.h that it equals bit for bit. Buffers may be unaligned and must not overlap.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/quantize_layout.h"
+
+namespace kvcache::simd {
+
+/// Quantizes `groups` groups. False when some value is NaN or infinite; the output is then meaningless.
+[[nodiscard]] bool encode(const GroupLayout& layout, const std::byte* values, std::size_t groups, EncodedGroups out);
+
+/// Decodes to layout.dtype with its two roundings, or to F32 without rounding in between.
+void decode(const GroupLayout& layout, ConstEncodedGroups in, std::size_t groups, Dtype out_dtype, std::byte* out);
+
+/// Casts between two different float types. Returns the number of finite values that became infinite.
+[[nodiscard]] std::uint64_t convert(Dtype from, Dtype to, const std::byte* in, std::size_t count, std::byte* out);
+
+struct Difference {
+  double max_abs = 0;
+  double sum_sq_error = 0;
+  double sum_sq_signal = 0;
+};
+/// How far `decoded` is from `signal`. The sums depend in their last bits on the width of the vectors.
+[[nodiscard]] Difference compare(Dtype dtype, const std::byte* signal, const std::byte* decoded, std::size_t count);
+
+}  // namespace kvcache::simd
