@@ -1,0 +1,101 @@
+// The container: reading it strictly, writing it atomically.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvcache/dtype.h"
+#include "kvcache/finding.h"
+#include "kvcache/tensor.h"
+
+namespace kvcache {
+
+/// One tensor of a header. Offsets are bytes relative to the start of the data section.
+struct TensorEntry {
+  std::string key;
+  Dtype dtype = Dtype::U8;
+  Shape shape;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  [[nodiscard]] std::uint64_t nbytes() const noexcept { return end - begin; }
+};
+
+using Metadata = std::map<std::string, std::string>;
+
+/// A parsed header. Entries are sorted by key, byte-wise.
+struct Header {
+  std::vector<TensorEntry> tensors;
+  Metadata metadata;             ///< empty for absent, null and {}
+  std::uint64_t data_begin = 0;  ///< where the data section starts in the file, bytes
+  std::uint64_t file_bytes = 0;  ///< size of the (decompressed) file
+  Findings defects;              ///< what is wrong but readable: KV118 overlap, KV119 hole, KV120 trailing bytes
+  [[nodiscard]] const TensorEntry* find(std::string_view key) const noexcept;
+};
+
+/// An open safetensors file. Cheap to copy (shares the descriptor).
+class SafetensorsFile {
+ public:
+  /// Opens and parses `path`; "-" is standard input. Input that starts with the gzip magic is decompressed into an unlinked
+  /// temporary file, as is standard input. Reads the header only. Never blocks on a FIFO, never opens a device.
+  /// Throws Error(io, code KV100) or Error(unreadable, code KV101...KV117, KV130, KV131) for the first defect.
+  static SafetensorsFile open(const std::string& path);
+
+  [[nodiscard]] const Header& header() const noexcept { return *header_; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] bool gzip() const noexcept { return gzip_; }
+  /// Bytes of the file as it lies on disk (compressed size for gzip).
+  [[nodiscard]] std::uint64_t disk_bytes() const noexcept { return disk_bytes_; }
+  /// Lazy tensor of an entry of this header.
+  [[nodiscard]] Tensor tensor(const TensorEntry& entry) const;
+  [[nodiscard]] const std::shared_ptr<const ByteSource>& source() const noexcept { return source_; }
+
+ private:
+  std::shared_ptr<const Header> header_;
+  std::shared_ptr<const ByteSource> source_;
+  std::string path_;
+  bool gzip_ = false;
+  std::uint64_t disk_bytes_ = 0;
+};
+
+/// Parse a header from a source: what open() does after opening. For tests, fuzzers and other containers.
+[[nodiscard]] Header parse_header(const ByteSource& source);
+
+/// Set from a signal handler to make writers stop: they remove what they wrote and throw Error(interrupted).
+[[nodiscard]] std::atomic<int>& stop_requested() noexcept;
+
+struct NamedTensor {
+  std::string key;
+  Tensor tensor;
+};
+
+/// Called from one thread at a time with bytes done and bytes in total.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+struct WriteOptions {
+  bool overwrite = false;         ///< replace an existing file; otherwise Error(usage) when it exists
+  bool gzip = false;              ///< compress the output
+  bool private_mode = true;       ///< create with 0600 (masked by umask)
+  std::string keep_mode_of = {};  ///< instead: take owner permissions of this existing file (for --in-place)
+  unsigned threads = 0;           ///< 0: as many as there are cores
+  Progress progress = {};
+};
+
+/// Write a file atomically in one streaming pass with bounded memory: a temporary file beside the target (nameless where the
+/// file system can), data, fsync, rename, fsync of the folder. The bytes depend on tensors and metadata only. The header's keys
+/// are in byte order, data in the order given, the header padded with spaces so that data starts at a multiple of 64 bytes, or
+/// of 4096 in files of more than 4 MiB. Empty metadata is written as null. A symbolic link is followed: its target is replaced.
+/// On any error or stop nothing is left behind and an existing file is untouched. Returns the number of bytes written.
+/// Throws Error(usage) for an existing file or a folder, Error(io), Error(interrupted), and whatever evaluating tensors throws.
+std::uint64_t write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
+                                const WriteOptions& options = {});
+
+/// The exact bytes before the data section, for files of these tensors: length, JSON, padding.
+[[nodiscard]] std::string render_header(const std::vector<NamedTensor>& tensors, const Metadata& metadata);
+
+}  // namespace kvcache

@@ -1,0 +1,152 @@
+#include "safetensors/data_pass.h"
+
+#include <algorithm>
+#include <limits>
+#include <unordered_map>
+
+#include "platform/stop.h"
+#include "safetensors/gather.h"
+#include "safetensors/tiles.h"
+#include "tensor/parallel.h"
+
+namespace kvcache::detail {
+namespace {
+
+// Large enough that handing out pieces costs nothing, small enough that threads end together and a stop is noticed soon.
+constexpr std::uint64_t piece_bytes = 8U << 20U;
+
+// A piece of work. A tiled computation gives pieces of its units; everything else is cut by position in the file, across
+// tensors, so that twenty thousand small ones are a few large writes.
+struct Piece {
+  const TiledComputation* tiled = nullptr;  ///< or nullptr: bytes of the file
+  std::uint64_t begin = 0;                  ///< units, or position in the file
+  std::uint64_t end = 0;
+};
+
+class DataPass {
+ public:
+  DataPass(const File& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors) : out_(out) {
+    std::uint64_t position = data_begin;
+    for (const NamedTensor& named : tensors) {
+      const std::uint64_t end = position + named.tensor.nbytes();
+      if (end > position) placed_.push_back({&named.tensor, position, end, find_tiled(named.tensor, position)});
+      position = end;
+    }
+    for (const auto& [computation, tiled] : tiled_) cut_units(tiled);
+    cut_bytes(data_begin, position);
+    // By position in the file: for the disk, and so that of several errors the first in the file is reported.
+    std::stable_sort(pieces_.begin(), pieces_.end(),
+                     [](const Piece& a, const Piece& b) { return position_of(a) < position_of(b); });
+  }
+
+  void run(unsigned threads, ProgressMeter& progress) const {
+    parallel_for(pieces_.size(), threads, [&](std::uint64_t i) {
+      throw_if_stopped();
+      progress.add(write(pieces_[i]));
+    });
+  }
+
+ private:
+  struct Placed {
+    const Tensor* tensor;
+    std::uint64_t begin;  // in the file
+    std::uint64_t end;
+    bool tiled;
+  };
+
+  bool find_tiled(const Tensor& tensor, std::uint64_t position) {
+    const auto whole = whole_output(tensor);
+    if (!whole) return false;
+    TiledComputation& tiled = tiled_.try_emplace(whole->computation, *whole->computation).first->second;
+    tiled.positions[whole->output].push_back(position);
+    return true;
+  }
+
+  void cut_units(const TiledComputation& tiled) {
+    const std::uint64_t units = tiled.computation->units();
+    const std::uint64_t step = tiled.units_in(piece_bytes);
+    for (std::uint64_t first = 0; first < units; first += step)
+      pieces_.push_back({&tiled, first, std::min(units, first + step)});
+  }
+
+  void cut_bytes(std::uint64_t begin, std::uint64_t end) {
+    while (begin < end) {
+      const std::uint64_t next = std::min(end, (begin / piece_bytes + 1) * piece_bytes);
+      pieces_.push_back({nullptr, begin, next});
+      begin = next;
+    }
+  }
+
+  static std::uint64_t position_of(const Piece& piece) {
+    if (piece.tiled == nullptr) return piece.begin;
+    std::uint64_t first = std::numeric_limits<std::uint64_t>::max();
+    for (std::size_t k = 0; k < piece.tiled->positions.size(); ++k) {
+      for (const std::uint64_t position : piece.tiled->positions[k]) {
+        first = std::min(first, position + piece.begin * piece.tiled->computation->unit_bytes(k));
+      }
+    }
+    return first;
+  }
+
+  // Returns how many bytes it wrote.
+  std::uint64_t write(const Piece& piece) const {
+    if (piece.tiled != nullptr) return piece.tiled->write(out_, piece.begin, piece.end);
+    Gather gather(out_, piece.begin);
+    std::uint64_t written = 0;
+    auto placed = std::upper_bound(placed_.begin(), placed_.end(), piece.begin,
+                                   [](std::uint64_t position, const Placed& p) { return position < p.end; });
+    for (; placed != placed_.end() && placed->begin < piece.end; ++placed) {
+      const std::uint64_t begin = std::max(placed->begin, piece.begin) - placed->begin;
+      const std::uint64_t end = std::min(placed->end, piece.end) - placed->begin;
+      if (placed->tiled) {
+        gather.skip(end - begin);
+      } else {
+        copy(*placed->tensor, begin, end, gather);
+        written += end - begin;
+      }
+    }
+    gather.flush();
+    return written;
+  }
+
+  void copy(const Tensor& tensor, std::uint64_t begin, std::uint64_t end, Gather& gather) const {
+    tensor.visit(begin, end, [&](const Extent& extent) {
+      std::uint64_t done = 0;
+      if (extent.kind == Extent::Kind::source) {
+        done = copy_in_kernel(extent.source->descriptor(), extent.offset, out_.descriptor(), gather.position(), extent.length);
+        if (done > 0) gather.skip(done);
+      }
+      while (done < extent.length) {
+        const auto room = gather.room(extent.length - done);
+        switch (extent.kind) {
+          case Extent::Kind::source:
+            extent.source->read_at(extent.offset + done, room);
+            break;
+          case Extent::Kind::zeros:
+            std::fill(room.begin(), room.end(), std::byte{0});
+            break;
+          case Extent::Kind::computed:
+            tensor.read(begin + done, room);
+            break;
+        }
+        gather.advance(room.size());
+        done += room.size();
+      }
+      begin += extent.length;
+    });
+  }
+
+  const File& out_;
+  std::vector<Placed> placed_;
+  std::unordered_map<const Computation*, TiledComputation> tiled_;
+  std::vector<Piece> pieces_;
+};
+
+}  // namespace
+
+void write_data(const File& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors, unsigned threads,
+                ProgressMeter& progress) {
+  DataPass(out, data_begin, tensors).run(threads, progress);
+}
+
+}  // namespace kvcache::detail

@@ -1,0 +1,81 @@
+#include "safetensors/gzip_writer.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <new>
+
+#include "platform/stop.h"
+
+namespace kvcache::detail {
+namespace {
+
+constexpr std::size_t chunk_bytes = 512U << 10U;
+constexpr int gzip_wrapper = 15 + 16;  // window bits of zlib
+
+class GzipWriter {
+ public:
+  explicit GzipWriter(const File& out) : out_(out), buffer_(chunk_bytes) {
+    constexpr int default_memory = 8;
+    if (deflateInit2(&zlib_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip_wrapper, default_memory, Z_DEFAULT_STRATEGY) != Z_OK) {
+      throw std::bad_alloc();
+    }
+    // zlib would name the operating system it was built for; the same input is to give the same bytes everywhere.
+    header_.os = unknown_system;
+    deflateSetHeader(&zlib_, &header_);
+  }
+  GzipWriter(const GzipWriter&) = delete;
+  GzipWriter& operator=(const GzipWriter&) = delete;
+  ~GzipWriter() { deflateEnd(&zlib_); }
+
+  void add(std::span<const std::byte> data) { deflate_all(data, Z_NO_FLUSH); }
+  /// Returns the size of the output.
+  std::uint64_t finish() {
+    deflate_all({}, Z_FINISH);
+    return written_;
+  }
+
+ private:
+  static constexpr int unknown_system = 255;
+
+  void deflate_all(std::span<const std::byte> data, int flush) {
+    zlib_.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(data.data()));  // zlib does not write to it
+    zlib_.avail_in = static_cast<uInt>(data.size());
+    do {
+      zlib_.next_out = reinterpret_cast<Bytef*>(buffer_.data());
+      zlib_.avail_out = static_cast<uInt>(buffer_.size());
+      deflate(&zlib_, flush);
+      const std::size_t n = buffer_.size() - zlib_.avail_out;
+      out_.pwrite_all(written_, std::span(buffer_).first(n));
+      written_ += n;
+    } while (zlib_.avail_out == 0);
+  }
+
+  const File& out_;
+  std::vector<std::byte> buffer_;
+  std::uint64_t written_ = 0;
+  z_stream zlib_{};
+  gz_header header_{};
+};
+
+}  // namespace
+
+std::uint64_t write_gzip(const File& out, const std::string& header, const std::vector<NamedTensor>& tensors,
+                         ProgressMeter& progress) {
+  GzipWriter gzip(out);
+  gzip.add(std::as_bytes(std::span(header)));
+  std::vector<std::byte> chunk(chunk_bytes);
+  for (const NamedTensor& named : tensors) {
+    const std::uint64_t size = named.tensor.nbytes();
+    for (std::uint64_t begin = 0; begin < size; begin += chunk_bytes) {
+      throw_if_stopped();
+      const auto part = std::span(chunk).first(std::min<std::uint64_t>(chunk_bytes, size - begin));
+      named.tensor.read(begin, part);
+      gzip.add(part);
+      progress.add(part.size());
+    }
+  }
+  return gzip.finish();
+}
+
+}  // namespace kvcache::detail
