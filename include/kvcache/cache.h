@@ -1,0 +1,122 @@
+// The base of all caches, as in the reference: what one layer of a prompt cache remembers.
+//
+// A cache knows tokens, windows, padding and masks; it knows nothing of files. Its arrays are lazy tensors (tensor.h), so every
+// operation here is cheap whatever the cache's size. K and V are [B, H, S, D]: batch, KV heads, rows (tokens), head dim; the
+// head dims of keys and values may differ.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvcache/tensor.h"
+
+namespace kvcache {
+
+/// Per-sequence integers of a batch: offsets, left paddings, lengths. Tokens.
+using Int32s = std::vector<std::int32_t>;
+
+/// A mask as the reference's make_mask returns it. `none`: every query sees every row. `causal`: plain causal attention,
+/// which needs no array. `array`: BOOL, true = may attend; [N, S] for single sequences ([S] for one query of a rotating
+/// window), [B, 1, N, S] for batches, [B, N] for recurrent state. Arrays are computed while they are read.
+struct Mask {
+  enum class Kind { none, causal, array };
+  Kind kind = Kind::none;
+  Tensor array;
+};
+
+/// What a reader of the file wants to know about a layer; absent where it does not apply to the class.
+struct Facts {
+  std::string class_name;
+  std::optional<std::int64_t> tokens;  ///< logical length: the cache's offset
+  std::optional<std::int64_t> rows;    ///< rows stored on the sequence axis
+  std::optional<std::int64_t> batch;
+  std::optional<std::int64_t> kv_heads;
+  std::optional<std::int64_t> key_dim;
+  std::optional<std::int64_t> value_dim;
+  std::optional<Dtype> dtype;       ///< of keys (scales, for a quantized cache)
+  std::uint64_t bytes = 0;          ///< the reference's nbytes
+  std::uint64_t padding_bytes = 0;  ///< part of `bytes` that no token uses (left padding, rows beyond the offset)
+  bool trimmable = false;
+  bool empty = false;
+  std::optional<std::int64_t> keep, max_size, idx;
+  std::optional<bool> wrapped;  ///< tokens were evicted, or the ring is out of temporal order
+  std::optional<std::int64_t> bits, group_size;
+  std::optional<std::int64_t> chunk_size, start_position;
+  std::optional<std::vector<std::int64_t>> left_padding, offsets, lengths;
+  std::vector<Facts> children;
+};
+
+class Cache {
+ public:
+  virtual ~Cache() = default;
+  Cache& operator=(const Cache&) = delete;
+
+  [[nodiscard]] virtual std::unique_ptr<Cache> copy() const = 0;
+  /// The reference's class name ("RotatingKVCache"), or the alias the file uses ("ConcatenateKVCache", "MambaCache").
+  [[nodiscard]] virtual std::string_view class_name() const = 0;
+  /// Tokens, as the reference's size(): rows that attention can see, min(offset, max_size) for windows, 0 for recurrent state.
+  [[nodiscard]] virtual std::int64_t size() const = 0;
+  /// Bytes of key, value and state arrays as the reference counts them (batch offsets and paddings not counted).
+  [[nodiscard]] virtual std::uint64_t nbytes() const = 0;
+  /// Never used: holds no arrays.
+  [[nodiscard]] virtual bool empty() const = 0;
+  [[nodiscard]] virtual Facts facts() const = 0;
+
+  [[nodiscard]] bool trimmable() const { return !why_not_trimmable().has_value(); }
+  /// Nothing when the cache can be trimmed, else a clause for "cannot be trimmed: ...", with the values at hand.
+  [[nodiscard]] virtual std::optional<std::string> why_not_trimmable() const = 0;
+  /// Remove the last min(n, tokens) tokens; returns how many. n >= 0. Throws Error(impossible) when !trimmable().
+  virtual std::int64_t trim(std::int64_t n);
+
+  /// The reference's update_and_fetch for keys and values [B, H, N, D] of the cache's dtype. An empty cache takes any shape.
+  /// Throws Error(impossible) for a class that has no such method, or when shapes or dtypes do not fit (naming both).
+  virtual void update(const Tensor& keys, const Tensor& values);
+  /// Mask for the next `queries` tokens. `window`: sliding window of the model in tokens, where it has one.
+  [[nodiscard]] virtual Mask make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const;
+
+  // Batch operations; Error(impossible) for classes without them, Error(usage) for an index out of range.
+  virtual void filter(std::span<const std::int64_t> indices);  ///< keep these rows of the batch, in this order
+  virtual void extend(const Cache& other);                     ///< append the sequences of another batch
+  [[nodiscard]] virtual std::unique_ptr<Cache> extract(std::int64_t index) const;  ///< one sequence as a single cache
+  /// Before a batch of right-padded prompts is appended: the last right_padding[b] rows of the update to come are padding.
+  /// Without an update before finalize(), the last rows already stored are. Error(usage) when the numbers do not fit.
+  virtual void prepare(const Int32s& right_padding);
+  /// After it: roll right-padded rows so that they become left-padded.
+  virtual void finalize();
+  /// How many sequences; nothing when the cache is empty and does not know.
+  [[nodiscard]] virtual std::optional<std::int64_t> batch_size() const = 0;
+  /// One batch of single-sequence caches of this class (called on the first of them; others includes it as element 0).
+  [[nodiscard]] virtual std::unique_ptr<Cache> merge(std::span<const Cache* const> caches) const;
+  /// Why `other` cannot stand beside this cache in one batch, naming both values ("key head dims 64 and 128"); else nothing.
+  /// Batch size and length do not matter; a cache that holds no arrays fits beside any of its class and window.
+  [[nodiscard]] virtual std::optional<std::string> mismatch(const Cache& other) const;
+
+  /// Every array of the state with a name for people ("keys", "key scales", "slot 1"), in the reference's order.
+  struct Part {
+    std::string name;
+    Tensor tensor;
+  };
+  [[nodiscard]] virtual std::vector<Part> parts() const = 0;
+
+ protected:
+  Cache() = default;
+  Cache(const Cache&) = default;
+};
+
+namespace detail {
+/// Shared refusals: "CLASS has no METHOD; ...".
+[[noreturn]] void no_such_operation(std::string_view class_name, std::string_view operation, std::string hint = {});
+/// Keys and values of an update against stored ones: rank 4, equal B, H, D and dtype, equal rows. Throws Error(impossible).
+void check_update(std::string_view class_name, const Tensor& stored_keys, const Tensor& stored_values, const Tensor& keys,
+                  const Tensor& values);
+/// The reference's create_causal_mask(N, offset, window): BOOL [N, offset+N]; true where key position <= query position
+/// (and query position < key position + window).
+Tensor causal_mask(std::int64_t queries, std::int64_t offset, std::optional<std::int64_t> window);
+}  // namespace detail
+
+}  // namespace kvcache

@@ -1,0 +1,44 @@
+// BatchKVCache: left-padded sequences side by side (format notes C.9).
+#pragma once
+
+#include "kvcache/cache.h"
+
+namespace kvcache {
+
+class BatchKVCache final : public Cache {
+ public:
+  struct State {
+    Tensor keys;          ///< [B, H, L, Dk]; rows [left_padding[b], L) of sequence b hold tokens
+    Tensor values;        ///< [B, H, L, Dv]
+    Int32s offset;        ///< [B]; offset[b] + left_padding[b] == L
+    Int32s left_padding;  ///< [B]
+  };
+  explicit BatchKVCache(Int32s left_padding);
+  explicit BatchKVCache(State state) : state_(std::move(state)) {}
+  [[nodiscard]] const State& state() const noexcept { return state_; }
+
+  [[nodiscard]] std::unique_ptr<Cache> copy() const override;
+  [[nodiscard]] std::string_view class_name() const override { return "BatchKVCache"; }
+  [[nodiscard]] std::int64_t size() const override;  ///< rows, padding included, as the reference's _idx
+  [[nodiscard]] std::uint64_t nbytes() const override;
+  [[nodiscard]] bool empty() const override { return !state_.keys.defined(); }
+  [[nodiscard]] Facts facts() const override;
+  [[nodiscard]] std::optional<std::string> why_not_trimmable() const override { return std::nullopt; }
+  std::int64_t trim(std::int64_t n) override;
+  void update(const Tensor& keys, const Tensor& values) override;
+  [[nodiscard]] Mask make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const override;
+  void filter(std::span<const std::int64_t> indices) override;
+  void extend(const Cache& other) override;
+  [[nodiscard]] std::unique_ptr<Cache> extract(std::int64_t index) const override;
+  void prepare(const Int32s& right_padding) override;
+  void finalize() override;
+  [[nodiscard]] std::optional<std::string> mismatch(const Cache& other) const override;
+  [[nodiscard]] std::optional<std::int64_t> batch_size() const override;
+  [[nodiscard]] std::vector<Part> parts() const override;
+
+ private:
+  State state_;
+  Int32s right_padding_;  ///< pending between prepare and finalize; never in a file
+};
+
+}  // namespace kvcache

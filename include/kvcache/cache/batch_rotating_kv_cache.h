@@ -1,0 +1,54 @@
+// BatchRotatingKVCache: sliding windows of several sequences side by side (format notes C.10).
+#pragma once
+
+#include "kvcache/cache.h"
+
+namespace kvcache {
+
+class BatchRotatingKVCache final : public Cache {
+ public:
+  struct State {
+    Tensor keys;          ///< [B, H, L, Dk] in ring order
+    Tensor values;        ///< [B, H, L, Dv]
+    Int32s offset;        ///< [B]
+    Int32s left_padding;  ///< [B]; may be negative
+    std::int64_t max_size = 0;
+    std::int64_t total = 0;  ///< the reference's _offset: tokens appended, padding included
+    std::int64_t idx = 0;    ///< ring row after the newest one
+    bool rotated = false;
+  };
+  BatchRotatingKVCache(std::int64_t max_size, Int32s left_padding);
+  explicit BatchRotatingKVCache(State state) : state_(std::move(state)) {}
+  [[nodiscard]] const State& state() const noexcept { return state_; }
+
+  /// Bring rows into temporal order ([idx,L) ++ [0,idx) when rotated): an equivalent state.
+  void unrotate();
+
+  [[nodiscard]] std::unique_ptr<Cache> copy() const override;
+  [[nodiscard]] std::string_view class_name() const override { return "BatchRotatingKVCache"; }
+  [[nodiscard]] std::int64_t size() const override;
+  [[nodiscard]] std::uint64_t nbytes() const override;
+  [[nodiscard]] bool empty() const override { return !state_.keys.defined(); }
+  [[nodiscard]] Facts facts() const override;
+  [[nodiscard]] std::optional<std::string> why_not_trimmable() const override;
+  std::int64_t trim(std::int64_t n) override;
+  void update(const Tensor& keys, const Tensor& values) override;
+  [[nodiscard]] Mask make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const override;
+  void filter(std::span<const std::int64_t> indices) override;
+  void extend(const Cache& other) override;
+  [[nodiscard]] std::unique_ptr<Cache> extract(std::int64_t index) const override;
+  void prepare(const Int32s& right_padding) override;
+  void finalize() override;
+  [[nodiscard]] std::optional<std::string> mismatch(const Cache& other) const override;
+  [[nodiscard]] std::optional<std::int64_t> batch_size() const override;
+  [[nodiscard]] std::vector<Part> parts() const override;
+
+ private:
+  void update_in_place(const Tensor& keys, const Tensor& values);
+  void update_concat(const Tensor& keys, const Tensor& values);
+  State state_;
+  Int32s right_padding_;             ///< pending between prepare and finalize; never in a file
+  bool padded_rows_stored_ = false;  ///< the update that prepare() announced has come
+};
+
+}  // namespace kvcache

@@ -1,0 +1,49 @@
+// ChunkedKVCache: llama4's chunked attention; old chunks are dropped from the front (format notes C.4).
+#pragma once
+
+#include "kvcache/cache.h"
+
+namespace kvcache {
+
+/// Files store neither the offset nor the number of valid rows, and every runtime takes the row count for the offset. The true
+/// offset comes from a sibling layer (set by the decoder); encoders write the repaired form, in which L == offset.
+class ChunkedKVCache final : public Cache {
+ public:
+  struct State {
+    Tensor keys;                              ///< [B, H, L, Dk]; undefined: never used
+    Tensor values;                            ///< [B, H, L, Dv]
+    std::optional<std::int64_t> chunk_size;   ///< absent: Swift and mlxrs "None"
+    std::int64_t start_position = 0;          ///< tokens dropped from the front
+    std::optional<std::int64_t> true_offset;  ///< from a sibling layer; absent: unknown
+  };
+  explicit ChunkedKVCache(std::int64_t chunk_size);
+  explicit ChunkedKVCache(State state) : state_(std::move(state)) {}
+  [[nodiscard]] const State& state() const noexcept { return state_; }
+  [[nodiscard]] State& mutable_state() noexcept { return state_; }
+
+  [[nodiscard]] std::int64_t stored_rows() const;
+  /// true_offset where known, else the row count, as every loader does.
+  [[nodiscard]] std::int64_t offset() const;
+  /// offset - start_position: rows that hold tokens.
+  [[nodiscard]] std::int64_t valid_rows() const;
+  /// The form every loader restores exactly: valid rows, then zero rows so that L == offset (format notes C.4).
+  [[nodiscard]] State repaired() const;
+
+  [[nodiscard]] std::unique_ptr<Cache> copy() const override;
+  [[nodiscard]] std::string_view class_name() const override { return "ChunkedKVCache"; }
+  [[nodiscard]] std::int64_t size() const override { return offset(); }
+  [[nodiscard]] std::uint64_t nbytes() const override;
+  [[nodiscard]] bool empty() const override { return !state_.keys.defined(); }
+  [[nodiscard]] Facts facts() const override;
+  [[nodiscard]] std::optional<std::string> why_not_trimmable() const override { return std::nullopt; }
+  std::int64_t trim(std::int64_t n) override;
+  void update(const Tensor& keys, const Tensor& values) override;
+  [[nodiscard]] Mask make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const override;
+  [[nodiscard]] std::optional<std::int64_t> batch_size() const override;
+  [[nodiscard]] std::vector<Part> parts() const override;
+
+ private:
+  State state_;
+};
+
+}  // namespace kvcache

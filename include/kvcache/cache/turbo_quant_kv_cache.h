@@ -1,0 +1,44 @@
+// TurboQuantKVCache (Swift): rotated codebook quantization; inspected, trimmed and passed through (format notes C.11).
+#pragma once
+
+#include "kvcache/cache.h"
+
+namespace kvcache {
+
+class TurboQuantKVCache final : public Cache {
+ public:
+  /// Which arrays the state holds, in their order in the file.
+  enum class Form {
+    plain,        ///< K, V
+    raw_keys,     ///< K, Vp, Vn
+    affine_keys,  ///< Kw, Ks, Kb, Vp, Vn
+    symmetric,    ///< Kp, Kn, Vp, Vn and, optionally, calib [Dk]
+  };
+  struct State {
+    Form form = Form::plain;
+    std::vector<Tensor> arrays;  ///< in file order; empty: never used
+    std::int64_t offset = 0;
+    std::int64_t bits = 4, key_bits = 0, value_bits = 4;
+    std::uint64_t seed = 42;
+  };
+  explicit TurboQuantKVCache(State state) : state_(std::move(state)) {}
+  [[nodiscard]] const State& state() const noexcept { return state_; }
+  /// The form that fits these arrays (by number and dtypes), or nothing.
+  [[nodiscard]] static std::optional<Form> form_of(std::span<const Tensor> arrays, std::int64_t key_bits);
+
+  [[nodiscard]] std::unique_ptr<Cache> copy() const override;
+  [[nodiscard]] std::string_view class_name() const override { return "TurboQuantKVCache"; }
+  [[nodiscard]] std::int64_t size() const override { return state_.offset; }
+  [[nodiscard]] std::uint64_t nbytes() const override;
+  [[nodiscard]] bool empty() const override { return state_.arrays.empty(); }
+  [[nodiscard]] Facts facts() const override;
+  [[nodiscard]] std::optional<std::string> why_not_trimmable() const override { return std::nullopt; }
+  std::int64_t trim(std::int64_t n) override;
+  [[nodiscard]] std::optional<std::int64_t> batch_size() const override;
+  [[nodiscard]] std::vector<Part> parts() const override;
+
+ private:
+  State state_;
+};
+
+}  // namespace kvcache

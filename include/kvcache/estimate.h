@@ -1,0 +1,28 @@
+// What a cache of so many tokens costs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "kvcache/dtype.h"
+#include "kvcache/prompt_cache.h"
+
+namespace kvcache {
+
+struct EstimateRequest {
+  std::int64_t tokens = 0;
+  std::int64_t batch = 1;
+  Dtype dtype = Dtype::F16;
+  std::optional<int> bits;  ///< of the plain layers; windows, chunks and recurrent state stay plain
+  int group_size = 64;
+};
+
+/// Bytes of the arrays of one layer, as nbytes() would count them. Recurrent state whose shape is not known counts as 0.
+[[nodiscard]] std::uint64_t estimate_bytes(const LayerSpec& layer, const EstimateRequest& request);
+[[nodiscard]] std::uint64_t estimate_bytes(std::span<const LayerSpec> layers, const EstimateRequest& request);
+
+/// What the layers of an existing cache are, for estimates "like this file".
+[[nodiscard]] std::vector<LayerSpec> layer_specs(const PromptCache& cache);
+
+}  // namespace kvcache

@@ -1,0 +1,158 @@
+#include "kvcache/cache/batch_kv_cache.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cache/batch.h"
+#include "cache/kv_arrays.h"
+#include "cache/mask.h"
+#include "kvcache/cache/kv_cache.h"
+#include "kvcache/error.h"
+
+namespace kvcache {
+namespace {
+
+void check_state(const BatchKVCache::State& state) {
+  const std::size_t batch =
+      state.keys.defined() ? static_cast<std::size_t>(state.keys.dim(detail::batch_axis)) : state.offset.size();
+  if (state.offset.size() != batch || state.left_padding.size() != batch) {
+    detail::contradiction(fmt::format("{} sequences, {} offsets, {} left paddings (rule A1)", batch, state.offset.size(),
+                                      state.left_padding.size()));
+  }
+  const std::int64_t rows = detail::rows_in(state.keys);
+  for (std::size_t b = 0; b < batch; ++b) {
+    if (state.left_padding[b] < 0 || std::int64_t{state.offset[b]} + state.left_padding[b] != rows) {
+      detail::contradiction(fmt::format("sequence {} has offset {} and left padding {} in {} rows (rules B1, B2)", b,
+                                        state.offset[b], state.left_padding[b], rows));
+    }
+  }
+}
+
+}  // namespace
+
+BatchKVCache::BatchKVCache(Int32s left_padding) {
+  detail::check_right_padding(left_padding, static_cast<std::int64_t>(left_padding.size()));
+  for (const std::int32_t padding : left_padding) state_.offset.push_back(-padding);
+  state_.left_padding = std::move(left_padding);
+}
+
+std::unique_ptr<Cache> BatchKVCache::copy() const {
+  return std::make_unique<BatchKVCache>(*this);
+}
+
+std::int64_t BatchKVCache::size() const {
+  return detail::rows_in(state_.keys);
+}
+
+std::uint64_t BatchKVCache::nbytes() const {
+  return detail::kv_nbytes(state_.keys, state_.values);
+}
+
+Facts BatchKVCache::facts() const {
+  Facts facts;
+  facts.class_name = class_name();
+  detail::describe_batch(state_.keys, state_.values, state_.offset, state_.left_padding, facts);
+  facts.trimmable = true;
+  return facts;
+}
+
+std::int64_t BatchKVCache::trim(std::int64_t n) {
+  detail::check_trim_count(n);
+  check_state(state_);
+  detail::check_not_pending(right_padding_, "trim");
+  const std::int64_t trimmed = std::min(size(), n);
+  if (trimmed == 0) return 0;
+  State next = state_;
+  detail::each_array(next, [rows = size() - trimmed](const Tensor& array) { return array.slice(detail::row_axis, 0, rows); });
+  next.offset = detail::plus(next.offset, -trimmed);
+  state_ = std::move(next);
+  return trimmed;
+}
+
+void BatchKVCache::update(const Tensor& keys, const Tensor& values) {
+  check_state(state_);
+  detail::check_update(class_name(), state_.keys, state_.values, keys, values);
+  detail::check_update_batch(keys, state_.offset.size());
+  State next = state_;
+  detail::each_array(next, keys, values, detail::with_appended_rows);
+  next.offset = detail::plus(next.offset, detail::rows_in(keys));
+  state_ = std::move(next);
+}
+
+Mask BatchKVCache::make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool /*return_array*/) const {
+  detail::check_mask_request(queries, window);
+  return {Mask::Kind::array, detail::left_padded_mask(queries, size(), window, state_.left_padding)};
+}
+
+void BatchKVCache::filter(std::span<const std::int64_t> indices) {
+  check_state(state_);
+  detail::check_not_pending(right_padding_, "filter");
+  detail::check_sequences(indices, static_cast<std::int64_t>(state_.offset.size()));
+  State next = state_;
+  detail::take_sequences(next, indices);
+  // Rows that are padding to all go. After trimming more than the short sequences hold, that can be more than there are.
+  const std::int64_t common = *std::min_element(next.left_padding.begin(), next.left_padding.end());
+  const std::int64_t unused = std::min(common, detail::rows_in(next.keys));
+  if (unused > 0) {
+    detail::each_array(next,
+                       [&](const Tensor& array) { return array.slice(detail::row_axis, unused, detail::rows_in(array)); });
+    next.left_padding = detail::plus(next.left_padding, -unused);
+  }
+  state_ = std::move(next);
+}
+
+void BatchKVCache::extend(const Cache& other) {
+  const auto* batch = dynamic_cast<const BatchKVCache*>(&other);
+  if (const auto why = mismatch(other)) throw Error(ErrorKind::impossible, "the batches differ: " + *why);
+  check_state(state_);
+  check_state(batch->state_);
+  detail::check_not_pending(right_padding_, "extend");
+  detail::check_not_pending(batch->right_padding_, "extend");
+  State next = state_;
+  detail::append_sequences(next, batch->state_);
+  state_ = std::move(next);
+}
+
+std::unique_ptr<Cache> BatchKVCache::extract(std::int64_t index) const {
+  check_state(state_);
+  detail::check_not_pending(right_padding_, "extract");
+  detail::check_sequence(index, static_cast<std::int64_t>(state_.offset.size()));
+  if (empty()) return std::make_unique<KVCache>();
+  const std::int64_t begin = std::min<std::int64_t>(state_.left_padding[static_cast<std::size_t>(index)], size());
+  KVCache::State one;
+  detail::each_array(one, state_.keys, state_.values, [&](const Tensor& /*unset*/, const Tensor& array) {
+    return array.slice(detail::batch_axis, index, index + 1).slice(detail::row_axis, begin, size());
+  });
+  return std::make_unique<KVCache>(std::move(one));
+}
+
+void BatchKVCache::prepare(const Int32s& right_padding) {
+  check_state(state_);
+  detail::check_right_padding(right_padding, static_cast<std::int64_t>(state_.offset.size()));
+  right_padding_ = detail::pending(right_padding);
+}
+
+void BatchKVCache::finalize() {
+  if (right_padding_.empty()) return;
+  detail::check_padding_within(right_padding_, state_.offset);
+  State next = state_;
+  detail::right_to_left_padding(next, right_padding_);
+  state_ = std::move(next);
+  right_padding_.clear();
+}
+
+std::optional<std::int64_t> BatchKVCache::batch_size() const {
+  return static_cast<std::int64_t>(state_.offset.size());
+}
+
+std::optional<std::string> BatchKVCache::mismatch(const Cache& other) const {
+  const auto* same = dynamic_cast<const BatchKVCache*>(&other);
+  if (same == nullptr) return Cache::mismatch(other);
+  return detail::kv_mismatch(state_.keys, state_.values, same->state_.keys, same->state_.values);
+}
+
+std::vector<Cache::Part> BatchKVCache::parts() const {
+  return detail::batch_parts(state_.keys, state_.values, state_.offset, state_.left_padding);
+}
+
+}  // namespace kvcache

@@ -1,0 +1,69 @@
+// What a class without an operation of its own does: refuse it, by name.
+#include "kvcache/cache.h"
+
+#include <typeinfo>
+
+#include <fmt/format.h>
+
+#include "cache/kv_arrays.h"
+#include "kvcache/error.h"
+
+namespace kvcache {
+
+namespace detail {
+
+void no_such_operation(std::string_view class_name, std::string_view operation, std::string hint) {
+  throw Error(ErrorKind::impossible, fmt::format("{} has no {}", class_name, operation), std::move(hint));
+}
+
+}  // namespace detail
+
+namespace {
+constexpr const char* single_hint = "only batches have it; `kvcache merge` makes one from single-sequence caches";
+}
+
+std::int64_t Cache::trim(std::int64_t n) {
+  detail::check_trim_count(n);
+  throw Error(ErrorKind::impossible, fmt::format("cannot be trimmed: {}", why_not_trimmable().value_or("it has no tokens")),
+              "keep a copy from before the tokens to remove, or process the prompt again");
+}
+
+void Cache::update(const Tensor& /*keys*/, const Tensor& /*values*/) {
+  detail::no_such_operation(class_name(), "update with keys and values");
+}
+
+Mask Cache::make_mask(std::int64_t /*queries*/, std::optional<std::int64_t> /*window*/, bool /*return_array*/) const {
+  detail::no_such_operation(class_name(), "mask");
+}
+
+void Cache::filter(std::span<const std::int64_t> /*indices*/) {
+  detail::no_such_operation(class_name(), "filter", single_hint);
+}
+
+void Cache::extend(const Cache& /*other*/) {
+  detail::no_such_operation(class_name(), "extend", single_hint);
+}
+
+std::unique_ptr<Cache> Cache::extract(std::int64_t /*index*/) const {
+  detail::no_such_operation(class_name(), "extract", single_hint);
+}
+
+void Cache::prepare(const Int32s& /*right_padding*/) {
+  detail::no_such_operation(class_name(), "padding to align", single_hint);
+}
+
+void Cache::finalize() {
+  detail::no_such_operation(class_name(), "padding to align", single_hint);
+}
+
+std::unique_ptr<Cache> Cache::merge(std::span<const Cache* const> /*caches*/) const {
+  detail::no_such_operation(class_name(), "merge");
+}
+
+std::optional<std::string> Cache::mismatch(const Cache& other) const {
+  // The type as well: a layer that could not be decoded has the name of what it was to be.
+  if (typeid(*this) == typeid(other) && class_name() == other.class_name()) return std::nullopt;
+  return fmt::format("classes {} and {}", class_name(), other.class_name());
+}
+
+}  // namespace kvcache

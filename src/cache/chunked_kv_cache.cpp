@@ -1,0 +1,145 @@
+#include "kvcache/cache/chunked_kv_cache.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cache/kv_arrays.h"
+#include "cache/mask.h"
+#include "kvcache/error.h"
+
+namespace kvcache {
+namespace {
+
+// H1 and H3 of the format notes; valid rows beyond the stored ones are lost for good.
+void check_state(const ChunkedKVCache& cache) {
+  const auto& state = cache.state();
+  if (state.start_position >= 0 && state.chunk_size.value_or(1) >= 1 && cache.valid_rows() >= 0 &&
+      cache.valid_rows() <= cache.stored_rows()) {
+    return;
+  }
+  detail::contradiction(fmt::format("{} rows, offset {}, start_position {}, chunk size {}", cache.stored_rows(), cache.offset(),
+                                    state.start_position, state.chunk_size ? fmt::format("{}", *state.chunk_size) : "None"));
+}
+
+// How many rows the front trim before an update drops: e03e45ed (2026-08-21) looks at valid rows, not at the buffer.
+std::int64_t front_trim(const ChunkedKVCache& cache) {
+  const auto chunk_size = cache.state().chunk_size;
+  return chunk_size ? std::max<std::int64_t>(cache.valid_rows() - *chunk_size, 0) : 0;
+}
+
+}  // namespace
+
+ChunkedKVCache::ChunkedKVCache(std::int64_t chunk_size) {
+  if (chunk_size < 1) throw Error(ErrorKind::usage, fmt::format("a chunk of {} tokens", chunk_size));
+  state_.chunk_size = chunk_size;
+}
+
+std::int64_t ChunkedKVCache::stored_rows() const {
+  return detail::rows_in(state_.keys);
+}
+
+std::int64_t ChunkedKVCache::offset() const {
+  return state_.true_offset.value_or(stored_rows());
+}
+
+std::int64_t ChunkedKVCache::valid_rows() const {
+  return offset() - state_.start_position;
+}
+
+ChunkedKVCache::State ChunkedKVCache::repaired() const {
+  if (empty()) return state_;
+  check_state(*this);
+  State next = state_;
+  next.true_offset = offset();
+  const std::int64_t valid = valid_rows();
+  // Nothing was dropped and nothing is missing: the arrays are right as they are.
+  if (stored_rows() == offset()) return next;
+  detail::each_array(next, [&](const Tensor& array) {
+    return array.slice(detail::row_axis, 0, valid).pad(detail::row_axis, 0, offset() - valid);
+  });
+  return next;
+}
+
+std::unique_ptr<Cache> ChunkedKVCache::copy() const {
+  return std::make_unique<ChunkedKVCache>(*this);
+}
+
+std::uint64_t ChunkedKVCache::nbytes() const {
+  return detail::kv_nbytes(state_.keys, state_.values);
+}
+
+Facts ChunkedKVCache::facts() const {
+  Facts facts;
+  facts.class_name = class_name();
+  facts.tokens = offset();
+  detail::describe_arrays(state_.keys, state_.values, facts);
+  if (const std::int64_t unused = stored_rows() - std::max<std::int64_t>(valid_rows(), 0); unused > 0) {
+    facts.padding_bytes =
+        detail::row_bytes(state_.keys, state_.values, unused) * static_cast<std::uint64_t>(facts.batch.value_or(0));
+  }
+  facts.trimmable = true;
+  facts.empty = empty();
+  facts.chunk_size = state_.chunk_size;
+  facts.start_position = state_.start_position;
+  return facts;
+}
+
+std::int64_t ChunkedKVCache::trim(std::int64_t n) {
+  detail::check_trim_count(n);
+  check_state(*this);
+  const std::int64_t trimmed = std::min(valid_rows(), n);
+  if (trimmed == 0) return 0;
+  State next = state_;
+  next.true_offset = offset() - trimmed;
+  detail::each_array(next,
+                     [rows = valid_rows() - trimmed](const Tensor& array) { return array.slice(detail::row_axis, 0, rows); });
+  state_ = std::move(next);
+  return trimmed;
+}
+
+void ChunkedKVCache::update(const Tensor& keys, const Tensor& values) {
+  check_state(*this);
+  detail::check_update(class_name(), state_.keys, state_.values, keys, values);
+  State next = state_;
+  if (!empty()) {
+    // Models call maybe_trim_front() before every update, so it belongs to it.
+    const std::int64_t dropped = front_trim(*this);
+    next.start_position += dropped;
+    detail::each_array(next, [&](const Tensor& array) { return array.slice(detail::row_axis, dropped, valid_rows()); });
+  }
+  detail::each_array(next, keys, values, detail::with_appended_rows);
+  next.true_offset = offset() + detail::rows_in(keys);
+  state_ = std::move(next);
+}
+
+// The reference's class has no mask: this is the one its only user, llama4, makes. Tokens see their own chunk, up to
+// themselves.
+Mask ChunkedKVCache::make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const {
+  check_state(*this);
+  if (!state_.chunk_size) return detail::attention_mask(queries, offset(), window, return_array);
+  detail::check_mask_request(queries, window);
+  const std::int64_t start = state_.start_position + front_trim(*this);
+  const Shape shape{queries, detail::columns_of(queries, offset() - start)};
+  detail::check_mask_size(shape);
+  std::vector<detail::VisibleSpan> spans;
+  for (std::int64_t position = offset(); position < offset() + queries; ++position) {
+    detail::VisibleSpan span = detail::causal_span(position - start, window);
+    span.begin = std::max(span.begin, position / *state_.chunk_size * *state_.chunk_size - start);
+    spans.push_back(span);
+  }
+  return {Mask::Kind::array, detail::mask_of_spans(shape, std::move(spans))};
+}
+
+std::optional<std::int64_t> ChunkedKVCache::batch_size() const {
+  if (empty()) return std::nullopt;
+  return state_.keys.dim(detail::batch_axis);
+}
+
+std::vector<Cache::Part> ChunkedKVCache::parts() const {
+  if (empty()) return {};
+  return {{"keys", state_.keys}, {"values", state_.values}};
+}
+
+}  // namespace kvcache

@@ -1,0 +1,61 @@
+// What every cache of keys and values [B, H, S, D] needs: rows in, rows out, and what they look like.
+//
+// The templates work on any State with members `keys` and `values`; changes are made on a copy of the state, which is cheap
+// (two pointers) and makes every operation all or nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "kvcache/cache.h"
+
+namespace kvcache::detail {
+
+inline constexpr int batch_axis = 0;
+inline constexpr int head_axis = 1;
+inline constexpr int row_axis = 2;
+inline constexpr int dim_axis = 3;
+
+/// Rows of an array of keys or values; 0 for a cache that was never used.
+[[nodiscard]] std::int64_t rows_in(const Tensor& array);
+/// Without rows [begin, begin + count).
+[[nodiscard]] Tensor without_rows(const Tensor& array, std::int64_t begin, std::int64_t count);
+/// `stored`, which may be undefined, followed by `fresh`.
+[[nodiscard]] Tensor with_appended_rows(const Tensor& stored, const Tensor& fresh);
+/// With row `row` replaced by the one row of `fresh`.
+[[nodiscard]] Tensor with_row(const Tensor& array, std::int64_t row, const Tensor& fresh);
+
+/// f(array) -> array, for keys and values.
+template <class State, class F>
+void each_array(State& state, F&& f) {
+  state.keys = f(state.keys);
+  state.values = f(state.values);
+}
+
+/// f(stored, fresh) -> array, for keys and values.
+template <class State, class F>
+void each_array(State& state, const Tensor& keys, const Tensor& values, F&& f) {
+  state.keys = f(state.keys, keys);
+  state.values = f(state.values, values);
+}
+
+/// Bytes of both arrays, 0 when undefined.
+[[nodiscard]] std::uint64_t kv_nbytes(const Tensor& keys, const Tensor& values);
+/// Rows, batch, heads, dims, dtype and bytes, as far as the arrays tell.
+void describe_arrays(const Tensor& keys, const Tensor& values, Facts& facts);
+/// Bytes that `rows` rows of one sequence take in both arrays.
+[[nodiscard]] std::uint64_t row_bytes(const Tensor& keys, const Tensor& values, std::int64_t rows);
+
+/// Why two caches cannot stand side by side ("key head dims 64 and 128"), comparing all but batch and rows; nothing when they
+/// can, or when one of them holds no arrays.
+[[nodiscard]] std::optional<std::string> kv_mismatch(const Tensor& keys, const Tensor& values, const Tensor& other_keys,
+                                                     const Tensor& other_values);
+
+/// The refusal of an operation on a state that no program can have written.
+[[noreturn]] void contradiction(const std::string& defect);
+
+/// Throws Error(usage) when n < 0.
+void check_trim_count(std::int64_t n);
+
+}  // namespace kvcache::detail

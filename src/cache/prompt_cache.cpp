@@ -1,0 +1,223 @@
+// Operations over all layers: they change copies and swap them in at the end, so that they happen to all layers or to none.
+#include "kvcache/prompt_cache.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cache/batch.h"
+#include "cache/context.h"
+#include "cache/kv_arrays.h"
+#include "kvcache/caches.h"
+#include "kvcache/error.h"
+
+namespace kvcache {
+namespace {
+
+using Layers = std::vector<std::unique_ptr<Cache>>;
+
+Layers copies(const Layers& layers) {
+  Layers all;
+  for (const auto& layer : layers) all.push_back(layer->copy());
+  return all;
+}
+
+// f(layer, index) on a copy of each layer; the copies.
+template <class F>
+Layers changed(const PromptCache& cache, F&& f) {
+  Layers layers = copies(cache.layers);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    detail::in_context(layer_name(cache, i), [&] { f(*layers[i], i); });
+  }
+  return layers;
+}
+
+void check_layer_counts(std::size_t a, std::size_t b, const std::string& a_name, const std::string& b_name) {
+  if (a == b) return;
+  throw Error(ErrorKind::impossible, fmt::format("{} has {} layers, but {} has {}", b_name, b, a_name, a),
+              "they are from different models");
+}
+
+// Throws unless layer `index` of all caches fits beside the first one that was used.
+void check_layer(std::span<const PromptCache* const> caches, std::span<const std::string> names, std::size_t index) {
+  const auto used = std::find_if(caches.begin(), caches.end(), [&](const auto* one) { return !one->layers[index]->empty(); });
+  const auto reference = used == caches.end() ? caches.begin() : used;
+  for (std::size_t i = 0; i < caches.size(); ++i) {
+    if (const auto why = (*reference)->layers[index]->mismatch(*caches[i]->layers[index])) {
+      throw Error(ErrorKind::impossible,
+                  fmt::format("layer {} of {} and of {} differ: {}", index,
+                              names[static_cast<std::size_t>(reference - caches.begin())], names[i], *why),
+                  "caches of one model and of one size stand side by side in a batch");
+    }
+  }
+}
+
+// Feeds the update's entries under `path` to a cache; the names it used go into `used`.
+void append_to(Cache& cache, const std::string& path, const std::map<std::string, Tensor>& update,
+               std::set<std::string>& used) {
+  if (auto* list = dynamic_cast<CacheList*>(&cache)) {
+    for (std::size_t i = 0; i < list->children().size(); ++i) {
+      const auto& child = list->children()[i];
+      detail::in_context(fmt::format("child {} ({})", i, child->class_name()),
+                         [&] { append_to(*child, fmt::format("{}.{}", path, i), update, used); });
+    }
+    return;
+  }
+  const auto keys = update.find(path + ".keys");
+  const auto values = update.find(path + ".values");
+  const bool given = keys != update.end() || values != update.end();
+  if (!given && dynamic_cast<const ArraysCache*>(&cache) != nullptr) return;
+  if (keys == update.end() || values == update.end()) {
+    throw Error(ErrorKind::impossible, fmt::format("the update has no {}.{}", path, keys == update.end() ? "keys" : "values"),
+                "every layer with keys and values takes the same tokens");
+  }
+  cache.update(keys->second, values->second);
+  used.insert(keys->first);
+  used.insert(values->first);
+}
+
+std::size_t unrotate(Cache& cache) {
+  if (auto* list = dynamic_cast<CacheList*>(&cache)) {
+    std::size_t rotated = 0;
+    for (const auto& child : list->children()) rotated += unrotate(*child);
+    return rotated;
+  }
+  if (auto* ring = dynamic_cast<RotatingKVCache*>(&cache)) {
+    const bool rotated = ring->state().idx < detail::rows_in(ring->state().keys);
+    ring->unrotate();
+    return rotated ? 1 : 0;
+  }
+  if (auto* ring = dynamic_cast<BatchRotatingKVCache*>(&cache)) {
+    const bool rotated = ring->state().rotated;
+    ring->unrotate();
+    return rotated ? 1 : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+PromptCache PromptCache::copy() const {
+  return {copies(layers), metadata, model_state};
+}
+
+std::string layer_name(const PromptCache& cache, std::size_t index) {
+  return fmt::format("layer {} ({})", index, cache.layers.at(index)->class_name());
+}
+
+std::int64_t token_count(const PromptCache& cache) {
+  std::int64_t most = 0;
+  for (const auto& layer : cache.layers) most = std::max(most, layer->facts().tokens.value_or(0));
+  return most;
+}
+
+std::int64_t trim_prompt_cache(PromptCache& cache, std::int64_t n) {
+  detail::check_trim_count(n);
+  for (std::size_t i = 0; i < cache.layers.size(); ++i) {
+    if (const auto why = cache.layers[i]->why_not_trimmable()) {
+      throw Error(ErrorKind::impossible, fmt::format("{} cannot be trimmed: {}", layer_name(cache, i), *why),
+                  "what a cache has dropped or folded into its state cannot be taken out again; keep an untrimmed copy, or "
+                  "process the prompt again");
+    }
+  }
+  std::int64_t most = 0;
+  cache.layers = changed(cache, [&](Cache& layer, std::size_t) { most = std::max(most, layer.trim(n)); });
+  return most;
+}
+
+std::int64_t batch_size(const PromptCache& cache) {
+  std::optional<std::int64_t> batch;
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < cache.layers.size(); ++i) {
+    const auto one = detail::in_context(layer_name(cache, i), [&] { return cache.layers[i]->batch_size(); });
+    if (!one) continue;
+    if (batch && *batch != *one) {
+      throw Error(ErrorKind::impossible, fmt::format("{} holds {} sequences, but {} holds {}", layer_name(cache, i), *one,
+                                                     layer_name(cache, first), *batch));
+    }
+    if (!batch) first = i;
+    batch = one;
+  }
+  // Caches that were never used belong to one sequence, as in the reference.
+  return batch.value_or(1);
+}
+
+PromptCache merge_prompt_caches(std::span<const PromptCache* const> caches, std::span<const std::string> names) {
+  if (caches.empty() || caches.size() != names.size()) throw Error(ErrorKind::usage, "nothing to merge");
+  for (std::size_t i = 0; i < caches.size(); ++i) {
+    check_layer_counts(caches[0]->layers.size(), caches[i]->layers.size(), names[0], names[i]);
+    if (const std::int64_t batch = detail::in_context(names[i], [&] { return batch_size(*caches[i]); }); batch != 1) {
+      throw Error(ErrorKind::impossible, fmt::format("{} holds {} sequences: only single ones can be merged", names[i], batch),
+                  "`kvcache extend` joins batches");
+    }
+    // It belongs to one sequence's images: there is no form of it for a batch.
+    if (caches[i]->model_state) {
+      throw Error(ErrorKind::impossible, fmt::format("{} carries the state of a vision model, which a batch cannot", names[i]));
+    }
+  }
+  for (std::size_t layer = 0; layer < caches[0]->layers.size(); ++layer) check_layer(caches, names, layer);
+  PromptCache batch;
+  batch.metadata = caches[0]->metadata;
+  for (std::size_t layer = 0; layer < caches[0]->layers.size(); ++layer) {
+    std::vector<const Cache*> column;
+    for (const PromptCache* cache : caches) column.push_back(cache->layers[layer].get());
+    batch.layers.push_back(detail::in_context(layer_name(*caches[0], layer), [&] { return column.front()->merge(column); }));
+  }
+  return batch;
+}
+
+PromptCache extract_prompt_cache(const PromptCache& cache, std::int64_t index) {
+  detail::check_sequence(index, batch_size(cache));
+  PromptCache one;
+  one.metadata = cache.metadata;
+  one.model_state = cache.model_state;
+  for (std::size_t i = 0; i < cache.layers.size(); ++i) {
+    one.layers.push_back(detail::in_context(layer_name(cache, i), [&] { return cache.layers[i]->extract(index); }));
+  }
+  return one;
+}
+
+void filter_prompt_cache(PromptCache& cache, std::span<const std::int64_t> indices) {
+  detail::check_sequences(indices, batch_size(cache));
+  cache.layers = changed(cache, [&](Cache& layer, std::size_t) { layer.filter(indices); });
+}
+
+void extend_prompt_cache(PromptCache& cache, const PromptCache& other, const std::string& other_name) {
+  check_layer_counts(cache.layers.size(), other.layers.size(), "the first one", other_name);
+  for (std::size_t i = 0; i < cache.layers.size(); ++i) {
+    if (const auto why = cache.layers[i]->mismatch(*other.layers[i])) {
+      throw Error(ErrorKind::impossible, fmt::format("{} differs in {}: {}", layer_name(cache, i), other_name, *why),
+                  "caches of one model and of one size stand side by side in a batch");
+    }
+  }
+  cache.layers = changed(cache, [&](Cache& layer, std::size_t i) { layer.extend(*other.layers[i]); });
+}
+
+void append_prompt_cache(PromptCache& cache, const std::map<std::string, Tensor>& update) {
+  std::set<std::string> used;
+  Layers layers = changed(cache, [&](Cache& layer, std::size_t i) { append_to(layer, fmt::format("{}", i), update, used); });
+  for (const auto& [key, tensor] : update) {
+    if (!used.contains(key)) {
+      throw Error(ErrorKind::usage, fmt::format("the update's {} belongs to no layer", key),
+                  "name arrays LAYER.keys and LAYER.values, in a CacheList LAYER.CHILD.keys and LAYER.CHILD.values");
+    }
+  }
+  cache.layers = std::move(layers);
+}
+
+void align_prompt_cache(PromptCache& cache, const Int32s& right_padding) {
+  cache.layers = changed(cache, [&](Cache& layer, std::size_t) {
+    layer.prepare(right_padding);
+    layer.finalize();
+  });
+}
+
+std::size_t unrotate_prompt_cache(PromptCache& cache) {
+  std::size_t rotated = 0;
+  cache.layers = changed(cache, [&](Cache& layer, std::size_t) { rotated += unrotate(layer); });
+  return rotated;
+}
+
+}  // namespace kvcache

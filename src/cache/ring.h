@@ -1,0 +1,22 @@
+// The legal states of the two rings, and what is wrong with others. Operations refuse states that no program can have written
+// instead of making files from them that load and decode wrongly.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "kvcache/cache/batch_rotating_kv_cache.h"
+#include "kvcache/cache/rotating_kv_cache.h"
+
+namespace kvcache::detail {
+
+/// The first of R1-R4 (format notes C.2) that a state breaks, with its numbers; nothing when it is legal.
+[[nodiscard]] std::optional<std::string> ring_defect(const RotatingKVCache::State& state);
+/// The first of X1-X4 (format notes C.10), and of A1 for the lists.
+[[nodiscard]] std::optional<std::string> ring_defect(const BatchRotatingKVCache::State& state);
+
+/// Throws Error(impossible) with the defect.
+void check_ring(const RotatingKVCache::State& state);
+void check_ring(const BatchRotatingKVCache::State& state);
+
+}  // namespace kvcache::detail

@@ -1,0 +1,154 @@
+#include "kvcache/prompt_cache.h"
+
+#include <gtest/gtest.h>
+
+#include "kvcache/caches.h"
+#include "support/errors.h"
+#include "tokens.h"
+
+namespace kvcache {
+namespace {
+
+using test::append;
+using test::count_from;
+using test::error_of;
+using test::Tokens;
+
+using Indices = std::vector<std::int64_t>;
+
+// One layer of each: everything kept, and a window of 8.
+PromptCache prompt(const Tokens& tokens) {
+  PromptCache cache;
+  cache.layers.push_back(std::make_unique<KVCache>());
+  cache.layers.push_back(std::make_unique<RotatingKVCache>(8, 0));
+  for (const auto& layer : cache.layers) append(*layer, tokens);
+  cache.metadata["model"] = "m";
+  return cache;
+}
+
+std::map<std::string, Tensor> update(const Tokens& tokens, const std::vector<std::string>& paths) {
+  std::map<std::string, Tensor> arrays;
+  const test::Rows rows = test::rows_of(tokens);
+  for (const std::string& path : paths) {
+    arrays[path + ".keys"] = rows.keys;
+    arrays[path + ".values"] = rows.values;
+  }
+  return arrays;
+}
+
+TEST(PromptCache, TrimsEveryLayer) {
+  PromptCache cache = prompt(count_from(1, 6));
+  EXPECT_EQ(trim_prompt_cache(cache, 2), 2);
+  EXPECT_EQ(token_count(cache), 4);
+  EXPECT_EQ(trim_prompt_cache(cache, 100), 4);
+  EXPECT_EQ(token_count(cache), 0);
+  PromptCache none;
+  EXPECT_EQ(trim_prompt_cache(none, 1), 0);
+}
+
+TEST(PromptCache, TrimsNoLayerWhenOneCannot) {
+  PromptCache cache = prompt(count_from(1, 6));
+  for (int token = 7; token <= 10; ++token) append(*cache.layers[1], Tokens{token});
+  const auto error = error_of([&] { trim_prompt_cache(cache, 1); });
+  EXPECT_STREQ(error->what(),
+               "layer 1 (RotatingKVCache) cannot be trimmed: the window of 8 has wrapped: 2 of its first tokens are gone");
+  EXPECT_NE(error->hint(), "");
+  EXPECT_EQ(cache.layers[0]->size(), 6);
+}
+
+TEST(PromptCache, AppendsToEveryLayerOrNone) {
+  PromptCache cache = prompt({1, 2});
+  append_prompt_cache(cache, update({3, 4}, {"0", "1"}));
+  EXPECT_EQ(token_count(cache), 4);
+  EXPECT_STREQ(error_of([&] { append_prompt_cache(cache, update({5}, {"0"})); })->what(),
+               "layer 1 (RotatingKVCache): the update has no 1.keys");
+  EXPECT_STREQ(error_of([&] {
+                 append_prompt_cache(cache, update({5}, {"0", "1", "2"}));
+               })->what(),
+               "the update's 2.keys belongs to no layer");
+  auto half = update({5}, {"0", "1"});
+  half.erase("1.values");
+  EXPECT_EQ(error_of([&] { append_prompt_cache(cache, half); })->kind(), ErrorKind::impossible);
+  EXPECT_EQ(token_count(cache), 4);
+}
+
+TEST(PromptCache, AppendsWithinListsAndAroundRecurrentState) {
+  std::vector<std::unique_ptr<Cache>> children;
+  children.push_back(std::make_unique<ArraysCache>(2));
+  children.push_back(std::make_unique<KVCache>());
+  PromptCache cache;
+  cache.layers.push_back(std::make_unique<CacheList>(std::move(children)));
+  cache.layers.push_back(std::make_unique<ArraysCache>(1));
+  append_prompt_cache(cache, update({1, 2}, {"0.1"}));
+  EXPECT_EQ(token_count(cache), 2);
+  EXPECT_STREQ(error_of([&] { append_prompt_cache(cache, update({1}, {"0"})); })->what(),
+               "layer 0 (CacheList): child 1 (KVCache): the update has no 0.1.keys");
+}
+
+TEST(PromptCache, MergesExtractsFiltersAndExtends) {
+  const PromptCache a = prompt(count_from(1, 6));
+  const PromptCache b = prompt({11, 12});
+  const std::vector<const PromptCache*> caches{&a, &b};
+  const std::vector<std::string> names{"a", "b"};
+  PromptCache batch = merge_prompt_caches(caches, names);
+  EXPECT_EQ(batch_size(batch), 2);
+  EXPECT_EQ(batch.metadata.at("model"), "m");
+  extend_prompt_cache(batch, batch.copy(), "itself");
+  EXPECT_EQ(batch_size(batch), 4);
+  filter_prompt_cache(batch, Indices{3, 0});
+  EXPECT_EQ(token_count(extract_prompt_cache(batch, 0)), 2);
+  EXPECT_EQ(token_count(extract_prompt_cache(batch, 1)), 6);
+  EXPECT_EQ(error_of([&] { static_cast<void>(extract_prompt_cache(batch, 2)); })->kind(), ErrorKind::usage);
+}
+
+TEST(PromptCache, NamesTheFirstMismatchOfAMerge) {
+  const PromptCache a = prompt({1});
+  PromptCache other_window = prompt({1});
+  other_window.layers[1] = std::make_unique<RotatingKVCache>(16, 0);
+  PromptCache fewer = prompt({1});
+  fewer.layers.pop_back();
+  const std::vector<std::string> names{"a.safetensors", "b.safetensors"};
+  const auto message = [&](const PromptCache& b) {
+    const std::vector<const PromptCache*> caches{&a, &b};
+    return std::string(error_of([&] { static_cast<void>(merge_prompt_caches(caches, names)); })->what());
+  };
+  EXPECT_EQ(message(other_window), "layer 1 of a.safetensors and of b.safetensors differ: windows 8 and 16");
+  EXPECT_EQ(message(fewer), "b.safetensors has 1 layers, but a.safetensors has 2");
+  const std::vector<const PromptCache*> twice{&a, &a};
+  EXPECT_EQ(message(merge_prompt_caches(twice, names)), "b.safetensors holds 2 sequences: only single ones can be merged");
+  PromptCache seen = a.copy();
+  seen.model_state.emplace();
+  EXPECT_EQ(message(seen), "b.safetensors carries the state of a vision model, which a batch cannot");
+}
+
+TEST(PromptCache, AlignsAndUnrotates) {
+  const PromptCache a = prompt({1, 2, 3});
+  const std::vector<const PromptCache*> caches{&a, &a};
+  PromptCache batch = merge_prompt_caches(caches, std::vector<std::string>{"a", "a"});
+  align_prompt_cache(batch, {0, 1});
+  EXPECT_EQ(token_count(extract_prompt_cache(batch, 1)), 2);
+  PromptCache single = prompt(count_from(1, 8));
+  EXPECT_EQ(unrotate_prompt_cache(single), 0U);
+  append_prompt_cache(single, update({9}, {"0", "1"}));
+  EXPECT_EQ(unrotate_prompt_cache(single), 1U);
+  EXPECT_EQ(unrotate_prompt_cache(single), 0U);
+  EXPECT_EQ(error_of([&] { align_prompt_cache(single, {1}); })->kind(), ErrorKind::impossible);
+}
+
+TEST(PromptCache, LayersOfOneFileShareABatch) {
+  PromptCache cache = prompt({1});
+  cache.layers.push_back(std::make_unique<BatchKVCache>(Int32s{0, 0}));
+  EXPECT_STREQ(error_of([&] { static_cast<void>(batch_size(cache)); })->what(),
+               "layer 2 (BatchKVCache) holds 2 sequences, but layer 0 (KVCache) holds 1");
+  EXPECT_EQ(batch_size(PromptCache{}), 1);
+}
+
+TEST(PromptCache, CopiesDoNotShareLayers) {
+  PromptCache cache = prompt({1, 2});
+  const PromptCache copy = cache.copy();
+  trim_prompt_cache(cache, 1);
+  EXPECT_EQ(token_count(copy), 2);
+}
+
+}  // namespace
+}  // namespace kvcache
