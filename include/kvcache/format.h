@@ -1,0 +1,121 @@
+// Dialects: which tensors and which metadata a prompt cache becomes in the files of each runtime and era, and back.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvcache/finding.h"
+#include "kvcache/prompt_cache.h"
+#include "kvcache/safetensors.h"
+
+namespace kvcache {
+
+/// The runtimes that write prompt caches.
+enum class Family : std::uint8_t { mlx_lm, mlx_swift_lm, mlxrs };
+
+/// Every era of every runtime, oldest first within a family. The letters are those of docs/formats.md.
+enum class Era : std::uint8_t { L0, P1, P2, P3, P4, P5, R1, S1, S2, S3, S4 };
+inline constexpr std::size_t era_count = 11;
+
+/// A set of eras: which ones could have written a layer or a file.
+class EraSet {
+ public:
+  constexpr EraSet() = default;
+  constexpr EraSet(std::initializer_list<Era> eras) {
+    for (const Era e : eras) bits_ |= bit(e);
+  }
+  static constexpr EraSet all() { return EraSet((1U << era_count) - 1U); }
+  [[nodiscard]] constexpr bool has(Era e) const { return (bits_ & bit(e)) != 0; }
+  [[nodiscard]] constexpr bool none() const { return bits_ == 0; }
+  constexpr EraSet& operator&=(EraSet o) {
+    bits_ &= o.bits_;
+    return *this;
+  }
+  constexpr EraSet& operator|=(EraSet o) {
+    bits_ |= o.bits_;
+    return *this;
+  }
+  friend constexpr EraSet operator&(EraSet a, EraSet b) { return a &= b; }
+  friend constexpr EraSet operator|(EraSet a, EraSet b) { return a |= b; }
+  friend constexpr EraSet operator-(EraSet a, EraSet b) { return EraSet(a.bits_ & ~b.bits_); }
+  friend constexpr bool operator==(EraSet a, EraSet b) = default;
+
+ private:
+  explicit constexpr EraSet(unsigned bits) : bits_(static_cast<std::uint16_t>(bits)) {}
+  static constexpr std::uint16_t bit(Era e) { return static_cast<std::uint16_t>(1U << static_cast<unsigned>(e)); }
+  std::uint16_t bits_ = 0;
+};
+
+/// One entry of the list of formats.
+struct Dialect {
+  Era era;
+  std::string_view id;      ///< "mlx-lm@0.31"
+  std::string_view letter;  ///< "P3"
+  Family family;
+  bool writable;
+  bool provisional;  ///< P5: no file of it was ever at hand
+};
+
+/// All formats, in the order of cli.md.
+[[nodiscard]] std::span<const Dialect> dialects() noexcept;
+[[nodiscard]] const Dialect& dialect(Era era) noexcept;
+/// By id, or by family name alone ("mlx-lm" is mlx-lm@0.31). Throws Error(usage) with a suggestion for an unknown one.
+[[nodiscard]] const Dialect& find_dialect(std::string_view id);
+/// The newest of a set: mlx-lm before mlxrs before mlx-swift-lm. Nothing for an empty set.
+[[nodiscard]] const Dialect* preferred(EraSet set) noexcept;
+
+/// How a layer appears in its file.
+struct LayerSource {
+  std::string class_text;             ///< class value as in the file (without the model-state prefix)
+  std::vector<std::size_t> arrays;    ///< indices into Header::tensors, in state order
+  EraSet eras;                        ///< which eras could have written this layer
+  std::vector<std::string> evidence;  ///< "rotating metadata has 5 fields"
+  bool decoded = false;               ///< false: the layer is an OpaqueCache
+};
+
+/// A prompt-cache file, decoded. Layers that could not be decoded are OpaqueCache and have error findings.
+struct Document {
+  SafetensorsFile file;
+  PromptCache cache;
+  std::vector<LayerSource> sources;  ///< one per layer
+  EraSet candidates;                 ///< eras that could have written the whole file; empty when mixed
+  const Dialect* format = nullptr;   ///< newest of candidates, or nullptr
+  Findings findings;                 ///< KV118-KV120 of the container, KV2xx, KV3xx, KV471, KV491, KV492, KV503
+};
+
+/// Open and decode a file: never reads tensor data except the small integer arrays that states need. Throws as
+/// SafetensorsFile::open does, and Error(unreadable, code KV122 or KV123) for a sound file that is no prompt cache.
+[[nodiscard]] Document read_document(const std::string& path);
+[[nodiscard]] Document decode(SafetensorsFile file);
+
+/// A prompt cache ready to be written.
+struct Encoded {
+  std::vector<NamedTensor> tensors;  ///< layer by layer
+  Metadata metadata;
+  std::vector<std::string> warnings;  ///< losses that the target era's own writer would incur as well
+};
+
+struct EncodeOptions {
+  bool drop_model_state = false;
+  bool drop_unset_slots = false;
+};
+
+/// What a file of `era` holds for this cache. Throws Error(impossible), naming the layer, the reason and the way out, for what
+/// the era cannot say or its own loader could not restore; Error(usage) for an era that is never written.
+[[nodiscard]] Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options = {});
+
+/// Children of a CacheList for files that forgot them: "KVCache,ArraysCache:2,..." applied to every CacheList that lost its
+/// children. Returns a document whose lists are rebuilt. Throws Error(usage) for a bad spec, Error(impossible) when arrays do
+/// not fit.
+void restore_children(Document& document, std::string_view spec);
+
+/// Printable form of text from a file: control characters (C0, DEL, C1) and invalid UTF-8 escaped, cut to `limit` characters.
+[[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 80);
+
+}  // namespace kvcache

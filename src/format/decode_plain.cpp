@@ -1,0 +1,100 @@
+// KVCache, RotatingKVCache, ChunkedKVCache: a pair of keys and values, with nothing, four to six, or two numbers beside it.
+#include "format/decoder_layer.h"
+
+namespace kvcache::detail {
+namespace {
+
+bool is_keys_and_values(const Decoder& decoder, const std::vector<std::size_t>& arrays) {
+  return arrays.size() == 2 && decoder.entry(arrays[0]).shape.size() == 4 && decoder.entry(arrays[1]).shape.size() == 4;
+}
+
+}  // namespace
+
+void Decoder::decode_kv(Layer& l) {
+  // Early Swift tests for its plain class first: chunked and recurrent layers are labelled KVCache there. The number of
+  // metadata values and the shapes give them away.
+  const bool early_swift_label = l.in.class_text == "KVCache" && l.in.depth == 0;
+  const EraSet mislabelling = eras_where([](const EraTraits& t) { return t.mislabels; });
+  if (early_swift_label && l.meta.form == Meta::Form::list && l.meta.values.size() == 2) {
+    l.report("KV712", "class KVCache with the two metadata values of a ChunkedKVCache, as mlx-swift-lm before 2.31 writes it",
+             {}, "'kvcache convert --to mlx-swift-lm' writes the class it is");
+    l.only(mislabelling, "class KVCache with the metadata of a ChunkedKVCache");
+    decode_chunked(l);
+    return;
+  }
+  const auto list = l.flat_arrays();
+  if (early_swift_label && l.meta.form == Meta::Form::absent && list && !list->empty() && !is_keys_and_values(*this, *list)) {
+    l.report("KV712", "class KVCache with the arrays of an ArraysCache, as mlx-swift-lm before 2.31 writes it", {},
+             "'kvcache convert --to mlx-swift-lm' writes the class it is");
+    l.only(mislabelling, "class KVCache with the arrays of an ArraysCache");
+    decode_arrays(l, false);
+    return;
+  }
+
+  if (!l.expect_no_meta()) return;
+  if (l.in.class_text == "ConcatenateKVCache") l.only(python_eras, "class ConcatenateKVCache");
+  KVCache::State state;
+  state.alias = l.in.class_text;
+  if (l.unused_layer()) return l.done(std::make_unique<KVCache>(std::move(state)));
+  std::vector<std::size_t> arrays;
+  if (!l.expect_arrays(2, arrays) || !l.check_keys_and_values(arrays[0], arrays[1])) return;
+  state.keys = tensor(arrays[0]);
+  state.values = tensor(arrays[1]);
+  l.out.arrays = std::move(arrays);
+  l.done(std::make_unique<KVCache>(std::move(state)));
+}
+
+void Decoder::decode_rotating(Layer& l) {
+  if (!l.expect_fields({4, 5, 6})) return;
+  const std::size_t fields = l.meta.values.size();
+  l.only(eras_where([&](const EraTraits& t) { return t.rotating_fields == fields; }),
+         fmt::format("rotating metadata has {} fields", fields));
+  const bool has_step = fields >= 5;
+  RotatingKVCache::State state;
+  std::int64_t step = 0;
+  bool good = l.integer(0, "keep", state.keep);
+  good = l.integer(1, "max_size", state.max_size) && good;
+  if (has_step) good = l.integer(2, "step", step) && good;
+  good = l.integer(has_step ? 3 : 2, "offset", state.offset) && good;
+  good = l.integer(has_step ? 4 : 3, "idx", state.idx) && good;
+  if (fields == 6) {
+    state.origin = l.meta.values[5];
+    if (*state.origin != "modelNative" && *state.origin != "requested")
+      good = l.fail("KV305", fmt::format("origin is '{}' instead of modelNative or requested", printable(*state.origin)),
+                    fmt::format("{}.5", l.in.key));
+  }
+  if (!good) return;
+  if (l.unused_layer()) return l.done(std::make_unique<RotatingKVCache>(std::move(state)));
+  std::vector<std::size_t> arrays;
+  if (!l.expect_arrays(2, arrays) || !l.check_keys_and_values(arrays[0], arrays[1])) return;
+  state.keys = tensor(arrays[0]);
+  state.values = tensor(arrays[1]);
+  l.out.arrays = std::move(arrays);
+  l.done(std::make_unique<RotatingKVCache>(std::move(state)));
+}
+
+void Decoder::decode_chunked(Layer& l) {
+  if (!l.expect_fields({2})) return;
+  if (l.in.class_text == "ChunkedKVCache")
+    l.only(eras_where([](const EraTraits& t) { return !t.mislabels; }), "chunked metadata under its own class");
+  ChunkedKVCache::State state;
+  bool good = true;
+  if (l.meta.values[0] == "None") {
+    l.only(eras_where([](const EraTraits& t) { return t.chunk_none; }), "chunk size None");
+  } else {
+    std::int64_t chunk_size = 0;
+    good = l.integer(0, "chunk_size", chunk_size);
+    state.chunk_size = chunk_size;
+  }
+  good = l.integer(1, "start_position", state.start_position) && good;
+  if (!good) return;
+  if (l.unused_layer()) return l.done(std::make_unique<ChunkedKVCache>(std::move(state)));
+  std::vector<std::size_t> arrays;
+  if (!l.expect_arrays(2, arrays) || !l.check_keys_and_values(arrays[0], arrays[1])) return;
+  state.keys = tensor(arrays[0]);
+  state.values = tensor(arrays[1]);
+  l.out.arrays = std::move(arrays);
+  l.done(std::make_unique<ChunkedKVCache>(std::move(state)));
+}
+
+}  // namespace kvcache::detail

@@ -1,0 +1,145 @@
+// QuantizedKVCache and TurboQuantKVCache.
+#include "format/decoder_layer.h"
+
+namespace kvcache::detail {
+namespace {
+
+/// Indices of the six arrays: keys' weights, scales, biases, then the values'. Without biases: four arrays.
+struct QuantizedArrays {
+  std::vector<std::size_t> keys, values;
+  bool nested = false;
+};
+
+std::optional<QuantizedArrays> sort_arrays(const ArrayTree& tree, const std::optional<std::vector<std::size_t>>& flat) {
+  QuantizedArrays out;
+  if (flat) {
+    const std::size_t n = flat->size();
+    if (n != 6 && n != 4) return std::nullopt;
+    const auto middle = flat->begin() + static_cast<std::ptrdiff_t>(n / 2);
+    out.keys.assign(flat->begin(), middle);
+    out.values.assign(middle, flat->end());
+    return out;
+  }
+  out.nested = true;
+  if (tree.children.size() != 2) return std::nullopt;
+  for (auto* group : {&out.keys, &out.values}) {
+    const ArrayTree& half = tree.children.at(group == &out.keys ? 0 : 1);
+    for (const auto& [index, leaf] : half.children) {
+      if (!leaf.value) return std::nullopt;
+      group->push_back(*leaf.value);
+    }
+    if (group->size() != 3 && group->size() != 2) return std::nullopt;
+  }
+  if (out.keys.size() != out.values.size()) return std::nullopt;
+  return out;
+}
+
+}  // namespace
+
+void Decoder::decode_quantized(Layer& l) {
+  if (!l.expect_fields({3, 4})) return;
+  const std::size_t fields = l.meta.values.size();
+  l.only(eras_where([&](const EraTraits& t) { return t.quantized_fields == fields; }),
+         fmt::format("quantized metadata has {} fields", fields));
+  const std::size_t first = fields - 3;
+  QuantizedKVCache::State state;
+  std::int64_t step = 0;
+  bool good = first == 0 || l.integer(0, "step", step);
+  good = l.integer(first, "offset", state.offset) && good;
+  good = l.integer(first + 1, "group_size", state.group_size) && good;
+  good = l.integer(first + 2, "bits", state.bits) && good;
+  if (!good) return;
+  if (l.unused_layer()) return l.done(std::make_unique<QuantizedKVCache>(std::move(state)));
+
+  const auto arrays = sort_arrays(*l.in.arrays, l.flat_arrays());
+  if (!arrays) {
+    l.fail("KV303", fmt::format("{} instead of weights, scales and biases of keys and of values", l.describe_arrays()));
+    return;
+  }
+  l.only(eras_where([&](const EraTraits& t) { return t.nested_quantized == arrays->nested; }),
+         arrays->nested ? "quantized arrays are nested" : "quantized arrays are in one row");
+  const bool biases = arrays->keys.size() == 3;
+  const bool packed_scales = entry(arrays->keys[1]).dtype == Dtype::U8;
+  const auto check = [&](const std::vector<std::size_t>& triple, std::string_view what) {
+    const std::string names[] = {fmt::format("{} weights", what), fmt::format("{} scales", what),
+                                 fmt::format("{} biases", what)};
+    for (std::size_t i = 0; i < triple.size(); ++i) {
+      if (!l.expect_rank(triple[i], 4, names[i])) return false;
+      const bool sound = i == 0                    ? l.expect_dtype(triple[i], Dtype::U32, names[i])
+                         : packed_scales && i == 1 ? l.expect_dtype(triple[i], Dtype::U8, names[i])
+                                                   : l.expect_float(triple[i], names[i]);
+      if (!sound) return false;
+    }
+    return true;
+  };
+  if (!check(arrays->keys, "key") || !check(arrays->values, "value")) return;
+  const TensorEntry& k = entry(arrays->keys[0]);
+  for (const auto& triple : {arrays->keys, arrays->values}) {
+    for (const std::size_t array : triple) {
+      const TensorEntry& e = entry(array);
+      if (e.shape[0] != k.shape[0] || e.shape[2] != k.shape[2]) {
+        l.fail("KV309", fmt::format("arrays {} and {} disagree in batch size or rows", shape_of(k), shape_of(e)), e.key);
+        return;
+      }
+    }
+  }
+  if (const TensorEntry& v = entry(arrays->values[0]); v.shape[1] != k.shape[1])
+    l.report("KV310", fmt::format("keys have {} heads, values {}", k.shape[1], v.shape[1]), v.key);
+  if (const TensorEntry& ks = entry(arrays->keys[1]), &vs = entry(arrays->values[1]); ks.dtype != vs.dtype)
+    l.report("KV311", fmt::format("key scales are {}, value scales {}", name(ks.dtype), name(vs.dtype)), vs.key);
+
+  const auto load = [&](const std::vector<std::size_t>& triple) {
+    l.out.arrays.insert(l.out.arrays.end(), triple.begin(), triple.end());
+    return Quantized{tensor(triple[0]), tensor(triple[1]), biases ? tensor(triple[2]) : Tensor()};
+  };
+  state.keys = load(arrays->keys);
+  state.values = load(arrays->values);
+  l.done(std::make_unique<QuantizedKVCache>(std::move(state)));
+}
+
+void Decoder::decode_turbo(Layer& l) {
+  if (!l.expect_fields({5})) return;
+  l.only(eras_where([](const EraTraits& t) { return t.turbo_class; }), "class TurboQuantKVCache");
+  TurboQuantKVCache::State state;
+  bool good = l.integer(0, "offset", state.offset);
+  good = l.integer(1, "bits", state.bits) && good;
+  good = l.integer(2, "key_bits", state.key_bits) && good;
+  good = l.integer(3, "value_bits", state.value_bits) && good;
+  switch (parse_uint64(l.meta.values[4], state.seed)) {
+    case IntegerError::none:
+      break;
+    case IntegerError::syntax:
+      good = l.fail("KV305", fmt::format("seed is '{}', which is not a plain unsigned integer", printable(l.meta.values[4])));
+      break;
+    case IntegerError::range:
+      good = l.fail("KV306", fmt::format("seed is {}, beyond 64 bits", printable(l.meta.values[4])));
+      break;
+  }
+  if (!good) return;
+  if (l.unused_layer()) return l.done(std::make_unique<TurboQuantKVCache>(std::move(state)));
+  const auto list = l.flat_arrays();
+  if (list)
+    for (const std::size_t array : *list) state.arrays.push_back(tensor(array));
+  const auto form = TurboQuantKVCache::form_of(state.arrays, state.key_bits);
+  if (!list || !form) {
+    l.fail("KV303", fmt::format("{} (key bits {}) fit no form of a TurboQuantKVCache", l.describe_arrays(), state.key_bits));
+    return;
+  }
+  for (const Tensor& array : state.arrays) {
+    const bool calibration = &array == &state.arrays.back() && array.rank() == 1;
+    if (!calibration && (array.rank() < 3 || array.rank() > 4)) {
+      l.fail("KV307", fmt::format("an array has shape {} instead of 3 or 4 dimensions", to_string(array.shape())));
+      return;
+    }
+    if (!calibration && (array.dim(0) != state.arrays[0].dim(0) || array.dim(2) != state.arrays[0].dim(2))) {
+      l.fail("KV309", fmt::format("arrays {} and {} disagree in batch size or rows", to_string(state.arrays[0].shape()),
+                                  to_string(array.shape())));
+      return;
+    }
+  }
+  state.form = *form;
+  l.out.arrays = *list;
+  l.done(std::make_unique<TurboQuantKVCache>(std::move(state)));
+}
+
+}  // namespace kvcache::detail

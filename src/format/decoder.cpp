@@ -1,0 +1,66 @@
+#include "format/decoder.h"
+
+#include "format/decoder_layer.h"
+
+namespace kvcache::detail {
+namespace {
+
+/// Every tensor of a tree, for layers that are shown but not understood.
+void collect(const ArrayTree& tree, std::vector<std::size_t>& out) {
+  if (tree.value) out.push_back(*tree.value);
+  for (const auto& [index, child] : tree.children) collect(child, out);
+}
+
+}  // namespace
+
+std::string layer_where(std::uint64_t index) {
+  return fmt::format("layer {}", index);
+}
+
+LayerOutput Decoder::decode(const LayerInput& in) {
+  Layer l(*this, in);
+  const std::string array_key = in.key.starts_with("0.") ? in.key.substr(2) : in.key;
+  // Gaps are reported once, by the layer that is outermost.
+  const bool sound =
+      in.depth > 0 || ((in.arrays == nullptr || is_sound(*in.arrays, in.where, array_key, "arrays", findings_)) &&
+                       (in.meta == nullptr || is_sound(*in.meta, in.where, in.key, "metadata", findings_)));
+  const std::string_view name = in.class_text;
+  if (!sound) {
+    // reported
+  } else if (name == "KVCache" || name == "ConcatenateKVCache" || name == "KVCacheSimple" || name == "StandardKvCache") {
+    decode_kv(l);
+  } else if (name == "RotatingKVCache") {
+    decode_rotating(l);
+  } else if (name == "QuantizedKVCache") {
+    decode_quantized(l);
+  } else if (name == "ChunkedKVCache") {
+    decode_chunked(l);
+  } else if (name == "ArraysCache" || name == "MambaCache") {
+    decode_arrays(l, name == "MambaCache");
+  } else if (name == "CacheList") {
+    decode_list(l);
+  } else if (name == "BatchKVCache") {
+    decode_batch(l);
+  } else if (name == "BatchRotatingKVCache") {
+    decode_batch_rotating(l);
+  } else if (name == "TurboQuantKVCache") {
+    decode_turbo(l);
+  } else {
+    l.fail("KV301", fmt::format("unknown class '{}'; no runtime known to this tool has it", printable(name)));
+  }
+
+  if (!l.out.decoded) {
+    if (!l.out.lost_children) l.out.eras = EraSet::all();
+    std::vector<std::size_t> arrays;
+    if (in.arrays != nullptr) collect(*in.arrays, arrays);
+    OpaqueCache::State state;
+    state.class_name = in.class_text;
+    state.why = findings_.empty() ? "it could not be decoded" : findings_.back().message;
+    for (const std::size_t array : arrays) state.arrays.push_back({entry(array).key, tensor(array)});
+    l.out.arrays = std::move(arrays);
+    l.out.cache = std::make_unique<OpaqueCache>(std::move(state));
+  }
+  return std::move(l.out);
+}
+
+}  // namespace kvcache::detail

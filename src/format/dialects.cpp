@@ -1,0 +1,87 @@
+// The list of formats: looking them up, and which of several is meant.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "format/era.h"
+#include "kvcache/error.h"
+
+namespace kvcache {
+namespace {
+
+/// In the order of the list of formats that users see: mlx-lm, mlx-swift-lm, mlxrs.
+const std::array<Dialect, era_count>& all() {
+  static const auto list = [] {
+    std::array<Dialect, era_count> out{};
+    std::size_t n = 0;
+    for (const auto eras : {detail::mlx_lm_eras(), detail::mlx_swift_lm_eras(), detail::mlxrs_eras()})
+      for (const detail::EraTraits& t : eras) out[n++] = t.dialect;
+    return out;
+  }();
+  return list;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::span<const Dialect> dialects() noexcept {
+  return all();
+}
+
+const detail::EraTraits& detail::traits(Era era) noexcept {
+  for (const auto eras : {mlx_lm_eras(), mlx_swift_lm_eras(), mlxrs_eras()})
+    for (const EraTraits& t : eras)
+      if (t.dialect.era == era) return t;
+  return mlx_lm_eras().front();  // not reached: every Era has an entry
+}
+
+const Dialect& dialect(Era era) noexcept {
+  return detail::traits(era).dialect;
+}
+
+const Dialect& find_dialect(std::string_view id) {
+  // A family alone means its newest release; the others are development versions.
+  if (id == "mlx-lm") return dialect(Era::P3);
+  if (id == "mlx-swift-lm") return dialect(Era::S3);
+  if (id == "mlxrs") return dialect(Era::R1);
+  std::string known;
+  const Dialect* nearest = nullptr;
+  std::size_t distance = id.size() / 2;
+  for (const Dialect& d : dialects()) {
+    if (d.id == id) return d;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", d.id);
+    if (id.size() < 64) {
+      if (const std::size_t n = edit_distance(id, d.id); n <= distance) {
+        nearest = &d;
+        distance = n;
+      }
+    }
+  }
+  throw Error(ErrorKind::usage, fmt::format("unknown format '{}'", printable(id)),
+              nearest != nullptr ? fmt::format("did you mean {}?", nearest->id) : "formats: " + known);
+}
+
+const Dialect* preferred(EraSet set) noexcept {
+  // Newest first within a family; the provisional layout never competes, because no other era shares its files.
+  static constexpr std::array order = {Era::P5, Era::P4, Era::P3, Era::P2, Era::P1, Era::L0,
+                                       Era::R1, Era::S4, Era::S3, Era::S2, Era::S1};
+  for (const Era era : order)
+    if (set.has(era)) return &dialect(era);
+  return nullptr;
+}
+
+}  // namespace kvcache

@@ -1,0 +1,221 @@
+// decode(): a container becomes a document.
+#include "format/document.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "format/codes.h"
+#include "format/era.h"
+#include "kvcache/error.h"
+
+namespace kvcache {
+namespace detail {
+namespace {
+
+bool has_class_section(const Header& header) {
+  const auto first = header.metadata.lower_bound("2.");
+  return first != header.metadata.end() && first->first.starts_with("2.");
+}
+
+/// Class names under "1.i" or pairs under "2.n.1", but not the layout this tool knows.
+bool looks_newer(const Header& header) {
+  bool plain_class = false;
+  bool pair = false;
+  for (auto it = header.metadata.lower_bound("2."); it != header.metadata.end() && it->first.starts_with("2."); ++it) {
+    const std::string_view path = std::string_view(it->first).substr(2);
+    plain_class = plain_class || parse_index(path);
+    const std::size_t dot = path.find('.');
+    pair = pair || (dot != std::string_view::npos && parse_index(path.substr(0, dot)) && parse_index(path.substr(dot + 1)));
+  }
+  return pair && !plain_class;
+}
+
+bool has_control_character(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F) return true;
+    if (c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) return true;  // C1 in UTF-8
+  }
+  return false;
+}
+
+void collect_offsets(const Cache& cache, std::optional<std::int64_t>& offset) {
+  if (offset) return;
+  if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
+    for (const auto& child : list->children()) collect_offsets(*child, offset);
+  } else if (!cache.empty() &&
+             (dynamic_cast<const KVCache*>(&cache) != nullptr || dynamic_cast<const QuantizedKVCache*>(&cache) != nullptr)) {
+    offset = cache.size();
+  }
+}
+
+void set_true_offset(Cache& cache, std::int64_t offset) {
+  if (auto* chunked = dynamic_cast<ChunkedKVCache*>(&cache)) {
+    if (!chunked->empty()) chunked->mutable_state().true_offset = offset;
+  } else if (auto* list = dynamic_cast<CacheList*>(&cache)) {
+    for (const auto& child : list->children()) set_true_offset(*child, offset);
+  }
+}
+
+}  // namespace
+
+void add_layer(Document& document, std::string class_text, LayerOutput output) {
+  document.cache.layers.push_back(std::move(output.cache));
+  document.sources.push_back({.class_text = std::move(class_text),
+                              .arrays = std::move(output.arrays),
+                              .eras = output.eras,
+                              .evidence = std::move(output.evidence),
+                              .decoded = output.decoded});
+}
+
+void share_true_offset(PromptCache& cache) {
+  std::optional<std::int64_t> offset;
+  for (const auto& layer : cache.layers) collect_offsets(*layer, offset);
+  if (!offset) return;
+  for (const auto& layer : cache.layers) set_true_offset(*layer, *offset);
+}
+
+void detect_eras(Document& document, const std::vector<bool>& unused) {
+  EraSet all = EraSet::all();
+  EraSet used = EraSet::all();
+  for (std::size_t i = 0; i < document.sources.size(); ++i) {
+    const LayerSource& source = document.sources[i];
+    all &= source.eras;
+    if (!unused[i]) used &= source.eras;
+  }
+  document.candidates = all;
+  document.format = preferred(all);
+
+  for (std::size_t i = 0; i < document.sources.size(); ++i) {
+    if (!unused[i]) continue;
+    const std::string where = layer_where(i);
+    const std::string& name = document.sources[i].class_text;
+    if (all.none() && !used.none()) {
+      document.findings.push_back(make_finding(
+          "KV302", where, fmt::format("2.{}", i),
+          fmt::format("{} has no arrays, and the other layers are of {}, which never saves such a layer: mlx-lm drops it "
+                      "silently or fails",
+                      printable(name), preferred(used)->id),
+          "the file has lost tensors: make it anew"));
+    } else if (!all.none()) {
+      document.findings.push_back(make_finding(
+          "KV711", where, fmt::format("2.{}", i),
+          fmt::format("{} was never used: class and metadata without arrays, as current mlx-swift-lm and mlxrs save it",
+                      printable(name))));
+    }
+  }
+  if (!all.none() || !used.none()) return;
+
+  // Name two layers that no era writes together: the first one that empties the intersection, and one it disagrees with.
+  EraSet so_far = EraSet::all();
+  for (std::size_t i = 0; i < document.sources.size(); ++i) {
+    if (unused[i]) continue;
+    const EraSet before = so_far;
+    so_far &= document.sources[i].eras;
+    if (!so_far.none()) continue;
+    std::size_t other = i;
+    for (std::size_t j = 0; j < i; ++j)
+      if (!unused[j] && (document.sources[j].eras & document.sources[i].eras).none()) other = j;
+    const auto say = [&](std::size_t n) {
+      const LayerSource& s = document.sources[n];
+      const Dialect* newest = preferred(s.eras);
+      return fmt::format("layer {} ({}: {}) is of {}", n, printable(s.class_text), s.evidence.empty() ? "" : s.evidence.front(),
+                         newest == nullptr ? "no known format" : std::string(newest->id));
+    };
+    const std::string message = document.sources[i].eras.none() || other == i
+                                    ? fmt::format("{}; the layers before it are of {}", say(i),
+                                                  before == EraSet::all() ? "any format" : std::string(preferred(before)->id))
+                                    : fmt::format("{}, but {}", say(i), say(other));
+    document.findings.push_back(make_finding("KV503", layer_where(i), fmt::format("2.{}", i),
+                                             message + ": no program writes these together",
+                                             "the file was put together from parts of others: make it anew"));
+    return;
+  }
+}
+
+void check_control_characters(const Document& document, Findings& findings) {
+  for (const auto& [key, value] : document.cache.metadata)
+    if (has_control_character(key) || has_control_character(value))
+      findings.push_back(
+          make_finding("KV206", "metadata", key,
+                       fmt::format("user metadata '{}' holds control characters, which can steer a terminal that "
+                                   "prints them",
+                                   printable(key))));
+}
+
+// A layer takes about a kilobyte once it is decoded; the largest models have a few hundred.
+constexpr std::size_t max_layers = 16'384;
+
+void decode_classes(Document& document) {
+  const Header& header = document.file.header();
+  Layout layout = parse_layout(header, document.findings);
+  if (layout.classes.size() > max_layers)
+    throw Error(ErrorKind::unreadable, fmt::format("the header has {} layers, more than {}", layout.classes.size(), max_layers),
+                "no model has that many", "KV103");
+  if (!layout.classes.empty() && layout.classes.rbegin()->first + 1 != layout.classes.size())
+    document.findings.push_back(make_finding("KV203", {}, fmt::format("2.{}", layout.classes.rbegin()->first),
+                                             fmt::format("{} classes, but the last one is that of layer {}",
+                                                         layout.classes.size(), layout.classes.rbegin()->first)));
+  document.cache.metadata = layout.user;
+  decode_model_state(document, layout);
+
+  Decoder decoder(document.file, document.findings);
+  std::vector<bool> unused;
+  for (const auto& [index, class_text] : layout.classes) {
+    LayerInput in;
+    in.where = layer_where(index);
+    in.key = fmt::format("0.{}", index);
+    in.class_text = class_text;
+    if (const auto it = layout.arrays.find(index); it != layout.arrays.end()) in.arrays = &it->second;
+    if (const auto it = layout.meta.find(index); it != layout.meta.end()) in.meta = &it->second;
+    LayerOutput out = decoder.decode(in);
+    unused.push_back(out.unused);
+    add_layer(document, class_text, std::move(out));
+  }
+  const auto orphans = [&](const auto& section, std::string_view what, std::string_view prefix) {
+    for (const auto& [index, tree] : section)
+      if (!layout.classes.contains(index))
+        document.findings.push_back(make_finding("KV204", layer_where(index), fmt::format("{}{}", prefix, index),
+                                                 fmt::format("{} of layer {}, which has no class", what, index)));
+  };
+  orphans(layout.arrays, "arrays", "");
+  orphans(layout.meta, "metadata", "0.");
+
+  detect_eras(document, unused);
+  if (document.cache.model_state) {
+    document.candidates &= EraSet{Era::S4};
+    document.format = preferred(document.candidates);
+  }
+}
+
+}  // namespace detail
+
+Document decode(SafetensorsFile file) {
+  Document document{.file = std::move(file), .cache = {}, .sources = {}, .candidates = {}, .format = nullptr, .findings = {}};
+  const Header& header = document.file.header();
+  document.findings = header.defects;
+  if (detail::is_provisional(header)) {
+    detail::decode_provisional(document);
+  } else if (detail::has_class_section(header)) {
+    if (detail::looks_newer(header))
+      throw Error(ErrorKind::unreadable, "a prompt cache of a layout newer than this tool knows", "a newer kvcache may read it",
+                  "KV123");
+    detail::decode_classes(document);
+  } else if (detail::is_legacy(header)) {
+    detail::decode_legacy(document);
+  } else {
+    throw Error(ErrorKind::unreadable,
+                fmt::format("not a prompt cache: {} tensors, but no list of classes", header.tensors.size()),
+                "model weights and adapters are safetensors files too; a prompt cache names its classes under '2.'", "KV122");
+  }
+  detail::share_true_offset(document.cache);
+  detail::check_control_characters(document, document.findings);
+  return document;
+}
+
+Document read_document(const std::string& path) {
+  return decode(SafetensorsFile::open(path));
+}
+
+}  // namespace kvcache

@@ -1,0 +1,39 @@
+// The steps of decode(): which layout a header has, and what each of them makes of it.
+#pragma once
+
+#include "format/decoder.h"
+#include "kvcache/format.h"
+
+namespace kvcache::detail {
+
+/// "0_keys": tensors of mlx-lm 0.18, before there were classes.
+[[nodiscard]] bool is_legacy(const Header& header);
+void decode_legacy(Document& document);
+
+/// Class names under "1.i" with a table of leaves under "2.n.0" and "2.n.1": mlx-lm since 2026-09-09.
+[[nodiscard]] bool is_provisional(const Header& header);
+void decode_provisional(Document& document);
+
+/// Everything else: classes under "2.i".
+void decode_classes(Document& document);
+
+/// Take a Swift vision model's state out of the user metadata and strip the prefix of the classes. Reports KV491.
+void decode_model_state(Document& document, Layout& layout);
+
+/// Append one decoded layer to a document.
+void add_layer(Document& document, std::string class_text, LayerOutput output);
+
+/// Tell chunked layers the true offset, which only a sibling knows.
+void share_true_offset(PromptCache& cache);
+
+/// Intersect the eras of all layers; reports KV302, KV503 and KV711.
+void detect_eras(Document& document, const std::vector<bool>& unused);
+
+/// KV206 for user metadata with control characters.
+void check_control_characters(const Document& document, Findings& findings);
+
+inline constexpr std::string_view state_class_prefix = "__mlx_lm_state_v1__:";
+inline constexpr std::string_view state_key_prefix = "__mlx_lm_state_";
+inline constexpr std::string_view state_tensor_key_prefix = "__mlx_lm_state_tensor_";
+
+}  // namespace kvcache::detail

@@ -1,0 +1,323 @@
+#include "format/encoder.h"
+
+#include <fmt/format.h>
+
+#include "kvcache/error.h"
+#include "kvcache/format.h"
+
+namespace kvcache::detail {
+namespace {
+
+[[noreturn]] void refuse(const std::string& where, const std::string& why, const std::string& hint) {
+  throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, why), hint);
+}
+
+std::string join(const Int32s& values) {
+  return fmt::format("{}", fmt::join(values, ","));
+}
+
+}  // namespace
+
+void set_fields(EncodedLayer& layer, const std::vector<std::string>& values) {
+  for (std::size_t i = 0; i < values.size(); ++i) layer.meta.emplace_back(std::to_string(i), values[i]);
+}
+
+std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache, std::string_view target, bool drop_unset) {
+  std::vector<Tensor> slots = cache.state().slots;
+  const auto first_unset = std::find_if(slots.begin(), slots.end(), [](const Tensor& t) { return !t.defined(); });
+  if (first_unset == slots.end() && !slots.empty()) return slots;
+  const auto index = first_unset - slots.begin();
+  const bool trailing = std::none_of(first_unset, slots.end(), [](const Tensor& t) { return t.defined(); });
+  if (slots.empty() || index == 0 || !trailing)
+    refuse(where, fmt::format("slot {} is not set, and {} has no way to say so", index, target),
+           trailing ? "a recurrent layer that was never used cannot be saved there"
+                    : "a later slot is set, so leaving this one out would shift it");
+  if (!drop_unset)
+    refuse(where, fmt::format("slot {} of {} is not set, and {} has no way to say so", index, slots.size(), target),
+           "--drop-unset-slots leaves trailing unset slots out, which suits models that use only the first ones (LFM2)");
+  slots.erase(first_unset, slots.end());
+  return slots;
+}
+
+void Encoder::no_meta(EncodedLayer& layer, bool framed) const {
+  if (framed) {
+    if (traits_.framed_kv_placeholder) layer.meta.emplace_back("0", "");
+  } else if (traits_.no_meta == NoMeta::scalar) {
+    layer.meta.emplace_back("", "");
+  } else if (traits_.no_meta == NoMeta::list) {
+    layer.meta.emplace_back("0", "");
+  }
+}
+
+void Encoder::require_used(const std::string& where, const Cache& cache) const {
+  if (!cache.empty() || traits_.empty_layers) return;
+  refuse(where, fmt::format("the layer was never used and has no arrays; {} cannot load such a layer", target()),
+         "mlx-swift-lm@2026-08 and mlxrs@0.1 can; or save the cache again after the model has run");
+}
+
+EncodedLayer Encoder::plain(const std::string& where, const KVCache& cache, bool framed) {
+  require_used(where, cache);
+  EncodedLayer out;
+  const bool concatenate = cache.class_name() == "ConcatenateKVCache" && traits_.dialect.family == Family::mlx_lm;
+  out.class_text = concatenate ? "ConcatenateKVCache" : "KVCache";
+  if (!cache.empty()) out.arrays = {{"0", cache.state().keys}, {"1", cache.state().values}};
+  no_meta(out, framed);
+  return out;
+}
+
+EncodedLayer Encoder::rotating(const std::string& where, const RotatingKVCache& cache) {
+  require_used(where, cache);
+  const RotatingKVCache::State& s = cache.state();
+  EncodedLayer out;
+  out.class_text = "RotatingKVCache";
+  if (!cache.empty()) out.arrays = {{"0", s.keys}, {"1", s.values}};
+  std::vector<std::string> fields = {std::to_string(s.keep), std::to_string(s.max_size)};
+  if (traits_.rotating_fields >= 5) fields.emplace_back("256");  // the growth step, the same in every release
+  fields.push_back(std::to_string(s.offset));
+  fields.push_back(std::to_string(s.idx));
+  if (traits_.rotating_fields == 6) {
+    fields.push_back(s.origin.value_or("modelNative"));
+  } else if (s.origin == "requested") {
+    warnings_.push_back(
+        fmt::format("{}: {} does not store that the window was requested rather than the model's own", where, target()));
+  }
+  set_fields(out, fields);
+  return out;
+}
+
+EncodedLayer Encoder::quantized(const std::string& where, const QuantizedKVCache& cache) {
+  require_used(where, cache);
+  const QuantizedKVCache::State& s = cache.state();
+  EncodedLayer out;
+  out.class_text = "QuantizedKVCache";
+  if (!cache.empty()) {
+    const bool biases = s.keys.biases.defined();
+    if (!biases && traits_.nested_quantized)
+      refuse(where, fmt::format("it is quantized in a mode without biases, which {} cannot load", target()),
+             "only mlx-swift-lm and mlxrs read such layers");
+    std::size_t flat = 0;
+    for (std::size_t half = 0; half < 2; ++half) {
+      const Quantized& q = half == 0 ? s.keys : s.values;
+      const Tensor* const tensors[] = {&q.weights, &q.scales, &q.biases};
+      for (std::size_t k = 0; k < (biases ? 3U : 2U); ++k) {
+        out.arrays.emplace_back(traits_.nested_quantized ? fmt::format("{}.{}", half, k) : std::to_string(flat), *tensors[k]);
+        ++flat;
+      }
+    }
+  }
+  std::vector<std::string> fields;
+  if (traits_.quantized_fields == 4) fields.emplace_back("256");
+  for (const std::int64_t value : {s.offset, s.group_size, s.bits}) fields.push_back(std::to_string(value));
+  set_fields(out, fields);
+  return out;
+}
+
+EncodedLayer Encoder::chunked(const std::string& where, const ChunkedKVCache& cache) {
+  require_used(where, cache);
+  if (cache.empty() && traits_.dialect.family == Family::mlxrs)
+    refuse(where, "mlxrs cannot load a ChunkedKVCache that was never used", "mlx-swift-lm@2026-08 can");
+  const ChunkedKVCache::State s = cache.repaired();
+  if (!s.chunk_size && !traits_.chunk_none)
+    refuse(where, fmt::format("its chunk size is None, which {} cannot load", target()),
+           "only mlx-swift-lm and mlxrs read such layers; make the cache with the chunk size of the model's config.json");
+  EncodedLayer out;
+  out.class_text = "ChunkedKVCache";
+  if (!cache.empty()) out.arrays = {{"0", s.keys}, {"1", s.values}};
+  set_fields(out, {s.chunk_size ? std::to_string(*s.chunk_size) : "None", std::to_string(s.start_position)});
+  return out;
+}
+
+EncodedLayer Encoder::arrays(const std::string& where, const ArraysCache& cache) {
+  const ArraysCache::State& s = cache.state();
+  EncodedLayer out;
+  const auto lose = [&](std::string_view what) {
+    warnings_.push_back(
+        fmt::format("{}: {} does not store {}; they are left out, as its own writer does", where, target(), what));
+  };
+  if (traits_.slots == SlotLayout::listed) {
+    // Swift models cast to MambaCache and ignore the state of an ArraysCache.
+    const bool mamba = s.mamba || (traits_.dialect.family == Family::mlx_swift_lm && s.slots.size() == 2);
+    out.class_text = mamba ? "MambaCache" : "ArraysCache";
+    std::string present;
+    std::size_t n = 0;
+    for (std::size_t slot = 0; slot < s.slots.size(); ++slot) {
+      if (!s.slots[slot].defined()) continue;
+      present += fmt::format("{}{}", present.empty() ? "" : ",", slot);
+      out.arrays.emplace_back(std::to_string(n++), s.slots[slot]);
+    }
+    std::vector<std::string> fields = {std::to_string(s.slots.size()), present};
+    const bool lengths = s.lengths && traits_.slot_fields >= 4;
+    if (s.left_padding && traits_.dialect.family == Family::mlxrs && s.left_padding->size() > s.slots.size())
+      refuse(where,
+             fmt::format("{} left paddings for {} slots: mlxrs refuses to load more than one a slot", s.left_padding->size(),
+                         s.slots.size()),
+             "'kvcache extract --all' makes one file per sequence");
+    if (s.left_padding || lengths) fields.push_back(s.left_padding ? join(*s.left_padding) : "");
+    if (lengths) fields.push_back(join(*s.lengths));
+    if (s.lengths && !lengths) lose("lengths");
+    set_fields(out, fields);
+    return out;
+  }
+
+  const std::vector<Tensor> slots = set_slots(where, cache, target(), options_.drop_unset_slots);
+  out.class_text = "ArraysCache";
+  if (!traits_.arrays_class) {
+    if (slots.size() != 2)
+      refuse(where,
+             fmt::format("{} loads recurrent state only as a MambaCache of two slots, and this layer has {}", target(),
+                         slots.size()),
+             "mlx-lm@0.28 and later load it");
+    out.class_text = "MambaCache";
+  }
+  no_meta(out, false);
+  for (std::size_t slot = 0; slot < slots.size(); ++slot)
+    out.arrays.emplace_back(traits_.slots == SlotLayout::nested ? fmt::format("0.{}", slot) : std::to_string(slot),
+                            slots[slot]);
+  if (traits_.slots == SlotLayout::nested) {
+    const auto optional = [](const std::optional<Int32s>& v) {
+      return v ? Tensor::of_i32(*v) : Tensor::zeros(Dtype::F32, {0});
+    };
+    out.arrays.emplace_back("1", optional(s.left_padding));
+    out.arrays.emplace_back("2", optional(s.lengths));
+  } else {
+    if (s.left_padding) lose("left paddings");
+    if (s.lengths) lose("lengths");
+  }
+  return out;
+}
+
+EncodedLayer Encoder::list(const std::string& where, const CacheList& cache) {
+  EncodedLayer out;
+  out.class_text = "CacheList";
+  if (traits_.list == ListLayout::flat)
+    refuse(where, fmt::format("{} cannot load a CacheList", target()), "mlx-lm@0.31, mlx-swift-lm@3.31 and mlxrs@0.1 can");
+  const bool framed = traits_.list == ListLayout::framed;
+  if (cache.children().empty() && !framed)
+    refuse(where, fmt::format("the list has no children, and {} has no way to say so", target()),
+           "mlx-swift-lm and mlxrs count children and can");
+  std::vector<EncodedLayer> children;
+  for (std::size_t i = 0; i < cache.children().size(); ++i)
+    children.push_back(encode(fmt::format("{} child {}", where, i), *cache.children()[i], framed));
+  if (!framed) {
+    for (std::size_t i = 0; i < children.size(); ++i) {
+      out.meta.emplace_back(fmt::format("0.{}", i), children[i].class_text);
+      for (auto& [path, value] : children[i].meta)
+        out.meta.emplace_back(path.empty() ? fmt::format("1.{}", i) : fmt::format("1.{}.{}", i, path), value);
+      for (auto& [path, tensor] : children[i].arrays) out.arrays.emplace_back(fmt::format("{}.{}", i, path), tensor);
+    }
+    return out;
+  }
+  std::vector<std::string> words = {std::to_string(children.size())};
+  std::size_t next = 0;
+  for (const EncodedLayer& child : children) {
+    words.push_back(child.class_text);
+    words.push_back(std::to_string(child.arrays.size()));
+    words.push_back(std::to_string(child.meta.size()));
+    for (const auto& [path, value] : child.meta) words.push_back(value);
+    for (const auto& [path, tensor] : child.arrays) out.arrays.emplace_back(std::to_string(next++), tensor);
+  }
+  set_fields(out, words);
+  return out;
+}
+
+EncodedLayer Encoder::batch(const std::string& where, const BatchKVCache& cache) {
+  if (!traits_.batch_class || cache.empty())
+    refuse(where,
+           cache.empty() ? fmt::format("{} cannot hold an empty batch", target())
+                         : fmt::format("{} has no batch cache that it can load", target()),
+           "'kvcache extract --all' makes one file per sequence");
+  const BatchKVCache::State& s = cache.state();
+  EncodedLayer out;
+  out.class_text = "BatchKVCache";
+  no_meta(out, false);
+  out.arrays = {{"0", s.keys}, {"1", s.values}, {"2", Tensor::of_i32(s.offset)}, {"3", Tensor::of_i32(s.left_padding)}};
+  return out;
+}
+
+EncodedLayer Encoder::batch_rotating(const std::string& where, const BatchRotatingKVCache& cache) {
+  if (!traits_.batch_rotating_class || cache.empty())
+    refuse(where,
+           cache.empty() ? fmt::format("{} cannot hold an empty batch", target())
+                         : fmt::format("{} has no batched window that it can load", target()),
+           "'kvcache extract --all' makes one file per sequence");
+  const BatchRotatingKVCache::State& s = cache.state();
+  if (traits_.dialect.family == Family::mlx_lm)
+    warnings_.push_back(fmt::format(
+        "{}: mlx-lm loads a BatchRotatingKVCache but raises when it is used; 'kvcache extract --all' makes files that work",
+        where));
+  EncodedLayer out;
+  out.class_text = "BatchRotatingKVCache";
+  out.arrays = {{"0", s.keys}, {"1", s.values}, {"2", Tensor::of_i32(s.offset)}, {"3", Tensor::of_i32(s.left_padding)}};
+  set_fields(out, {std::to_string(s.max_size), std::to_string(s.total), std::to_string(s.idx),
+                   std::string(s.rotated ? traits_.true_text : traits_.false_text)});
+  return out;
+}
+
+EncodedLayer Encoder::turbo(const std::string& where, const TurboQuantKVCache& cache) {
+  if (!traits_.turbo_class)
+    refuse(where, fmt::format("{} has no TurboQuantKVCache", target()),
+           "its codes cannot be decoded exactly outside mlx-swift-lm: keep the cache in mlx-swift-lm@2026-08");
+  const TurboQuantKVCache::State& s = cache.state();
+  EncodedLayer out;
+  out.class_text = "TurboQuantKVCache";
+  for (std::size_t i = 0; i < s.arrays.size(); ++i) out.arrays.emplace_back(std::to_string(i), s.arrays[i]);
+  set_fields(out, {std::to_string(s.offset), std::to_string(s.bits), std::to_string(s.key_bits), std::to_string(s.value_bits),
+                   std::to_string(s.seed)});
+  return out;
+}
+
+EncodedLayer Encoder::encode(const std::string& where, const Cache& cache, bool framed) {
+  if (const auto* c = dynamic_cast<const KVCache*>(&cache)) return plain(where, *c, framed);
+  if (const auto* c = dynamic_cast<const RotatingKVCache*>(&cache)) return rotating(where, *c);
+  if (const auto* c = dynamic_cast<const QuantizedKVCache*>(&cache)) return quantized(where, *c);
+  if (const auto* c = dynamic_cast<const ChunkedKVCache*>(&cache)) return chunked(where, *c);
+  if (const auto* c = dynamic_cast<const ArraysCache*>(&cache)) return arrays(where, *c);
+  if (const auto* c = dynamic_cast<const CacheList*>(&cache)) return list(where, *c);
+  if (const auto* c = dynamic_cast<const BatchKVCache*>(&cache)) return batch(where, *c);
+  if (const auto* c = dynamic_cast<const BatchRotatingKVCache*>(&cache)) return batch_rotating(where, *c);
+  if (const auto* c = dynamic_cast<const TurboQuantKVCache*>(&cache)) return turbo(where, *c);
+  refuse(where, fmt::format("class '{}' is not known or its arrays are broken", printable(cache.class_name())),
+         "'kvcache verify' says what is wrong with it");
+}
+
+}  // namespace kvcache::detail
+
+namespace kvcache {
+
+Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options) {
+  const detail::EraTraits& traits = detail::traits(era);
+  if (!traits.dialect.writable)
+    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", traits.dialect.id),
+                "no release in use loads it: 'kvcache convert --to' a newer format");
+  if (cache.model_state && !traits.model_state && !options.drop_model_state)
+    throw Error(ErrorKind::impossible,
+                fmt::format("the file carries model state ({}), which {} cannot hold; without it positions of images are lost",
+                            cache.model_state->entries.empty() ? "empty" : printable(cache.model_state->entries.front().first),
+                            traits.dialect.id),
+                "--drop-model-state leaves it out");
+  if (era == Era::P5) return detail::encode_provisional(cache, options);
+
+  Encoded out;
+  detail::Encoder encoder(traits, options, out.warnings);
+  const bool with_state = cache.model_state && traits.model_state && !options.drop_model_state;
+  for (std::size_t i = 0; i < cache.layers.size(); ++i) {
+    detail::EncodedLayer layer = encoder.encode(layer_name(cache, i), *cache.layers[i]);
+    for (auto& [path, tensor] : layer.arrays) out.tensors.push_back({fmt::format("{}.{}", i, path), std::move(tensor)});
+    for (auto& [path, value] : layer.meta)
+      out.metadata.emplace(path.empty() ? fmt::format("0.{}", i) : fmt::format("0.{}.{}", i, path), value);
+    out.metadata.emplace(fmt::format("2.{}", i), (with_state ? "__mlx_lm_state_v1__:" : "") + layer.class_text);
+  }
+  for (const auto& [key, value] : cache.metadata) out.metadata.emplace("1." + key, value);
+  if (with_state) {
+    const auto& entries = cache.model_state->entries;
+    out.metadata.emplace("1.__mlx_lm_state_version", "1");
+    out.metadata.emplace("1.__mlx_lm_state_count", std::to_string(entries.size()));
+    for (std::size_t k = 0; k < entries.size(); ++k) {
+      out.metadata.emplace(fmt::format("1.__mlx_lm_state_{}_key", k), entries[k].first);
+      out.tensors.push_back({fmt::format("__mlx_lm_state_tensor_{}", k), entries[k].second});
+    }
+  }
+  return out;
+}
+
+}  // namespace kvcache

@@ -1,0 +1,61 @@
+// Turning one Cache into the class name, arrays and metadata that an era stores.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "format/era.h"
+#include "kvcache/caches.h"
+#include "kvcache/format.h"
+
+namespace kvcache::detail {
+
+/// Paths are relative to the layer: "0.1" of layer 3 becomes the tensor "3.0.1" or the metadata key "0.3.0.1". Metadata with an
+/// empty path is a single value.
+struct EncodedLayer {
+  std::string class_text;
+  std::vector<std::pair<std::string, Tensor>> arrays;
+  std::vector<std::pair<std::string, std::string>> meta;
+};
+
+class Encoder {
+ public:
+  Encoder(const EraTraits& traits, const EncodeOptions& options, std::vector<std::string>& warnings)
+      : traits_(traits), options_(options), warnings_(warnings) {}
+
+  /// Throws Error(impossible) naming `where` and the reason for what the era cannot say.
+  EncodedLayer encode(const std::string& where, const Cache& cache, bool framed = false);
+
+ private:
+  EncodedLayer plain(const std::string& where, const KVCache& cache, bool framed);
+  EncodedLayer rotating(const std::string& where, const RotatingKVCache& cache);
+  EncodedLayer quantized(const std::string& where, const QuantizedKVCache& cache);
+  EncodedLayer chunked(const std::string& where, const ChunkedKVCache& cache);
+  EncodedLayer arrays(const std::string& where, const ArraysCache& cache);
+  EncodedLayer list(const std::string& where, const CacheList& cache);
+  EncodedLayer batch(const std::string& where, const BatchKVCache& cache);
+  EncodedLayer batch_rotating(const std::string& where, const BatchRotatingKVCache& cache);
+  EncodedLayer turbo(const std::string& where, const TurboQuantKVCache& cache);
+
+  void no_meta(EncodedLayer& layer, bool framed) const;
+  void require_used(const std::string& where, const Cache& cache) const;
+  [[nodiscard]] std::string_view target() const { return traits_.dialect.id; }
+
+  const EraTraits& traits_;
+  const EncodeOptions& options_;
+  std::vector<std::string>& warnings_;
+};
+
+/// Metadata as a list: values at "0", "1", ...
+void set_fields(EncodedLayer& layer, const std::vector<std::string>& values);
+
+/// Slots for an era that has no word for an unset one: trailing ones may be dropped when asked to. Throws Error(impossible).
+std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache, std::string_view target, bool drop_unset);
+
+/// mlx-lm since 2026-09-09 (provisional.cpp).
+[[nodiscard]] Encoded encode_provisional(const PromptCache& cache, const EncodeOptions& options);
+
+}  // namespace kvcache::detail

@@ -1,0 +1,75 @@
+// What distinguishes the eras: the table of docs/formats.md as data. Detection, decoding and encoding all read it, so that a
+// new era is one entry in its family's file.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "kvcache/format.h"
+
+namespace kvcache::detail {
+
+/// How a class without metadata shows in section 0.
+enum class NoMeta : std::uint8_t {
+  absent,  ///< no key at all
+  scalar,  ///< "0.i" = ""
+  list,    ///< "0.i.0" = ""
+};
+
+/// Where the slots of an ArraysCache are.
+enum class SlotLayout : std::uint8_t {
+  flat,     ///< "i.s"; every slot set, nothing else stored
+  nested,   ///< "i.0.s" with left_padding at "i.1" and lengths at "i.2"
+  compact,  ///< "i.j", set slots only, and no word about which
+  listed,   ///< as compact, with metadata: number of slots, the set ones, left paddings, lengths
+};
+
+/// How a CacheList stores its children.
+enum class ListLayout : std::uint8_t {
+  flat,    ///< arrays concatenated; classes and metadata of the children are lost
+  nested,  ///< arrays at "i.c...", classes at "0.i.0.c", metadata at "0.i.1.c"
+  framed,  ///< arrays concatenated; one flat list of counts, classes and metadata
+};
+
+struct EraTraits {
+  Dialect dialect;
+  NoMeta no_meta;
+  std::size_t rotating_fields;   ///< 4: keep, max_size, offset, idx; 5: step before offset; 6: origin at the end
+  bool nested_quantized;         ///< (weights, scales, biases) of keys and of values as two groups, or six in a row
+  std::size_t quantized_fields;  ///< 3: offset, group_size, bits; 4: step first
+  SlotLayout slots;
+  std::size_t slot_fields;  ///< SlotLayout::listed: most fields the era writes
+  ListLayout list;
+  bool framed_kv_placeholder;  ///< ListLayout::framed: a child without metadata counts one empty string
+  bool mislabels;              ///< ChunkedKVCache and ArraysCache carry the class name KVCache
+  bool mamba_class;            ///< the runtime has a MambaCache
+  bool arrays_class;           ///< the runtime loads an ArraysCache
+  bool batch_class;            ///< the runtime loads a BatchKVCache
+  bool batch_rotating_class;   ///< the runtime has a BatchRotatingKVCache
+  bool turbo_class;            ///< the runtime has a TurboQuantKVCache
+  bool model_state;            ///< can carry model state beside the layers
+  bool empty_layers;           ///< loads layers without arrays
+  bool chunk_none;             ///< a ChunkedKVCache may have no chunk size
+  std::string_view true_text, false_text;
+};
+
+[[nodiscard]] std::span<const EraTraits> mlx_lm_eras() noexcept;
+[[nodiscard]] std::span<const EraTraits> mlx_swift_lm_eras() noexcept;
+[[nodiscard]] std::span<const EraTraits> mlxrs_eras() noexcept;
+
+[[nodiscard]] const EraTraits& traits(Era era) noexcept;
+
+/// Eras whose traits fulfil a predicate. L0 and P5 have layouts of their own (legacy.cpp, provisional.cpp) and never match.
+template <typename Predicate>
+[[nodiscard]] EraSet eras_where(Predicate predicate) {
+  EraSet set;
+  for (const auto eras : {mlx_lm_eras(), mlxrs_eras(), mlx_swift_lm_eras()})
+    for (const EraTraits& t : eras)
+      if (t.dialect.era != Era::L0 && t.dialect.era != Era::P5 && predicate(t)) set |= EraSet{t.dialect.era};
+  return set;
+}
+
+inline constexpr EraSet python_eras{Era::P1, Era::P2, Era::P3, Era::P4};
+inline constexpr EraSet swift_eras{Era::S1, Era::S2, Era::S3, Era::S4};
+
+}  // namespace kvcache::detail

@@ -1,0 +1,55 @@
+// From one era to another and back: what D.4 of the format notes calls lossless is the identity.
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "files.h"
+#include "random_cache.h"
+
+namespace kvcache {
+namespace {
+
+const std::vector<Era> writable = {Era::P1, Era::P2, Era::P3, Era::P4, Era::P5, Era::S3, Era::S4, Era::R1};
+
+class RoundTrip : public testing::TestWithParam<std::tuple<Era, Era>> {};
+
+TEST_P(RoundTrip, IsTheIdentity) {
+  const auto [from, through] = GetParam();
+  const test::Folder folder;
+  const bool holds = rc::check([&, from = from, through = through] {
+    const Encoded before = encode(test::RandomCache(from, through).draw(), from);
+    const Document first = test::written(folder, before);
+    RC_ASSERT(test::codes_in(first.findings).find("KV3") == std::string::npos);
+    const Document second = test::written(folder, encode(first.cache, through));
+    const Encoded after = encode(second.cache, from);
+    RC_ASSERT(after.metadata == before.metadata);
+    RC_ASSERT(test::contents_of(after) == test::contents_of(before));
+  });
+  EXPECT_TRUE(holds);
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryPair, RoundTrip, testing::Combine(testing::ValuesIn(writable), testing::ValuesIn(writable)),
+                         [](const auto& info) {
+                           return std::string(dialect(std::get<0>(info.param)).letter) + "_through_" +
+                                  std::string(dialect(std::get<1>(info.param)).letter);
+                         });
+
+class Written : public testing::TestWithParam<Era> {};
+
+TEST_P(Written, IsDetectedAndSound) {
+  const Era era = GetParam();
+  const test::Folder folder;
+  const bool holds = rc::check([&] {
+    const Document document = test::written(folder, encode(test::RandomCache(era, era).draw(), era));
+    RC_ASSERT(document.candidates.has(era));
+    RC_ASSERT(document.format != nullptr);
+    for (const LayerSource& source : document.sources) RC_ASSERT(source.decoded);
+    for (const Finding& finding : document.findings) RC_ASSERT(finding.severity != Severity::error);
+  });
+  EXPECT_TRUE(holds);
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryEra, Written, testing::ValuesIn(writable),
+                         [](const auto& info) { return std::string(dialect(info.param).letter); });
+
+}  // namespace
+}  // namespace kvcache
