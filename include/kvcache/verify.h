@@ -1,0 +1,69 @@
+// Rules: what can be wrong with a prompt cache, and who can load it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvcache/finding.h"
+#include "kvcache/format.h"
+
+namespace kvcache {
+
+/// What a runtime of an era makes of a file.
+struct LoadVerdict {
+  bool ok = false;
+  std::string reason;  ///< why not, or empty
+  std::string fix;     ///< a command line that makes a file it loads, or empty
+};
+
+struct VerifyOptions {
+  bool data = false;         ///< read every tensor: KV6xx
+  std::vector<Era> load_in;  ///< --for: a refusal is KV720
+  std::string model_dir;     ///< --model: compare with a model directory (KV8xx)
+  unsigned threads = 1;      ///< for the data scan
+  Progress progress;
+};
+
+/// ok, warnings, errors or unreadable.
+enum class Status { ok, warnings, errors, unreadable };
+[[nodiscard]] std::string_view name(Status status) noexcept;
+
+struct FileReport {
+  std::string path;
+  Status status = Status::ok;
+  const Dialect* format = nullptr;
+  Findings findings;
+  std::map<Era, LoadVerdict> loads_in;  ///< for every era with a loader
+  std::vector<std::string> notes;       ///< usage_notes()
+  int exit_code = 0;                    ///< 0, 1, 3 or 5
+};
+
+/// Check one file. Never throws for what is wrong with the file.
+[[nodiscard]] FileReport verify_file(const std::string& path, const VerifyOptions& options = {});
+
+/// Findings of a decoded document without reading tensor data: its own, invariants (KV4xx), across layers (KV5xx), loader bugs
+/// (KV7xx).
+[[nodiscard]] Findings check(const Document& document);
+/// Findings of the data (KV6xx), in one pass.
+[[nodiscard]] Findings check_data(const Document& document, const VerifyOptions& options);
+/// Would the loader of `era` restore this file, correctly? Silently wrong counts as no. `findings` as from check().
+[[nodiscard]] LoadVerdict would_load(const Document& document, Era era, const Findings& findings);
+
+/// What the file lacks for everyday use although nothing is wrong with it, one printable sentence each, with the command that
+/// helps: user metadata that mlx-lm's generate needs.
+[[nodiscard]] std::vector<std::string> usage_notes(const Document& document);
+
+/// read_document() for operations: throws Error(impossible) with the first error finding, except those that rewriting repairs
+/// (a chunked layer that loaders misread, KV432).
+[[nodiscard]] Document read_sound_document(const std::string& path);
+/// The same check for a document that was read by other means.
+void require_sound(const Document& document);
+
+/// The table of codes (finding.h), ascending.
+[[nodiscard]] std::span<const CodeInfo> finding_codes() noexcept;
+
+}  // namespace kvcache

@@ -1,0 +1,36 @@
+#include <algorithm>
+#include <iterator>
+
+#include "kvcache/verify.h"
+#include "verify/rules.h"
+#include "verify/sort.h"
+
+namespace kvcache {
+
+Findings check(const Document& document) {
+  using namespace detail;
+  Findings findings = document.findings;
+  std::vector<Place> all = places(document);
+  constexpr void (*class_rules[])(const Place&, Findings&) = {check_rotating, check_quantized,      check_chunked, check_arrays,
+                                                              check_batch,    check_batch_rotating, check_turbo};
+  for (Place& place : all) {
+    if (!place.sound) continue;
+    Findings found;
+    for (const auto rule : class_rules) rule(place, found);
+    // Sizes and offsets of a broken layer mean nothing to the rules that compare layers.
+    place.sound =
+        std::ranges::none_of(found, [](const Finding& f) { return f.severity == Severity::error && f.code != "KV432"; });
+    std::ranges::move(found, std::back_inserter(findings));
+  }
+  check_across_layers(all, findings);
+  check_portability(all, findings);
+  check_file_portability(document, findings);
+  sort_findings(findings);
+  return findings;
+}
+
+std::span<const CodeInfo> finding_codes() noexcept {
+  return detail::codes();
+}
+
+}  // namespace kvcache

@@ -1,0 +1,131 @@
+// The data scan: one pass over all float arrays, in tiles, on several threads, with bounded memory.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "kvcache/error.h"
+#include "kvcache/verify.h"
+#include "tensor/parallel.h"
+#include "verify/scan_items.h"
+#include "verify/scan_kernels.h"
+#include "verify/scan_tail.h"
+#include "verify/sort.h"
+
+namespace kvcache {
+namespace detail {
+namespace {
+
+// Small enough for the data to stay in a core's cache between reading and testing.
+constexpr std::uint64_t tile_bytes = 256 * 1024;
+
+struct Result {
+  Hits nan;
+  Hits infinity;
+  Hits both_positive;
+};
+
+// Reads into a buffer that the thread keeps: fresh memory costs more than the scan (docs/design.md).
+std::span<const std::byte> read(const Tensor& tensor, std::uint64_t begin, std::uint64_t size, std::vector<std::byte>& buffer) {
+  if (buffer.empty()) buffer.resize(tile_bytes);
+  const std::span<std::byte> out(buffer.data(), size);
+  tensor.read(begin, out);
+  return out;
+}
+
+Result scan_tile(const ScanItem& item, std::uint64_t begin, std::uint64_t size) {
+  thread_local std::vector<std::byte> values;
+  thread_local std::vector<std::byte> biases;
+  Result result;
+  const Dtype dtype = item.tensor.dtype();
+  const std::uint64_t first = begin / (dtype == Dtype::C64 ? 4 : item_size(dtype));
+  const auto data = read(item.tensor, begin, size, values);
+  if (any_non_finite(dtype, data)) count_non_finite(dtype, data, first, result.nan, result.infinity);
+  if (item.biases.defined()) {
+    const auto bias = read(item.biases, begin, size, biases);
+    if (any_both_positive(dtype, data, bias)) count_both_positive(dtype, data, bias, first, result.both_positive);
+  }
+  return result;
+}
+
+std::vector<Result> scan(const std::vector<ScanItem>& items, const VerifyOptions& options) {
+  // Tile t belongs to the last item whose first tile is not after t.
+  std::vector<std::uint64_t> first_tile;
+  std::uint64_t tiles = 0;
+  std::uint64_t total = 0;
+  for (const ScanItem& item : items) {
+    first_tile.push_back(tiles);
+    tiles += (item.tensor.nbytes() + tile_bytes - 1) / tile_bytes;
+    total += item.tensor.nbytes();
+  }
+  std::vector<Result> results(items.size());
+  std::mutex mutex;
+  std::uint64_t done = 0;
+  parallel_for(tiles, options.threads, [&](std::uint64_t tile) {
+    if (stop_requested().load() != 0) throw Error(ErrorKind::interrupted, "interrupted");
+    const auto i = static_cast<std::size_t>(std::ranges::upper_bound(first_tile, tile) - first_tile.begin() - 1);
+    const std::uint64_t begin = (tile - first_tile[i]) * tile_bytes;
+    const std::uint64_t size = std::min(tile_bytes, items[i].tensor.nbytes() - begin);
+    const Result result = scan_tile(items[i], begin, size);
+    const std::lock_guard lock(mutex);
+    results[i].nan.add(result.nan);
+    results[i].infinity.add(result.infinity);
+    results[i].both_positive.add(result.both_positive);
+    done += size;
+    if (options.progress) options.progress(done, total);
+  });
+  return results;
+}
+
+// "sequence 0, head 1, row 5" for [B, H, S, D], else the index.
+std::string position(const ScanItem& item, std::uint64_t element) {
+  if (item.tensor.dtype() == Dtype::C64) element /= 2;
+  Shape index(item.tensor.rank());
+  for (std::size_t axis = index.size(); axis-- > 0;) {
+    const auto dim = static_cast<std::uint64_t>(item.tensor.shape()[axis]);
+    index[axis] = static_cast<std::int64_t>(element % dim);
+    element /= dim;
+  }
+  if (item.role == Role::keys_values && index.size() == 4)
+    return fmt::format("sequence {}, head {}, row {}", index[0], index[1], index[2]);
+  return "index " + to_string(index);
+}
+
+void report(const ScanItem& item, const Result& result, Findings& findings) {
+  struct Kind {
+    std::string_view code;
+    const Hits& hits;
+    std::string_view one, many, consequence;
+  };
+  const bool slot = item.role == Role::slot;
+  const Kind kinds[] = {{"KV601", result.nan, "NaN", "NaN", "it spreads to every later token"},
+                        {slot ? "KV603" : "KV602", result.infinity, "infinite value", "infinite values",
+                         slot ? "right only for models that start this state at infinity" : "attention makes NaN of it"},
+                        {"KV604", result.both_positive, "group with scale > 0 and bias > 0",
+                         "groups with scale > 0 and bias > 0", "no MLX encoder writes that"}};
+  for (const Kind& kind : kinds) {
+    if (kind.hits.count == 0 || (kind.code == "KV602" && item.role == Role::other)) continue;
+    findings.push_back(make_finding(
+        kind.code, item.where, item.key,
+        fmt::format("{}: {} {}, first at {}: {}", item.name, kind.hits.count, kind.hits.count == 1 ? kind.one : kind.many,
+                    position(item, kind.hits.first), kind.consequence)));
+  }
+}
+
+}  // namespace
+}  // namespace detail
+
+Findings check_data(const Document& document, const VerifyOptions& options) {
+  using namespace detail;
+  const std::vector<Place> all = places(document);
+  const std::vector<ScanItem> items = scan_items(document, all);
+  const std::vector<Result> results = scan(items, options);
+  Findings findings;
+  for (std::size_t i = 0; i < items.size(); ++i) report(items[i], results[i], findings);
+  for (const Place& place : all)
+    if (place.sound) check_zero_tail(place, findings);
+  sort_findings(findings);
+  return findings;
+}
+
+}  // namespace kvcache

@@ -1,0 +1,205 @@
+#include "verify/compare_values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <mutex>
+
+#include "kvcache/error.h"
+#include "kvcache/quantize.h"
+#include "tensor/parallel.h"
+
+namespace kvcache::detail {
+namespace {
+
+constexpr std::size_t stretches = 24;
+/// Bytes of float32 that one thread holds of each side.
+constexpr std::uint64_t tile_bytes = 1U << 18U;
+
+/// Sums of one tile; merged in any order.
+struct Sums {
+  std::uint64_t differing = 0;
+  double max_abs = 0;
+  std::int64_t first_token = std::numeric_limits<std::int64_t>::max();
+  std::array<double, stretches> squares{};
+  std::array<std::uint64_t, stretches> counts{};
+
+  void merge(const Sums& other) {
+    differing += other.differing;
+    max_abs = std::max(max_abs, other.max_abs);
+    first_token = std::min(first_token, other.first_token);
+    for (std::size_t i = 0; i < stretches; ++i) {
+      squares[i] += other.squares[i];
+      counts[i] += other.counts[i];
+    }
+  }
+};
+
+/// Distance of two values: 0 for two NaNs or equal infinities, infinite when only one of them is NaN.
+double distance(float a, float b) {
+  if (a == b || (std::isnan(a) && std::isnan(b))) return 0;
+  const double d = std::fabs(static_cast<double>(a) - static_cast<double>(b));
+  return std::isnan(d) ? std::numeric_limits<double>::infinity() : d;
+}
+
+class Tiles {
+ public:
+  Tiles(const PartPair& pair, double tolerance) : pair_(pair), tolerance_(tolerance) {
+    width_ = pair.a.rank() > 0 ? static_cast<std::uint64_t>(pair.a.dim(-1)) : 1;
+    rows_ = width_ == 0 ? 0 : pair.a.elements() / width_;
+    // Only keys and values are over tokens: [B, H, T, D].
+    tokens_ = pair.first_token && pair.a.rank() == 4 ? static_cast<std::uint64_t>(pair.a.dim(2)) : 0;
+    rows_per_tile_ = std::max<std::uint64_t>(1, tile_bytes / (std::max<std::uint64_t>(1, width_) * sizeof(float)));
+    floats_ = is_float(pair.a.dtype()) && is_float(pair.b.dtype());
+    if (floats_) {
+      a32_ = cast(pair.a, Dtype::F32);
+      b32_ = cast(pair.b, Dtype::F32);
+    }
+  }
+
+  [[nodiscard]] std::uint64_t count() const { return (rows_ + rows_per_tile_ - 1) / rows_per_tile_; }
+
+  [[nodiscard]] Sums run(std::uint64_t tile) const {
+    const std::uint64_t first = tile * rows_per_tile_;
+    const std::uint64_t rows = std::min(rows_per_tile_, rows_ - first);
+    const std::uint64_t elements = rows * width_;
+    Sums sums;
+    std::vector<std::byte> a(elements * sizeof(float) * 2);
+    std::vector<std::byte> b(elements * sizeof(float) * 2);
+    const bool same_dtype = pair_.a.dtype() == pair_.b.dtype();
+    if (same_dtype) {
+      // Most caches that are compared are mostly equal: bytes first.
+      const std::size_t item = item_size(pair_.a.dtype());
+      const auto raw_a = std::span(a).first(elements * item);
+      const auto raw_b = std::span(b).first(elements * item);
+      pair_.a.read(first * width_ * item, raw_a);
+      pair_.b.read(first * width_ * item, raw_b);
+      if (std::equal(raw_a.begin(), raw_a.end(), raw_b.begin())) {
+        for (std::uint64_t r = 0; r < rows; ++r) sums.counts[stretch(first + r)] += width_;
+        return sums;
+      }
+      if (!floats_) {
+        for (std::uint64_t e = 0; e < elements; ++e)
+          if (std::memcmp(&a[e * item], &b[e * item], item) != 0) ++sums.differing;
+        sums.max_abs = std::numeric_limits<double>::infinity();
+        return sums;
+      }
+    }
+    const auto floats_a = std::span(a).first(elements * sizeof(float));
+    const auto floats_b = std::span(b).first(elements * sizeof(float));
+    a32_.read(first * width_ * sizeof(float), floats_a);
+    b32_.read(first * width_ * sizeof(float), floats_b);
+    for (std::uint64_t r = 0; r < rows; ++r)
+      add_row(first + r, &floats_a[r * width_ * sizeof(float)], &floats_b[r * width_ * sizeof(float)], sums);
+    return sums;
+  }
+
+ private:
+  [[nodiscard]] std::uint64_t token(std::uint64_t row) const { return tokens_ == 0 ? 0 : row % tokens_; }
+  [[nodiscard]] std::size_t stretch(std::uint64_t row) const {
+    return tokens_ == 0 ? 0 : static_cast<std::size_t>(token(row) * std::min<std::uint64_t>(stretches, tokens_) / tokens_);
+  }
+
+  void add_row(std::uint64_t row, const std::byte* a, const std::byte* b, Sums& sums) const {
+    const std::size_t s = stretch(row);
+    bool differs = false;
+    for (std::uint64_t i = 0; i < width_; ++i) {
+      float x = 0;
+      float y = 0;
+      std::memcpy(&x, a + i * sizeof(float), sizeof x);
+      std::memcpy(&y, b + i * sizeof(float), sizeof y);
+      const double d = distance(x, y);
+      sums.squares[s] += d * d;
+      sums.max_abs = std::max(sums.max_abs, d);
+      if (d > tolerance_) {
+        ++sums.differing;
+        differs = true;
+      }
+    }
+    sums.counts[s] += width_;
+    if (differs && pair_.first_token)
+      sums.first_token = std::min(sums.first_token, *pair_.first_token + static_cast<std::int64_t>(token(row)));
+  }
+
+  const PartPair& pair_;
+  double tolerance_;
+  Tensor a32_, b32_;
+  bool floats_ = false;
+  std::uint64_t width_ = 1, rows_ = 0, tokens_ = 0, rows_per_tile_ = 1;
+};
+
+PartPair cut(const LogicalPart& a, const LogicalPart& b) {
+  PartPair pair{a.name, a.tensor, b.tensor, a.first_token, {}};
+  if (a.first_token && b.first_token && a.tensor.rank() == 4 && b.tensor.rank() == 4) {
+    const std::int64_t first = std::max(*a.first_token, *b.first_token);
+    const std::int64_t end = std::min(*a.first_token + a.tensor.dim(2), *b.first_token + b.tensor.dim(2));
+    if (end < first) {
+      pair.why_not = "no token is in both";
+      return pair;
+    }
+    pair.a = a.tensor.slice(2, first - *a.first_token, end - *a.first_token);
+    pair.b = b.tensor.slice(2, first - *b.first_token, end - *b.first_token);
+    pair.first_token = first;
+  }
+  if (pair.a.shape() != pair.b.shape())
+    pair.why_not = fmt::format("shapes {} and {}", to_string(pair.a.shape()), to_string(pair.b.shape()));
+  else if (pair.a.dtype() != pair.b.dtype() && !(is_float(pair.a.dtype()) && is_float(pair.b.dtype())))
+    pair.why_not = fmt::format("dtypes {} and {}", name(pair.a.dtype()), name(pair.b.dtype()));
+  return pair;
+}
+
+}  // namespace
+
+std::vector<PartPair> pair_parts(const std::vector<LogicalPart>& a, const std::vector<LogicalPart>& b) {
+  std::vector<PartPair> pairs;
+  for (const LogicalPart& part : a) {
+    if (!part.tensor.defined()) continue;
+    const auto twin =
+        std::find_if(b.begin(), b.end(), [&](const LogicalPart& p) { return p.name == part.name && p.tensor.defined(); });
+    if (twin != b.end())
+      pairs.push_back(cut(part, *twin));
+    else
+      pairs.push_back({part.name, {}, {}, std::nullopt, "only the first cache has it"});
+  }
+  for (const LogicalPart& part : b)
+    if (part.tensor.defined() &&
+        std::none_of(a.begin(), a.end(), [&](const LogicalPart& p) { return p.name == part.name && p.tensor.defined(); }))
+      pairs.push_back({part.name, {}, {}, std::nullopt, "only the second cache has it"});
+  return pairs;
+}
+
+ValueDifference compare_values(const PartPair& pair, const CompareOptions& options) {
+  ValueDifference out;
+  out.part = pair.name;
+  out.why_not = pair.why_not;
+  if (!pair.why_not.empty()) return out;
+  const Tiles tiles(pair, options.tolerance);
+  Sums sums;
+  std::mutex mutex;
+  parallel_for(tiles.count(), options.threads, [&](std::uint64_t tile) {
+    if (stop_requested() != 0) throw Error(ErrorKind::interrupted, "interrupted");
+    const Sums partial = tiles.run(tile);
+    const std::lock_guard lock(mutex);
+    sums.merge(partial);
+  });
+  out.elements = pair.a.elements();
+  out.differing = sums.differing;
+  out.max_abs_error = sums.max_abs;
+  if (sums.first_token != std::numeric_limits<std::int64_t>::max()) out.first_token = sums.first_token;
+  double squares = 0;
+  std::uint64_t counted = 0;
+  for (std::size_t i = 0; i < stretches; ++i) {
+    if (sums.counts[i] == 0) continue;
+    squares += sums.squares[i];
+    counted += sums.counts[i];
+    out.profile.push_back(std::sqrt(sums.squares[i] / static_cast<double>(sums.counts[i])));
+  }
+  out.rms_error = counted == 0 ? 0 : std::sqrt(squares / static_cast<double>(counted));
+  return out;
+}
+
+}  // namespace kvcache::detail

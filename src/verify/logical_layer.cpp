@@ -1,0 +1,58 @@
+#include "verify/logical_layer.h"
+
+#include <fmt/format.h>
+
+namespace kvcache::detail {
+namespace {
+
+void add_ring(const RotatingKVCache& ring, std::vector<LogicalPart>& parts) {
+  const auto& s = ring.state();
+  const Tensor keys = ring.temporal_order(s.keys);
+  const Tensor values = ring.temporal_order(s.values);
+  const std::int64_t rows = keys.dim(2);
+  const std::int64_t dropped = s.offset - rows;
+  if (dropped <= 0) {
+    parts.push_back({"keys", keys, 0});
+    parts.push_back({"values", values, 0});
+    return;
+  }
+  const std::int64_t keep = std::min(s.keep, rows);
+  parts.push_back({"keys", keys.slice(2, keep, rows), keep + dropped});
+  parts.push_back({"values", values.slice(2, keep, rows), keep + dropped});
+  if (keep == 0) return;
+  parts.push_back({"pinned keys", keys.slice(2, 0, keep), 0});
+  parts.push_back({"pinned values", values.slice(2, 0, keep), 0});
+}
+
+}  // namespace
+
+std::vector<LogicalPart> logical_parts(const Cache& layer) {
+  std::vector<LogicalPart> parts;
+  if (layer.empty()) return parts;
+  if (const auto* plain = dynamic_cast<const KVCache*>(&layer)) {
+    parts.push_back({"keys", plain->state().keys, 0});
+    parts.push_back({"values", plain->state().values, 0});
+  } else if (const auto* ring = dynamic_cast<const RotatingKVCache*>(&layer)) {
+    add_ring(*ring, parts);
+  } else if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&layer);
+             quantized != nullptr && quantized->state().keys.biases.defined()) {
+    parts.push_back({"keys", quantized->decoded_keys(), 0});
+    parts.push_back({"values", quantized->decoded_values(), 0});
+  } else if (const auto* chunked = dynamic_cast<const ChunkedKVCache*>(&layer)) {
+    const std::int64_t valid = chunked->valid_rows();
+    const std::int64_t start = chunked->state().start_position;
+    parts.push_back({"keys", chunked->state().keys.slice(2, 0, valid), start});
+    parts.push_back({"values", chunked->state().values.slice(2, 0, valid), start});
+  } else if (const auto* list = dynamic_cast<const CacheList*>(&layer)) {
+    for (std::size_t i = 0; i < list->children().size(); ++i)
+      for (LogicalPart& part : logical_parts(*list->children()[i])) {
+        part.name = fmt::format("child {} {}", i, part.name);
+        parts.push_back(std::move(part));
+      }
+  } else {
+    for (Cache::Part& part : layer.parts()) parts.push_back({std::move(part.name), std::move(part.tensor), std::nullopt});
+  }
+  return parts;
+}
+
+}  // namespace kvcache::detail

@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "verify/rules.h"
+
+namespace kvcache::detail {
+namespace {
+
+void add(std::vector<Place>& out, Place place, const std::set<std::string_view>& broken) {
+  place.sound = !broken.contains(place.where);
+  out.push_back(place);
+  const auto* const list = place.as<CacheList>();
+  if (list == nullptr) return;
+  for (std::size_t i = 0; i < list->children().size(); ++i) {
+    Place child = place;
+    child.cache = list->children()[i].get();
+    child.where = fmt::format("{} child {}", place.where, i);
+    child.is_child = true;
+    add(out, std::move(child), broken);
+  }
+}
+
+}  // namespace
+
+std::vector<Place> places(const Document& document) {
+  std::vector<Place> out;
+  const auto broken = places_with_errors(document.findings);
+  const std::size_t layers = std::min(document.cache.layers.size(), document.sources.size());
+  for (std::size_t i = 0; i < layers; ++i)
+    add(out,
+        {.document = &document,
+         .source = &document.sources[i],
+         .cache = document.cache.layers[i].get(),
+         .layer = i,
+         .where = fmt::format("layer {}", i)},
+        broken);
+  return out;
+}
+
+std::set<std::string_view> places_with_errors(const Findings& findings) {
+  std::set<std::string_view> out;
+  for (const Finding& finding : findings)
+    if (finding.severity == Severity::error) out.insert(finding.where);
+  return out;
+}
+
+LayerKeys::LayerKeys(const Document& document, const LayerSource& source) {
+  if (source.arrays.empty()) return;
+  const Header& header = document.file.header();
+  for (const std::size_t index : source.arrays) {
+    const TensorEntry& entry = header.tensors[index];
+    if (entry.nbytes() != 0) by_offset_.emplace(header.data_begin + entry.begin, entry.key);
+  }
+}
+
+std::string LayerKeys::of(const Tensor& tensor) const {
+  if (!tensor.defined() || tensor.nbytes() == 0) return {};
+  std::string key;
+  tensor.visit(0, 1, [&](const Extent& extent) {
+    if (extent.kind != Extent::Kind::source) return;
+    const auto entry = by_offset_.find(extent.offset);
+    if (entry != by_offset_.end()) key = entry->second;
+  });
+  return key;
+}
+
+std::string first_key(const Place& place) {
+  if (!place.is_child && !place.source->arrays.empty())
+    return place.document->file.header().tensors[place.source->arrays.front()].key;
+  const LayerKeys keys(*place.document, *place.source);
+  for (const Cache::Part& part : place.cache->parts())
+    if (std::string key = keys.of(part.tensor); !key.empty()) return key;
+  return {};
+}
+
+std::int64_t rows_of(const Tensor& tensor) {
+  return tensor.defined() && tensor.rank() > 2 ? tensor.dim(2) : 0;
+}
+
+}  // namespace kvcache::detail

@@ -1,0 +1,101 @@
+// What a rule is, and where it looks. One rule is one function; each file rules_CLASS.cpp holds those of one cache class.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/codes.h"
+#include "kvcache/caches.h"
+#include "kvcache/format.h"
+
+namespace kvcache::detail {
+
+/// One cache of a document: a layer, or a child of a CacheList, which is checked like a layer.
+struct Place {
+  const Document* document = nullptr;
+  const LayerSource* source = nullptr;  ///< of the layer, for children too
+  const Cache* cache = nullptr;
+  std::size_t layer = 0;
+  std::string where;  ///< "layer 3", "layer 3 child 1"
+  bool is_child = false;
+  bool sound = true;  ///< decoding found no error here: other rules may rely on ranks, dtypes and sizes
+
+  template <typename Class>
+  [[nodiscard]] const Class* as() const {
+    return dynamic_cast<const Class*>(cache);
+  }
+};
+
+/// All caches of a document, lists before their children.
+[[nodiscard]] std::vector<Place> places(const Document& document);
+
+/// Where errors were found, as in Finding::where.
+[[nodiscard]] std::set<std::string_view> places_with_errors(const Findings& findings);
+
+/// Names the tensors of a layer by where their bytes are, which survives slicing off rows at the end. Only the layer's own
+/// arrays are looked at, so that one that shares bytes with another layer's keeps its name.
+class LayerKeys {
+ public:
+  LayerKeys(const Document& document, const LayerSource& source);
+  /// Key of the array that the first byte of `tensor` comes from; empty for tensors without bytes.
+  [[nodiscard]] std::string of(const Tensor& tensor) const;
+
+ private:
+  std::map<std::uint64_t, std::string_view> by_offset_;
+};
+
+/// Key of the first array of a cache, which stands for the cache in findings.
+[[nodiscard]] std::string first_key(const Place& place);
+
+/// Rows (tokens) of keys or values [B, H, L, D], packed or not; 0 for an absent array.
+[[nodiscard]] std::int64_t rows_of(const Tensor& tensor);
+
+struct Problem {
+  std::string message;
+  std::string hint;
+};
+
+/// A rule about the state of one class, and the code it reports.
+template <typename Class>
+struct Rule {
+  std::string_view code;
+  std::optional<Problem> (*check)(const typename Class::State&);
+};
+
+/// Rules that build on one another: the first broken one is reported and ends the chain, so that one problem gives one code.
+template <typename Class, std::size_t count>
+void run_chain(const Place& place, const Rule<Class> (&chain)[count], Findings& findings) {
+  const auto* const cache = place.as<Class>();
+  if (cache == nullptr) return;
+  for (const Rule<Class>& rule : chain) {
+    if (auto problem = rule.check(cache->state())) {
+      findings.push_back(
+          make_finding(rule.code, place.where, first_key(place), std::move(problem->message), std::move(problem->hint)));
+      return;
+    }
+  }
+}
+
+// KV4xx: each checks the places of its class and ignores others.
+void check_rotating(const Place& place, Findings& findings);
+void check_quantized(const Place& place, Findings& findings);
+void check_chunked(const Place& place, Findings& findings);
+void check_arrays(const Place& place, Findings& findings);
+void check_batch(const Place& place, Findings& findings);
+void check_batch_rotating(const Place& place, Findings& findings);
+void check_turbo(const Place& place, Findings& findings);
+
+/// KV501 and KV502, over the places that are sound.
+void check_across_layers(const std::vector<Place>& places, Findings& findings);
+/// KV7xx that are about single classes (KV701, KV702, KV704, KV705, KV709, KV713, KV714).
+void check_portability(const std::vector<Place>& places, Findings& findings);
+/// KV7xx that are about the whole file (KV706, KV707, KV708, KV710).
+void check_file_portability(const Document& document, Findings& findings);
+
+}  // namespace kvcache::detail

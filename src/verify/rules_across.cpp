@@ -1,0 +1,74 @@
+// What the layers of one model have in common: G4 and G5 of docs/format.md, C.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "verify/rules.h"
+
+namespace kvcache::detail {
+namespace {
+
+// Places by a number that should be the same for all, in file order within a number.
+using Groups = std::map<std::int64_t, std::vector<const Place*>>;
+
+// The number most places have; the first place's among equals.
+std::int64_t common_value(const Groups& groups) {
+  const auto* best = &*groups.begin();
+  for (const auto& group : groups) {
+    const bool more = group.second.size() > best->second.size();
+    const bool earlier = group.second.size() == best->second.size() && group.second.front() < best->second.front();
+    if (more || earlier) best = &group;
+  }
+  return best->first;
+}
+
+// One finding however many layers differ: the first that does, and how many more.
+void report_difference(const Groups& groups, std::string_view code, std::string_view quantity, std::string_view consequence,
+                       Findings& findings) {
+  if (groups.size() < 2) return;
+  const std::int64_t common = common_value(groups);
+  const Place* odd = nullptr;
+  std::int64_t odd_value = 0;
+  std::size_t odd_count = 0;
+  for (const auto& [value, members] : groups) {
+    if (value == common) continue;
+    odd_count += members.size();
+    if (odd != nullptr && odd < members.front()) continue;
+    odd = members.front();
+    odd_value = value;
+  }
+  const std::string more = odd_count > 1 ? fmt::format(" (and {} more that differ)", odd_count - 1) : "";
+  findings.push_back(make_finding(code, odd->where, first_key(*odd),
+                                  fmt::format("{} {}{}, but {} has {}: {}", quantity, odd_value, more,
+                                              groups.at(common).front()->where, common, consequence)));
+}
+
+// Offset of a single-sequence class that counts every token, or nothing: chunked layers do not store theirs.
+std::optional<std::int64_t> token_offset(const Place& place) {
+  if (place.cache->empty()) return std::nullopt;
+  if (const auto* const plain = place.as<KVCache>()) return rows_of(plain->state().keys);
+  if (const auto* const quantized = place.as<QuantizedKVCache>()) return quantized->state().offset;
+  if (const auto* const rotating = place.as<RotatingKVCache>()) return rotating->state().offset;
+  return std::nullopt;
+}
+
+bool is_leaf(const Place& place) {
+  return place.sound && place.as<CacheList>() == nullptr;
+}
+
+}  // namespace
+
+void check_across_layers(const std::vector<Place>& places, Findings& findings) {
+  Groups batches;
+  Groups offsets;
+  for (const Place& place : places) {
+    if (!is_leaf(place)) continue;
+    if (const auto batch = place.cache->batch_size()) batches[*batch].push_back(&place);
+    if (const auto offset = token_offset(place)) offsets[*offset].push_back(&place);
+  }
+  report_difference(batches, "KV501", "batch size", "layers of one cache hold the same sequences", findings);
+  report_difference(offsets, "KV502", "offset", "right only where a draft model's or multi-token layers are in the file",
+                    findings);
+}
+
+}  // namespace kvcache::detail

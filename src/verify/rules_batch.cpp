@@ -1,0 +1,63 @@
+// Left-padded batches: B1 and B2 of docs/format.md, C.9.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "verify/rules.h"
+
+namespace kvcache::detail {
+namespace {
+
+using State = BatchKVCache::State;
+using Outcome = std::optional<Problem>;
+
+std::size_t sequences(const State& s) {
+  return std::min(s.offset.size(), s.left_padding.size());
+}
+
+// B2 below 0
+Outcome padding_not_negative(const State& s) {
+  for (std::size_t b = 0; b < sequences(s); ++b)
+    if (s.left_padding[b] < 0)
+      return Problem{
+          fmt::format("left_padding of sequence {} is {}: its rows would start before the first one", b, s.left_padding[b]),
+          {}};
+  return {};
+}
+
+// B1, in 64 bits: a 32-bit sum can wrap around to the right number
+Outcome offsets_add_up(const State& s) {
+  const std::int64_t rows = rows_of(s.keys);
+  for (std::size_t b = 0; b < sequences(s); ++b) {
+    const std::int64_t sum = std::int64_t{s.offset[b]} + s.left_padding[b];
+    if (sum != rows)
+      return Problem{
+          fmt::format("sequence {}: offset {} and left_padding {} make {}, not the {} rows: its tokens would get wrong "
+                      "positions",
+                      b, s.offset[b], s.left_padding[b], sum, rows),
+          {}};
+  }
+  return {};
+}
+
+// B2 above the rows
+Outcome not_trimmed_past(const State& s) {
+  const std::int64_t rows = rows_of(s.keys);
+  for (std::size_t b = 0; b < sequences(s); ++b)
+    if (s.left_padding[b] > rows)
+      return Problem{fmt::format("sequence {} has left_padding {} in {} rows (offset {}): more tokens were trimmed than it had",
+                                 b, s.left_padding[b], rows, s.offset[b]),
+                     {}};
+  return {};
+}
+
+constexpr Rule<BatchKVCache> rules[] = {
+    {"KV452", padding_not_negative}, {"KV451", offsets_add_up}, {"KV453", not_trimmed_past}};
+
+}  // namespace
+
+void check_batch(const Place& place, Findings& findings) {
+  run_chain(place, rules, findings);
+}
+
+}  // namespace kvcache::detail

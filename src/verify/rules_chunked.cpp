@@ -1,0 +1,71 @@
+// Chunked attention: H1 to H3 of docs/format.md, C.4.
+#include <fmt/format.h>
+
+#include "verify/rules.h"
+
+namespace kvcache::detail {
+namespace {
+
+using State = ChunkedKVCache::State;
+using Outcome = std::optional<Problem>;
+
+// H1
+Outcome fields_in_range(const State& s) {
+  if (s.chunk_size && *s.chunk_size < 1) return Problem{fmt::format("chunk_size is {}: it is at least 1", *s.chunk_size), {}};
+  if (s.start_position < 0) return Problem{fmt::format("start_position {} is negative", s.start_position), {}};
+  return {};
+}
+
+// H3: rows that hold tokens are those from start_position to the true offset.
+Outcome rows_possible(const State& s) {
+  if (!s.keys.defined()) return {};
+  const std::int64_t rows = rows_of(s.keys);
+  if (!s.true_offset) {
+    if (rows >= s.start_position) return {};
+    return Problem{fmt::format("{} rows are fewer than start_position {}: loaders take the rows for the offset and would go "
+                               "negative",
+                               rows, s.start_position),
+                   {}};
+  }
+  const std::int64_t valid = *s.true_offset - s.start_position;
+  if (valid < 0)
+    return Problem{fmt::format("start_position {} is past offset {} of the other layers", s.start_position, *s.true_offset),
+                   {}};
+  if (valid > rows)
+    return Problem{fmt::format("{} rows, but tokens {} to {} of the other layers need {}: tokens are missing", rows,
+                               s.start_position, *s.true_offset, valid),
+                   {}};
+  return {};
+}
+
+// H2
+Outcome loads_exactly(const State& s) {
+  if (!s.keys.defined() || s.start_position == 0 || !s.true_offset || rows_of(s.keys) == *s.true_offset) return {};
+  const std::int64_t rows = rows_of(s.keys);
+  return Problem{
+      fmt::format("start_position {} and {} rows, but the other layers are at offset {}: every loader takes {} for the "
+                  "offset and overwrites live tokens",
+                  s.start_position, rows, *s.true_offset, rows),
+      "any command that writes repairs it: kvcache convert FILE -o OUT pads the rows so that all loaders restore it"};
+}
+
+// Without a sibling nobody can tell how many rows are padding.
+Outcome offset_known(const State& s) {
+  if (!s.keys.defined() || s.start_position == 0 || s.true_offset) return {};
+  return Problem{
+      fmt::format("start_position {} and no other layer that tells the offset: loaders take the {} rows for it, which is "
+                  "right only if the last {} are padding",
+                  s.start_position, rows_of(s.keys), s.start_position),
+      {}};
+}
+
+constexpr Rule<ChunkedKVCache> rules[] = {
+    {"KV431", fields_in_range}, {"KV433", rows_possible}, {"KV432", loads_exactly}, {"KV703", offset_known}};
+
+}  // namespace
+
+void check_chunked(const Place& place, Findings& findings) {
+  run_chain(place, rules, findings);
+}
+
+}  // namespace kvcache::detail

@@ -1,0 +1,118 @@
+// Loader bugs that concern the file as a whole: docs/format.md, A.2, B.6, B.7 and C.12.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "verify/rules.h"
+
+namespace kvcache::detail {
+namespace {
+
+constexpr std::string_view state_prefix = "__mlx_lm_state_";
+constexpr EraSet python{Era::P1, Era::P2, Era::P3, Era::P4};
+
+// "0.7" or "0.7.…"
+bool has_section_0(const Header& header, std::size_t layer) {
+  const std::string key = fmt::format("0.{}", layer);
+  if (header.metadata.contains(key)) return true;
+  const auto next = header.metadata.lower_bound(key + ".");
+  return next != header.metadata.end() && next->first.starts_with(key + ".");
+}
+
+// Would mlx-lm restore this layer if it got as far? Early Swift wrote no metadata for classes without any, which mlx-lm fills
+// in.
+bool passes_for_python(const Document& document, std::size_t layer) {
+  const LayerSource& source = document.sources[layer];
+  if (!(source.eras & python).none()) return true;
+  return source.eras.has(Era::S1) && !has_section_0(document.file.header(), layer) &&
+         source.class_text == document.cache.layers[layer]->class_name() && source.class_text != "CacheList";
+}
+
+// Python's zip() ends at the shortest of classes, arrays and metadata, and gaps before the end are filled with {}.
+void python_drops_layers(const Document& document, Findings& findings) {
+  const bool own_layout = document.candidates.has(Era::L0) || document.candidates.has(Era::P5);
+  const std::size_t layers = std::min(document.sources.size(), document.cache.layers.size());
+  std::size_t with_meta = 0;
+  std::size_t with_arrays = 0;
+  for (std::size_t i = 0; i < layers; ++i) {
+    if (has_section_0(document.file.header(), i)) with_meta = i + 1;
+    if (!document.sources[i].arrays.empty()) with_arrays = i + 1;
+  }
+  const std::size_t kept = std::min(with_meta, with_arrays);
+  if (own_layout || kept == layers) return;
+  const auto broken = places_with_errors(document.findings);
+  for (std::size_t i = 0; i < layers; ++i) {
+    if (broken.contains(fmt::format("layer {}", i))) return;  // said already, with what follows
+    if (i < kept && !passes_for_python(document, i)) return;  // mlx-lm refuses the file
+  }
+  // Layers without arrays whose metadata mlx-lm could not read either belong to another runtime's file.
+  if (kept == with_arrays && (document.sources[kept].eras & python).none() && !document.sources[kept].eras.has(Era::R1)) return;
+  const std::string_view what = with_meta < with_arrays ? "metadata (section 0)" : "arrays";
+  findings.push_back(
+      make_finding("KV706", fmt::format("layer {}", kept), {},
+                   kept == 0 ? fmt::format("no layer has {}: mlx-lm restores zero caches without a word", what)
+                             : fmt::format("layers from {} on have no {}: mlx-lm restores {} of {} caches without a word", kept,
+                                           what, kept, layers)));
+}
+
+bool is_safe_user_key(std::string_view key) {
+  const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
+  const auto more = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-'; };
+  return !key.empty() && letter(key.front()) && std::ranges::all_of(key, more);
+}
+
+// What mlx-lm makes of a user key, by its first component.
+std::string consequence(std::string_view key) {
+  if (key.empty()) return "mlx-lm returns the bare value instead of a dict";
+  const std::string_view head = key.substr(0, key.find('.'));
+  if (!head.empty() && head.size() <= 20 && std::ranges::all_of(head, [](char c) { return c >= '0' && c <= '9'; }))
+    return fmt::format("mlx-lm takes it for entry {} of a list, and fills up those before it", head);
+  if (key.find('.') != std::string_view::npos) return "mlx-lm splits it at the dots and returns nested dicts";
+  return "mlx-lm and Swift may return another structure";
+}
+
+void user_metadata_changes(const Document& document, Findings& findings) {
+  if (document.candidates.has(Era::L0)) return;  // plain keys there: nothing is taken apart
+  constexpr std::size_t most = 10;
+  std::size_t count = 0;
+  for (const auto& [key, value] : document.cache.metadata) {
+    if (key.starts_with(state_prefix) || is_safe_user_key(key)) continue;
+    if (++count > most) continue;
+    findings.push_back(make_finding("KV707", "metadata", key,
+                                    fmt::format("user key \"{}\": {}", printable(key), consequence(key)),
+                                    "use letters, digits, _ and - only, and begin with a letter or _"));
+  }
+  if (count > most)
+    findings.push_back(make_finding("KV707", "metadata", {}, fmt::format("{} more user keys of that kind", count - most)));
+}
+
+void zero_element_arrays(const Document& document, Findings& findings) {
+  const auto& tensors = document.file.header().tensors;
+  const auto is_empty = [](const TensorEntry& entry) { return entry.nbytes() == 0; };
+  const auto first = std::ranges::find_if(tensors, is_empty);
+  if (first == tensors.end()) return;
+  const auto count = std::ranges::count_if(tensors, is_empty);
+  findings.push_back(make_finding(
+      "KV708", {}, first->key,
+      fmt::format("{} array{} without elements ({} {} first): MLX before 0.32.1 cannot save {} again", count,
+                  count == 1 ? "" : "s", printable(first->key), to_string(first->shape), count == 1 ? "it" : "them")));
+}
+
+void carries_model_state(const Document& document, Findings& findings) {
+  if (!document.cache.model_state) return;
+  findings.push_back(make_finding(
+      "KV710", {}, {},
+      fmt::format("{} array{} of model state beside the layers: only current mlx-swift-lm loads the file",
+                  document.cache.model_state->entries.size(), document.cache.model_state->entries.size() == 1 ? "" : "s")));
+}
+
+}  // namespace
+
+void check_file_portability(const Document& document, Findings& findings) {
+  python_drops_layers(document, findings);
+  user_metadata_changes(document, findings);
+  zero_element_arrays(document, findings);
+  carries_model_state(document, findings);
+}
+
+}  // namespace kvcache::detail

@@ -1,0 +1,78 @@
+// Rotating windows: R1 to R4 of docs/format.md, C.2.
+#include <fmt/format.h>
+
+#include "verify/rules.h"
+
+namespace kvcache::detail {
+namespace {
+
+using State = RotatingKVCache::State;
+using Outcome = std::optional<Problem>;
+
+// R1: 0 <= keep < max_size, and 1 <= idx <= rows <= offset; or nothing of it after everything was trimmed.
+Outcome fields_in_range(const State& s) {
+  const std::int64_t rows = rows_of(s.keys);
+  if (s.max_size < 1) return Problem{fmt::format("max_size is {}: a window holds at least one token", s.max_size), {}};
+  if (s.keep < 0) return Problem{fmt::format("keep is {}: the number of pinned tokens cannot be negative", s.keep), {}};
+  if (s.keep >= s.max_size)
+    return Problem{
+        fmt::format("keep {} is not below max_size {}: the window has no room for new tokens, so every one is dropped", s.keep,
+                    s.max_size),
+        {}};
+  if (rows == 0 && s.offset == 0 && s.idx == 0) return {};
+  if (s.idx > rows)
+    return Problem{
+        fmt::format("_idx {} is past the {} rows of the ring: the next token would be written outside it", s.idx, rows), {}};
+  if (s.idx < 1)
+    return Problem{fmt::format("_idx {} with {} rows and offset {}: after a write it is at least 1", s.idx, rows, s.offset),
+                   {}};
+  if (rows > s.offset)
+    return Problem{
+        fmt::format("{} rows but offset {}: some rows belong to no token, and positions would be wrong", rows, s.offset), {}};
+  return {};
+}
+
+// R2: nothing evicted yet, so rows, offset and idx are one number.
+Outcome unfilled_is_complete(const State& s) {
+  const std::int64_t rows = rows_of(s.keys);
+  if (s.offset > s.max_size || (rows == s.offset && s.idx == s.offset)) return {};
+  return Problem{
+      fmt::format("offset {} is within max_size {}, so rows and _idx would be {} too, but there are {} rows and _idx is "
+                  "{}: attention would see rows of no token, or miss some",
+                  s.offset, s.max_size, s.offset, rows, s.idx),
+      {}};
+}
+
+// R3: a window that has been full stays full.
+Outcome filled_has_rows(const State& s) {
+  const std::int64_t rows = rows_of(s.keys);
+  if (s.offset < s.max_size || rows >= s.max_size) return {};
+  return Problem{
+      fmt::format("only {} rows after {} tokens with max_size {}: a full window keeps at least {} rows, so tokens are lost",
+                  rows, s.offset, s.max_size, s.max_size),
+      {}};
+}
+
+// R4: the ring is out of temporal order in one form only.
+Outcome wrapped_form(const State& s) {
+  const std::int64_t rows = rows_of(s.keys);
+  if (s.idx >= rows) return {};
+  if (rows != s.max_size)
+    return Problem{fmt::format("_idx {} is inside {} rows, but only a ring of exactly max_size {} rows wraps around", s.idx,
+                               rows, s.max_size),
+                   {}};
+  if (s.idx <= s.keep)
+    return Problem{fmt::format("_idx {} is not above keep {}: the next token would overwrite a pinned one", s.idx, s.keep), {}};
+  return {};
+}
+
+constexpr Rule<RotatingKVCache> rules[] = {
+    {"KV411", fields_in_range}, {"KV412", unfilled_is_complete}, {"KV413", filled_has_rows}, {"KV414", wrapped_form}};
+
+}  // namespace
+
+void check_rotating(const Place& place, Findings& findings) {
+  run_chain(place, rules, findings);
+}
+
+}  // namespace kvcache::detail

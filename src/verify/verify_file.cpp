@@ -1,0 +1,105 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "format/codes.h"
+#include "kvcache/error.h"
+#include "kvcache/verify.h"
+#include "verify/sort.h"
+
+namespace kvcache {
+namespace {
+
+// A defect that ended reading, as a finding.
+Finding finding_of(const Error& error) {
+  std::string code = error.code();
+  if (code.empty()) code = error.kind() == ErrorKind::io ? "KV100" : "KV122";
+  const bool container = code > "KV100" && code < "KV120";
+  return detail::make_finding(code, container ? "header" : "", error.key(), error.what(), error.hint());
+}
+
+Status status_of(const FileReport& report) {
+  if (report.exit_code >= 3) return Status::unreadable;
+  const auto has = [&](Severity severity) {
+    return std::ranges::any_of(report.findings, [=](const Finding& f) { return f.severity == severity; });
+  };
+  if (has(Severity::error)) return Status::errors;
+  return has(Severity::warning) ? Status::warnings : Status::ok;
+}
+
+// --for: what a runtime asked for makes of the file.
+void check_loads(const Document& document, const VerifyOptions& options, const Findings& found, FileReport& report) {
+  for (const Dialect& d : dialects())
+    if (d.writable) report.loads_in.emplace(d.era, would_load(document, d.era, found));
+  for (const Era era : options.load_in) {
+    const auto [entry, added] = report.loads_in.try_emplace(era);
+    if (added) entry->second = would_load(document, era, found);
+    const LoadVerdict& verdict = entry->second;
+    if (verdict.ok) continue;
+    report.findings.push_back(
+        detail::make_finding("KV720", {}, {}, fmt::format("{}: {}", dialect(era).id, verdict.reason), verdict.fix));
+  }
+}
+
+void check_document(const Document& document, const VerifyOptions& options, FileReport& report) {
+  report.format = document.format;
+  report.notes = usage_notes(document);
+  const Findings found = check(document);
+  report.findings = found;
+  check_loads(document, options, found, report);
+  if (options.data) std::ranges::move(check_data(document, options), std::back_inserter(report.findings));
+}
+
+}  // namespace
+
+std::string_view name(Status status) noexcept {
+  switch (status) {
+    case Status::ok:
+      return "ok";
+    case Status::warnings:
+      return "warnings";
+    case Status::errors:
+      return "errors";
+    case Status::unreadable:
+      break;
+  }
+  return "unreadable";
+}
+
+FileReport verify_file(const std::string& path, const VerifyOptions& options) {
+  FileReport report;
+  report.path = path;
+  try {
+    check_document(read_document(path), options, report);
+  } catch (const Error& error) {
+    // Anything else is not about the file: the caller's mistake, or a request to stop.
+    if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::unreadable) throw;
+    report.findings.push_back(finding_of(error));
+    report.exit_code = error.kind() == ErrorKind::io ? 5 : 3;
+  }
+  detail::sort_findings(report.findings);
+  report.status = status_of(report);
+  if (report.status == Status::errors) report.exit_code = 1;
+  return report;
+}
+
+void require_sound(const Document& document) {
+  for (const Finding& finding : check(document)) {
+    // Writing repairs KV432: encoders pad chunked layers so that loaders restore them.
+    if (finding.severity != Severity::error || finding.code == "KV432") continue;
+    const std::string place = finding.where.empty() ? "" : finding.where + ": ";
+    std::string hint = fmt::format("kvcache verify {} lists everything", printable(document.file.path()));
+    if (!finding.hint.empty()) hint += "; " + finding.hint;
+    throw Error(Error(ErrorKind::impossible, fmt::format("{}{} ({})", place, finding.message, finding.code), hint, finding.code)
+                    .at_key(finding.key));
+  }
+}
+
+Document read_sound_document(const std::string& path) {
+  Document document = read_document(path);
+  require_sound(document);
+  return document;
+}
+
+}  // namespace kvcache

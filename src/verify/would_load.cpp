@@ -1,0 +1,209 @@
+// Would the loader of an era restore a file, correctly? (format notes D.3 and G; silently wrong counts as no.)
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "format/era.h"
+#include "kvcache/caches.h"
+#include "kvcache/error.h"
+#include "kvcache/verify.h"
+
+namespace kvcache {
+namespace {
+
+using detail::EraTraits;
+
+constexpr std::uint64_t mlxrs_file_limit = 8ULL << 30U;
+
+/// One layer seen by one loader: a reason why it is not restored, or nothing.
+class LayerLoader {
+ public:
+  LayerLoader(const Document& document, const EraTraits& loader)
+      : document_(document), loader_(loader), era_(loader.dialect.era) {}
+
+  [[nodiscard]] std::optional<std::string> refusal(std::size_t layer) const;
+
+ private:
+  [[nodiscard]] bool python() const { return loader_.dialect.family == Family::mlx_lm; }
+  [[nodiscard]] bool swift() const { return loader_.dialect.family == Family::mlx_swift_lm; }
+  [[nodiscard]] bool rust() const { return loader_.dialect.family == Family::mlxrs; }
+
+  [[nodiscard]] std::optional<std::string> plain(std::size_t layer) const;
+  [[nodiscard]] std::optional<std::string> arrays(const ArraysCache& cache, const LayerSource& source) const;
+  [[nodiscard]] std::optional<std::string> list(const CacheList& cache, EraSet eras) const;
+  [[nodiscard]] std::string other_form(const LayerSource& source) const;
+  [[nodiscard]] bool has_meta_from(std::size_t layer) const;
+
+  const Document& document_;
+  const EraTraits& loader_;
+  Era era_;
+};
+
+std::string LayerLoader::other_form(const LayerSource& source) const {
+  const Dialect* writer = preferred(source.eras);
+  return fmt::format("it is in the form of {}{}{}", writer == nullptr ? "no known format" : writer->id,
+                     source.evidence.empty() ? "" : ": ", source.evidence.empty() ? "" : source.evidence.back());
+}
+
+/// Some layer from `layer` on has metadata: Python fills gaps, but stops at the last entry.
+bool LayerLoader::has_meta_from(std::size_t layer) const {
+  const Metadata& metadata = document_.file.header().metadata;
+  for (std::size_t i = layer; i < document_.sources.size(); ++i) {
+    const std::string key = fmt::format("0.{}", i);
+    const auto it = metadata.lower_bound(key);
+    if (it != metadata.end() && (it->first == key || it->first.starts_with(key + "."))) return true;
+  }
+  return false;
+}
+
+std::optional<std::string> LayerLoader::plain(std::size_t layer) const {
+  const LayerSource& source = document_.sources[layer];
+  const std::string_view name = source.class_text;
+  if ((name == "KVCacheSimple" && python()) || (name == "StandardKvCache" && !rust()))
+    return fmt::format("it has no class {}", name);
+  if (source.eras.has(era_)) return std::nullopt;
+  if (rust() && (name == "ConcatenateKVCache" || source.eras == EraSet{Era::S1}))
+    return std::nullopt;  // absent metadata is empty metadata
+  if (python() && source.eras == EraSet{Era::S1} && has_meta_from(layer)) return std::nullopt;
+  if (python() && source.eras == EraSet{Era::S1}) return "the last layers have no metadata: mlx-lm drops them without a word";
+  return other_form(source);
+}
+
+std::optional<std::string> LayerLoader::arrays(const ArraysCache& cache, const LayerSource& source) const {
+  const EraSet eras = source.eras;
+  const ArraysCache::State& s = cache.state();
+  if (python()) {
+    if (s.mamba && !loader_.mamba_class) return "it has no class MambaCache";
+    if (!s.mamba && !loader_.arrays_class) return "its ArraysCache needs a size that the loader does not pass";
+    if (eras.has(era_)) return std::nullopt;
+    if (era_ == Era::P4 && eras.has(Era::P3))
+      return s.slots.size() == 3 ? "it takes slots 1 and 2 for left_padding and lengths without a word"
+                                 : "its slots are not nested";
+    if (eras == EraSet{Era::P4}) return "it takes the list of slots for one slot, without a word";
+    return other_form(source);
+  }
+  const bool listed = eras.has(Era::S3);
+  const bool compact = eras == EraSet{Era::S2};
+  if (swift()) {
+    if (eras.has(era_)) return std::nullopt;
+    if (compact && loader_.slots == detail::SlotLayout::listed) return std::nullopt;
+    return other_form(source);
+  }
+  // mlxrs reads every flat form; nested slots vanish.
+  if (eras == EraSet{Era::P4}) return "it ignores nested arrays, so the layer comes back empty";
+  if (listed && s.left_padding && s.left_padding->size() > s.slots.size())
+    return fmt::format("it refuses {} left paddings for {} slots", s.left_padding->size(), s.slots.size());
+  if (listed && !eras.has(Era::R1))
+    return s.left_padding ? "it ignores the lengths" : "an empty list of left paddings becomes a mask without rows";
+  return std::nullopt;
+}
+
+std::optional<std::string> LayerLoader::list(const CacheList& cache, EraSet eras) const {
+  if (eras.has(era_)) return std::nullopt;
+  const bool framed_by_swift = eras.has(Era::S3) || eras.has(Era::S4);
+  if (era_ == Era::S4 && eras.has(Era::S3)) return std::nullopt;
+  if (!rust() || !framed_by_swift) return std::string("children are stored in another form");
+  for (std::size_t i = 0; i < cache.children().size(); ++i) {
+    const Cache& child = *cache.children()[i];
+    if (dynamic_cast<const KVCache*>(&child) != nullptr || dynamic_cast<const RotatingKVCache*>(&child) != nullptr)
+      return fmt::format("child {} ({}) counts other metadata than it expects", i, child.class_name());
+    if (const auto* nested = dynamic_cast<const CacheList*>(&child))
+      if (auto reason = list(*nested, eras)) return reason;
+    if (const auto* slots = dynamic_cast<const ArraysCache*>(&child))
+      if (slots->state().lengths) return fmt::format("it ignores the lengths of child {}", i);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> LayerLoader::refusal(std::size_t layer) const {
+  const LayerSource& source = document_.sources[layer];
+  const Cache& cache = *document_.cache.layers[layer];
+  const auto* slots = dynamic_cast<const ArraysCache*>(&cache);
+  const bool mislabelled = source.class_text == "KVCache" && dynamic_cast<const KVCache*>(&cache) == nullptr;
+  if (mislabelled) return "class KVCache with the contents of another class fits no loader";
+  if (cache.empty() && slots == nullptr) {
+    const bool saved_so = loader_.empty_layers && source.eras.has(era_);
+    if (!saved_so || (rust() && dynamic_cast<const ChunkedKVCache*>(&cache) != nullptr))
+      return "it cannot load a layer without arrays";
+    return std::nullopt;
+  }
+  if (dynamic_cast<const KVCache*>(&cache) != nullptr) return plain(layer);
+  if (slots != nullptr) return arrays(*slots, source);
+  if (const auto* children = dynamic_cast<const CacheList*>(&cache)) return list(*children, source.eras);
+  if (dynamic_cast<const BatchKVCache*>(&cache) != nullptr)
+    return loader_.batch_class ? std::nullopt : std::optional<std::string>("it has no batch cache that it can load");
+  if (dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr) {
+    if (rust()) return std::nullopt;
+    if (!loader_.batch_rotating_class) return "it has no batched window that it can load";
+    return "it takes the text of 'rotated' for true, or raises at the first update after loading";
+  }
+  if (dynamic_cast<const RotatingKVCache*>(&cache) != nullptr) {
+    // Swift's current loader also takes windows that do not say where their size comes from.
+    const bool strict_swift = era_ == Era::S4 && source.eras.has(Era::S3);
+    return source.eras.has(era_) || strict_swift ? std::nullopt : std::optional(other_form(source));
+  }
+  if (dynamic_cast<const QuantizedKVCache*>(&cache) != nullptr) {
+    const bool flat_with_step = rust() && source.eras.has(Era::S3);
+    return source.eras.has(era_) || flat_with_step ? std::nullopt : std::optional(other_form(source));
+  }
+  return source.eras.has(era_) ? std::nullopt : std::optional(other_form(source));
+}
+
+/// What to run to get a file that the era loads, or nothing.
+std::string how_to_fix(const Document& document, const Dialect& target, const Findings& findings) {
+  if (!target.writable) return {};
+  const std::string file = printable(document.file.path(), 200);
+  const auto lost_children = [](const Finding& f) { return f.code == "KV312"; };
+  if (std::any_of(findings.begin(), findings.end(), lost_children))
+    return fmt::format("kvcache convert '{}' --children KVCache,ArraysCache:2 --to {} -o OUT, with the model's own children",
+                       file, target.id);
+  // Writing repairs no other error than the rows of chunked layers, so there is nothing to convert (require_sound).
+  if (std::any_of(findings.begin(), findings.end(),
+                  [](const Finding& f) { return f.severity == Severity::error && f.code != "KV432"; }))
+    return {};
+  std::string command = fmt::format("kvcache convert '{}' --to {} -o OUT", file, target.id);
+  try {
+    (void)encode(document.cache, target.era);
+    return command;
+  } catch (const Error& e) {
+    return e.hint();
+  }
+}
+
+std::optional<std::string> document_refusal(const Document& document, const EraTraits& loader, const Findings& findings) {
+  const Era era = loader.dialect.era;
+  const auto error =
+      std::find_if(findings.begin(), findings.end(), [](const Finding& f) { return f.severity == Severity::error; });
+  if (error != findings.end())
+    return fmt::format("{}{}{} ({})", error->where, error->where.empty() ? "" : ": ", error->message, error->code);
+  // Two layouts that share nothing with the others.
+  for (const Era alone : {Era::L0, Era::P5}) {
+    if (document.candidates.has(alone) && era == alone) return std::nullopt;
+    if (document.candidates.has(alone)) return fmt::format("the file is laid out as {} writes it", dialect(alone).id);
+    if (era == alone) return fmt::format("it reads nothing but {}", dialect(alone).id);
+  }
+  if (document.cache.model_state && !loader.model_state) return "it does not know model state and refuses the class names";
+  if (loader.dialect.family == Family::mlxrs && document.file.header().file_bytes > mlxrs_file_limit)
+    return "it refuses files of more than 8 GiB";
+  const LayerLoader layers(document, loader);
+  for (std::size_t i = 0; i < document.sources.size(); ++i)
+    if (const auto reason = layers.refusal(i))
+      return fmt::format("{}: {}", printable(layer_name(document.cache, i), 120), *reason);
+  return std::nullopt;
+}
+
+}  // namespace
+
+LoadVerdict would_load(const Document& document, Era era, const Findings& findings) {
+  const EraTraits& loader = detail::traits(era);
+  LoadVerdict verdict;
+  const auto reason = document_refusal(document, loader, findings);
+  verdict.ok = !reason;
+  if (reason) {
+    verdict.reason = *reason;
+    verdict.fix = how_to_fix(document, loader.dialect, findings);
+  }
+  return verdict;
+}
+
+}  // namespace kvcache

@@ -1,0 +1,35 @@
+// Rules applied to caches that are in no file.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "verify/rules.h"
+
+namespace test {
+
+inline std::string codes_of(const kvcache::Findings& findings) {
+  std::string codes;
+  for (const kvcache::Finding& finding : findings) codes += (codes.empty() ? "" : " ") + finding.code;
+  return codes;
+}
+
+using LayerRules = void (*)(const kvcache::detail::Place&, kvcache::Findings&);
+
+/// What the rules of a class say about one cache: "KV411", "" when it is fine.
+template <typename Class>
+std::string check(LayerRules rules, typename Class::State state) {
+  const kvcache::Document document;
+  const kvcache::LayerSource source;
+  const Class cache(std::move(state));
+  kvcache::Findings findings;
+  rules({.document = &document, .source = &source, .cache = &cache, .where = "layer 0"}, findings);
+  return codes_of(findings);
+}
+
+inline kvcache::Tensor zeros(kvcache::Shape shape, kvcache::Dtype dtype = kvcache::Dtype::F16) {
+  return kvcache::Tensor::zeros(dtype, std::move(shape));
+}
+
+}  // namespace test

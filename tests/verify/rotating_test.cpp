@@ -1,0 +1,58 @@
+// R1 to R4: the states a RotatingKVCache can be in.
+#include <gtest/gtest.h>
+
+#include "places.h"
+
+namespace {
+
+struct Ring {
+  std::int64_t keep, max_size, offset, idx, rows;
+};
+
+std::string check(const Ring& ring) {
+  return test::check<kvcache::RotatingKVCache>(kvcache::detail::check_rotating, {.keys = test::zeros({1, 2, ring.rows, 8}),
+                                                                                 .values = test::zeros({1, 2, ring.rows, 8}),
+                                                                                 .keep = ring.keep,
+                                                                                 .max_size = ring.max_size,
+                                                                                 .offset = ring.offset,
+                                                                                 .idx = ring.idx,
+                                                                                 .origin = {}});
+}
+
+TEST(Rotating, LegalStates) {
+  EXPECT_EQ(check({.keep = 4, .max_size = 16, .offset = 6, .idx = 6, .rows = 6}), "") << "not yet full";
+  EXPECT_EQ(check({.keep = 2, .max_size = 8, .offset = 8, .idx = 8, .rows = 8}), "") << "just full";
+  EXPECT_EQ(check({.keep = 4, .max_size = 8, .offset = 20, .idx = 5, .rows = 8}), "") << "wrapped";
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 20, .idx = 8, .rows = 8}), "") << "wrapped, in temporal order";
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 12, .idx = 12, .rows = 12}), "") << "a prompt longer than the window";
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 20, .idx = 11, .rows = 11}), "") << "a second long prompt";
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 0, .idx = 0, .rows = 0}), "") << "all trimmed";
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 2147483647, .idx = 8, .rows = 8}), "") << "a very long conversation";
+}
+
+TEST(Rotating, FieldsOutOfRange) {
+  EXPECT_EQ(check({.keep = 8, .max_size = 8, .offset = 20, .idx = 8, .rows = 8}), "KV411") << "no room for new tokens";
+  EXPECT_EQ(check({.keep = -1, .max_size = 8, .offset = 20, .idx = 8, .rows = 8}), "KV411");
+  EXPECT_EQ(check({.keep = 0, .max_size = 0, .offset = 5, .idx = 5, .rows = 5}), "KV411");
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 20, .idx = 9, .rows = 8}), "KV411") << "past the rows";
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 20, .idx = 0, .rows = 8}), "KV411");
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 10, .idx = 12, .rows = 12}), "KV411") << "more rows than tokens";
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 0, .idx = 0, .rows = 3}), "KV411") << "rows of no token";
+}
+
+TEST(Rotating, UnfilledWindowHasAllRows) {
+  EXPECT_EQ(check({.keep = 0, .max_size = 16, .offset = 10, .idx = 8, .rows = 8}), "KV412");
+  EXPECT_EQ(check({.keep = 0, .max_size = 16, .offset = 8, .idx = 7, .rows = 8}), "KV412");
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 8, .idx = 3, .rows = 8}), "KV412") << "nothing evicted, yet wrapped";
+}
+
+TEST(Rotating, FullWindowKeepsItsRows) {
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 20, .idx = 7, .rows = 7}), "KV413");
+}
+
+TEST(Rotating, OnlyFullRingsWrap) {
+  EXPECT_EQ(check({.keep = 0, .max_size = 8, .offset = 20, .idx = 9, .rows = 11}), "KV414") << "over-long";
+  EXPECT_EQ(check({.keep = 4, .max_size = 8, .offset = 20, .idx = 4, .rows = 8}), "KV414") << "next write hits a pinned row";
+}
+
+}  // namespace
