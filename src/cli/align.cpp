@@ -1,0 +1,55 @@
+// kvcache align: right-padded sequences of a batch become left-padded ones.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <limits>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/integer_list.h"
+#include "cli/output.h"
+#include "kvcache/verify.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::string file;
+  std::vector<std::int64_t> right_padding;
+  OutputOptions output;
+};
+
+int run(Context& context, const Options& options) {
+  check_output(options.output, {options.file});
+  context.subject = options.file;
+  Document document = read_sound_document(options.file);
+  const Era era = era_to_keep(document);
+  align_prompt_cache(document.cache, Int32s(options.right_padding.begin(), options.right_padding.end()));
+  const Written written = write_output(context, document.cache, era, options.output, document);
+  print_summary(context, options.output, written,
+                fmt::format("moved right padding of {} rows to the left", fmt::join(options.right_padding, ", ")),
+                {{"right_padding", options.right_padding}});
+  return 0;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("FILE", options->file, "The batch; - is standard input")->required();
+  add_integer_list(app, "--right-padding", options->right_padding, 0, std::numeric_limits<std::int32_t>::max(),
+                   "How many of its last rows are padding, for each sequence")
+      ->required()
+      ->type_name("P,Q,...");
+  add_output_options(app, options->output);
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command align_command = {
+    "align", Group::batching, "Turn right padding of a batch into left padding",
+    "  kvcache align batch.safetensors --right-padding 0,1,3 -o aligned.safetensors\n"
+    "  kvcache align batch.safetensors --right-padding 0,0,12 --in-place\n"
+    "What mlx-lm's prepare() and finalize() do after a batch of prompts of different lengths was appended.",
+    declare};
+
+}  // namespace kvcache::cli

@@ -1,0 +1,87 @@
+// kvcache append: new tokens behind those that a cache holds, as the model's update_and_fetch puts them there.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/report.h"
+#include "cli/text.h"
+#include "kvcache/caches.h"
+#include "kvcache/verify.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::string file;
+  std::string update;
+  OutputOptions output;
+};
+
+std::map<std::string, Tensor> read_update(Context& context, const std::string& path) {
+  const std::string file = std::exchange(context.subject, path);
+  const SafetensorsFile update = SafetensorsFile::open(path);
+  std::map<std::string, Tensor> arrays;
+  for (const TensorEntry& entry : update.header().tensors) arrays.emplace(entry.key, update.tensor(entry));
+  context.subject = file;
+  return arrays;
+}
+
+bool holds_recurrent_state(const Cache& cache) {
+  if (dynamic_cast<const ArraysCache*>(&cache) != nullptr) return true;
+  const auto* list = dynamic_cast<const CacheList*>(&cache);
+  if (list == nullptr) return false;
+  return std::any_of(list->children().begin(), list->children().end(),
+                     [](const auto& child) { return holds_recurrent_state(*child); });
+}
+
+void note_recurrent_layers(const Context& context, const PromptCache& cache) {
+  std::vector<std::size_t> recurrent;
+  for (std::size_t i = 0; i < cache.layers.size(); ++i)
+    if (holds_recurrent_state(*cache.layers[i])) recurrent.push_back(i);
+  if (recurrent.empty()) return;
+  warn(context, fmt::format("recurrent state takes no keys and values and is left as it is: layer{} {}",
+                            recurrent.size() == 1 ? "" : "s", ranges(recurrent)));
+}
+
+int run(Context& context, const Options& options) {
+  check_output(options.output, {options.file, options.update});
+  context.subject = options.file;
+  Document document = read_sound_document(options.file);
+  const Era era = era_to_keep(document);
+  const std::int64_t before = token_count(document.cache);
+  append_prompt_cache(document.cache, read_update(context, options.update));
+  note_recurrent_layers(context, document.cache);
+  const Written written = write_output(context, document.cache, era, options.output, document);
+  const std::int64_t appended = written.tokens - before;
+  print_summary(context, options.output, written,
+                fmt::format("appended {}: {} now", count_of(static_cast<std::uint64_t>(appended), "token"), written.tokens),
+                {{"appended", appended}});
+  return 0;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("FILE", options->file, "The cache to append to; - is standard input")->required();
+  app.add_option("--update", options->update,
+                 "Safetensors file with LAYER.keys and LAYER.values of every layer ([B, H, N, D]); in a CacheList "
+                 "LAYER.CHILD.keys and LAYER.CHILD.values")
+      ->required()
+      ->type_name("U");
+  add_output_options(app, options->output);
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command append_command = {
+    "append", Group::editing, "Append new keys and values, to every layer or to none",
+    "  kvcache append chat.safetensors --update step.safetensors -o longer.safetensors\n"
+    "  kvcache append chat.safetensors --update step.safetensors --in-place\n"
+    "step.safetensors holds 0.keys, 0.values, 1.keys, ...; windows drop their oldest tokens, quantized layers quantize.",
+    declare};
+
+}  // namespace kvcache::cli

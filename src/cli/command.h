@@ -1,0 +1,43 @@
+// What a command of the tool is, and what all commands share.
+//
+// A new command is one file NAME.cpp that defines `const Command NAME_command`, one line in commands.h and one in the table of
+// commands.cpp. The file holds only arguments and printing; what the command does is the library's.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace CLI {
+class App;
+}
+
+namespace kvcache::cli {
+
+/// Sections of `kvcache --help`, in this order.
+enum class Group { looking, checking, editing, batching, making };
+
+enum class When { automatic, always, never };
+
+/// Options before the command, and what an error message needs to know. Lives as long as the process.
+struct Context {
+  bool quiet = false;    ///< no summaries, no lines about files that are fine
+  bool progress = true;  ///< false: no bars, whatever standard error is
+  When color = When::automatic;
+  std::string command;  ///< "trim", or empty
+  std::string subject;  ///< the file or option at work: errors that are thrown are about it. Empty: none in particular
+};
+
+/// What is left to do once the command line is understood. Returns the exit code; throws kvcache::Error.
+using Action = std::function<int()>;
+
+struct Command {
+  std::string_view name;
+  Group group;
+  std::string_view summary;   ///< one line, for lists of commands; starts with a verb, ends without a full stop
+  std::string_view examples;  ///< lines for the end of --help: at least two that a user can paste
+  /// Declares the options on `app`. They are read when the action runs, so they live in it (a shared_ptr in its captures).
+  Action (*declare)(CLI::App& app, Context& context);
+};
+
+}  // namespace kvcache::cli

@@ -1,0 +1,170 @@
+#include "cli/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <map>
+
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/report.h"
+#include "cli/stdout.h"
+#include "cli/suggest.h"
+#include "cli/version.h"
+#include "kvcache/error.h"
+
+namespace kvcache::cli {
+namespace {
+
+constexpr auto description = "Inspects, verifies, converts and edits prompt-cache files of mlx-lm, mlx-swift-lm and mlxrs.";
+constexpr auto short_usage =
+    "usage: kvcache [OPTIONS] COMMAND [OPTIONS] FILE...\n"
+    "hint: `kvcache --help` lists the commands, `kvcache inspect FILE` shows what is in a file\n";
+constexpr auto root_examples =
+    "Examples:\n"
+    "  kvcache inspect chat.safetensors       what is in it, and who can load it\n"
+    "  kvcache verify -r ~/prompt-caches      is every file intact\n"
+    "  kvcache COMMAND --help                 options and examples of a command";
+
+// CLI11 takes "[a,b]" for a list, and forgets "--" once the required operands are there. A path with "./" before it means the
+// same file and has neither problem.
+std::vector<std::string> operands_made_plain(int argc, const char* const* argv) {
+  std::vector<std::string> out;
+  bool only_operands = false;
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    if (!only_operands && argument == "--") {
+      only_operands = true;
+      continue;
+    }
+    const bool dashed = only_operands && argument.size() > 1 && argument.front() == '-';
+    const bool bracketed = argument.size() > 1 && argument.front() == '[' && argument.back() == ']';
+    std::error_code ignored;
+    if (dashed || (bracketed && std::filesystem::exists(argument, ignored))) argument.insert(0, "./");
+    out.push_back(std::move(argument));
+  }
+  return out;
+}
+
+std::string help_hint(const Context& context) {
+  return context.command.empty() ? "`kvcache --help` lists the commands"
+                                 : fmt::format("`kvcache {} --help` lists the options", context.command);
+}
+
+// A mistyped word or flag: what is it, and what may have been meant?
+Error not_understood(const Context& context, const CLI::App& app, const CLI::App* command, const std::string& argument) {
+  std::vector<std::string> candidates = flag_names(app);
+  std::string what = "option";
+  std::string word = argument.substr(0, argument.find('='));
+  if (argument.size() > 1 && argument.front() == '-') {
+    if (command != nullptr)
+      for (std::string& name : flag_names(*command)) candidates.push_back(std::move(name));
+    // -nx is -n with a value: only its name can be wrong.
+    if (word.size() > 2 && word[1] != '-') word.resize(2);
+  } else if (command != nullptr) {
+    return Error(ErrorKind::usage, fmt::format("unexpected argument '{}'", argument), help_hint(context));
+  } else {
+    what = "command";
+    candidates.clear();
+    for (const Command* c : commands()) candidates.emplace_back(c->name);
+  }
+  // One letter is too little to guess from.
+  const std::string meant = word.size() <= 2 ? std::string() : nearest(word, candidates);
+  return Error(ErrorKind::usage, fmt::format("unknown {} '{}'", what, word),
+               meant.empty() ? help_hint(context) : fmt::format("did you mean {}?", meant));
+}
+
+// CLI11 says "--output: 1 required TEXT missing" and "--output: At Most 1 required but received 2".
+std::string mismatch_in_words(const std::string& text) {
+  const std::string name = text.substr(0, text.find(':'));
+  if (text.find("missing") != std::string::npos) return name + " needs a value";
+  if (text.find("At Most") != std::string::npos || text.find("received") != std::string::npos)
+    return name + " is given more than once";
+  return text;
+}
+
+Error usage_error(const Context& context, const CLI::App& app, const CLI::App* command, const CLI::ParseError& error) {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+    for (const std::string& argument : app.remaining(true))
+      if (argument != "--") return not_understood(context, app, command, argument);
+  std::string message = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) message = mismatch_in_words(message);
+  return Error(ErrorKind::usage, message, help_hint(context));
+}
+
+void declare_global_options(CLI::App& app, Context& context) {
+  static const std::map<std::string, When> whens = {
+      {"auto", When::automatic}, {"always", When::always}, {"never", When::never}};
+  app.set_help_flag("-h,--help", "Show this help and exit");
+  app.add_flag("-q,--quiet", context.quiet, "Say less: no summaries, and nothing about files that are fine");
+  app.add_option_function<std::string>(
+         "--color",
+         [&context](const std::string& when) {
+           const auto found = whens.find(when);
+           if (found == whens.end())
+             throw CLI::ValidationError("--color", fmt::format("'{}' is none of auto, always, never", when));
+           context.color = found->second;
+         },
+         "Colour the output: auto (only on a terminal and without NO_COLOR set), always, never")
+      ->type_name("WHEN");
+  app.add_flag_callback(
+      "--no-progress", [&context] { context.progress = false; }, "No progress bars");
+  app.set_version_flag("--version", "kvcache " + std::string(version()), "Show the version and exit");
+  // Global options are understood after the command, too.
+  app.fallthrough();
+}
+
+}  // namespace
+
+CommandLine::CommandLine(Context& context) : app_(std::make_unique<CLI::App>(description, "kvcache")), context_(context) {
+  app_->formatter(std::make_shared<HelpFormatter>());
+  declare_global_options(*app_, context);
+  app_->require_subcommand(0, 1);
+  app_->footer(root_examples);
+  for (const Command* command : commands()) {
+    CLI::App* sub = app_->add_subcommand(std::string(command->name), std::string(command->summary));
+    sub->group(std::string(title(command->group)));
+    sub->footer("Examples:\n" + std::string(command->examples));
+    actions_.push_back(command->declare(*sub, context));
+  }
+}
+
+CommandLine::~CommandLine() = default;
+
+Action CommandLine::parse(int argc, const char* const* argv) {
+  std::vector<std::string> arguments = operands_made_plain(argc, argv);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+  const auto chosen = [this]() -> CLI::App* {
+    const std::vector<CLI::App*> parsed = app_->get_subcommands();
+    return parsed.empty() ? nullptr : parsed.front();
+  };
+  try {
+    app_->parse(arguments);
+  } catch (const CLI::CallForHelp&) {
+    return [this] {
+      print(app_->help());  // of the command, where there is one
+      return 0;
+    };
+  } catch (const CLI::CallForVersion& version) {
+    return [text = std::string(version.what())] {
+      print(text + '\n');
+      return 0;
+    };
+  } catch (const CLI::ParseError& error) {
+    const CLI::App* command = chosen();
+    if (command != nullptr) context_.command = command->get_name();
+    throw usage_error(context_, *app_, command, error);
+  }
+  if (const CLI::App* command = chosen()) {
+    context_.command = command->get_name();
+    for (std::size_t i = 0; i < actions_.size(); ++i)
+      if (commands()[i]->name == context_.command) return actions_[i];
+  }
+  return [] {
+    (void)std::fputs(short_usage, stderr);
+    return exit_code(ErrorKind::usage);
+  };
+}
+
+}  // namespace kvcache::cli

@@ -1,0 +1,56 @@
+// The table of commands.
+#include "cli/commands.h"
+
+namespace kvcache::cli {
+namespace {
+
+const Command* const table[] = {
+    // Looking
+    &inspect_command,
+    &ls_command,
+    &diff_command,
+    &mask_command,
+    &estimate_command,
+    // Checking
+    &verify_command,
+    // Editing
+    &trim_command,
+    &append_command,
+    &quantize_command,
+    &dequantize_command,
+    &convert_command,
+    &unrotate_command,
+    &metadata_command,
+    // Batching
+    &merge_command,
+    &extract_command,
+    &filter_command,
+    &extend_command,
+    &align_command,
+    // Making and managing
+    &create_command,
+};
+
+}  // namespace
+
+std::span<const Command* const> commands() noexcept {
+  return table;
+}
+
+std::string_view title(Group group) noexcept {
+  switch (group) {
+    case Group::looking:
+      return "Looking";
+    case Group::checking:
+      return "Checking";
+    case Group::editing:
+      return "Editing";
+    case Group::batching:
+      return "Batching";
+    case Group::making:
+      break;
+  }
+  return "Making and managing";
+}
+
+}  // namespace kvcache::cli

@@ -1,0 +1,133 @@
+// kvcache convert: another format, another dtype, another class, in one pass.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <limits>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/dtype_option.h"
+#include "cli/numbers.h"
+#include "cli/output.h"
+#include "cli/report.h"
+#include "cli/text.h"
+#include "kvcache/error.h"
+#include "kvcache/transform.h"
+#include "kvcache/verify.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::string file;
+  std::string to;
+  std::optional<Dtype> dtype;
+  std::string class_name;
+  std::optional<std::int64_t> max_size;
+  std::optional<std::int64_t> keep;
+  std::string children;
+  bool allow_overflow = false;
+  EncodeOptions encoding;
+  OutputOptions output;
+};
+
+void check(const Options& options) {
+  const bool window = options.class_name == "RotatingKVCache";
+  if (options.to.empty() && !options.dtype && options.class_name.empty() && options.children.empty() &&
+      !options.encoding.drop_model_state && !options.encoding.drop_unset_slots)
+    throw Error(ErrorKind::usage, "what to convert to is not given", "--to FORMAT, --dtype or --class; several combine");
+  if (window && !options.max_size)
+    throw Error(ErrorKind::usage, "a RotatingKVCache needs the size of its window", "--max-size M, in tokens");
+  if (!window && (options.max_size || options.keep))
+    throw Error(ErrorKind::usage, "--max-size and --keep belong to --class RotatingKVCache");
+  if (options.allow_overflow && !options.dtype) throw Error(ErrorKind::usage, "--allow-overflow belongs to --dtype");
+}
+
+Written write(Context& context, const Document& document, Era era, const Options& options) {
+  try {
+    return write_output(context, document.cache, era, options.output, document, options.encoding);
+  } catch (const Error& error) {
+    // Values that overflow are found while the output is written, but they are the input's.
+    if (error.kind() == ErrorKind::impossible) context.subject = options.file;
+    throw;
+  }
+}
+
+int run(Context& context, const Options& options) {
+  check(options);
+  // An unknown format is worth knowing before anything else is looked at.
+  const Dialect* target = options.to.empty() ? nullptr : &find_dialect(options.to);
+  if (target != nullptr && !target->writable)
+    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", target->id), "no release in use loads it");
+  check_output(options.output, {options.file});
+  context.subject = options.file;
+  Document document;
+  if (options.children.empty()) {
+    document = read_sound_document(options.file);
+  } else {
+    document = read_document(options.file);
+    restore_children(document, options.children);
+    require_sound(document);
+  }
+  const Era era = target != nullptr ? target->era : era_to_keep(document);
+
+  std::vector<std::string> done;
+  if (target != nullptr)
+    done.push_back(fmt::format("converted to {}{}", target->id, target->provisional ? " (provisional)" : ""));
+  if (!options.class_name.empty()) {
+    const bool window = options.class_name == "RotatingKVCache";
+    const std::size_t n = window ? convert_to_rotating(document.cache, *options.max_size, options.keep.value_or(0))
+                                 : convert_to_plain(document.cache);
+    done.push_back(fmt::format("{} became {}", count_of(n, "layer"), options.class_name));
+  }
+  const auto stats = std::make_shared<CastStats>();
+  if (options.dtype) {
+    const std::size_t n = cast_prompt_cache(document.cache, *options.dtype, options.allow_overflow, stats);
+    done.push_back(fmt::format("{} cast to {}", count_of(n, "layer"), name(*options.dtype)));
+  }
+  if (done.empty()) done.emplace_back("rewritten");
+  const Written written = write(context, document, era, options);
+  Json more = Json::object();
+  if (options.dtype) {
+    more["overflows"] = stats->overflows();
+    if (stats->overflows() > 0) warn(context, fmt::format("{} became infinite", count_of(stats->overflows(), "value")));
+  }
+  print_summary(context, options.output, written, fmt::format("{}", fmt::join(done, ", ")), more);
+  return 0;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  constexpr std::int64_t most = max_dim;
+  const auto options = std::make_shared<Options>();
+  app.add_option("FILE", options->file, "The cache to convert; - is standard input")->required();
+  app.add_option("--to", options->to, "Format to write: mlx-lm, mlx-swift-lm, mlxrs or an era of them (mlx-lm@2026-08)")
+      ->type_name("ID");
+  add_dtype(app, options->dtype, "Cast keys and values; recurrent state and quantized layers stay");
+  app.add_option("--class", options->class_name, "Turn windows into plain caches, or plain caches into windows")
+      ->check(CLI::IsMember({"KVCache", "RotatingKVCache"}))
+      ->type_name("KVCache|RotatingKVCache");
+  add_integer(app, "--max-size", options->max_size, 1, most, "Window of --class RotatingKVCache, in tokens")->type_name("M");
+  add_integer(app, "--keep", options->keep, 0, most, "First tokens that a window pins (default 0)")->type_name("K");
+  app.add_flag("--drop-model-state", options->encoding.drop_model_state,
+               "Leave out the model state of a vision model (mlx-swift-lm)");
+  app.add_flag("--drop-unset-slots", options->encoding.drop_unset_slots,
+               "Leave out trailing slots of recurrent layers that are not set");
+  app.add_option(
+         "--children", options->children,
+         "What a CacheList held, for files that forgot: KVCache,ArraysCache:2,QuantizedKVCache:64,RotatingKVCache:1024:4")
+      ->type_name("SPEC");
+  app.add_flag("--allow-overflow", options->allow_overflow, "Let values beyond the range of --dtype become infinite");
+  add_output_options(app, options->output);
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command convert_command = {
+    "convert", Group::editing, "Carry a cache to another runtime, dtype or class",
+    "  kvcache convert chat.safetensors --to mlx-swift-lm -o chat-swift.safetensors\n"
+    "  kvcache convert chat.safetensors --to mlx-lm@2026-08 --dtype bf16 --in-place\n"
+    "  kvcache convert chat.safetensors --class RotatingKVCache --max-size 4096 --keep 4 -o window.safetensors",
+    declare};
+
+}  // namespace kvcache::cli

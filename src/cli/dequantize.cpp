@@ -1,0 +1,51 @@
+// kvcache dequantize: QuantizedKVCache layers become plain ones.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/dtype_option.h"
+#include "cli/output.h"
+#include "cli/text.h"
+#include "kvcache/error.h"
+#include "kvcache/transform.h"
+#include "kvcache/verify.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::string file;
+  std::optional<Dtype> dtype;
+  OutputOptions output;
+};
+
+int run(Context& context, const Options& options) {
+  check_output(options.output, {options.file});
+  context.subject = options.file;
+  Document document = read_sound_document(options.file);
+  const Era era = era_to_keep(document);
+  const std::size_t changed = dequantize_prompt_cache(document.cache, options.dtype);
+  const Written written = write_output(context, document.cache, era, options.output, document);
+  print_summary(context, options.output, written, fmt::format("dequantized {}", count_of(changed, "layer")),
+                {{"layers_dequantized", changed}});
+  return 0;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("FILE", options->file, "The cache to dequantize; - is standard input")->required();
+  add_dtype(app, options->dtype, "Of the result; by default what the layers had before they were quantized");
+  add_output_options(app, options->output);
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command dequantize_command = {"dequantize", Group::editing, "Turn quantized layers back into plain ones",
+                                    "  kvcache dequantize chat-q8.safetensors -o chat.safetensors\n"
+                                    "  kvcache dequantize chat-q4.safetensors --dtype f32 -o analysis.safetensors",
+                                    declare};
+
+}  // namespace kvcache::cli

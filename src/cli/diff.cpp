@@ -1,0 +1,72 @@
+// kvcache diff: what differs between two caches.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/diff_output.h"
+#include "cli/progress.h"
+#include "kvcache/compare.h"
+#include "kvcache/error.h"
+#include "kvcache/verify.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::string a, b;
+  std::string tolerance;
+  bool json = false;
+};
+
+double parse_tolerance(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0) || !std::isfinite(value))
+    throw Error(ErrorKind::usage, fmt::format("--tolerance '{}' is no number of at least 0", printable(text)),
+                "for example 1e-3");
+  return value;
+}
+
+int run(Context& context, const Options& options) {
+  CompareOptions how;
+  if (!options.tolerance.empty()) how.tolerance = parse_tolerance(options.tolerance);
+  context.subject = options.a;
+  const Document a = read_sound_document(options.a);
+  context.subject = options.b;
+  const Document b = read_sound_document(options.b);
+  context.subject.clear();
+  Comparison comparison;
+  {
+    ProgressBar bar(context, "comparing");
+    how.progress = bar.callback();
+    comparison = compare(a.cache, b.cache, how);
+  }
+  if (options.json)
+    print_json(diff_json(a, b, comparison));
+  else
+    print(diff_text(context, a, b, comparison));
+  return comparison.equal() ? 0 : 1;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("A", options->a, "A cache; - is standard input")->required();
+  app.add_option("B", options->b, "Another one, of any format")->required();
+  app.add_option("--tolerance", options->tolerance, "Values this close are equal; then dtype and quantization may differ too")
+      ->type_name("X");
+  app.add_flag("--json", options->json, "Everything, as JSON");
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command diff_command = {"diff", Group::looking, "Compare two caches: first what they mean, then their values",
+                              "  kvcache diff before.safetensors after.safetensors\n"
+                              "  kvcache diff chat.safetensors chat-q4.safetensors --tolerance 0.1      what quantizing cost",
+                              declare};
+
+}  // namespace kvcache::cli

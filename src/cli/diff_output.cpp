@@ -1,0 +1,113 @@
+#include "cli/diff_output.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "cli/sparkline.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+namespace kvcache::cli {
+namespace {
+
+std::string_view format_of(const Document& document) {
+  return document.format == nullptr ? "mixed" : document.format->id;
+}
+
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+Json value_json(const ValueDifference& v) {
+  if (!v.why_not.empty()) return {{"part", v.part}, {"not_compared", v.why_not}};
+  return {{"part", v.part},
+          {"elements", v.elements},
+          {"differing", v.differing},
+          {"first_token", json_of(v.first_token)},
+          {"max_error", number(v.max_abs_error)},
+          {"rms_error", number(v.rms_error)}};
+}
+
+std::string value_table(const Context& context, const Comparison& comparison) {
+  using Align = Table::Align;
+  Table table({{"layer", Align::right},
+               {"", Align::left},
+               {"from token", Align::right},
+               {"differing", Align::right},
+               {"max error", Align::right},
+               {"RMS error", Align::right},
+               {"over the tokens", Align::left}});
+  bool any = false;
+  for (const LayerDifference& layer : comparison.layers) {
+    std::string label = std::to_string(layer.layer);
+    for (const ValueDifference& v : layer.values) {
+      if (v.differing == 0 && v.why_not.empty() && v.max_abs_error == 0) continue;
+      any = true;
+      if (!v.why_not.empty()) {
+        table.add({label, v.part, "", "", "", "", v.why_not});
+      } else {
+        table.add({label, v.part, v.first_token ? std::to_string(*v.first_token) : "",
+                   fmt::format("{:.1f} %", 100.0 * static_cast<double>(v.differing) / static_cast<double>(v.elements)),
+                   fmt::format("{:.3g}", v.max_abs_error), fmt::format("{:.3g}", v.rms_error), sparkline(v.profile)});
+      }
+      label.clear();
+    }
+  }
+  return any ? table.text(Style(context, stdout)) : std::string();
+}
+
+}  // namespace
+
+Json diff_json(const Document& a, const Document& b, const Comparison& comparison) {
+  Json differences = Json::array();
+  for (const Difference& d : comparison.differences)
+    differences.push_back({{"where", d.where}, {"what", d.what}, {"a", d.a}, {"b", d.b}, {"storage", d.storage}});
+  Json layers = Json::array();
+  for (const LayerDifference& layer : comparison.layers) {
+    Json values = Json::array();
+    for (const ValueDifference& v : layer.values) values.push_back(value_json(v));
+    layers.push_back({{"index", layer.layer}, {"name", layer.name}, {"values", std::move(values)}});
+  }
+  return {{"schema", "kvcache.diff/1"},
+          {"a", {{"path", a.file.path()}, {"format", format_of(a)}}},
+          {"b", {{"path", b.file.path()}, {"format", format_of(b)}}},
+          {"equal", comparison.equal()},
+          {"differences", std::move(differences)},
+          {"layers", std::move(layers)}};
+}
+
+std::string diff_text(const Context& context, const Document& a, const Document& b, const Comparison& comparison) {
+  std::string out;
+  if (format_of(a) != format_of(b)) out += fmt::format("format: {} and {} (compared by meaning)\n", format_of(a), format_of(b));
+  // A hundred layers usually differ in the same way: say it once.
+  std::size_t i = 0;
+  while (i < comparison.differences.size()) {
+    const Difference& d = comparison.differences[i];
+    std::size_t same = 0;
+    for (std::size_t j = i + 1; j < comparison.differences.size(); ++j) {
+      const Difference& e = comparison.differences[j];
+      if (d.where.starts_with("layer ") && e.where.starts_with("layer ") && e.what == d.what && e.a == d.a && e.b == d.b)
+        ++same;
+    }
+    bool repeated = false;
+    for (std::size_t j = 0; j < i && !repeated; ++j) {
+      const Difference& e = comparison.differences[j];
+      repeated = d.where.starts_with("layer ") && e.where.starts_with("layer ") && e.what == d.what && e.a == d.a && e.b == d.b;
+    }
+    ++i;
+    if (repeated) continue;
+    out += fmt::format("{}{}{}: {} and {}{}\n", d.where, d.where.empty() ? "" : " ", d.what, d.a, d.b,
+                       same == 0 ? "" : fmt::format(" (and {} more {})", same, same == 1 ? "layer" : "layers"));
+  }
+  out += value_table(context, comparison);
+  if (comparison.equal()) {
+    std::uint64_t elements = 0;
+    for (const LayerDifference& layer : comparison.layers)
+      for (const ValueDifference& v : layer.values) elements += v.elements;
+    out += fmt::format("no difference in {} of {}\n", count_of(elements, "value"), count_of(comparison.layers.size(), "layer"));
+  }
+  return out;
+}
+
+}  // namespace kvcache::cli

@@ -1,0 +1,19 @@
+// Cache files below folders.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace kvcache::cli {
+
+/// A file that may be a prompt cache, or a folder that could not be read and why.
+struct Found {
+  std::string path;
+  std::string error;
+};
+
+/// Every *.safetensors and every gzip-compressed *.gz below `folder`, by name, depth first. Links to files count as files,
+/// links to folders are not followed (they may lead in a circle), and what is no regular file is passed over.
+[[nodiscard]] std::vector<Found> find_files(const std::string& folder);
+
+}  // namespace kvcache::cli

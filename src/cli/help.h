@@ -1,0 +1,26 @@
+// What --help prints.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace kvcache::cli {
+
+/// Help in 80 columns: usage, options with wrapped descriptions, commands by group, examples.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  HelpFormatter() { label("Positionals", "Arguments"); }
+  std::string make_description(const CLI::App* app) const override;
+  std::string make_usage(const CLI::App* app, std::string name) const override;
+  std::string make_group(std::string group, bool is_positional, std::vector<const CLI::Option*> options) const override;
+  std::string make_option(const CLI::Option* option, bool is_positional) const override;
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override;
+  std::string make_option_opts(const CLI::Option* option) const override;
+  std::string make_subcommand(const CLI::App* command) const override;
+  std::string make_footer(const CLI::App* app) const override;
+};
+
+/// Names on the command line: "-o", "--output", without values.
+[[nodiscard]] std::vector<std::string> flag_names(const CLI::App& app);
+
+}  // namespace kvcache::cli

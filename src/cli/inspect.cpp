@@ -1,0 +1,85 @@
+// kvcache inspect: what is in this file?
+#include "cli/inspect.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "kvcache/error.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  InspectSections sections;
+  bool json = false;
+};
+
+int run(Context& context, const Options& options) {
+  int code = 0;
+  Json documents = Json::array();
+  bool first = true;
+  for (const std::string& file : options.files) {
+    context.subject = file;
+    try {
+      const Document document = read_document(file);
+      if (options.json) {
+        documents.push_back(inspect_json(document));
+        continue;
+      }
+      if (!first) print("\n");
+      first = false;
+      print(inspect_text(context, document, options.sections));
+    } catch (const Error& error) {
+      // The other files are shown all the same; but a standard output that is gone is gone for all of them.
+      flush_stdout();
+      code = std::max(code, report_error(context, error));
+    }
+  }
+  context.subject.clear();
+  if (options.json && options.files.size() > 1) print_json(documents);
+  if (options.json && options.files.size() == 1 && !documents.empty()) print_json(documents.front());
+  return code;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("FILE", options->files, "Caches to show; - is standard input")->required();
+  app.add_flag("--layers", options->sections.layers, "One line per layer, and what speaks for the format");
+  app.add_flag("--tensors", options->sections.tensors, "One line per tensor: key, dtype, shape, place");
+  app.add_flag("--metadata", options->sections.metadata, "All metadata of the file, key by key");
+  app.add_flag("--json", options->json, "Everything, as JSON; a list for several files");
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+std::optional<double> Overview::bytes_per_token() const {
+  if (tokens <= 0) return std::nullopt;
+  return static_cast<double>(bytes) / static_cast<double>(tokens);
+}
+
+Overview overview_of(const Document& document) {
+  Overview out;
+  out.tokens = token_count(document.cache);
+  for (const auto& layer : document.cache.layers) {
+    Facts facts = layer->facts();
+    out.bytes += facts.bytes;
+    out.padding_bytes += facts.padding_bytes;
+    out.trimmable = out.trimmable && facts.trimmable;
+    out.layers.push_back(std::move(facts));
+  }
+  return out;
+}
+
+const Command inspect_command = {"inspect", Group::looking,
+                                 "Show what is in a cache: format, layers, tokens, size, who can load it",
+                                 "  kvcache inspect chat.safetensors\n"
+                                 "  kvcache inspect --layers chat.safetensors      one line per layer\n"
+                                 "  kvcache inspect --json a.safetensors.gz | jq .totals",
+                                 declare};
+
+}  // namespace kvcache::cli

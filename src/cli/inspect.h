@@ -1,0 +1,52 @@
+// The pieces of `kvcache inspect`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/json.h"
+#include "kvcache/format.h"
+
+namespace kvcache::cli {
+
+/// What text output shows beside the overview.
+struct InspectSections {
+  bool layers = false;
+  bool tensors = false;
+  bool metadata = false;
+};
+
+/// Facts of every layer with the sums over them.
+struct Overview {
+  std::vector<Facts> layers;
+  std::int64_t tokens = 0;          ///< the largest offset
+  std::uint64_t bytes = 0;          ///< keys, values and states
+  std::uint64_t padding_bytes = 0;  ///< part of `bytes` that no token uses
+  bool trimmable = true;            ///< every layer is
+  /// What one more token would cost, on average over the tokens there are; nothing for an empty cache.
+  [[nodiscard]] std::optional<double> bytes_per_token() const;
+};
+[[nodiscard]] Overview overview_of(const Document& document);
+
+/// schema kvcache.inspect/1.
+[[nodiscard]] Json inspect_json(const Document& document);
+
+[[nodiscard]] std::string inspect_text(const Context& context, const Document& document, const InspectSections& sections);
+
+/// Sections of inspect_text(), each a table.
+[[nodiscard]] std::string inspect_layers(const Context& context, const Document& document);
+[[nodiscard]] std::string inspect_tensors(const Context& context, const Document& document);
+[[nodiscard]] std::string inspect_metadata(const Context& context, const Document& document);
+
+/// "RotatingKVCache window 1024", "CacheList (ArraysCache, KVCache)": what layers are grouped by.
+[[nodiscard]] std::string layer_kind(const Facts& facts);
+/// "BF16", "4 bits in groups of 64", or empty.
+[[nodiscard]] std::string element_kind(const Facts& facts);
+
+/// "mlx-lm 0.28, 0.31, mlxrs 0.1": ids of formats, each family named once.
+[[nodiscard]] std::string format_names(const std::vector<const Dialect*>& formats);
+/// Rows of the overview about runtimes: {"loads in", ...}, {"not in", "mlx-lm 0.19: why"}...
+[[nodiscard]] std::vector<std::vector<std::string>> loading_rows(const Document& document, const Findings& findings);
+
+}  // namespace kvcache::cli

@@ -1,0 +1,15 @@
+// Options whose value is a list of integers: --keep 0,2,3.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kvcache::cli {
+
+/// An option with integers in [low, high], separated by commas, stored in `values` when given. At least one, no blanks.
+CLI::Option* add_integer_list(CLI::App& app, const std::string& flag, std::vector<std::int64_t>& values, std::int64_t low,
+                              std::int64_t high, const std::string& description);
+
+}  // namespace kvcache::cli

@@ -1,0 +1,30 @@
+// JSON on standard output.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/stdout.h"
+
+namespace kvcache::cli {
+
+/// Objects keep the order in which keys are added: what matters first comes first.
+using Json = nlohmann::ordered_json;
+
+/// Prints one document and a line break. Pure ASCII, so that control characters of any kind arrive escaped; bytes of paths that
+/// are not UTF-8 become U+FFFD.
+inline void print_json(const Json& document) {
+  print(document.dump(1, ' ', true, Json::error_handler_t::replace));
+  print("\n");
+}
+
+/// null for nothing.
+template <typename T>
+Json json_of(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+}  // namespace kvcache::cli

@@ -1,0 +1,34 @@
+// What `kvcache ls` finds: one entry per file, from headers alone.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kvcache/finding.h"
+
+namespace kvcache::cli {
+
+struct ListedFile {
+  enum class Kind {
+    cache,   ///< a prompt cache
+    block,   ///< a block of omlx's paged cache: recognised by its metadata, of no use alone
+    broken,  ///< no readable safetensors file
+    other,   ///< sound, but something else (weights, adapters)
+  };
+  std::string path;
+  Kind kind = Kind::other;
+  std::string model;   ///< from its metadata, or empty
+  std::string format;  ///< dialect id
+  std::int64_t tokens = 0;
+  std::uint64_t bytes = 0;
+  std::chrono::system_clock::time_point modified;
+  std::string verdict;  ///< "ok", "errors (KV411)", or why it is broken
+};
+
+/// Looks at every cache file below the folders (or at the files named themselves), in parallel, in their order.
+void list_files(const std::vector<std::string>& places, const std::function<void(ListedFile)>& take);
+
+}  // namespace kvcache::cli

@@ -1,0 +1,32 @@
+// kvcache: the program from start to end.
+//
+//   signals  ->  parse the command line  ->  run the command  ->  flush  ->  exit code
+//
+// Everything that goes wrong on the way is an exception, and this is where all of them end.
+#include <exception>
+#include <new>
+
+#include "cli/command_line.h"
+#include "cli/report.h"
+#include "cli/signals.h"
+#include "cli/stdout.h"
+#include "kvcache/error.h"
+
+int main(int argc, char** argv) {
+  using namespace kvcache::cli;
+  Context context;
+  try {
+    handle_signals();
+    CommandLine command_line(context);
+    const Action action = command_line.parse(argc, argv);
+    const int code = action();
+    flush_stdout();
+    return code;
+  } catch (const kvcache::Error& error) {
+    return reader_is_gone() ? exit_code(error.kind()) : report_error(context, error);
+  } catch (const std::bad_alloc&) {
+    return report_internal_error(context, "out of memory");
+  } catch (const std::exception& error) {
+    return report_internal_error(context, error.what());
+  }
+}

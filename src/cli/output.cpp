@@ -1,0 +1,111 @@
+#include "cli/output.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <system_error>
+
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/signals.h"
+#include "cli/text.h"
+#include "kvcache/error.h"
+
+namespace kvcache::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const std::string& message, const std::string& hint) {
+  throw Error(ErrorKind::usage, message, hint);
+}
+
+void check_target(const OutputOptions& options, const std::vector<std::string>& inputs) {
+  if (options.path == "-")
+    refuse("-o -: a cache file is not written to standard output", "name a file: it is written atomically, or not at all");
+  std::error_code error;
+  const fs::file_status status = fs::status(options.path, error);
+  if (!fs::exists(status)) return;
+  for (const std::string& input : inputs)
+    if (fs::equivalent(input, options.path, error))
+      refuse(fmt::format("output {} is the input itself", options.path),
+             options.has_in_place ? "use --in-place to replace it" : "name a new file");
+  if (fs::is_directory(status)) refuse(fmt::format("output {} is a folder", options.path), "name a file inside it");
+  if (!fs::is_regular_file(status)) refuse(fmt::format("output {} is not a regular file", options.path), "name a new file");
+  if (!options.force) refuse(fmt::format("output {} exists", options.path), "--force replaces it");
+}
+
+}  // namespace
+
+void add_output_options(CLI::App& app, OutputOptions& options, bool in_place) {
+  options.has_in_place = in_place;
+  app.add_option("-o,--output", options.path, "Write the result to this file")->type_name("OUT");
+  if (in_place) app.add_flag("--in-place", options.in_place, "Replace the input, atomically");
+  app.add_flag("--force", options.force, "Replace OUT if it exists");
+  app.add_flag("--gzip", options.gzip, "Compress the output");
+  app.add_flag("--json", options.json, "Print a summary as JSON to standard output");
+}
+
+void check_output(const OutputOptions& options, const std::vector<std::string>& inputs) {
+  if (options.in_place && !options.path.empty()) refuse("-o and --in-place exclude each other", "give one of them");
+  if (!options.in_place && options.path.empty())
+    refuse("no output is given",
+           options.has_in_place ? "-o OUT writes a new file, --in-place replaces the input" : "-o OUT writes a new file");
+  if (!options.in_place) return check_target(options, inputs);
+  for (const std::string& input : inputs)
+    if (input == "-") refuse("--in-place: standard input cannot be replaced", "name an output with -o");
+}
+
+Era era_to_keep(const Document& document) {
+  EraSet writable;
+  for (const Dialect& d : dialects())
+    if (d.writable) writable |= EraSet{d.era};
+  if (const Dialect* d = preferred(document.candidates & writable)) return d->era;
+  const std::string format(document.format == nullptr ? "mixed" : document.format->id);
+  throw Error(ErrorKind::impossible, fmt::format("its format, {}, can be read but not written", format),
+              "`kvcache convert --to ID` first makes a file of a format that can be edited");
+}
+
+Written write_output(Context& context, const PromptCache& cache, Era era, const OutputOptions& options, const Document& input,
+                     const EncodeOptions& encoding) {
+  Written written{input.file.path(), options.in_place ? input.file.path() : options.path, &dialect(era), token_count(cache), 0};
+  const Encoded encoded = encode(cache, era, encoding);
+  for (const std::string& warning : encoded.warnings) warn(context, warning);
+  context.subject = written.path;
+  WriteOptions how;
+  how.overwrite = options.in_place || options.force;
+  how.gzip = options.gzip || (options.in_place && input.file.gzip());
+  if (options.in_place) how.keep_mode_of = written.path;
+  ProgressBar bar(context, "writing");
+  how.progress = bar.callback();
+  const WriteGuard guard;
+  written.bytes = write_safetensors(written.path, encoded.tensors, encoded.metadata, how);
+  return written;
+}
+
+void print_summary(const Context& context, const OutputOptions& options, const Written& written, std::string_view what,
+                   const Json& more) {
+  if (!context.quiet)
+    fmt::print(stderr, "{}; wrote {} ({})\n", what, shown_path(written.path), human_bytes(static_cast<double>(written.bytes)));
+  if (!options.json) return;
+  Json document = {{"schema", fmt::format("kvcache.{}/1", context.command)},
+                   {"path", written.input},
+                   {"output", written.path},
+                   {"format", written.format->id},
+                   {"tokens", written.tokens},
+                   {"bytes", written.bytes}};
+  document.update(more);
+  print_late_json(context, document);
+}
+
+void print_late_json(const Context& context, const Json& document) {
+  try {
+    print_json(document);
+    flush_stdout();
+  } catch (const Error& error) {
+    warn(context, error.what());
+  }
+}
+
+}  // namespace kvcache::cli

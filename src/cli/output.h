@@ -1,0 +1,58 @@
+// What all commands that write a cache file share: their options, the checks before any work, the writing, the summary.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/json.h"
+#include "kvcache/format.h"
+
+namespace kvcache::cli {
+
+struct OutputOptions {
+  std::string path;  ///< -o
+  bool in_place = false;
+  bool has_in_place = true;  ///< whether the command offers --in-place
+  bool force = false;
+  bool gzip = false;
+  bool json = false;
+};
+
+/// -o, --in-place, --force, --gzip, --json. `in_place`: false for commands whose output is no edited input (merge, create).
+void add_output_options(CLI::App& app, OutputOptions& options, bool in_place = true);
+
+/// Before any work: exactly one of -o and --in-place; never standard output, an input's own file without --in-place, an
+/// existing file without --force, or what is not a regular file. Throws Error(usage).
+void check_output(const OutputOptions& options, const std::vector<std::string>& inputs);
+
+/// The era in which an edited document is written: the newest it could have been written by that can be written at all, so that
+/// an edit never changes the format. Throws Error(impossible) when there is none.
+[[nodiscard]] Era era_to_keep(const Document& document);
+
+/// A file that was written.
+struct Written {
+  std::string input;  ///< the (first) input
+  std::string path;
+  const Dialect* format = nullptr;
+  std::int64_t tokens = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// Encodes and writes `cache`. `input`: what it was made from, and with --in-place what is replaced (mode and compression are
+/// kept). Losses that the era's own writer would incur as well are warnings. Errors are about the output from here on.
+Written write_output(Context& context, const PromptCache& cache, Era era, const OutputOptions& options, const Document& input,
+                     const EncodeOptions& encoding = {});
+
+/// "WHAT; wrote out.safetensors (12.3 kB)" on standard error, unless -q; with --json a summary on standard output:
+/// {"schema":"kvcache.COMMAND/1","path":...,"output":...,"format":...,"tokens":...,"bytes":...} and the keys of `more`. The
+/// file is written: a summary that cannot be printed is a warning.
+void print_summary(const Context& context, const OutputOptions& options, const Written& written, std::string_view what,
+                   const Json& more = Json::object());
+
+/// Prints the JSON summary of a command whose output is complete: one that cannot be printed is a warning.
+void print_late_json(const Context& context, const Json& document);
+
+}  // namespace kvcache::cli

@@ -1,0 +1,104 @@
+// kvcache quantize: plain layers become QuantizedKVCache.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/layer_spec.h"
+#include "cli/numbers.h"
+#include "cli/output.h"
+#include "cli/quantize_report.h"
+#include "cli/text.h"
+#include "kvcache/error.h"
+#include "kvcache/transform.h"
+#include "kvcache/verify.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::string file;
+  std::optional<std::int64_t> bits, key_bits, value_bits, group_size;
+  std::string layers;
+  bool report = false;
+  bool requantize = false;
+  OutputOptions output;
+};
+
+/// One number of bits, because that is what a QuantizedKVCache can say in every format.
+int chosen_bits(const Options& options) {
+  const auto keys = options.key_bits ? options.key_bits : options.bits;
+  const auto values = options.value_bits ? options.value_bits : options.bits;
+  if (!keys || !values) throw Error(ErrorKind::usage, "how many bits is not given", "--bits 2, 3, 4, 5, 6 or 8");
+  for (const std::int64_t bits : {*keys, *values})
+    if (!is_supported_bits(bits))
+      throw Error(ErrorKind::usage, fmt::format("{} bits are not supported", bits), "2, 3, 4, 5, 6 or 8");
+  if (*keys != *values)
+    throw Error(
+        ErrorKind::impossible,
+        fmt::format(
+            "{} bits for keys and {} for values: a QuantizedKVCache stores one number of bits for both, in every format", *keys,
+            *values),
+        "choose one --bits; --layers can keep the layers that suffer most as they are");
+  return static_cast<int>(*keys);
+}
+
+int run(Context& context, const Options& options) {
+  QuantizeRequest request;
+  request.bits = chosen_bits(options);
+  request.group_size = static_cast<int>(options.group_size.value_or(64));
+  if (!is_supported_group_size(request.group_size))
+    throw Error(ErrorKind::usage, fmt::format("group size {} is not supported", request.group_size), "32, 64 or 128");
+  request.requantize = options.requantize;
+  request.report = options.report;
+  check_output(options.output, {options.file});
+  context.subject = options.file;
+  Document document = read_sound_document(options.file);
+  const Era era = era_to_keep(document);
+  if (!options.layers.empty()) {
+    const auto wanted = parse_layers(options.layers, document.cache.layers.size());
+    request.wanted = [wanted](std::size_t layer) { return wanted[layer]; };
+  }
+  const std::vector<QuantizedLayer> layers = quantize_prompt_cache(document.cache, request);
+  const Written written = write_output(context, document.cache, era, options.output, document);
+
+  std::size_t changed = 0;
+  for (const QuantizedLayer& layer : layers) changed += layer.quantized ? 1 : 0;
+  Json more = {{"bits", request.bits}, {"group_size", request.group_size}, {"layers_quantized", changed}};
+  if (options.report || options.output.json) more["layers"] = quantize_layers_json(layers);
+  if (options.report && !options.output.json) print(quantize_report_text(context, layers));
+  print_summary(context, options.output, written,
+                fmt::format("quantized {} of {} to {} bits in groups of {}{}", changed, count_of(layers.size(), "layer"),
+                            request.bits, request.group_size, left_alone(layers)),
+                more);
+  return 0;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("FILE", options->file, "The cache to quantize; - is standard input")->required();
+  add_integer(app, "--bits", options->bits, 1, 64, "Bits per value: 2, 3, 4, 5, 6 or 8")->type_name("B");
+  add_integer(app, "--group-size", options->group_size, 1, 65536, "Values that share a scale: 32, 64 or 128 (default 64)")
+      ->type_name("G");
+  add_integer(app, "--key-bits", options->key_bits, 1, 64, "Bits of keys; files can only say one number for both")
+      ->type_name("B");
+  add_integer(app, "--value-bits", options->value_bits, 1, 64, "Bits of values; files can only say one number for both")
+      ->type_name("B");
+  app.add_option("--layers", options->layers, "Only these: 0,5-9 or 4- or !0 (all but 0)")->type_name("SPEC");
+  app.add_flag("--requantize", options->requantize, "Decode layers that are quantized already, and quantize them again");
+  app.add_flag("--report", options->report, "Measure the error of every layer in the same pass");
+  add_output_options(app, options->output);
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command quantize_command = {
+    "quantize", Group::editing, "Store keys and values in fewer bits",
+    "  kvcache quantize chat.safetensors --bits 8 -o chat-q8.safetensors\n"
+    "  kvcache quantize chat.safetensors --bits 4 --group-size 32 --report -o chat-q4.safetensors\n"
+    "  kvcache quantize chat.safetensors --bits 4 --layers '!0' -o chat-q4.safetensors      all but the first",
+    declare};
+
+}  // namespace kvcache::cli

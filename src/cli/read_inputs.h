@@ -1,0 +1,20 @@
+// The inputs of commands that put several caches into one file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "kvcache/format.h"
+
+namespace kvcache::cli {
+
+/// Reads every file, as read_sound_document() does; errors are about the file at work. Throws Error(usage) when standard input
+/// is named twice.
+[[nodiscard]] std::vector<Document> read_inputs(Context& context, const std::vector<std::string>& files);
+
+/// The newest era that could have written all of them, so that batching does not change the format; where there is none, that
+/// of the first. Throws Error(impossible) when it cannot be written.
+[[nodiscard]] Era era_of_all(std::vector<Document>& documents);
+
+}  // namespace kvcache::cli

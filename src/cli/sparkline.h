@@ -1,0 +1,12 @@
+// A row of small bars.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace kvcache::cli {
+
+/// One character per value, from ' ' for 0 to a full block for the largest (or `top`); infinities are full.
+[[nodiscard]] std::string sparkline(const std::vector<double>& values, double top = 0);
+
+}  // namespace kvcache::cli

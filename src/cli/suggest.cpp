@@ -1,0 +1,41 @@
+#include "cli/suggest.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace kvcache::cli {
+namespace {
+
+// Optimal string alignment: Levenshtein's distance with swaps of neighbours. Three rows of the matrix are enough.
+std::size_t typing_errors(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), previous(b.size() + 1), row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    before.swap(previous);
+    previous.swap(row);
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      row[j] = std::min({previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string nearest(std::string_view word, std::span<const std::string> candidates) {
+  // A pasted kilobyte is no typing error, and the distance takes quadratic time.
+  if (word.size() > 64) return {};
+  std::string best;
+  std::size_t fewest = std::max<std::size_t>(1, word.size() / 3) + 1;
+  for (const std::string& candidate : candidates) {
+    const std::size_t errors = typing_errors(word, candidate);
+    if (errors >= fewest) continue;
+    fewest = errors;
+    best = candidate;
+  }
+  return best;
+}
+
+}  // namespace kvcache::cli

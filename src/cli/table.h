@@ -1,0 +1,37 @@
+// Text tables of at most 80 columns.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/style.h"
+
+namespace kvcache::cli {
+
+/// Columns are as wide as their widest cell, two spaces apart; the last one takes what is left of the line and wraps.
+class Table {
+ public:
+  enum class Align { left, right };
+  struct Column {
+    std::string title;
+    Align align = Align::left;
+  };
+  /// `indent`: spaces before every line.
+  explicit Table(std::vector<Column> columns, std::size_t indent = 0);
+  /// Cells are printable text without line breaks; missing ones are empty.
+  void add(std::vector<std::string> cells);
+  /// With a line of titles, unless all are empty.
+  [[nodiscard]] std::string text(const Style& style) const;
+
+ private:
+  [[nodiscard]] std::vector<std::size_t> widths() const;
+  void append(std::string& out, const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) const;
+
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+  std::size_t indent_;
+};
+
+}  // namespace kvcache::cli

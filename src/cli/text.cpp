@@ -1,0 +1,75 @@
+#include "cli/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "kvcache/format.h"
+
+namespace kvcache::cli {
+
+std::string shown_path(const std::string& path) {
+  return path.empty() ? "''" : printable(path, path.size());
+}
+
+std::string human_bytes(double bytes) {
+  static constexpr std::array units = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+  std::size_t unit = 0;
+  // 999.5 and not 1000: what would print as 1000 kB is 1.00 MB.
+  while (bytes >= 999.5 && unit + 1 < units.size()) {
+    bytes /= 1000;
+    ++unit;
+  }
+  const int decimals = unit == 0 || bytes >= 99.95 ? 0 : bytes >= 9.995 ? 1 : 2;
+  return fmt::format("{:.{}f} {}", bytes, decimals, units[unit]);
+}
+
+std::string count_of(std::uint64_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
+
+std::string ranges(const std::vector<std::size_t>& indices) {
+  std::string out;
+  for (std::size_t i = 0; i < indices.size();) {
+    std::size_t last = i;
+    while (last + 1 < indices.size() && indices[last + 1] == indices[last] + 1) ++last;
+    if (!out.empty()) out += ", ";
+    out += last == i ? fmt::format("{}", indices[i]) : fmt::format("{}-{}", indices[i], indices[last]);
+    i = last + 1;
+  }
+  return out;
+}
+
+std::size_t columns(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::vector<std::string> wrap(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines(1);
+  bool fresh = true;  // nothing on the current line yet
+  while (!text.empty()) {
+    if (text.front() == '\n') {
+      lines.emplace_back();
+      fresh = true;
+      text.remove_prefix(1);
+      continue;
+    }
+    if (text.front() == ' ') {
+      text.remove_prefix(1);
+      continue;
+    }
+    const std::string_view word = text.substr(0, text.find_first_of(" \n"));
+    text.remove_prefix(word.size());
+    if (!fresh && columns(lines.back()) + 1 + columns(word) > width) {
+      lines.emplace_back();
+      fresh = true;
+    }
+    if (!fresh) lines.back() += ' ';
+    lines.back() += word;
+    fresh = false;
+  }
+  return lines;
+}
+
+}  // namespace kvcache::cli

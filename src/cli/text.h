@@ -1,0 +1,29 @@
+// Small pieces of text output: numbers for people, paragraphs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kvcache::cli {
+
+/// Text output keeps to this many columns.
+inline constexpr std::size_t text_width = 80;
+
+/// A path as it is shown: escaped, and never nothing.
+[[nodiscard]] std::string shown_path(const std::string& path);
+/// "512 B", "12.3 kB", "1.05 GB": decimal units everywhere, as disks are sold and as macOS counts.
+[[nodiscard]] std::string human_bytes(double bytes);
+/// "1 file", "3 files".
+[[nodiscard]] std::string count_of(std::uint64_t n, std::string_view noun);
+/// "0-3, 7" of ascending indices.
+[[nodiscard]] std::string ranges(const std::vector<std::size_t>& indices);
+/// Columns that UTF-8 text takes, one per code point.
+[[nodiscard]] std::size_t columns(std::string_view text);
+/// Lines of at most `width` columns, broken at spaces; a longer word gets a line of its own. Line breaks are kept. At least one
+/// line.
+[[nodiscard]] std::vector<std::string> wrap(std::string_view text, std::size_t width);
+
+}  // namespace kvcache::cli

@@ -1,0 +1,58 @@
+// kvcache trim: drop the last tokens.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <limits>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/numbers.h"
+#include "cli/output.h"
+#include "kvcache/error.h"
+#include "kvcache/verify.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::string file;
+  std::optional<std::int64_t> n;
+  std::optional<std::int64_t> to;
+  OutputOptions output;
+};
+
+int run(Context& context, const Options& options) {
+  if (options.n.has_value() == options.to.has_value())
+    throw Error(ErrorKind::usage, options.n ? "-n and --to exclude each other" : "how much is not given",
+                "-n N removes the last N tokens, --to LEN keeps the first LEN");
+  check_output(options.output, {options.file});
+  context.subject = options.file;
+  Document document = read_sound_document(options.file);
+  const Era era = era_to_keep(document);
+  const std::int64_t before = token_count(document.cache);
+  const std::int64_t n = options.n ? *options.n : std::max<std::int64_t>(0, before - *options.to);
+  const std::int64_t trimmed = trim_prompt_cache(document.cache, n);
+  const Written written = write_output(context, document.cache, era, options.output, document);
+  print_summary(context, options.output, written,
+                fmt::format("trimmed {} of {} tokens: {} left", trimmed, before, written.tokens), {{"trimmed", trimmed}});
+  return 0;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  const auto options = std::make_shared<Options>();
+  app.add_option("FILE", options->file, "The cache to trim; - is standard input")->required();
+  add_integer(app, "-n", options->n, 0, most, "Remove the last N tokens; all, when there are fewer");
+  add_integer(app, "--to", options->to, 0, most, "Remove what is beyond the first LEN tokens")->type_name("LEN");
+  add_output_options(app, options->output);
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command trim_command = {"trim", Group::editing, "Remove the last tokens from every layer, or from none",
+                              "  kvcache trim chat.safetensors -n 7 -o shorter.safetensors\n"
+                              "  kvcache trim chat.safetensors --to 1024 --in-place         keep the first 1024",
+                              declare};
+
+}  // namespace kvcache::cli

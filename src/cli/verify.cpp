@@ -1,0 +1,154 @@
+// kvcache verify: is this file intact, and who can load it?
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cli/find_files.h"
+#include "cli/numbers.h"
+#include "cli/parallel.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/verify_output.h"
+#include "kvcache/error.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> paths;
+  bool recursive = false;
+  std::optional<std::int64_t> jobs;
+  std::vector<std::string> load_in;
+  std::string model_dir;
+  bool data = false;
+  bool strict = false;
+  std::string format = "text";
+  bool json = false;
+};
+
+std::vector<Found> files_of(const Context& context, const Options& options) {
+  std::vector<Found> out;
+  for (const std::string& path : options.paths) {
+    std::error_code unknown;
+    if (!options.recursive || !std::filesystem::is_directory(path, unknown)) {
+      out.push_back({path, {}});
+      continue;
+    }
+    std::vector<Found> below = find_files(path);
+    if (below.empty() && !context.quiet) warn(context, fmt::format("{}: no cache files in this folder", path));
+    std::move(below.begin(), below.end(), std::back_inserter(out));
+  }
+  return out;
+}
+
+std::vector<Era> eras_of(const std::vector<std::string>& ids) {
+  std::vector<Era> out;
+  for (const std::string& id : ids) {
+    if (id != "all") {
+      out.push_back(find_dialect(id).era);
+      continue;
+    }
+    for (const Dialect& d : dialects())
+      if (d.writable && !d.provisional) out.push_back(d.era);
+  }
+  return out;
+}
+
+std::string known_formats() {
+  std::string out;
+  for (const VerifyFormat& format : verify_formats()) out += (out.empty() ? "" : ", ") + std::string(format.name);
+  return out;
+}
+
+const VerifyFormat& format_of(const Options& options) {
+  for (const VerifyFormat& format : verify_formats())
+    if (format.name == (options.json ? "json" : options.format)) return format;
+  throw Error(ErrorKind::usage, fmt::format("--format: '{}' is not one of {}", options.format, known_formats()));
+}
+
+FileReport unreadable_folder(const Found& found) {
+  FileReport report;
+  report.path = found.path;
+  report.status = Status::unreadable;
+  report.findings.push_back({"KV100", Severity::error, {}, {}, "this folder cannot be read: " + found.error, {}});
+  report.exit_code = 5;
+  return report;
+}
+
+FileReport verify_one(const Found& found, const VerifyOptions& how) {
+  if (!found.error.empty()) return unreadable_folder(found);
+  FileReport report = verify_file(found.path, how);
+  std::error_code unknown;
+  if (report.exit_code == 5 && std::filesystem::is_directory(found.path, unknown))
+    for (Finding& finding : report.findings) finding.hint = "-r checks the files in it";
+  return report;
+}
+
+bool has_warning(const FileReport& report) {
+  return std::any_of(report.findings.begin(), report.findings.end(),
+                     [](const Finding& finding) { return finding.severity == Severity::warning; });
+}
+
+int run(const Context& context, const Options& options) {
+  const VerifyFormat& format = format_of(options);
+  VerifyOptions how;
+  how.data = options.data;
+  how.load_in = eras_of(options.load_in);
+  how.model_dir = options.model_dir;
+  const std::vector<Found> files = files_of(context, options);
+
+  // Threads go to files first; what is left of them scans the data of one.
+  const auto threads = static_cast<std::size_t>(options.jobs.value_or(std::max(1U, std::thread::hardware_concurrency())));
+  const std::size_t workers = std::min(threads, std::max<std::size_t>(1, files.size()));
+  how.threads = static_cast<unsigned>(threads / workers);
+  ProgressBar bar(context, "reading");
+  if (workers == 1) how.progress = bar.callback();
+
+  const std::unique_ptr<VerifyOutput> output = format.make(context, options.strict);
+  VerifyCounts counts;
+  int code = 0;
+  in_order<FileReport>(
+      files.size(), workers, [&](std::size_t i) { return verify_one(files[i], how); },
+      [&](std::size_t, const FileReport& report) {
+        ++counts.files;
+        ++counts.by_status[report.status];
+        code = std::max({code, report.exit_code, options.strict && has_warning(report) ? 1 : 0});
+        output->add(report);
+      });
+  output->finish(counts);
+  return code;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("PATH", options->paths, "Files, or folders with -r; - is standard input")->required();
+  app.add_flag("-r,--recursive", options->recursive, "Check every *.safetensors and *.gz below a folder");
+  add_integer(app, "-j,--jobs", options->jobs, 1, 1024, "Threads (default: as many as there are cores)");
+  app.add_option("--for", options->load_in,
+                 "It is an error when this format's runtime cannot load the file, for example mlx-lm@0.31; `all` for every "
+                 "runtime. May be repeated")
+      ->type_name("ID")
+      ->allow_extra_args(false);
+  app.add_option("--model", options->model_dir, "Compare with a model's folder (config.json)")->type_name("DIR");
+  app.add_flag("--data", options->data, "Read all data: NaN, infinities, rows of zeros");
+  app.add_flag("--strict", options->strict, "Exit with 1 for warnings, too");
+  app.add_option("--format", options->format, "How to print the results: " + known_formats())->type_name("FORMAT");
+  app.add_flag("--json", options->json, "The same as --format json");
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command verify_command = {"verify", Group::checking, "Check that caches are intact, and say which runtimes can load them",
+                                "  kvcache verify chat.safetensors\n"
+                                "  kvcache verify --data --for mlx-lm@0.31 chat.safetensors   before a deployment\n"
+                                "  kvcache verify -r -q ~/prompt-caches                       only what is broken",
+                                declare};
+
+}  // namespace kvcache::cli

@@ -1,0 +1,62 @@
+// `kvcache verify --json`: schema kvcache.verify/1.
+#include "cli/json.h"
+#include "cli/verify_output.h"
+
+namespace kvcache::cli {
+namespace {
+
+Json json_of(const Finding& finding) {
+  Json out = {{"code", finding.code}, {"severity", name(finding.severity)}};
+  if (!finding.where.empty()) out["where"] = finding.where;
+  if (!finding.key.empty()) out["key"] = printable(finding.key);
+  out["message"] = finding.message;
+  if (!finding.hint.empty()) out["hint"] = finding.hint;
+  return out;
+}
+
+Json json_of(const LoadVerdict& verdict) {
+  Json out = {{"ok", verdict.ok}};
+  if (!verdict.reason.empty()) out["reason"] = verdict.reason;
+  if (!verdict.fix.empty()) out["fix"] = verdict.fix;
+  return out;
+}
+
+Json json_of(const FileReport& report) {
+  Json findings = Json::array();
+  for (const Finding& finding : report.findings) findings.push_back(json_of(finding));
+  Json loads_in = Json::object();
+  for (const Dialect& d : dialects())
+    if (const auto found = report.loads_in.find(d.era); found != report.loads_in.end())
+      loads_in[std::string(d.id)] = json_of(found->second);
+  return {{"path", report.path},
+          {"status", kvcache::name(report.status)},
+          {"format", report.format == nullptr ? Json(nullptr) : Json(report.format->id)},
+          {"findings", std::move(findings)},
+          {"loads_in", std::move(loads_in)},
+          {"notes", report.notes}};
+}
+
+class JsonOutput final : public VerifyOutput {
+ public:
+  void add(const FileReport& report) override { files_.push_back(json_of(report)); }
+
+  void finish(const VerifyCounts& counts) override {
+    Json summary = {{"files", counts.files}};
+    for (const Status status : {Status::ok, Status::warnings, Status::errors, Status::unreadable}) {
+      const auto found = counts.by_status.find(status);
+      summary[std::string(kvcache::name(status))] = found == counts.by_status.end() ? 0 : found->second;
+    }
+    print_json({{"schema", "kvcache.verify/1"}, {"files", std::move(files_)}, {"summary", std::move(summary)}});
+  }
+
+ private:
+  Json files_ = Json::array();
+};
+
+}  // namespace
+
+std::unique_ptr<VerifyOutput> make_verify_json(const Context&, bool) {
+  return std::make_unique<JsonOutput>();
+}
+
+}  // namespace kvcache::cli

@@ -1,0 +1,44 @@
+// How the results of `kvcache verify` are printed: one class per format.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "cli/command.h"
+#include "kvcache/verify.h"
+
+namespace kvcache::cli {
+
+/// Files by status.
+struct VerifyCounts {
+  std::map<Status, std::size_t> by_status;
+  std::size_t files = 0;
+};
+
+/// Gets the reports one by one, in the order of the arguments, then the counts.
+class VerifyOutput {
+ public:
+  VerifyOutput() = default;
+  virtual ~VerifyOutput() = default;
+  VerifyOutput(const VerifyOutput&) = delete;
+  VerifyOutput& operator=(const VerifyOutput&) = delete;
+  virtual void add(const FileReport& report) = 0;
+  virtual void finish(const VerifyCounts& counts) = 0;
+};
+
+/// A value of --format.
+struct VerifyFormat {
+  std::string_view name;
+  /// `strict`: warnings fail a file, too.
+  std::unique_ptr<VerifyOutput> (*make)(const Context& context, bool strict);
+};
+[[nodiscard]] std::span<const VerifyFormat> verify_formats() noexcept;
+
+[[nodiscard]] std::string_view name(Severity severity) noexcept;
+
+std::unique_ptr<VerifyOutput> make_verify_text(const Context& context, bool strict);
+std::unique_ptr<VerifyOutput> make_verify_json(const Context& context, bool strict);
+
+}  // namespace kvcache::cli

@@ -1,0 +1,76 @@
+// `kvcache verify` for people: one line per finding, one per file that is fine, and a last one that sums up.
+#include <fmt/format.h>
+
+#include "cli/stdout.h"
+#include "cli/style.h"
+#include "cli/text.h"
+#include "cli/verify_output.h"
+
+namespace kvcache::cli {
+namespace {
+
+class TextOutput final : public VerifyOutput {
+ public:
+  TextOutput(const Context& context, bool strict)
+      : style_(context, stdout),
+        quiet_(context.quiet),
+        least_(!quiet_  ? Severity::info
+               : strict ? Severity::warning
+                        : Severity::error) {}
+
+  void add(const FileReport& report) override {
+    const std::string path = shown_path(report.path);
+    for (const Finding& finding : report.findings) {
+      if (finding.severity < least_) continue;
+      const std::string where = finding.where.empty() ? "" : ' ' + finding.where;
+      print(fmt::format("{}: {} {}{}: {}\n", style_.bold(path), severity(finding.severity), finding.code, where,
+                        finding.message));
+      if (!finding.hint.empty()) print(fmt::format("  hint: {}\n", finding.hint));
+    }
+    if (quiet_) return;
+    const std::string format = report.format == nullptr ? "" : fmt::format(" ({})", report.format->id);
+    if (report.status == Status::ok) print(fmt::format("{}: {}{}\n", style_.bold(path), style_.green("ok"), format));
+    for (const std::string& note : report.notes) print(fmt::format("  {} {}\n", style_.dim("note:"), note));
+  }
+
+  void finish(const VerifyCounts& counts) override {
+    if (quiet_ || counts.files == 1) return;
+    std::string line = count_of(counts.files, "file");
+    auto append = [&, first = true](Status status, std::string_view what) mutable {
+      const auto found = counts.by_status.find(status);
+      if (found == counts.by_status.end()) return;
+      line += fmt::format("{}{} {}", first ? ": " : ", ", found->second, what);
+      first = false;
+    };
+    append(Status::ok, "ok");
+    append(Status::warnings, "with warnings");
+    append(Status::errors, "with errors");
+    append(Status::unreadable, "unreadable");
+    print(line + '\n');
+  }
+
+ private:
+  [[nodiscard]] std::string severity(Severity severity) const {
+    switch (severity) {
+      case Severity::info:
+        return style_.dim(name(severity));
+      case Severity::warning:
+        return style_.yellow(name(severity));
+      case Severity::error:
+        break;
+    }
+    return style_.red(name(severity));
+  }
+
+  Style style_;
+  bool quiet_;
+  Severity least_;  ///< findings below are not worth a line
+};
+
+}  // namespace
+
+std::unique_ptr<VerifyOutput> make_verify_text(const Context& context, bool strict) {
+  return std::make_unique<TextOutput>(context, strict);
+}
+
+}  // namespace kvcache::cli

@@ -1,0 +1,39 @@
+  $ cp "$MODELS/llama-f16.safetensors" a.safetensors
+  $ kvcache diff a.safetensors a.safetensors
+  no difference in 22016 values of 4 layers
+  $ kvcache trim a.safetensors -n 3 -o b.safetensors
+  trimmed 3 of 43 tokens: 40 left; wrote b.safetensors (41.7 kB)
+  $ kvcache diff a.safetensors b.safetensors
+  tokens: 43 and 40
+  layer 0 tokens: 43 and 40 (and 3 more layers)
+  [1]
+
+A wrapped window is compared where both hold the same tokens, in temporal order.
+
+  $ kvcache unrotate "$OPS/rotating-wrapped.safetensors" -o unrotated.safetensors
+  put 2 windows into temporal order; wrote unrotated.safetensors (8.77 kB)
+  $ kvcache diff "$OPS/rotating-wrapped.safetensors" unrotated.safetensors
+  no difference in 4096 values of 2 layers
+  $ kvcache diff "$OPS/rotating-wrapped.safetensors" "$OPS/rotating-keep.safetensors"
+  tokens: 11 and 10
+  layer 0 tokens: 11 and 10 (and 1 more layer)
+  layer 0 window: 8 and 16 (and 1 more layer)
+  layer 0 keep: 0 and 4 (and 1 more layer)
+  layer          from token  differing  max error  RMS error  over the tokens
+      0  keys             3    100.0 %       4.58       1.42  █▇█▇███
+         values           3     99.9 %       5.12       1.42  █▇▇█▇█▇
+      1  keys             3     99.9 %       4.34       1.42  █▇██▇██
+         values           3    100.0 %       5.96       1.43  ▇██▇█▇▇
+  [1]
+
+  $ kvcache diff a.safetensors missing.safetensors
+  kvcache diff: missing.safetensors: cannot be read: No such file or directory
+  [5]
+  $ kvcache diff a.safetensors a.safetensors --tolerance -1
+  kvcache diff: --tolerance '-1' is no number of at least 0
+  hint: for example 1e-3
+  [2]
+  $ kvcache diff a.safetensors
+  kvcache diff: B is required
+  hint: `kvcache diff --help` lists the options
+  [2]

@@ -1,0 +1,98 @@
+Every command explains itself, with examples.
+
+  $ kvcache --help | sed '/^Looking/,/^Examples/d'
+  Inspects, verifies, converts and edits prompt-cache files of mlx-lm,
+  mlx-swift-lm and mlxrs.
+  
+  Usage: kvcache [OPTIONS] COMMAND [OPTIONS] FILE...
+  
+  Options:
+    -h, --help              Show this help and exit
+    -q, --quiet             Say less: no summaries, and nothing about files that
+                            are fine
+    --color WHEN            Colour the output: auto (only on a terminal and
+                            without NO_COLOR set), always, never
+    --no-progress           No progress bars
+    --version               Show the version and exit
+  
+    kvcache inspect chat.safetensors       what is in it, and who can load it
+    kvcache verify -r ~/prompt-caches      is every file intact
+    kvcache COMMAND --help                 options and examples of a command
+  $ kvcache inspect --help
+  Show what is in a cache: format, layers, tokens, size, who can load it
+  
+  Usage: kvcache inspect FILE... [OPTIONS]
+  
+  Arguments:
+    FILE                    Caches to show; - is standard input
+  
+  Options:
+    -h, --help              Show this help and exit
+    --layers                One line per layer, and what speaks for the format
+    --tensors               One line per tensor: key, dtype, shape, place
+    --metadata              All metadata of the file, key by key
+    --json                  Everything, as JSON; a list for several files
+  
+  Examples:
+    kvcache inspect chat.safetensors
+    kvcache inspect --layers chat.safetensors      one line per layer
+    kvcache inspect --json a.safetensors.gz | jq .totals
+  $ kvcache verify --help
+  Check that caches are intact, and say which runtimes can load them
+  
+  Usage: kvcache verify PATH... [OPTIONS]
+  
+  Arguments:
+    PATH                    Files, or folders with -r; - is standard input
+  
+  Options:
+    -h, --help              Show this help and exit
+    -r, --recursive         Check every *.safetensors and *.gz below a folder
+    -j, --jobs N            Threads (default: as many as there are cores)
+    --for ID                It is an error when this format's runtime cannot load
+                            the file, for example mlx-lm@0.31; `all` for every
+                            runtime. May be repeated
+    --model DIR             Compare with a model's folder (config.json)
+    --data                  Read all data: NaN, infinities, rows of zeros
+    --strict                Exit with 1 for warnings, too
+    --format FORMAT         How to print the results: text, json
+    --json                  The same as --format json
+  
+  Examples:
+    kvcache verify chat.safetensors
+    kvcache verify --data --for mlx-lm@0.31 chat.safetensors   before a deployment
+    kvcache verify -r -q ~/prompt-caches                       only what is broken
+  $ kvcache trim --help
+  Remove the last tokens from every layer, or from none
+  
+  Usage: kvcache trim FILE [OPTIONS]
+  
+  Arguments:
+    FILE                    The cache to trim; - is standard input
+  
+  Options:
+    -h, --help              Show this help and exit
+    -n N                    Remove the last N tokens; all, when there are fewer
+    --to LEN                Remove what is beyond the first LEN tokens
+    -o, --output OUT        Write the result to this file
+    --in-place              Replace the input, atomically
+    --force                 Replace OUT if it exists
+    --gzip                  Compress the output
+    --json                  Print a summary as JSON to standard output
+  
+  Examples:
+    kvcache trim chat.safetensors -n 7 -o shorter.safetensors
+    kvcache trim chat.safetensors --to 1024 --in-place         keep the first 1024
+
+Without the command's name there is a list of them; each has help that fits 80 columns and shows two examples or more.
+
+  $ commands="$(kvcache --help | sed -n '/^Looking/,/^Examples/s/^  \([a-z][a-z]*\).*/\1/p')"
+  $ echo "$commands" | grep -x -e inspect -e verify -e trim
+  inspect
+  verify
+  trim
+  $ for c in '' $commands; do kvcache $c --help | sed '/^Examples/,$d'; done | awk 'length > 80 && NF > 1'
+  $ for c in $commands; do
+  >   examples="$(kvcache $c --help | sed -n '/^Examples/,$p' | grep -c "kvcache $c")"
+  >   [ "$examples" -ge 2 ] || echo "$c: $examples examples"
+  > done

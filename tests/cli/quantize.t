@@ -1,0 +1,78 @@
+Plain layers become quantized ones; windows and recurrent state stay, and are named.
+
+  $ cp "$MODELS/llama-f16.safetensors" chat.safetensors
+  $ kvcache quantize chat.safetensors --bits 8 --group-size 32 --layers '!0' -o q8.safetensors
+  quantized 3 of 4 layers to 8 bits in groups of 32; left alone: layer 0 (it was not asked for); wrote q8.safetensors (31.3 kB)
+  $ kvcache quantize q8.safetensors --bits 4 --group-size 32 -o again.safetensors
+  quantized 1 of 4 layers to 4 bits in groups of 32; left alone: layers 1-3 (it is quantized already); wrote again.safetensors (24.1 kB)
+  $ kvcache quantize q8.safetensors --bits 4 --group-size 32 --requantize -o again.safetensors --force
+  quantized 4 of 4 layers to 4 bits in groups of 32; wrote again.safetensors (15.8 kB)
+  $ kvcache quantize "$MODELS/gemma3_text-bf16.safetensors" --bits 4 --group-size 32 -o gemma.safetensors
+  quantized 2 of 6 layers to 4 bits in groups of 32; left alone: layers 0-1, 3-4 (no runtime has a quantized window); wrote gemma.safetensors (13.6 kB)
+
+The error is measured in the same pass.
+
+  $ kvcache quantize chat.safetensors --bits 6 --group-size 32 --report -o q6.safetensors
+  quantized 4 of 4 layers to 6 bits in groups of 32; wrote q6.safetensors (21.3 kB)
+  layer          max error    RMSE  SNR dB    size
+      0  keys       0.0332  0.0108    34.1  43.8 %
+         values     0.0391  0.0112    34.3  43.8 %
+      1  keys        0.041  0.0106    34.4  43.8 %
+         values     0.0469  0.0107    34.2  43.8 %
+      2  keys       0.0381  0.0111    34.1  43.8 %
+         values      0.043  0.0112    34.3  43.8 %
+      3  keys       0.0342  0.0103    34.3  43.8 %
+         values       0.04  0.0119    33.7  43.8 %
+  These figures measure how well numbers are reconstructed, not how good answers are.
+
+  $ kvcache quantize chat.safetensors --bits 7 -o x.safetensors
+  kvcache quantize: 7 bits are not supported
+  hint: 2, 3, 4, 5, 6 or 8
+  [2]
+  $ kvcache quantize chat.safetensors --bits 4 --group-size 48 -o x.safetensors
+  kvcache quantize: group size 48 is not supported
+  hint: 32, 64 or 128
+  [2]
+  $ kvcache quantize chat.safetensors --bits 4 --group-size 128 -o x.safetensors
+  kvcache quantize: chat.safetensors: layer 0 (KVCache): group size 128 does not divide the head dims 32 (keys) and 32 (values)
+  hint: group sizes that do: 32
+  [4]
+  $ kvcache quantize chat.safetensors --key-bits 8 --value-bits 4 --group-size 32 -o x.safetensors
+  kvcache quantize: 8 bits for keys and 4 for values: a QuantizedKVCache stores one number of bits for both, in every format
+  hint: choose one --bits; --layers can keep the layers that suffer most as they are
+  [4]
+  $ kvcache quantize chat.safetensors --bits 4 --group-size 32 --layers 2-9 -o x.safetensors
+  kvcache quantize: chat.safetensors: --layers: '2-9' is beyond the last layer, 3
+  hint: for example 0,5-9 (these), 4- (from 4 on), !0 (all but 0)
+  [2]
+  $ kvcache quantize chat.safetensors --bits 4 --group-size 32 --layers a -o x.safetensors
+  kvcache quantize: chat.safetensors: --layers: 'a' is no layer or range of layers
+  hint: for example 0,5-9 (these), 4- (from 4 on), !0 (all but 0)
+  [2]
+  $ kvcache quantize chat.safetensors -o x.safetensors
+  kvcache quantize: how many bits is not given
+  hint: --bits 2, 3, 4, 5, 6 or 8
+  [2]
+
+And back.
+
+  $ kvcache dequantize q8.safetensors --dtype f32 -o plain.safetensors
+  dequantized 3 layers; wrote plain.safetensors (77.8 kB)
+  $ kvcache diff q8.safetensors plain.safetensors --tolerance 1e-2
+  layer 1 class: QuantizedKVCache and KVCache (and 2 more layers)
+  layer 1 dtype: F16 and F32 (and 2 more layers)
+  layer          from token  differing  max error  RMS error  over the tokens
+      1  keys                    0.0 %   0.000977   0.000291  ▇█▇▅▆▆▆▆▆▅▆▇▇▆▇▆▇▇▇▆█▇▆█
+         values                  0.0 %   0.000977   0.000282  ▇▇▅▆▆▆█▆▆▇▇▆▇▆█▇▆█▇▆▆▇▇▆
+      2  keys                    0.0 %   0.000977   0.000317  ▇▇▇▇█▆▇▇▇▅▆▆▆▇▆▇▆▆▅▄▆▅▆▇
+         values                  0.0 %   0.000977   0.000308  ▇▆▆▆▆▇▇▆▆▅▆▆▆▆▆▇▇▆█▇▇▆▄▅
+      3  keys                    0.0 %   0.000977   0.000284  ▆▇▇▆▅▅▅▅▅▇▆▆▆▆▅▆▆▆▅▆▆▆▇█
+         values                  0.0 %   0.000977   0.000324  ▆█▆▇█▇▇▇▆█▇▇▇▇▇▆▇▇█▆▇▆▇▇
+  no difference in 22016 values of 4 layers
+  $ ls
+  again.safetensors
+  chat.safetensors
+  gemma.safetensors
+  plain.safetensors
+  q6.safetensors
+  q8.safetensors

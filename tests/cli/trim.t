@@ -1,0 +1,129 @@
+Trimming writes a new, smaller file.
+
+  $ cp "$OPS/kv-f16.safetensors" kv.safetensors
+  $ kvcache trim kv.safetensors -n 8 -o out.safetensors
+  trimmed 8 of 20 tokens: 12 left; wrote out.safetensors (19.1 kB)
+  $ kvcache trim kv.safetensors --to 5 -o five.safetensors --json
+  trimmed 15 of 20 tokens: 5 left; wrote five.safetensors (8.32 kB)
+  {
+   "schema": "kvcache.trim/1",
+   "path": "kv.safetensors",
+   "output": "five.safetensors",
+   "format": "mlx-lm@2026-08",
+   "tokens": 5,
+   "bytes": 8320,
+   "trimmed": 15
+  }
+  $ kvcache -q trim kv.safetensors -n 1000 -o none.safetensors
+
+Only this much is trimmed: the rest is a usage error before any work.
+
+  $ kvcache trim kv.safetensors -o x.safetensors
+  kvcache trim: how much is not given
+  hint: -n N removes the last N tokens, --to LEN keeps the first LEN
+  [2]
+  $ kvcache trim kv.safetensors -n 1 --to 2 -o x.safetensors
+  kvcache trim: -n and --to exclude each other
+  hint: -n N removes the last N tokens, --to LEN keeps the first LEN
+  [2]
+  $ kvcache trim kv.safetensors -n 1
+  kvcache trim: no output is given
+  hint: -o OUT writes a new file, --in-place replaces the input
+  [2]
+  $ kvcache trim kv.safetensors -n 1 -o x.safetensors --in-place
+  kvcache trim: -o and --in-place exclude each other
+  hint: give one of them
+  [2]
+  $ kvcache trim kv.safetensors -n 1 -o -
+  kvcache trim: -o -: a cache file is not written to standard output
+  hint: name a file: it is written atomically, or not at all
+  [2]
+  $ kvcache trim - -n 1 --in-place < kv.safetensors
+  kvcache trim: --in-place: standard input cannot be replaced
+  hint: name an output with -o
+  [2]
+
+Nothing is overwritten by accident: not an output, and not the input under another name.
+
+  $ kvcache trim kv.safetensors -n 1 -o out.safetensors
+  kvcache trim: output out.safetensors exists
+  hint: --force replaces it
+  [2]
+  $ kvcache trim kv.safetensors -n 1 -o out.safetensors --force
+  trimmed 1 of 20 tokens: 19 left; wrote out.safetensors (29.8 kB)
+  $ kvcache trim kv.safetensors -n 1 -o ./kv.safetensors --force
+  kvcache trim: output ./kv.safetensors is the input itself
+  hint: use --in-place to replace it
+  [2]
+  $ ln kv.safetensors hard.safetensors; ln -s kv.safetensors soft.safetensors
+  $ kvcache trim kv.safetensors -n 1 -o hard.safetensors --force
+  kvcache trim: output hard.safetensors is the input itself
+  hint: use --in-place to replace it
+  [2]
+  $ kvcache trim soft.safetensors -n 1 -o kv.safetensors --force
+  kvcache trim: output kv.safetensors is the input itself
+  hint: use --in-place to replace it
+  [2]
+  $ kvcache trim kv.safetensors -n 1 -o . --force
+  kvcache trim: output . is a folder
+  hint: name a file inside it
+  [2]
+  $ mkfifo pipe; kvcache trim kv.safetensors -n 1 -o pipe --force
+  kvcache trim: output pipe is not a regular file
+  hint: name a new file
+  [2]
+  $ kvcache trim kv.safetensors -n 1 -o no/such/folder.safetensors
+  kvcache trim: no/such/folder.safetensors: cannot create 'no/such/folder.safetensors': No such file or directory
+  hint: create its folder first
+  [5]
+  $ kvcache trim missing.safetensors -n 1 -o x.safetensors
+  kvcache trim: missing.safetensors: cannot be read: No such file or directory
+  [5]
+
+In place: the mode stays, a link stays a link, and so does compression.
+
+  $ chmod 640 kv.safetensors; rm hard.safetensors
+  $ kvcache trim soft.safetensors -n 3 --in-place
+  trimmed 3 of 20 tokens: 17 left; wrote soft.safetensors (26.8 kB)
+  $ stat -c '%N %a' soft.safetensors kv.safetensors
+  'soft.safetensors' -> 'kv.safetensors' 777
+  'kv.safetensors' 640
+  $ gzip -n < kv.safetensors > z.safetensors.gz
+  $ kvcache -q trim z.safetensors.gz -n 1 --in-place && gzip -t z.safetensors.gz
+  $ kvcache trim kv.safetensors -n 1 --gzip -o y.safetensors.gz 2>&1 | sed 's/(.*)/(N kB)/'
+  trimmed 1 of 17 tokens: 16 left; wrote y.safetensors.gz (N kB)
+
+What cannot be trimmed stays whole, and the reason names the layer.
+
+  $ kvcache trim "$OPS/rotating-wrapped.safetensors" -n 3 -o x.safetensors
+  kvcache trim: TESTDATA/golden/ops/files/rotating-wrapped.safetensors: layer 0 (RotatingKVCache) cannot be trimmed: the window of 8 has wrapped: 3 of its first tokens are gone
+  hint: what a cache has dropped or folded into its state cannot be taken out again; keep an untrimmed copy, or process the prompt again
+  [4]
+  $ kvcache trim "$OPS/arrays.safetensors" -n 1 -o x.safetensors
+  kvcache trim: TESTDATA/golden/ops/files/arrays.safetensors: layer 0 (ArraysCache) cannot be trimmed: recurrent state cannot be rolled back
+  hint: what a cache has dropped or folded into its state cannot be taken out again; keep an untrimmed copy, or process the prompt again
+  [4]
+  $ kvcache trim "$HOSTILE/class-unknown-0.safetensors" -n 1 -o x.safetensors
+  kvcache trim: TESTDATA/golden/hostile/files/class-unknown-0.safetensors: layer 0: unknown class 'NoSuchCache'; no runtime known to this tool has it (KV301)
+  hint: kvcache verify TESTDATA/golden/hostile/files/class-unknown-0.safetensors lists everything
+  [4]
+  $ kvcache trim "$HOSTILE/tile-truncated-half.safetensors" -n 1 -o x.safetensors
+  kvcache trim: TESTDATA/golden/hostile/files/tile-truncated-half.safetensors: tensor '0.0': it ends at byte 768 of the data, the file at 384
+  hint: the file was probably cut off; save or copy it again
+  [3]
+
+A summary that nobody can read does not undo a file that is written.
+
+  $ kvcache trim kv.safetensors -n 1 -o full.safetensors --json > /dev/full
+  trimmed 1 of 17 tokens: 16 left; wrote full.safetensors (25.2 kB)
+  warning: standard output: No space left on device
+  $ ls
+  five.safetensors
+  full.safetensors
+  kv.safetensors
+  none.safetensors
+  out.safetensors
+  pipe
+  soft.safetensors
+  y.safetensors.gz
+  z.safetensors.gz

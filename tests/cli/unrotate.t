@@ -1,0 +1,21 @@
+A wrapped window in temporal order is the same window: appending gives the same bytes.
+
+  $ cp "$OPS/rotating-wrapped-keep.safetensors" wrapped.safetensors
+  $ kvcache unrotate wrapped.safetensors -o ordered.safetensors --json
+  put 2 windows into temporal order; wrote ordered.safetensors (8.77 kB)
+  {
+   "schema": "kvcache.unrotate/1",
+   "path": "wrapped.safetensors",
+   "output": "ordered.safetensors",
+   "format": "mlx-lm@2026-08",
+   "tokens": 15,
+   "bytes": 8768,
+   "reordered": 2
+  }
+  $ kvcache -q append wrapped.safetensors --update "$OPS/rotating-wrapped-keep-5-update.safetensors" -o a.safetensors
+  $ kvcache -q append ordered.safetensors --update "$OPS/rotating-wrapped-keep-5-update.safetensors" -o b.safetensors
+  $ cmp a.safetensors b.safetensors
+  $ kvcache unrotate ordered.safetensors --in-place
+  every window was in order already; wrote ordered.safetensors (8.77 kB)
+  $ kvcache unrotate "$OPS/kv-f16.safetensors" -o kv.safetensors
+  every window was in order already; wrote kv.safetensors (31.4 kB)

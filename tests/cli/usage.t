@@ -1,0 +1,122 @@
+Without a command there is nothing to do.
+
+  $ kvcache
+  usage: kvcache [OPTIONS] COMMAND [OPTIONS] FILE...
+  hint: `kvcache --help` lists the commands, `kvcache inspect FILE` shows what is in a file
+  [2]
+  $ kvcache -q
+  usage: kvcache [OPTIONS] COMMAND [OPTIONS] FILE...
+  hint: `kvcache --help` lists the commands, `kvcache inspect FILE` shows what is in a file
+  [2]
+  $ kvcache --version | sed 's/ .*//'
+  kvcache
+
+Misspelt commands and flags get a suggestion, where there is a likely one.
+
+  $ kvcache verfy x.safetensors
+  kvcache: unknown command 'verfy'
+  hint: did you mean verify?
+  [2]
+  $ kvcache frobnicate
+  kvcache: unknown command 'frobnicate'
+  hint: `kvcache --help` lists the commands
+  [2]
+  $ kvcache inspect --layer x.safetensors
+  kvcache inspect: unknown option '--layer'
+  hint: did you mean --layers?
+  [2]
+  $ kvcache --colour always inspect x.safetensors
+  kvcache inspect: unknown option '--colour'
+  hint: did you mean --color?
+  [2]
+  $ kvcache verify --no-such-option x.safetensors
+  kvcache verify: unknown option '--no-such-option'
+  hint: `kvcache verify --help` lists the options
+  [2]
+  $ kvcache verify -Z x.safetensors
+  kvcache verify: unknown option '-Z'
+  hint: `kvcache verify --help` lists the options
+  [2]
+
+Arguments that are missing, too many, or given twice.
+
+  $ kvcache trim
+  kvcache trim: FILE is required
+  hint: `kvcache trim --help` lists the options
+  [2]
+  $ kvcache trim a.safetensors b.safetensors
+  kvcache trim: unexpected argument 'b.safetensors'
+  hint: `kvcache trim --help` lists the options
+  [2]
+  $ kvcache trim a.safetensors -n
+  kvcache trim: -n needs a value
+  hint: `kvcache trim --help` lists the options
+  [2]
+  $ kvcache trim a.safetensors -n 1 -n 2 -o out.safetensors
+  kvcache trim: -n is given more than once
+  hint: `kvcache trim --help` lists the options
+  [2]
+  $ kvcache verify
+  kvcache verify: PATH is required
+  hint: `kvcache verify --help` lists the options
+  [2]
+
+Values that are none.
+
+  $ kvcache trim a.safetensors -n -1 -o out.safetensors
+  kvcache trim: -n: '-1' is not a whole number of at least 0
+  hint: `kvcache trim --help` lists the options
+  [2]
+  $ kvcache trim a.safetensors -n 1x -o out.safetensors
+  kvcache trim: -n: '1x' is not a whole number of at least 0
+  hint: `kvcache trim --help` lists the options
+  [2]
+  $ kvcache trim a.safetensors -n ' 1' -o out.safetensors
+  kvcache trim: -n: ' 1' is not a whole number of at least 0
+  hint: `kvcache trim --help` lists the options
+  [2]
+  $ kvcache trim a.safetensors -n 0x10 -o out.safetensors
+  kvcache trim: -n: '0x10' is not a whole number of at least 0
+  hint: `kvcache trim --help` lists the options
+  [2]
+  $ kvcache trim a.safetensors -n 18446744073709551617 -o out.safetensors
+  kvcache trim: -n: '18446744073709551617' is not a whole number of at least 0
+  hint: `kvcache trim --help` lists the options
+  [2]
+  $ kvcache verify -j 0 a.safetensors
+  kvcache verify: -j: '0' is not a whole number from 1 to 1024
+  hint: `kvcache verify --help` lists the options
+  [2]
+  $ kvcache verify --for mlx-ml a.safetensors
+  kvcache verify: unknown format 'mlx-ml'
+  hint: formats: mlx-lm@0.18, mlx-lm@0.19, mlx-lm@0.28, mlx-lm@0.31, mlx-lm@2026-08, mlx-lm@2026-09, mlx-swift-lm@2.25, mlx-swift-lm@2.31, mlx-swift-lm@3.31, mlx-swift-lm@2026-08, mlxrs@0.1
+  [2]
+  $ kvcache verify --format yaml a.safetensors
+  kvcache verify: --format: 'yaml' is not one of text, json
+  [2]
+  $ kvcache --color sometimes verify a.safetensors
+  kvcache verify: --color: 'sometimes' is none of auto, always, never
+  hint: `kvcache verify --help` lists the options
+  [2]
+
+What somebody else typed does not reach the terminal raw.
+
+  $ kvcache "$(printf 'a\033[31mb')"
+  kvcache: unknown command 'a\x1b[31mb'
+  hint: `kvcache --help` lists the commands
+  [2]
+  $ kvcache inspect "$(printf 'no\nsuch\377.safetensors')"
+  kvcache inspect: no\nsuch\xff.safetensors: cannot be read: No such file or directory
+  [5]
+
+A file may be called like a command, like an option, or like a list.
+
+  $ cp "$OPS/kv-f16.safetensors" trim; cp trim ./-n; cp trim '[a,b]'
+  $ kvcache verify trim
+  trim: ok (mlx-lm@2026-08)
+  $ kvcache verify trim -- -n
+  trim: ok (mlx-lm@2026-08)
+  ./-n: ok (mlx-lm@2026-08)
+  2 files: 2 ok
+  $ kvcache verify '[a,b]'
+  ./[a,b]: ok (mlx-lm@2026-08)
