@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Places that refuse to be written to: exit code 5, the reason, and nothing left behind. usage: limits_test.py BINARY"""
+import os
+import resource
+import shutil
+import subprocess
+import unittest
+
+from tool import ToolTest
+
+
+class Limits(ToolTest):
+    def setUp(self):
+        super().setUp()
+        self.make("in.safetensors", megabytes=2)
+
+    def refused(self, result, reason):
+        self.assertEqual(result.returncode, 5, result.stderr)
+        self.assertIn(reason, result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 2 if "hint:" in result.stderr else 1)
+
+    def small_disk(self, size):
+        os.mkdir(self.path("disk"))
+        mounted = shutil.which("mount") and os.geteuid() == 0 and subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.path("disk")], stderr=subprocess.DEVNULL).returncode == 0
+        if not mounted:
+            self.skipTest("needs the right to mount a tmpfs")
+        self.addCleanup(subprocess.run, ["umount", self.path("disk")], check=True)
+
+    def test_full_disk(self):
+        self.small_disk("1m")
+        for more in ([], ["--gzip"]):
+            result = self.run_tool("trim", "in.safetensors", "-n", "1", "-o", "disk/out.safetensors", *more)
+            self.refused(result, "No space left on device")
+            self.assertEqual(self.names("disk"), [])
+
+    def test_full_disk_keeps_what_would_be_replaced(self):
+        self.small_disk("3m")
+        shutil.copy(self.path("in.safetensors"), self.path("disk/in.safetensors"))
+        before = self.read("disk/in.safetensors")
+        self.refused(self.run_tool("trim", "disk/in.safetensors", "-n", "1", "--in-place"), "No space left on device")
+        self.assertEqual(self.names("disk"), ["in.safetensors"])
+        self.assertEqual(self.read("disk/in.safetensors"), before)
+
+    def test_full_disk_for_decompression(self):
+        self.assertEqual(self.run_tool("trim", "in.safetensors", "-n", "0", "--gzip", "-o", "in.gz").returncode, 0)
+        self.small_disk("1m")
+        result = self.run_tool("verify", "in.gz", env={**os.environ, "TMPDIR": self.path("disk")})
+        self.assertEqual(result.returncode, 5, result.stdout)
+        self.assertEqual(self.names("disk"), [])
+
+    def test_file_size_limit(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+        for old in (False, True):
+            if old:
+                shutil.copy(self.path("in.safetensors"), self.path("out.safetensors"))
+            result = self.run_tool("trim", "in.safetensors", "-n", "1", "-o", "out.safetensors", "--force", preexec_fn=limit)
+            self.refused(result, "File too large")
+            self.assertEqual(self.names(), ["in.safetensors"] + ["out.safetensors"] * old)
+        self.assertEqual(self.read("out.safetensors"), self.read("in.safetensors"))
+
+    def test_read_only_folder(self):
+        os.mkdir(self.path("closed"), 0o555)
+        # Root may write everywhere: there another user has to try.
+        more = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        os.chmod(self.folder, 0o755)
+        os.chmod(self.path("in.safetensors"), 0o644)
+        result = self.run_tool("trim", "in.safetensors", "-n", "1", "-o", "closed/out.safetensors", **more)
+        self.refused(result, "Permission denied")
+        self.assertEqual(self.names("closed"), [])
+
+    def test_no_such_folder(self):
+        self.refused(self.run_tool("trim", "in.safetensors", "-n", "1", "-o", "none/out.safetensors"), "No such file or directory")
+
+    def test_a_reader_that_left(self):
+        for arguments in (["inspect", "in.safetensors", "--json"], ["verify", "in.safetensors"], ["--help"]):
+            reader, writer = os.pipe()
+            os.close(reader)
+            result = self.run_tool(*arguments, stdout=writer)
+            os.close(writer)
+            self.assertEqual((result.returncode, result.stderr), (5, ""), arguments)
+
+    def test_a_summary_that_nobody_reads_does_not_undo_the_work(self):
+        self.assertEqual(self.run_tool("merge", "in.safetensors", "in.safetensors", "-o", "batch.safetensors").returncode, 0)
+        for arguments in (["trim", "in.safetensors", "-n", "1", "-o", "out.safetensors"],
+                          ["extract", "batch.safetensors", "--all", "-o", "parts"]):
+            with open("/dev/full", "w") as full:
+                result = self.run_tool(*arguments, "--json", stdout=full)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn("warning: standard output", result.stderr)
+        self.assert_sound("out.safetensors")
+        self.assert_sound("parts/batch-1.safetensors")
+
+
+if __name__ == "__main__":
+    unittest.main()
