@@ -53,8 +53,8 @@ void Decoder::decode_arrays(Layer& l, bool mamba) {
     }
     // The number of slots sizes a vector: a file with three arrays must not ask for two billion.
     constexpr std::int64_t max_slots = 65536;
-    if (slots > max_slots) {
-      l.fail("KV442", fmt::format("{} slots: more than the {} this tool handles", slots, max_slots));
+    if (slots < 0 || slots > max_slots) {
+      l.fail("KV442", fmt::format("{} slots: this tool handles 0 to {}", slots, max_slots));
       return;
     }
     state.slots.resize(static_cast<std::size_t>(slots));
