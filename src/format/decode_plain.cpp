@@ -35,13 +35,7 @@ void Decoder::decode_kv(Layer& l) {
   if (l.in.class_text == "ConcatenateKVCache") l.only(python_eras, "class ConcatenateKVCache");
   KVCache::State state;
   state.alias = l.in.class_text;
-  if (l.unused_layer()) return l.done(std::make_unique<KVCache>(std::move(state)));
-  std::vector<std::size_t> arrays;
-  if (!l.expect_arrays(2, arrays) || !l.check_keys_and_values(arrays[0], arrays[1])) return;
-  state.keys = tensor(arrays[0]);
-  state.values = tensor(arrays[1]);
-  l.out.arrays = std::move(arrays);
-  l.done(std::make_unique<KVCache>(std::move(state)));
+  l.done_with_pair<KVCache>(std::move(state));
 }
 
 void Decoder::decode_rotating(Layer& l) {
@@ -64,13 +58,7 @@ void Decoder::decode_rotating(Layer& l) {
                     fmt::format("{}.5", l.in.key));
   }
   if (!good) return;
-  if (l.unused_layer()) return l.done(std::make_unique<RotatingKVCache>(std::move(state)));
-  std::vector<std::size_t> arrays;
-  if (!l.expect_arrays(2, arrays) || !l.check_keys_and_values(arrays[0], arrays[1])) return;
-  state.keys = tensor(arrays[0]);
-  state.values = tensor(arrays[1]);
-  l.out.arrays = std::move(arrays);
-  l.done(std::make_unique<RotatingKVCache>(std::move(state)));
+  l.done_with_pair<RotatingKVCache>(std::move(state));
 }
 
 void Decoder::decode_chunked(Layer& l) {
@@ -88,13 +76,7 @@ void Decoder::decode_chunked(Layer& l) {
   }
   good = l.integer(1, "start_position", state.start_position) && good;
   if (!good) return;
-  if (l.unused_layer()) return l.done(std::make_unique<ChunkedKVCache>(std::move(state)));
-  std::vector<std::size_t> arrays;
-  if (!l.expect_arrays(2, arrays) || !l.check_keys_and_values(arrays[0], arrays[1])) return;
-  state.keys = tensor(arrays[0]);
-  state.values = tensor(arrays[1]);
-  l.out.arrays = std::move(arrays);
-  l.done(std::make_unique<ChunkedKVCache>(std::move(state)));
+  l.done_with_pair<ChunkedKVCache>(std::move(state));
 }
 
 }  // namespace kvcache::detail

@@ -51,6 +51,39 @@ struct Decoder::Layer {
 
   /// Arrays of this layer are absent: only eras that save layers that were never used.
   bool unused_layer();
+
+  /// The layer as `Class`, its two arrays being keys and values; none in a layer that was never used.
+  template <typename Class>
+  void done_with_pair(typename Class::State state) {
+    if (!unused_layer()) {
+      std::vector<std::size_t> arrays;
+      if (!expect_arrays(2, arrays) || !take_keys_and_values(arrays, state)) return;
+      out.arrays = std::move(arrays);
+    }
+    done(std::make_unique<Class>(std::move(state)));
+  }
+  /// The same for a batch, where each row's offset and left padding follow.
+  template <typename Class>
+  void done_with_batch(typename Class::State state) {
+    if (!unused_layer()) {
+      std::vector<std::size_t> arrays;
+      if (!expect_arrays(4, arrays) || !take_keys_and_values(arrays, state)) return;
+      const std::int64_t batch = state.keys.shape()[0];
+      if (!read_int32s(arrays[2], batch, "offsets", state.offset)) return;
+      if (!read_int32s(arrays[3], batch, "left paddings", state.left_padding)) return;
+      out.arrays = std::move(arrays);
+    }
+    done(std::make_unique<Class>(std::move(state)));
+  }
+
+ private:
+  template <typename State>
+  bool take_keys_and_values(const std::vector<std::size_t>& arrays, State& state) {
+    if (!check_keys_and_values(arrays[0], arrays[1])) return false;
+    state.keys = decoder.tensor(arrays[0]);
+    state.values = decoder.tensor(arrays[1]);
+    return true;
+  }
 };
 
 /// "[1, 2, 6, 8]" of an entry.

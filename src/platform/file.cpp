@@ -138,6 +138,12 @@ void File::preallocate(std::uint64_t size) const {
   if (result != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) fail_writing(errno);
 }
 
+void File::start_writeback(std::uint64_t offset, std::uint64_t size) const {
+  constexpr std::uint64_t worthwhile = 1U << 20U;
+  if (size < worthwhile) return;
+  static_cast<void>(syscalls().start_writeback(fd_, static_cast<off_t>(offset), static_cast<off_t>(size)));
+}
+
 void File::sync() const {
   if (retry([&] { return syscalls().fsync(fd_); }) != 0) fail_writing(errno);
 }

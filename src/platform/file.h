@@ -37,6 +37,9 @@ class File {
   /// Reserve room for `size` bytes: writing is then faster (style.md: 1.7 to 2.8 times), and a full disk is noticed before the
   /// work. Throws Error(io) for a full disk; file systems that cannot do it are fine.
   void preallocate(std::uint64_t size) const;
+  /// Let the disk begin with what was written there, while the caller computes on: sync() then has less to wait for, and it is
+  /// also what reports any error. Ranges too short to be worth a call are left to sync().
+  void start_writeback(std::uint64_t offset, std::uint64_t size) const;
   void sync() const;
   /// Close and report what the system has to say: on NFS, that earlier writes were lost.
   void close();

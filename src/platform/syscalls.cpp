@@ -66,6 +66,10 @@ int allocate(int fd, off_t size) {
   return ::fallocate(fd, 0, 0, size);
 }
 
+int start_writeback(int fd, off_t offset, off_t size) {
+  return ::sync_file_range(fd, offset, size, SYNC_FILE_RANGE_WRITE);
+}
+
 #else  // macOS
 
 int sync_file(int fd) {
@@ -84,6 +88,9 @@ ssize_t copy_range(int, off_t, int, off_t, std::size_t) {
   return not_supported();
 }
 int allocate(int, off_t) {
+  return not_supported();
+}
+int start_writeback(int, off_t, off_t) {
   return not_supported();
 }
 
@@ -112,6 +119,7 @@ Syscalls& syscalls() noexcept {
       .link_nameless = link_nameless,
       .copy_file_range = copy_range,
       .allocate = allocate,
+      .start_writeback = start_writeback,
   };
   return table;
 }

@@ -106,6 +106,7 @@ class DataPass {
       }
     }
     gather.flush();
+    if (written > 0) out_.start_writeback(piece.begin, piece.end - piece.begin);
     return written;
   }
 

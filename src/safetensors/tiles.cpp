@@ -35,6 +35,7 @@ std::uint64_t TiledComputation::write(const File& out, std::uint64_t first, std:
   // Input and output of one tile stay in the L2 cache together.
   constexpr std::uint64_t tile_bytes = 512U << 10U;
   const std::uint64_t tile = std::min(units_in(tile_bytes), last - first);
+  const std::uint64_t begin = first;
   const std::span<std::byte> buffer = thread_buffer(tile * unit_bytes());
 
   std::vector<std::span<std::byte>> outputs(positions.size());
@@ -55,6 +56,10 @@ std::uint64_t TiledComputation::write(const File& out, std::uint64_t first, std:
       }
     }
     first += count;
+  }
+  for (std::size_t k = 0; k < positions.size(); ++k) {
+    const std::uint64_t unit = computation->unit_bytes(k);
+    for (const std::uint64_t position : positions[k]) out.start_writeback(position + begin * unit, (last - begin) * unit);
   }
   return written;
 }

@@ -148,6 +148,17 @@ TEST(File, PreallocationReportsAFullDiskAndNothingElse) {
   EXPECT_NO_THROW(file.preallocate(4096));
 }
 
+TEST(File, WritebackIsOnlyAHint) {
+  const File file = File::temporary();
+  const std::string data(2U << 20U, 'k');
+  file.pwrite_all(0, bytes(data));
+  EXPECT_NO_THROW(file.start_writeback(0, data.size()));
+  for (const int error : {EIO, EOPNOTSUPP, ESPIPE}) {
+    const test::FailingCall fault(1, error);
+    EXPECT_NO_THROW(file.start_writeback(0, data.size())) << "what is wrong is for sync() to say";
+  }
+}
+
 TEST(File, TemporaryHasNoNameEvenWhereTheSystemKnowsNoNamelessFiles) {
   test::Folder folder;
   const char* before = getenv("TMPDIR");

@@ -88,6 +88,7 @@ class FailingCall {
     replace<&Table::link_nameless>(table.link_nameless);
     replace<&Table::copy_file_range>(table.copy_file_range);
     replace<&Table::allocate>(table.allocate);
+    replace<&Table::start_writeback>(table.start_writeback);
   }
 
   Table saved_;
