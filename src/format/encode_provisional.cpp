@@ -125,6 +125,7 @@ void ProvisionalEncoder::state(const std::string& where, const std::string& path
 
 Encoded encode_provisional(const PromptCache& cache, const EncodeOptions& options) {
   Encoded out;
+  out.tensors.reserve(9 * cache.layers.size());  // what a quantized layer becomes; the longest list otherwise grows by copies
   ProvisionalEncoder encoder(out, options);
   for (std::size_t i = 0; i < cache.layers.size(); ++i) {
     const Cache& layer = *cache.layers[i];
