@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
@@ -126,14 +127,26 @@ CommandLine::CommandLine(Context& context) : app_(std::make_unique<CLI::App>(des
     CLI::App* sub = app_->add_subcommand(std::string(command->name), std::string(command->summary));
     sub->group(std::string(title(command->group)));
     sub->footer("Examples:\n" + std::string(command->examples));
-    actions_.push_back(command->declare(*sub, context));
   }
+  actions_.resize(commands().size());
 }
 
 CommandLine::~CommandLine() = default;
 
+void CommandLine::declare(std::size_t i) {
+  const Command& command = *commands()[i];
+  if (!actions_[i]) actions_[i] = command.declare(*app_->get_subcommand(std::string(command.name)), context_);
+}
+
+const CLI::App& CommandLine::app() {
+  for (std::size_t i = 0; i < actions_.size(); ++i) declare(i);
+  return *app_;
+}
+
 Action CommandLine::parse(int argc, const char* const* argv) {
   std::vector<std::string> arguments = operands_made_plain(argc, argv);
+  for (std::size_t i = 0; i < actions_.size(); ++i)
+    if (std::find(arguments.begin(), arguments.end(), commands()[i]->name) != arguments.end()) declare(i);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   const auto chosen = [this]() -> CLI::App* {
     const std::vector<CLI::App*> parsed = app_->get_subcommands();

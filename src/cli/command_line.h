@@ -10,7 +10,7 @@ namespace kvcache::cli {
 
 class CommandLine {
  public:
-  /// Declares every command. `context` is filled by parse() and outlives this.
+  /// Knows every command by name. `context` is filled by parse() and outlives this.
   explicit CommandLine(Context& context);
   ~CommandLine();
   CommandLine(const CommandLine&) = delete;
@@ -21,9 +21,12 @@ class CommandLine {
   [[nodiscard]] Action parse(int argc, const char* const* argv);
 
   /// All options of all commands, for what is generated from them: completions, the man page.
-  [[nodiscard]] const CLI::App& app() const noexcept { return *app_; }
+  [[nodiscard]] const CLI::App& app();
 
  private:
+  /// The options of a command are declared only when it is among the arguments: all of them would be a third of a short run.
+  void declare(std::size_t i);
+
   std::unique_ptr<CLI::App> app_;
   Context& context_;
   std::vector<Action> actions_;  ///< one per command, in the order of commands()
