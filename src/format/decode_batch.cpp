@@ -5,7 +5,7 @@ namespace kvcache::detail {
 
 void Decoder::decode_batch(Layer& l) {
   if (!l.expect_no_meta()) return;
-  l.only(python_eras | EraSet{Era::R1}, "class BatchKVCache");
+  l.only(eras_of(Family::mlx_lm) | eras_of(Family::mlxrs), "class BatchKVCache");
   l.done_with_batch<BatchKVCache>({});
 }
 

@@ -32,7 +32,7 @@ void Decoder::decode_kv(Layer& l) {
   }
 
   if (!l.expect_no_meta()) return;
-  if (l.in.class_text == "ConcatenateKVCache") l.only(python_eras, "class ConcatenateKVCache");
+  if (l.in.class_text == "ConcatenateKVCache") l.only(eras_of(Family::mlx_lm), "class ConcatenateKVCache");
   KVCache::State state;
   state.alias = l.in.class_text;
   l.done_with_pair<KVCache>(std::move(state));

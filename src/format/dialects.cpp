@@ -54,15 +54,12 @@ const Dialect& dialect(Era era) noexcept {
 }
 
 const Dialect& find_dialect(std::string_view id) {
-  // A family alone means its newest release; the others are development versions.
-  if (id == "mlx-lm") return dialect(Era::P3);
-  if (id == "mlx-swift-lm") return dialect(Era::S3);
-  if (id == "mlxrs") return dialect(Era::R1);
   std::string known;
   const Dialect* nearest = nullptr;
   std::size_t distance = id.size() / 2;
   for (const Dialect& d : dialects()) {
-    if (d.id == id) return d;
+    const std::string_view family = d.id.substr(0, d.id.find('@'));
+    if (d.id == id || (family == id && detail::traits(d.era).current)) return d;
     known += fmt::format("{}{}", known.empty() ? "" : ", ", d.id);
     if (id.size() < 64) {
       if (const std::size_t n = edit_distance(id, d.id); n <= distance) {
@@ -76,11 +73,10 @@ const Dialect& find_dialect(std::string_view id) {
 }
 
 const Dialect* preferred(EraSet set) noexcept {
-  // Newest first within a family; the provisional layout never competes, because no other era shares its files.
-  static constexpr std::array order = {Era::P5, Era::P4, Era::P3, Era::P2, Era::P1, Era::L0,
-                                       Era::R1, Era::S4, Era::S3, Era::S2, Era::S1};
-  for (const Era era : order)
-    if (set.has(era)) return &dialect(era);
+  // The provisional layout never competes, because no other era shares its files.
+  for (const auto family : {detail::mlx_lm_eras(), detail::mlxrs_eras(), detail::mlx_swift_lm_eras()})
+    for (auto newest = family.rbegin(); newest != family.rend(); ++newest)
+      if (set.has(newest->dialect.era)) return &newest->dialect;
   return nullptr;
 }
 

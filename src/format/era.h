@@ -33,6 +33,7 @@ enum class ListLayout : std::uint8_t {
 
 struct EraTraits {
   Dialect dialect;
+  bool current;  ///< what the name of the family alone means: its newest release
   NoMeta no_meta;
   std::size_t rotating_fields;   ///< 4: keep, max_size, offset, idx; 5: step before offset; 6: origin at the end
   bool nested_quantized;         ///< (weights, scales, biases) of keys and of values as two groups, or six in a row
@@ -69,7 +70,9 @@ template <typename Predicate>
   return set;
 }
 
-inline constexpr EraSet python_eras{Era::P1, Era::P2, Era::P3, Era::P4};
-inline constexpr EraSet swift_eras{Era::S1, Era::S2, Era::S3, Era::S4};
+/// Those of one runtime, L0 and P5 again left out.
+[[nodiscard]] inline EraSet eras_of(Family family) {
+  return eras_where([family](const EraTraits& t) { return t.dialect.family == family; });
+}
 
 }  // namespace kvcache::detail

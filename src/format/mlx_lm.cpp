@@ -8,6 +8,7 @@ namespace {
 
 constexpr EraTraits python(Dialect dialect) {
   return {.dialect = dialect,
+          .current = false,
           .no_meta = NoMeta::scalar,
           .rotating_fields = 4,
           .nested_quantized = true,
@@ -49,7 +50,8 @@ constexpr auto eras = [] {
   p2.mamba_class = true;
 
   // 0.31: lists of caches keep their children.
-  const EraTraits p3 = python({Era::P3, "mlx-lm@0.31", "P3", Family::mlx_lm, true, false});
+  EraTraits p3 = python({Era::P3, "mlx-lm@0.31", "P3", Family::mlx_lm, true, false});
+  p3.current = true;
 
   // 2026-08-22: slots one level deeper, beside left_padding and lengths.
   EraTraits p4 = python({Era::P4, "mlx-lm@2026-08", "P4", Family::mlx_lm, true, false});

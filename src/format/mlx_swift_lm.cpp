@@ -8,6 +8,7 @@ namespace {
 
 constexpr EraTraits swift(Dialect dialect) {
   return {.dialect = dialect,
+          .current = false,
           .no_meta = NoMeta::list,
           .rotating_fields = 5,
           .nested_quantized = false,
@@ -43,7 +44,8 @@ constexpr auto eras = [] {
   s2.list = ListLayout::flat;
 
   // 3.31.3: slots know their places, lists of caches their children.
-  const EraTraits s3 = swift({Era::S3, "mlx-swift-lm@3.31", "S3", Family::mlx_swift_lm, true, false});
+  EraTraits s3 = swift({Era::S3, "mlx-swift-lm@3.31", "S3", Family::mlx_swift_lm, true, false});
+  s3.current = true;
 
   // 2026-08: strict loader, windows know where their size came from, TurboQuant, model state.
   EraTraits s4 = swift({Era::S4, "mlx-swift-lm@2026-08", "S4", Family::mlx_swift_lm, true, false});

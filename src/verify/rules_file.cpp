@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
+#include "format/era.h"
 #include "verify/rules.h"
 
 namespace kvcache::detail {
 namespace {
 
 constexpr std::string_view state_prefix = "__mlx_lm_state_";
-constexpr EraSet python{Era::P1, Era::P2, Era::P3, Era::P4};
 
 // "0.7" or "0.7.…"
 bool has_section_0(const Header& header, std::size_t layer) {
@@ -23,7 +23,7 @@ bool has_section_0(const Header& header, std::size_t layer) {
 // in.
 bool passes_for_python(const Document& document, std::size_t layer) {
   const LayerSource& source = document.sources[layer];
-  if (!(source.eras & python).none()) return true;
+  if (!(source.eras & eras_of(Family::mlx_lm)).none()) return true;
   return source.eras.has(Era::S1) && !has_section_0(document.file.header(), layer) &&
          source.class_text == document.cache.layers[layer]->class_name() && source.class_text != "CacheList";
 }
@@ -46,7 +46,9 @@ void python_drops_layers(const Document& document, Findings& findings) {
     if (i < kept && !passes_for_python(document, i)) return;  // mlx-lm refuses the file
   }
   // Layers without arrays whose metadata mlx-lm could not read either belong to another runtime's file.
-  if (kept == with_arrays && (document.sources[kept].eras & python).none() && !document.sources[kept].eras.has(Era::R1)) return;
+  if (kept == with_arrays && (document.sources[kept].eras & eras_of(Family::mlx_lm)).none() &&
+      (document.sources[kept].eras & eras_of(Family::mlxrs)).none())
+    return;
   const std::string_view what = with_meta < with_arrays ? "metadata (section 0)" : "arrays";
   findings.push_back(
       make_finding("KV706", fmt::format("layer {}", kept), {},

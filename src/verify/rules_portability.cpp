@@ -1,12 +1,12 @@
 // Which loaders treat a layer wrongly, or not at all: docs/format.md, G.
 #include <fmt/format.h>
 
+#include "format/era.h"
 #include "verify/rules.h"
 
 namespace kvcache::detail {
 namespace {
 
-constexpr EraSet python{Era::P1, Era::P2, Era::P3, Era::P4};
 constexpr EraSet flat_slots{Era::P1, Era::P2, Era::P3};
 
 /// A finding about every layer that a predicate holds for: reported once, at the first of them.
@@ -39,7 +39,7 @@ bool nested_slots(const Place& place) {
 
 bool python_mamba(const Place& place) {
   const auto* const cache = place.as<ArraysCache>();
-  return cache != nullptr && cache->state().mamba && !(place.source->eras & python).none();
+  return cache != nullptr && cache->state().mamba && !(place.source->eras & eras_of(Family::mlx_lm)).none();
 }
 
 bool no_chunk_size(const Place& place) {
