@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "kvcache/error.h"
 
@@ -16,7 +17,15 @@ struct Options {
   std::vector<std::string> files;
   InspectSections sections;
   bool json = false;
+  bool stats = false;
 };
+
+CacheStats stats_of(const Context& context, const Document& document) {
+  ProgressBar bar(context, "reading");
+  StatsOptions how;
+  how.progress = bar.callback();
+  return statistics(document.cache, how);
+}
 
 int run(Context& context, const Options& options) {
   int code = 0;
@@ -26,13 +35,16 @@ int run(Context& context, const Options& options) {
     context.subject = file;
     try {
       const Document document = read_document(file);
+      std::optional<CacheStats> stats;
+      if (options.stats) stats = stats_of(context, document);
       if (options.json) {
-        documents.push_back(inspect_json(document));
+        documents.push_back(inspect_json(document, stats ? &*stats : nullptr));
         continue;
       }
       if (!first) print("\n");
       first = false;
       print(inspect_text(context, document, options.sections));
+      if (stats) print('\n' + inspect_stats(context, *stats));
     } catch (const Error& error) {
       // The other files are shown all the same; but a standard output that is gone is gone for all of them.
       flush_stdout();
@@ -50,6 +62,7 @@ Action declare(CLI::App& app, Context& context) {
   app.add_option("FILE", options->files, "Caches to show; - is standard input")->required();
   app.add_flag("--layers", options->sections.layers, "One line per layer, and what speaks for the format");
   app.add_flag("--tensors", options->sections.tensors, "One line per tensor: key, dtype, shape, place");
+  app.add_flag("--stats", options->stats, "Read all values: range, mean, deviation, histogram, outliers of each layer");
   app.add_flag("--metadata", options->sections.metadata, "All metadata of the file, key by key");
   app.add_flag("--json", options->json, "Everything, as JSON; a list for several files");
   return [&context, options] { return run(context, *options); };
@@ -79,6 +92,7 @@ const Command inspect_command = {"inspect", Group::looking,
                                  "Show what is in a cache: format, layers, tokens, size, who can load it",
                                  "  kvcache inspect chat.safetensors\n"
                                  "  kvcache inspect --layers chat.safetensors      one line per layer\n"
+                                 "  kvcache inspect --stats chat.safetensors       what the values look like\n"
                                  "  kvcache inspect --json a.safetensors.gz | jq .totals",
                                  declare};
 

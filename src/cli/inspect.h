@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/json.h"
 #include "kvcache/format.h"
+#include "kvcache/stats.h"
 
 namespace kvcache::cli {
 
@@ -29,10 +30,14 @@ struct Overview {
 };
 [[nodiscard]] Overview overview_of(const Document& document);
 
-/// schema kvcache.inspect/1.
-[[nodiscard]] Json inspect_json(const Document& document);
+/// schema kvcache.inspect/1. `stats`: of this document, or null.
+[[nodiscard]] Json inspect_json(const Document& document, const CacheStats* stats);
 
 [[nodiscard]] std::string inspect_text(const Context& context, const Document& document, const InspectSections& sections);
+
+/// The table of --stats, and its part of the JSON of a layer.
+[[nodiscard]] std::string inspect_stats(const Context& context, const CacheStats& stats);
+[[nodiscard]] Json stats_json(const LayerStats& stats);
 
 /// Sections of inspect_text(), each a table.
 [[nodiscard]] std::string inspect_layers(const Context& context, const Document& document);

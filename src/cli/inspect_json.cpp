@@ -49,7 +49,7 @@ Json arrays_json(const Document& document, std::size_t layer) {
 
 }  // namespace
 
-Json inspect_json(const Document& document) {
+Json inspect_json(const Document& document, const CacheStats* stats) {
   const Overview overview = overview_of(document);
   std::vector<std::string> candidates;
   for (const Dialect& d : dialects())
@@ -60,6 +60,7 @@ Json inspect_json(const Document& document) {
     Json layer = {{"index", i}};
     layer.update(layer_json(overview.layers[i]));
     layer["arrays"] = arrays_json(document, i);
+    if (stats != nullptr) layer["stats"] = stats_json(stats->layers[i]);
     layers.push_back(std::move(layer));
   }
   return {{"schema", "kvcache.inspect/1"},

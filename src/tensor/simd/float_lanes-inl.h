@@ -11,12 +11,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kvcache/dtype.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace kvcache::simd::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 struct F32Lanes {
   using Bits = std::int32_t;  ///< signed integer of the element's size
+  static constexpr Dtype dtype = Dtype::F32;
   static constexpr std::uint32_t infinity = 0x7F800000U;
 
   template <class D>
@@ -35,6 +38,7 @@ struct F32Lanes {
 
 struct Bf16Lanes {
   using Bits = std::int16_t;
+  static constexpr Dtype dtype = Dtype::BF16;
   static constexpr std::uint32_t infinity = 0x7F80U;
 
   template <class D>
@@ -69,6 +73,7 @@ struct Bf16Lanes {
 
 struct F16Lanes {
   using Bits = std::int16_t;
+  static constexpr Dtype dtype = Dtype::F16;
   static constexpr std::uint32_t infinity = 0x7C00U;
 
   template <class D>

@@ -1,11 +1,12 @@
 // The loops that touch every element, for the best instruction set of the machine. Each has a scalar twin in
-// quantize_scalar.h that it equals bit for bit. Buffers may be unaligned and must not overlap.
+// quantize_scalar.h or value_stats.h that it equals bit for bit. Buffers may be unaligned and must not overlap.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "tensor/quantize_layout.h"
+#include "tensor/value_stats.h"
 
 namespace kvcache::simd {
 
@@ -25,5 +26,12 @@ struct Difference {
 };
 /// How far `decoded` is from `signal`. The sums depend in their last bits on the width of the vectors.
 [[nodiscard]] Difference compare(Dtype dtype, const std::byte* signal, const std::byte* decoded, std::size_t count);
+
+/// As scalar::add_values, for arrays in which all is finite. False when something is not; `channels` and `sums` are then
+/// meaningless.
+[[nodiscard]] bool add_values(Dtype dtype, const std::byte* values, std::size_t rows, std::size_t width,
+                              const ValueRange& range, float* channels, ValueSums& sums);
+/// As scalar::row_squares, rounded to single precision.
+void row_squares(Dtype dtype, const std::byte* values, std::size_t rows, std::size_t width, double* out);
 
 }  // namespace kvcache::simd
