@@ -27,7 +27,12 @@ function(kvcache_tool)
   # Without its main it is also what the fuzzer of whole commands is linked with.
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.cpp)
   list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/src/cli/main.cpp)
-  add_library(kv_cli OBJECT ${sources})
+  # The page of `kvcache report` is written as HTML and CSS and embedded.
+  set(page ${CMAKE_SOURCE_DIR}/src/cli/report_page)
+  set(assets ${CMAKE_BINARY_DIR}/report_assets.cpp)
+  add_custom_command(OUTPUT ${assets} DEPENDS ${page}/page.html ${page}/page.css ${CMAKE_SOURCE_DIR}/cmake/embed_page.cmake
+                     COMMAND ${CMAKE_COMMAND} -D FOLDER=${page} -D OUT=${assets} -P ${CMAKE_SOURCE_DIR}/cmake/embed_page.cmake)
+  add_library(kv_cli OBJECT ${sources} ${assets})
   target_include_directories(kv_cli PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(kv_cli PUBLIC kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json CLI11::CLI11)
   add_executable(kvcache_cli ${CMAKE_SOURCE_DIR}/src/cli/main.cpp $<TARGET_OBJECTS:kv_cli>)

@@ -29,6 +29,7 @@ const Command* const table[] = {
     &align_command,
     // Making and managing
     &create_command,
+    &report_command,
 };
 
 }  // namespace

@@ -24,6 +24,7 @@ extern const Command mask_command;
 extern const Command merge_command;
 extern const Command metadata_command;
 extern const Command quantize_command;
+extern const Command report_command;
 extern const Command trim_command;
 extern const Command unrotate_command;
 extern const Command verify_command;

@@ -39,6 +39,14 @@ struct Overview {
 [[nodiscard]] std::string inspect_stats(const Context& context, const CacheStats& stats);
 [[nodiscard]] Json stats_json(const LayerStats& stats);
 
+/// Rows of the overview: {"format", "mlx-lm@0.31"}...; who can load it and what is wrong are not among them.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> overview_rows(const Document& document,
+                                                                             const Overview& overview);
+/// One layer as cells: class, tokens, "B×H×D", dtype, size, notes.
+[[nodiscard]] std::vector<std::string> layer_cells(const Facts& facts, bool decoded);
+/// What is remarkable about the values of an array, or empty.
+[[nodiscard]] std::string stats_notes(const ArrayStats& stats);
+
 /// Sections of inspect_text(), each a table.
 [[nodiscard]] std::string inspect_layers(const Context& context, const Document& document);
 [[nodiscard]] std::string inspect_tensors(const Context& context, const Document& document);

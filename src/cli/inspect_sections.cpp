@@ -18,10 +18,10 @@ std::string dims_of(const Facts& facts) {
 }
 
 // What the columns do not say, the exceptional first.
-std::string notes_of(const Facts& facts, const std::string& why_not_decoded) {
+std::string notes_of(const Facts& facts, bool decoded) {
   std::string out;
   const auto note = [&](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
-  if (!why_not_decoded.empty()) note(why_not_decoded);
+  if (!decoded) note("not understood");
   if (facts.empty) note("never used");
   if (facts.wrapped.value_or(false)) note("wrapped");
   if (facts.rows && facts.tokens && facts.rows != facts.tokens) note(count_of(static_cast<std::uint64_t>(*facts.rows), "row"));
@@ -39,11 +39,12 @@ std::string short_elements(const Facts& facts) {
   return facts.dtype ? std::string(name(*facts.dtype)) : "";
 }
 
-void add_layer(Table& table, const std::string& index, const Facts& facts, const std::string& why_not_decoded) {
-  table.add({index, printable(facts.class_name, 24), facts.tokens ? fmt::format("{}", *facts.tokens) : "", dims_of(facts),
-             short_elements(facts), human_bytes(static_cast<double>(facts.bytes)), notes_of(facts, why_not_decoded)});
+void add_layer(Table& table, const std::string& index, const Facts& facts, bool decoded) {
+  std::vector<std::string> cells = layer_cells(facts, decoded);
+  cells.insert(cells.begin(), index);
+  table.add(std::move(cells));
   for (std::size_t i = 0; i < facts.children.size(); ++i)
-    add_layer(table, fmt::format("{}.{}", index, i), facts.children[i], {});
+    add_layer(table, fmt::format("{}.{}", index, i), facts.children[i], true);
 }
 
 // Which layers a piece of evidence comes from.
@@ -66,12 +67,16 @@ std::string evidence_of(const Document& document, const Style& style) {
 
 }  // namespace
 
+std::vector<std::string> layer_cells(const Facts& facts, bool decoded) {
+  return {printable(facts.class_name, 24), facts.tokens ? fmt::format("{}", *facts.tokens) : "", dims_of(facts),
+          short_elements(facts),           human_bytes(static_cast<double>(facts.bytes)),        notes_of(facts, decoded)};
+}
+
 std::string inspect_layers(const Context& context, const Document& document) {
   using Align = Table::Align;
   Table table({{"Layer"}, {"Class"}, {"Tokens", Align::right}, {"B×H×D"}, {"Dtype"}, {"Size", Align::right}, {"Notes"}}, 2);
   for (std::size_t i = 0; i < document.cache.layers.size(); ++i) {
-    const bool decoded = document.sources[i].decoded;
-    add_layer(table, fmt::format("{}", i), document.cache.layers[i]->facts(), decoded ? "" : "not understood");
+    add_layer(table, fmt::format("{}", i), document.cache.layers[i]->facts(), document.sources[i].decoded);
   }
   const Style style(context, stdout);
   return table.text(style) + evidence_of(document, style);

@@ -26,20 +26,6 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
   return fmt::format("{:.2g} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
-std::string notes_of(const ArrayStats& a) {
-  std::string out;
-  const auto note = [&](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
-  if (a.nan != 0) note(fmt::format("{} NaN", a.nan));
-  if (a.infinite != 0) note(fmt::format("{} infinite", a.infinite));
-  if (a.zeros != 0) note(percent(a.zeros, a.count) + " zeros");
-  if (a.outlier_channels != 0) {
-    const OutlierChannel& most = a.outliers.front();
-    note(fmt::format("{}: head {} channel {} {:.1f}×", count_of(static_cast<std::uint64_t>(a.outlier_channels), "outlier"),
-                     most.head, most.channel, most.ratio));
-  }
-  return out;
-}
-
 Json number(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
@@ -72,6 +58,20 @@ Json array_json(const ArrayStats& a) {
 
 }  // namespace
 
+std::string stats_notes(const ArrayStats& stats) {
+  std::string out;
+  const auto note = [&](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
+  if (stats.nan != 0) note(fmt::format("{} NaN", stats.nan));
+  if (stats.infinite != 0) note(fmt::format("{} infinite", stats.infinite));
+  if (stats.zeros != 0) note(percent(stats.zeros, stats.count) + " zeros");
+  if (stats.outlier_channels != 0) {
+    const OutlierChannel& most = stats.outliers.front();
+    note(fmt::format("{}: head {} channel {} {:.1f}×", count_of(static_cast<std::uint64_t>(stats.outlier_channels), "outlier"),
+                     most.head, most.channel, most.ratio));
+  }
+  return out;
+}
+
 std::string inspect_stats(const Context& context, const CacheStats& stats) {
   using Align = Table::Align;
   Table table({{"Layer"},
@@ -91,10 +91,10 @@ std::string inspect_stats(const Context& context, const CacheStats& stats) {
       if (!a.why_not.empty())
         table.add({label, part, "", "", "", "", "", printable(a.why_not, 200)});
       else if (a.finite() == 0)
-        table.add({label, part, "", "", "", "", "", a.count == 0 ? "no tokens" : notes_of(a)});
+        table.add({label, part, "", "", "", "", "", a.count == 0 ? "no tokens" : stats_notes(a)});
       else
-        table.add({label, part, fmt::format("{:.3g}", a.min), fmt::format("{:.3g}", a.max), fmt::format("{:.2g}", a.mean),
-                   fmt::format("{:.3g}", a.deviation), picture(a.histogram), notes_of(a)});
+        table.add({label, part, fmt::format("{:.3g}", a.min), fmt::format("{:.3g}", a.max), fmt::format("{:.3g}", a.mean),
+                   fmt::format("{:.3g}", a.deviation), picture(a.histogram), stats_notes(a)});
       label.clear();
     }
   }

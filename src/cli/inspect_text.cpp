@@ -132,13 +132,10 @@ std::string findings_row(const Findings& findings) {
 
 }  // namespace
 
-std::string inspect_text(const Context& context, const Document& document, const InspectSections& sections) {
-  const Style style(context, stdout);
-  const Overview overview = overview_of(document);
-  const Findings findings = check(document);
-  Table table({{"", Table::Align::left}, {"", Table::Align::left}}, 2);
-  const auto add = [&](const char* title, const std::string& text) {
-    if (!text.empty()) table.add({title, text});
+std::vector<std::pair<std::string, std::string>> overview_rows(const Document& document, const Overview& overview) {
+  std::vector<std::pair<std::string, std::string>> rows;
+  const auto add = [&](const char* title, std::string text) {
+    if (!text.empty()) rows.emplace_back(title, std::move(text));
   };
   add("format", format_row(document));
   add("model", model_row(document));
@@ -150,6 +147,18 @@ std::string inspect_text(const Context& context, const Document& document, const
   add("size", size_row(overview));
   add("windows", wrapped_row(overview.layers));
   add("can trim", trim_row(document));
+  return rows;
+}
+
+std::string inspect_text(const Context& context, const Document& document, const InspectSections& sections) {
+  const Style style(context, stdout);
+  const Overview overview = overview_of(document);
+  const Findings findings = check(document);
+  Table table({{"", Table::Align::left}, {"", Table::Align::left}}, 2);
+  const auto add = [&](const char* title, const std::string& text) {
+    if (!text.empty()) table.add({title, text});
+  };
+  for (const auto& [title, text] : overview_rows(document, overview)) table.add({title, text});
   for (const auto& row : loading_rows(document, findings)) table.add(row);
   add("problems", findings_row(findings));
   for (const std::string& note : usage_notes(document)) add("note", note);

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 void check_target(const OutputOptions& options, const std::vector<std::string>& inputs) {
   if (options.path == "-")
-    refuse("-o -: a cache file is not written to standard output", "name a file: it is written atomically, or not at all");
+    refuse("-o -: the output is not written to standard output", "name a file: it is written atomically, or not at all");
   std::error_code error;
   const fs::file_status status = fs::status(options.path, error);
   if (!fs::exists(status)) return;

@@ -35,7 +35,7 @@ Only this much is trimmed: the rest is a usage error before any work.
   hint: give one of them
   [2]
   $ kvcache trim kv.safetensors -n 1 -o -
-  kvcache trim: -o -: a cache file is not written to standard output
+  kvcache trim: -o -: the output is not written to standard output
   hint: name a file: it is written atomically, or not at all
   [2]
   $ kvcache trim - -n 1 --in-place < kv.safetensors
