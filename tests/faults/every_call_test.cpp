@@ -163,7 +163,8 @@ INSTANTIATE_TEST_SUITE_P(
                     WritingCommand{"filter", {"filter", "<batch>", "--keep", "1"}},
                     WritingCommand{"extend", {"extend", "<batch>", "<batch>"}},
                     WritingCommand{"align", {"align", "<batch>", "--right-padding", "0,2"}},
-                    WritingCommand{"mask", {"mask", "<plain>", "--queries", "2", "--array"}}),
+                    WritingCommand{"mask", {"mask", "<plain>", "--queries", "2", "--array"}},
+                    WritingCommand{"report", {"report", "<plain>"}}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -24,7 +24,7 @@ namespace {
 using Words = std::vector<const char*>;
 const std::array<Words, 18> command_lines = {{
     {"inspect", "--json"},
-    {"inspect", "--layers", "--tensors", "--metadata"},
+    {"inspect", "--layers", "--tensors", "--metadata", "--stats"},
     {"verify", "--data", "--json"},
     {"verify", "--for", "all"},
     {"verify", "--strict"},
