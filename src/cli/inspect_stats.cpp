@@ -23,7 +23,8 @@ std::string picture(const Histogram& histogram) {
 }
 
 std::string percent(std::uint64_t part, std::uint64_t whole) {
-  return fmt::format("{:.2g} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+  const double percents = 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+  return percents < 10 ? fmt::format("{:.2g} %", percents) : fmt::format("{:.0f} %", percents);
 }
 
 Json number(double value) {

@@ -1,26 +1,63 @@
 A page about a cache.
 
   $ kvcache report "$MODELS/llama-f16.safetensors" -o page.html
+  report on 4 layers, 43 tokens; wrote page\.html \(.* kB\) (re)
   $ head -c 15 page.html
+  <!doctype html>
   $ grep -c '<section' page.html
+  8
 
 It is not replaced unless asked for, and nothing else is written.
 
   $ kvcache report "$MODELS/llama-f16.safetensors" -o page.html
+  kvcache report: output page.html exists
+  hint: --force replaces it
+  [2]
   $ kvcache report "$MODELS/llama-f16.safetensors" -o page.html --force --json
+  report on 4 layers, 43 tokens; wrote page\.html \(.* kB\) (re)
+  {
+   "schema": "kvcache.report/1",
+   "path": "TESTDATA/golden/models/files/llama-f16.safetensors",
+   "output": "page.html",
+   "tokens": 43,
+   "bytes": \d+ (re)
+  }
   $ ls
+  page.html
 
   $ kvcache report "$MODELS/llama-f16.safetensors"
+  kvcache report: no output is given
+  hint: -o OUT writes a new file
+  [2]
   $ kvcache report "$MODELS/llama-f16.safetensors" -o -
+  kvcache report: -o -: the output is not written to standard output
+  hint: name a file: it is written atomically, or not at all
+  [2]
   $ kvcache report missing.safetensors -o missing.html
+  kvcache report: missing.safetensors: cannot be read: No such file or directory
+  [5]
   $ printf 'no cache' > broken.safetensors
   $ kvcache report broken.safetensors -o broken.html
+  kvcache report: broken.safetensors: the header would have 7307199665334677358 bytes, more than 99999999; the file begins with 'no cache'
+  hint: it is probably not a safetensors file
+  [3]
   $ cp "$MODELS/llama-f16.safetensors" a.safetensors
   $ kvcache report a.safetensors -o a.safetensors --force
+  kvcache report: output a.safetensors is the input itself
+  hint: name a new file
+  [2]
   $ kvcache report a.safetensors -o no/such/folder.html
+  kvcache report: no/such/folder.html: cannot create 'no/such/folder.html': No such file or directory
+  hint: create its folder first
+  [5]
 
 Standard input and gzip.
 
   $ gzip -c a.safetensors | kvcache -q report - -o stdin.html
   $ grep -o '<h1>.*</h1>' stdin.html
+  <h1>standard input</h1>
   $ ls
+  a.safetensors
+  broken.safetensors
+  page.html
+  stdin.html

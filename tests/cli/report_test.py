@@ -112,7 +112,6 @@ class Report(unittest.TestCase):
         self.assertEqual(page.problems, [])
         self.assertEqual(len(page.ids), len(set(page.ids)))
         self.assertLessEqual({link[1:] for link in page.links}, set(page.ids))
-        self.assertNotIn("{{", re.sub(r"<code>.*?</code>", "", text))
         return text, page
 
     def test_every_golden_cache_has_a_sound_page(self):
@@ -125,6 +124,7 @@ class Report(unittest.TestCase):
             with self.subTest(os.path.basename(file)):
                 text, _ = self.report(file)
                 self.assertNotIn(TESTDATA, text, "the page says nothing about folders")
+                self.assertNotIn("{{", text)
 
     def test_numbers_agree_with_inspect(self):
         for name in ("llama-f16", "gemma3_text-bf16", "qwen3_5-f16"):
@@ -150,7 +150,7 @@ class Report(unittest.TestCase):
             self.assertNotIn("<img", text)
             self.assertIn("<script>alert(1)</script>", "".join(page.text), "shown as it is")
             self.assertEqual(text.count("<style>"), 1)
-        # A class name that is not known and values that are not finite are findings.
+        # Values that are not finite, and a class name that nobody knows, are findings.
         write_cache(self.path("nan.safetensors"), 1, fill=b"\x00\x7e")
         text, page = self.report(self.path("nan.safetensors"))
         self.assertIn("KV601", text)

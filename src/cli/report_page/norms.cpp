@@ -127,7 +127,7 @@ std::string legend(const Map& map) {
   for (std::size_t i = 0; i < shades; ++i)
     boxes += fmt::format("<rect class=\"h{}\" x=\"{}\" width=\"1.05\" height=\"1\"/>", i, i);
   return fmt::format(
-      "<p class=\"scale\"><span>{:.3g}</span><svg viewBox=\"0 0 {} 1\" preserveAspectRatio=\"none\" "
+      "<p class=\"scale\"><span>{:.3g} and less</span><svg viewBox=\"0 0 {} 1\" preserveAspectRatio=\"none\" "
       "aria-hidden=\"true\">{}</svg><span>{:.3g} and more</span></p>\n",
       map.low, shades, boxes, map.high);
 }
