@@ -30,12 +30,15 @@ Every command explains itself, with examples.
     -h, --help              Show this help and exit
     --layers                One line per layer, and what speaks for the format
     --tensors               One line per tensor: key, dtype, shape, place
+    --stats                 Read all values: range, mean, deviation, histogram,
+                            outliers of each layer
     --metadata              All metadata of the file, key by key
     --json                  Everything, as JSON; a list for several files
   
   Examples:
     kvcache inspect chat.safetensors
     kvcache inspect --layers chat.safetensors      one line per layer
+    kvcache inspect --stats chat.safetensors       what the values look like
     kvcache inspect --json a.safetensors.gz | jq .totals
   $ kvcache verify --help
   Check that caches are intact, and say which runtimes can load them

@@ -12,7 +12,7 @@ import tempfile
 
 SKIP = 77
 BINARY, TESTDATA = (os.path.abspath(p) for p in sys.argv[1:3])
-CACHES = ["models/files/gemma3_text-bf16", "models/files/qwen3_5-f16", "ops/files/cache-list"]
+CACHES = ["models/files/gemma3_text-bf16", "ops/files/cache-list"]
 # What a page is looked at as.
 LOOKS = {"light": ["--window-size=1100,3000"],
          "dark": ["--window-size=1100,3000", "--blink-settings=preferredColorScheme=0"],
