@@ -10,9 +10,10 @@ find_package(CLI11 REQUIRED)
 find_path(KVCACHE_HWY_INCLUDE hwy/highway.h REQUIRED)
 add_library(kvcache_hwy INTERFACE)
 target_include_directories(kvcache_hwy SYSTEM INTERFACE ${KVCACHE_HWY_INCLUDE})
-# Left are SSE4, AVX2, AVX3 and NEON: those that targets.cpp detects and that are worth their compile time.
+# Left are SSE4, AVX2, AVX3 and NEON: those that targets.cpp detects and that are worth their compile time. SSE2 (which
+# later versions of Highway know, as 1 << 14) has no conversions of float16 to rely on: before SSE4 the scalar code runs.
 target_compile_definitions(kvcache_hwy INTERFACE
-                           "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")
+                           "HWY_DISABLED_TARGETS=((1LL << 14)|HWY_SSSE3|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")
 
 if(KVCACHE_STATIC_RUNTIME)
   if(fmt_VERSION VERSION_GREATER_EQUAL 9 AND fmt_VERSION VERSION_LESS 10)

@@ -12,17 +12,16 @@
 namespace kvcache {
 namespace {
 
-/// A unit is one row of the last axis.
+/// A unit is one group.
 class Dequantization final : public Computation {
  public:
-  Dequantization(Quantized q, GroupLayout layout, Dtype out)
-      : q_(std::move(q)), layout_(layout), out_(out), groups_per_row_(static_cast<std::uint64_t>(q_.scales.dim(-1))) {}
+  Dequantization(Quantized q, GroupLayout layout, Dtype out) : q_(std::move(q)), layout_(layout), out_(out) {}
 
   [[nodiscard]] std::size_t outputs() const override { return 1; }
-  [[nodiscard]] std::uint64_t units() const override { return q_.scales.elements() / groups_per_row_; }
-  [[nodiscard]] std::uint64_t unit_bytes(std::size_t /*output*/) const override { return groups_per_row_ * decoded_bytes(); }
+  [[nodiscard]] std::uint64_t units() const override { return q_.scales.elements(); }
+  [[nodiscard]] std::uint64_t unit_bytes(std::size_t /*output*/) const override { return decoded_bytes(); }
   [[nodiscard]] std::uint64_t unit_input_bytes() const override {
-    return groups_per_row_ * (layout_.weight_bytes() + 2 * item_size(layout_.dtype));
+    return layout_.weight_bytes() + 2 * item_size(layout_.dtype);
   }
 
   void evaluate(std::uint64_t first, std::uint64_t count, std::span<const std::span<std::byte>> out) const override {
@@ -30,9 +29,8 @@ class Dequantization final : public Computation {
     const std::size_t item = item_size(layout_.dtype);
     const std::uint64_t tile = tile_bytes / (layout_.weight_bytes() + 2 * item);
     const Scratch input(tile_bytes);
-    const std::uint64_t begin = first * groups_per_row_;
-    const std::uint64_t end = begin + count * groups_per_row_;
-    for (std::uint64_t group = begin; group < end; group += tile) {
+    const std::uint64_t end = first + count;
+    for (std::uint64_t group = first; group < end; group += tile) {
       const std::uint64_t groups = std::min(tile, end - group);
       const auto weights = input.first(groups * layout_.weight_bytes());
       const std::span<std::byte> scales{weights.data() + weights.size(), groups * item};
@@ -41,7 +39,7 @@ class Dequantization final : public Computation {
       q_.scales.read(group * item, scales);
       q_.biases.read(group * item, biases);
       simd::decode(layout_, {weights.data(), scales.data(), biases.data()}, groups, out_,
-                   out[0].data() + (group - begin) * decoded_bytes());
+                   out[0].data() + (group - first) * decoded_bytes());
     }
   }
 
@@ -51,7 +49,6 @@ class Dequantization final : public Computation {
   Quantized q_;
   GroupLayout layout_;
   Dtype out_;
-  std::uint64_t groups_per_row_;
 };
 
 /// Shape of the decoded tensor; throws when the three do not belong together (format notes, Q1 to Q3).

@@ -20,39 +20,35 @@ namespace {
 constexpr std::array<std::int64_t, 6> supported_bits{2, 3, 4, 5, 6, 8};
 constexpr std::array<std::int64_t, 3> supported_group_sizes{32, 64, 128};
 
-/// Outputs: weights, scales, biases. A unit is one row of the last axis.
+/// Outputs: weights, scales, biases. A unit is one group, which unlike a row is never large.
 class Quantization final : public Computation {
  public:
   Quantization(Tensor x, GroupLayout layout, QuantizeOptions options)
-      : x_(std::move(x)),
-        layout_(layout),
-        options_(std::move(options)),
-        groups_per_row_(static_cast<std::uint64_t>(x_.dim(-1) / layout.group_size)) {}
+      : x_(std::move(x)), layout_(layout), options_(std::move(options)) {}
 
   [[nodiscard]] std::size_t outputs() const override { return 3; }
-  [[nodiscard]] std::uint64_t units() const override { return x_.elements() / static_cast<std::uint64_t>(x_.dim(-1)); }
+  [[nodiscard]] std::uint64_t units() const override { return x_.elements() / static_cast<std::uint64_t>(layout_.group_size); }
   [[nodiscard]] std::uint64_t unit_bytes(std::size_t output) const override {
-    return groups_per_row_ * (output == 0 ? layout_.weight_bytes() : item_size(layout_.dtype));
+    return output == 0 ? layout_.weight_bytes() : item_size(layout_.dtype);
   }
-  [[nodiscard]] std::uint64_t unit_input_bytes() const override { return groups_per_row_ * layout_.value_bytes(); }
+  [[nodiscard]] std::uint64_t unit_input_bytes() const override { return layout_.value_bytes(); }
 
   void evaluate(std::uint64_t first, std::uint64_t count, std::span<const std::span<std::byte>> out) const override {
     const std::uint64_t tile = tile_bytes / layout_.value_bytes();
     const Scratch values(tile_bytes);
     const Scratch ignored(tile_bytes);  // for outputs that nobody asked for: half for weights, a quarter for each other
-    const std::uint64_t begin = first * groups_per_row_;
-    const std::uint64_t end = begin + count * groups_per_row_;
-    for (std::uint64_t group = begin; group < end; group += tile) {
+    const std::uint64_t end = first + count;
+    for (std::uint64_t group = first; group < end; group += tile) {
       const std::uint64_t groups = std::min(tile, end - group);
       const auto place = [&](std::size_t output, std::size_t group_bytes) {
         if (out[output].empty()) return ignored.data() + (output == 0 ? 0 : tile_bytes / 4 * (output + 1));
-        return out[output].data() + (group - begin) * group_bytes;
+        return out[output].data() + (group - first) * group_bytes;
       };
       const EncodedGroups encoded{place(0, layout_.weight_bytes()), place(1, item_size(layout_.dtype)),
                                   place(2, item_size(layout_.dtype))};
       const auto input = values.first(groups * layout_.value_bytes());
       x_.read(group * layout_.value_bytes(), input);
-      if (!simd::encode(layout_, input.data(), groups, encoded)) throw_not_finite(input, group);
+      if (!simd::encode(layout_, input.data(), groups, encoded)) throw_not_finite(input, group, encoded.scales);
       // Measured with the weights, in case the outputs are read one after the other.
       if (options_.stats && !out[0].empty()) measure(input, groups, encoded);
     }
@@ -67,26 +63,42 @@ class Quantization final : public Computation {
     options_.stats->add(difference.max_abs, difference.sum_sq_error, difference.sum_sq_signal, count);
   }
 
-  [[noreturn]] void throw_not_finite(std::span<const std::byte> tile, std::uint64_t first_group) const {
+  [[noreturn]] void throw_not_finite(std::span<const std::byte> tile, std::uint64_t first_group,
+                                     const std::byte* scales) const {
     const std::size_t item = item_size(layout_.dtype);
+    const auto group_size = static_cast<std::uint64_t>(layout_.group_size);
     std::size_t at = 0;
-    while (std::isfinite(scalar::load(layout_.dtype, tile.data() + at))) at += item;
+    while (at < tile.size() && std::isfinite(scalar::load(layout_.dtype, tile.data() + at))) at += item;
+    if (at == tile.size()) throw_too_wide(first_group + first_infinite(scales));
     const float value = scalar::load(layout_.dtype, tile.data() + at);
-    const std::uint64_t element = first_group * static_cast<std::uint64_t>(layout_.group_size) + at / item;
     throw Error(
         ErrorKind::impossible,
         fmt::format("{}: {} at {}", options_.label,
                     std::isnan(value) ? "NaN"
                     : value > 0       ? "infinity"
                                       : "-infinity",
-                    describe_position(x_.shape(), element)),
+                    describe_position(x_.shape(), first_group * group_size + at / item)),
         "one such value would spoil the scale of its whole group; this cache was damaged when it was computed, make it anew");
+  }
+
+  [[nodiscard]] std::uint64_t first_infinite(const std::byte* scales) const {
+    std::uint64_t group = 0;
+    while (std::isfinite(scalar::load(layout_.dtype, scales + group * item_size(layout_.dtype)))) ++group;
+    return group;
+  }
+
+  // The reference would write an infinite scale, and its group would decode to NaN.
+  [[noreturn]] void throw_too_wide(std::uint64_t group) const {
+    throw Error(
+        ErrorKind::impossible,
+        fmt::format("{}: the {} values from {} on are so far apart that their scale would be infinite", options_.label,
+                    layout_.group_size, describe_position(x_.shape(), group * static_cast<std::uint64_t>(layout_.group_size))),
+        "no model computes such values: make the cache anew, or leave the layer out with --layers");
   }
 
   Tensor x_;
   GroupLayout layout_;
   QuantizeOptions options_;
-  std::uint64_t groups_per_row_;
 };
 
 std::string group_size_hint(std::int64_t head_dim) {

@@ -121,6 +121,8 @@ bool encode(const GroupLayout& layout, const std::byte* values, std::size_t grou
     }
     const Affine affine = fit(x.data(), size, levels);
     store(layout.dtype, affine.scale, out.scales + group * item);
+    // A range beyond float32 gives an infinite scale, which would decode to NaN.
+    finite = finite && std::isfinite(load(layout.dtype, out.scales + group * item));
     store(layout.dtype, affine.bias, out.biases + group * item);
     BitWriter codes(out.weights + group * layout.weight_bytes(), layout.bits);
     for (std::size_t i = 0; i < size; ++i) codes.put(code_of(x[i], affine, levels));

@@ -54,10 +54,16 @@ TEST(ParallelFor, ThreadsWorkAtTheSameTime) {
 TEST(ParallelFor, AFailureStopsWhatHasNotStarted) {
   for (const unsigned threads : {1U, 3U}) {
     std::atomic<std::uint64_t> started{0};
+    std::atomic<bool> failed{false};
     EXPECT_THROW(parallel_for(1'000'000, threads,
                               [&](std::uint64_t i) {
                                 ++started;
-                                if (i == 10) throw std::runtime_error("piece 10");
+                                if (i == 10) {
+                                  failed = true;
+                                  throw std::runtime_error("piece 10");
+                                }
+                                // Later pieces must not all be done before the failing one gets the processor.
+                                while (i > 10 && !failed) std::this_thread::yield();
                               }),
                  std::runtime_error);
     EXPECT_LT(started, 1'000'000U);

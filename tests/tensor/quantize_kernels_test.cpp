@@ -64,10 +64,10 @@ TEST_P(QuantizeKernels, EncodeAsTheScalarCode) {
     const auto bytes = test::to_bytes(layout.dtype, values);
     for (const std::size_t groups : group_counts) {
       Arrays expected(layout, groups);
-      ASSERT_TRUE(scalar::encode(layout, bytes.data(), groups, expected.out()));
+      const bool finite = scalar::encode(layout, bytes.data(), groups, expected.out());
       test::on_every_target([&] {
         Arrays actual(layout, groups);
-        EXPECT_TRUE(simd::encode(layout, bytes.data(), groups, actual.out()));
+        EXPECT_EQ(simd::encode(layout, bytes.data(), groups, actual.out()), finite);
         EXPECT_TRUE(actual == expected) << groups << " groups";
       });
     }
@@ -88,6 +88,20 @@ TEST_P(QuantizeKernels, FindEveryValueThatIsNotFinite) {
         EXPECT_FALSE(simd::encode(layout, bytes.data(), 40, ignored.out())) << bad << " at " << position;
       });
     }
+  }
+}
+
+// The range of a group may be beyond float32 where all its values are within.
+TEST_P(QuantizeKernels, FindEveryInfiniteScale) {
+  if (layout.dtype == Dtype::F16) return;  // twice its largest value is far from that
+  for (const std::size_t spoiled : {std::size_t{0}, std::size_t{4}, std::size_t{39}}) {
+    auto values = test::normal_values(40 * layout.group_size);
+    values[spoiled * layout.group_size + 3] = test::largest(layout.dtype);
+    values[spoiled * layout.group_size + 9] = -test::largest(layout.dtype);
+    const auto bytes = test::to_bytes(layout.dtype, values);
+    Arrays ignored(layout, 40);
+    EXPECT_FALSE(scalar::encode(layout, bytes.data(), 40, ignored.out()));
+    test::on_every_target([&] { EXPECT_FALSE(simd::encode(layout, bytes.data(), 40, ignored.out())) << "group " << spoiled; });
   }
 }
 

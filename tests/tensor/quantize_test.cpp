@@ -122,6 +122,30 @@ TEST(Quantize, SaysWhereAValueIsNotFinite) {
   EXPECT_STREQ(error_of(read).what(), "layer 3 keys: -infinity at sequence 0, head 1, token 2");
 }
 
+TEST(Quantize, SaysWhereAScaleWouldBeInfinite) {
+  std::vector<float> values = test::normal_values(2 * 3 * 64);
+  values[(1 * 3 + 2) * 64 + 40] = 3e38F;
+  values[(1 * 3 + 2) * 64 + 50] = -3e38F;
+  const Error error = error_of([&] {
+    test::contents(quantize(test::tensor_of(Dtype::F32, {1, 2, 3, 64}, values), 8, 32, {"layer 3 keys", nullptr}).weights);
+  });
+  EXPECT_STREQ(
+      error.what(),
+      "layer 3 keys: the 32 values from sequence 0, head 1, token 2 on are so far apart that their scale would be infinite");
+  EXPECT_EQ(error.kind(), ErrorKind::impossible);
+}
+
+// Memory is bounded by groups, whatever the rows.
+TEST(Quantize, AGroupIsAUnit) {
+  const Quantized q = quantize(Tensor::zeros(Dtype::F16, {1, 1, 1, 1 << 20}), 8, 32);
+  std::optional<Extent> extent;
+  q.scales.visit(0, 1, [&](const Extent& e) { extent = e; });
+  ASSERT_TRUE(extent && extent->computation);
+  EXPECT_EQ(extent->computation->unit_input_bytes(), 64U);
+  dequantize(q, 8, 32, Dtype::F16).visit(0, 1, [&](const Extent& e) { extent = e; });
+  EXPECT_EQ(extent->computation->unit_bytes(0), 64U);
+}
+
 TEST(Quantize, SaysWhichGroupSizesWouldDivide) {
   const auto hint = [](std::int64_t head_dim) {
     const Error error = error_of([&] { (void)quantize(Tensor::zeros(Dtype::F16, {1, 1, 1, head_dim}), 4, 64); });

@@ -118,8 +118,9 @@ bool find_extremes(const std::byte* values, std::size_t group_size, std::size_t 
   return hn::AllTrue(block, finite);
 }
 
+/// False when a scale is infinite: the range of its group is beyond float32.
 template <class Lanes>
-void fit_scales(float levels, std::size_t groups, Batch<Lanes>& batch, std::byte* scales, std::byte* biases) {
+bool fit_scales(float levels, std::size_t groups, Batch<Lanes>& batch, std::byte* scales, std::byte* biases) {
   const hn::ScalableTag<float> d;
   constexpr std::size_t item = sizeof(typename Lanes::Bits);
   alignas(64) std::byte rounded_scale[batch_groups * item];
@@ -142,6 +143,15 @@ void fit_scales(float levels, std::size_t groups, Batch<Lanes>& batch, std::byte
   }
   std::memcpy(scales, rounded_scale, groups * item);
   std::memcpy(biases, rounded_bias, groups * item);
+  using T = typename Lanes::Bits;
+  constexpr T infinity = static_cast<T>(Lanes::infinity);
+  bool finite = true;
+  for (std::size_t i = 0; i < groups; ++i) {
+    T bits = 0;
+    std::memcpy(&bits, rounded_scale + i * item, item);
+    finite = finite && (bits & infinity) != infinity;
+  }
+  return finite;
 }
 
 /// One byte per code.
@@ -194,7 +204,7 @@ bool encode_as(const GroupLayout& layout, const std::byte* values, std::size_t g
     const std::size_t count = std::min(groups, batch_groups);
     const std::size_t bytes = count * layout.weight_bytes();
     finite = find_extremes(values, group_size, count, batch) && finite;
-    fit_scales(levels, count, batch, out.scales, out.biases);
+    finite = fit_scales(levels, count, batch, out.scales, out.biases) && finite;
     if (layout.bits == 8) {
       code_values(values, levels, group_size, count, batch, reinterpret_cast<std::uint8_t*>(out.weights));
     } else {

@@ -10,7 +10,7 @@
 
 namespace kvcache::simd {
 
-/// Quantizes `groups` groups. False when some value is NaN or infinite; the output is then meaningless.
+/// Quantizes `groups` groups. False when some value or scale is not finite; the output is then meaningless.
 [[nodiscard]] bool encode(const GroupLayout& layout, const std::byte* values, std::size_t groups, EncodedGroups out);
 
 /// Decodes to layout.dtype with its two roundings, or to F32 without rounding in between.
