@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
+#include "kvcache/caches.h"
 #include "kvcache/format.h"
 #include "verify/compare_values.h"
 #include "verify/logical_layer.h"
@@ -20,6 +22,7 @@ class Comparer {
   void metadata();
   void layer(std::size_t index);
   void whole();
+  void model_state(const CompareOptions& options);
 
  private:
   void differ(std::string where, std::string what, std::string a, std::string b, bool storage = false) {
@@ -34,6 +37,7 @@ class Comparer {
     return value ? fmt::format("{}", *value) : "none";
   }
   void facts(const std::string& where, const Facts& a, const Facts& b);
+  void parameters(const std::string& where, const Cache& a, const Cache& b);
 
   const PromptCache& a_;
   const PromptCache& b_;
@@ -52,6 +56,26 @@ void Comparer::whole() {
     differ("", "tokens", std::to_string(ta), std::to_string(tb));
   if (a_.model_state.has_value() != b_.model_state.has_value())
     differ("", "model state", a_.model_state ? "present" : "none", b_.model_state ? "present" : "none");
+}
+
+void Comparer::model_state(const CompareOptions& options) {
+  if (!a_.model_state || !b_.model_state) return;
+  std::map<std::string, std::pair<Tensor, Tensor>> entries;
+  for (const auto& [key, tensor] : a_.model_state->entries) entries[key].first = tensor;
+  for (const auto& [key, tensor] : b_.model_state->entries) entries[key].second = tensor;
+  const auto form = [](const Tensor& t) {
+    return t.defined() ? fmt::format("{} {}", name(t.dtype()), to_string(t.shape())) : std::string("none");
+  };
+  for (const auto& [key, pair] : entries) {
+    const auto& [a, b] = pair;
+    const std::string shown = printable(key);
+    if (form(a) != form(b)) {
+      differ("model state", shown, form(a), form(b));
+    } else if (const ValueDifference values = detail::compare_values({key, a, b, {}, {}}, options); values.differing > 0) {
+      differ("model state", shown, fmt::format("{} values", values.elements),
+             fmt::format("{} of them differ", values.differing));
+    }
+  }
 }
 
 void Comparer::metadata() {
@@ -98,8 +122,31 @@ void Comparer::facts(const std::string& where, const Facts& a, const Facts& b) {
     differ(where, "children", std::to_string(a.children.size()), std::to_string(b.children.size()));
 }
 
+// What facts do not tell: how codes are decoded, and where the size of a window came from.
+void Comparer::parameters(const std::string& where, const Cache& a, const Cache& b) {
+  if (const auto* ta = dynamic_cast<const TurboQuantKVCache*>(&a), *tb = dynamic_cast<const TurboQuantKVCache*>(&b);
+      ta != nullptr && tb != nullptr) {
+    const auto number = [&](std::string_view what, auto member) {
+      if (ta->state().*member != tb->state().*member)
+        differ(where, std::string(what), std::to_string(ta->state().*member), std::to_string(tb->state().*member));
+    };
+    number("key bits", &TurboQuantKVCache::State::key_bits);
+    number("value bits", &TurboQuantKVCache::State::value_bits);
+    number("seed", &TurboQuantKVCache::State::seed);
+  } else if (const auto* ra = dynamic_cast<const RotatingKVCache*>(&a), *rb = dynamic_cast<const RotatingKVCache*>(&b);
+             ra != nullptr && rb != nullptr && ra->state().origin != rb->state().origin) {
+    differ(where, "origin", ra->state().origin.value_or("none"), rb->state().origin.value_or("none"), true);
+  } else if (const auto* la = dynamic_cast<const CacheList*>(&a), *lb = dynamic_cast<const CacheList*>(&b);
+             la != nullptr && lb != nullptr) {
+    for (std::size_t i = 0; i < std::min(la->children().size(), lb->children().size()); ++i)
+      parameters(fmt::format("{} child {}", where, i), *la->children()[i], *lb->children()[i]);
+  }
+}
+
 void Comparer::layer(std::size_t index) {
-  facts(fmt::format("layer {}", index), a_.layers[index]->facts(), b_.layers[index]->facts());
+  const std::string where = fmt::format("layer {}", index);
+  facts(where, a_.layers[index]->facts(), b_.layers[index]->facts());
+  parameters(where, *a_.layers[index], *b_.layers[index]);
 }
 
 }  // namespace
@@ -119,6 +166,7 @@ Comparison compare(const PromptCache& a, const PromptCache& b, const CompareOpti
   Comparer comparer(a, b, out);
   comparer.whole();
   comparer.metadata();
+  comparer.model_state(options);
   const std::size_t layers = std::min(a.layers.size(), b.layers.size());
   for (std::size_t i = 0; i < layers; ++i) comparer.layer(i);
 

@@ -26,6 +26,25 @@ A wrapped window is compared where both hold the same tokens, in temporal order.
          values           3    100.0 %       5.96       1.43  ▇██▇█▇▇
   [1]
 
+Model state, the parameters by which codes are decoded, and where the size of a window came from are compared, too.
+
+  $ cp "$DIALECTS/model-state.S4.safetensors" state.safetensors
+  $ printf '\001' | dd of=state.safetensors bs=1 seek=$(($(stat -c %s state.safetensors) - 1)) conv=notrunc status=none
+  $ kvcache diff "$DIALECTS/model-state.S4.safetensors" state.safetensors
+  model state a.position: 2 values and 1 of them differ
+  [1]
+  $ sed 's/"42"/"43"/' "$DIALECTS/turbo.S4.safetensors" >turbo.safetensors
+  $ kvcache diff "$DIALECTS/turbo.S4.safetensors" turbo.safetensors
+  layer 0 seed: 42 and 43
+  [1]
+  $ kvcache convert "$DIALECTS/rotating-requested.S4.safetensors" --to mlx-lm -o lm.safetensors -q
+  warning: layer 0 (RotatingKVCache): mlx-lm@0.31 does not store that the window was requested rather than the model's own
+  warning: layer 1 (RotatingKVCache): mlx-lm@0.31 does not store that the window was requested rather than the model's own
+  $ kvcache convert lm.safetensors --to mlx-swift-lm@2026-08 -o native.safetensors -q
+  $ kvcache diff "$DIALECTS/rotating-requested.S4.safetensors" native.safetensors
+  layer 0 origin: requested and modelNative (and 1 more layer)
+  [1]
+
   $ kvcache diff a.safetensors missing.safetensors
   kvcache diff: missing.safetensors: cannot be read: No such file or directory
   [5]
