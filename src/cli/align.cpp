@@ -1,5 +1,6 @@
 // kvcache align: right-padded sequences of a batch become left-padded ones.
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <CLI/CLI.hpp>
 #include <limits>

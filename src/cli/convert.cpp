@@ -1,5 +1,6 @@
 // kvcache convert: another format, another dtype, another class, in one pass.
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <CLI/CLI.hpp>
 #include <limits>
@@ -43,16 +44,6 @@ void check(const Options& options) {
   if (options.allow_overflow && !options.dtype) throw Error(ErrorKind::usage, "--allow-overflow belongs to --dtype");
 }
 
-Written write(Context& context, const Document& document, Era era, const Options& options) {
-  try {
-    return write_output(context, document.cache, era, options.output, document, options.encoding);
-  } catch (const Error& error) {
-    // Values that overflow are found while the output is written, but they are the input's.
-    if (error.kind() == ErrorKind::impossible) context.subject = options.file;
-    throw;
-  }
-}
-
 int run(Context& context, const Options& options) {
   check(options);
   // An unknown format is worth knowing before anything else is looked at.
@@ -86,7 +77,7 @@ int run(Context& context, const Options& options) {
     done.push_back(fmt::format("{} cast to {}", count_of(n, "layer"), name(*options.dtype)));
   }
   if (done.empty()) done.emplace_back("rewritten");
-  const Written written = write(context, document, era, options);
+  const Written written = write_output(context, document.cache, era, options.output, document, options.encoding);
   Json more = Json::object();
   if (options.dtype) {
     more["overflows"] = stats->overflows();

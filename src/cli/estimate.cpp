@@ -1,5 +1,6 @@
 // kvcache estimate: what a cache of so many tokens costs.
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

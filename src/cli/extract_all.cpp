@@ -77,25 +77,28 @@ int extract_all(Context& context, const std::string& file, const OutputOptions& 
                      {"tokens", token_count(sequence)}});
   }
 
-  context.subject = output.path;
   WriteOptions how;
   how.gzip = output.gzip;
   ProgressBar bar(context, "writing");
   std::uint64_t total = 0;
   const WriteGuard guard;
-  StagedFolder folder(output.path);
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    how.progress = bar.callback();
-    const std::uint64_t bytes = write_safetensors(folder.path(names[i]), encoded[i].tensors, encoded[i].metadata, how);
-    total += bytes;
-    files[i]["bytes"] = bytes;
+  try {
+    StagedFolder folder(output.path);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      how.progress = bar.callback();
+      const std::uint64_t bytes = write_safetensors(folder.path(names[i]), encoded[i].tensors, encoded[i].metadata, how);
+      total += bytes;
+      files[i]["bytes"] = bytes;
+    }
+    folder.commit(names);
+  } catch (const Error& error) {
+    if (!is_of_input(error)) context.subject = output.path;
+    throw;
   }
-  folder.commit(names);
   for (const std::string& warning : warnings) warn(context, warning);
   if (!context.quiet)
-    fmt::print(stderr, "extracted {}; wrote {} in {} ({})\n", count_of(static_cast<std::uint64_t>(sequences), "sequence"),
-               count_of(names.size(), "file"), printable(output.path, output.path.size()),
-               human_bytes(static_cast<double>(total)));
+    say(fmt::format("extracted {}; wrote {} in {} ({})", count_of(static_cast<std::uint64_t>(sequences), "sequence"),
+                    count_of(names.size(), "file"), output.path, human_bytes(static_cast<double>(total))));
   if (output.json) print_late_json(context, summary(context, file, output, era, std::move(files)));
   return 0;
 }

@@ -14,11 +14,13 @@ namespace kvcache::cli {
 /// Objects keep the order in which keys are added: what matters first comes first.
 using Json = nlohmann::ordered_json;
 
-/// Prints one document and a line break. Pure ASCII, so that control characters of any kind arrive escaped; bytes of paths that
-/// are not UTF-8 become U+FFFD.
+/// One document and a line break. Pure ASCII, so that control characters of any kind arrive escaped; bytes of paths that are
+/// not UTF-8 become U+FFFD.
+inline std::string json_text(const Json& document) {
+  return document.dump(1, ' ', true, Json::error_handler_t::replace) + "\n";
+}
 inline void print_json(const Json& document) {
-  print(document.dump(1, ' ', true, Json::error_handler_t::replace));
-  print("\n");
+  print(json_text(document));
 }
 
 /// null for nothing.

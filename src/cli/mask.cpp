@@ -9,6 +9,7 @@
 #include "cli/numbers.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/report.h"
 #include "cli/signals.h"
 #include "cli/text.h"
 #include "kvcache/error.h"
@@ -96,8 +97,8 @@ void write(Context& context, const Options& options, const Cache& cache, const M
   const WriteGuard guard;
   const std::uint64_t bytes = write_safetensors(options.output.path, {{"mask", mask.array}}, {}, how);
   if (!context.quiet)
-    fmt::print(stderr, "mask of booleans {}; wrote {} ({})\n", to_string(mask.array.shape()),
-               printable(options.output.path, options.output.path.size()), human_bytes(static_cast<double>(bytes)));
+    say(fmt::format("mask of booleans {}; wrote {} ({})", to_string(mask.array.shape()), options.output.path,
+                    human_bytes(static_cast<double>(bytes))));
 }
 
 void show(const PromptCache& cache, std::size_t index, const Options& options, const Mask& mask) {

@@ -72,7 +72,6 @@ Written write_output(Context& context, const PromptCache& cache, Era era, const 
   Written written{input.file.path(), options.in_place ? input.file.path() : options.path, &dialect(era), token_count(cache), 0};
   const Encoded encoded = encode(cache, era, encoding);
   for (const std::string& warning : encoded.warnings) warn(context, warning);
-  context.subject = written.path;
   WriteOptions how;
   how.overwrite = options.in_place || options.force;
   how.gzip = options.gzip || (options.in_place && input.file.gzip());
@@ -80,14 +79,23 @@ Written write_output(Context& context, const PromptCache& cache, Era era, const 
   ProgressBar bar(context, "writing");
   how.progress = bar.callback();
   const WriteGuard guard;
-  written.bytes = write_safetensors(written.path, encoded.tensors, encoded.metadata, how);
+  try {
+    written.bytes = write_safetensors(written.path, encoded.tensors, encoded.metadata, how);
+  } catch (const Error& error) {
+    if (!is_of_input(error)) context.subject = written.path;
+    throw;
+  }
   return written;
+}
+
+bool is_of_input(const Error& error) {
+  return error.kind() == ErrorKind::impossible || error.code() == "KV100";
 }
 
 void print_summary(const Context& context, const OutputOptions& options, const Written& written, std::string_view what,
                    const Json& more) {
   if (!context.quiet)
-    fmt::print(stderr, "{}; wrote {} ({})\n", what, shown_path(written.path), human_bytes(static_cast<double>(written.bytes)));
+    say(fmt::format("{}; wrote {} ({})", what, shown_path(written.path), human_bytes(static_cast<double>(written.bytes))));
   if (!options.json) return;
   Json document = {{"schema", fmt::format("kvcache.{}/1", context.command)},
                    {"path", written.input},
@@ -99,13 +107,17 @@ void print_summary(const Context& context, const OutputOptions& options, const W
   print_late_json(context, document);
 }
 
-void print_late_json(const Context& context, const Json& document) {
+void print_late(const Context& context, std::string_view text) {
   try {
-    print_json(document);
+    print(text);
     flush_stdout();
   } catch (const Error& error) {
     warn(context, error.what());
   }
+}
+
+void print_late_json(const Context& context, const Json& document) {
+  print_late(context, json_text(document));
 }
 
 }  // namespace kvcache::cli

@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/json.h"
+#include "kvcache/error.h"
 #include "kvcache/format.h"
 
 namespace kvcache::cli {
@@ -41,8 +42,12 @@ struct Written {
   std::uint64_t bytes = 0;
 };
 
+/// What cannot be read while the output is written, and values that cannot be computed with, are about the input; everything
+/// else is about the output.
+[[nodiscard]] bool is_of_input(const Error& error);
+
 /// Encodes and writes `cache`. `input`: what it was made from, and with --in-place what is replaced (mode and compression are
-/// kept). Losses that the era's own writer would incur as well are warnings. Errors are about the output from here on.
+/// kept). Losses that the era's own writer would incur as well are warnings. Errors of writing are about the output.
 Written write_output(Context& context, const PromptCache& cache, Era era, const OutputOptions& options, const Document& input,
                      const EncodeOptions& encoding = {});
 
@@ -52,7 +57,8 @@ Written write_output(Context& context, const PromptCache& cache, Era era, const 
 void print_summary(const Context& context, const OutputOptions& options, const Written& written, std::string_view what,
                    const Json& more = Json::object());
 
-/// Prints the JSON summary of a command whose output is complete: one that cannot be printed is a warning.
+/// Print what a command has to say when its output is complete: that it cannot be printed is a warning.
+void print_late(const Context& context, std::string_view text);
 void print_late_json(const Context& context, const Json& document);
 
 }  // namespace kvcache::cli

@@ -67,7 +67,7 @@ int run(Context& context, const Options& options) {
   for (const QuantizedLayer& layer : layers) changed += layer.quantized ? 1 : 0;
   Json more = {{"bits", request.bits}, {"group_size", request.group_size}, {"layers_quantized", changed}};
   if (options.report || options.output.json) more["layers"] = quantize_layers_json(layers);
-  if (options.report && !options.output.json) print(quantize_report_text(context, layers));
+  if (options.report && !options.output.json) print_late(context, quantize_report_text(context, layers));
   print_summary(context, options.output, written,
                 fmt::format("quantized {} of {} to {} bits in groups of {}{}", changed, count_of(layers.size(), "layer"),
                             request.bits, request.group_size, left_alone(layers)),

@@ -57,6 +57,10 @@ int report_internal_error(const Context& context, std::string_view what) {
                                      "this is a bug of kvcache: please report it with the command line and the file's header"));
 }
 
+void say(std::string_view text) {
+  print_line({}, text);
+}
+
 void warn(const Context& context, std::string_view message) {
   print_line(Style(context, stderr).yellow("warning: "), message);
 }

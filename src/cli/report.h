@@ -18,6 +18,9 @@ int report_error(const Context& context, const Error& error);
 /// An exception that no part of kvcache throws. Exit code 5.
 int report_internal_error(const Context& context, std::string_view what);
 
+/// A line of summary on standard error. That nobody can read it is no failure: the work is done by then.
+void say(std::string_view text);
+
 /// `warning: ...` on standard error.
 void warn(const Context& context, std::string_view message);
 

@@ -13,7 +13,6 @@ Plain layers become quantized ones; windows and recurrent state stay, and are na
 The error is measured in the same pass.
 
   $ kvcache quantize chat.safetensors --bits 6 --group-size 32 --report -o q6.safetensors
-  quantized 4 of 4 layers to 6 bits in groups of 32; wrote q6.safetensors (21.3 kB)
   layer          max error    RMSE  SNR dB    size
       0  keys       0.0332  0.0108    34.1  43.8 %
          values     0.0391  0.0112    34.3  43.8 %
@@ -24,6 +23,7 @@ The error is measured in the same pass.
       3  keys       0.0342  0.0103    34.3  43.8 %
          values       0.04  0.0119    33.7  43.8 %
   These figures measure how well numbers are reconstructed, not how good answers are.
+  quantized 4 of 4 layers to 6 bits in groups of 32; wrote q6.safetensors (21.3 kB)
 
   $ kvcache quantize chat.safetensors --bits 7 -o x.safetensors
   kvcache quantize: 7 bits are not supported

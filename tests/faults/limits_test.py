@@ -64,10 +64,9 @@ class Limits(ToolTest):
     def test_read_only_folder(self):
         os.mkdir(self.path("closed"), 0o555)
         # Root may write everywhere: there another user has to try.
-        more = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-        os.chmod(self.folder, 0o755)
         os.chmod(self.path("in.safetensors"), 0o644)
-        result = self.run_tool("trim", "in.safetensors", "-n", "1", "-o", "closed/out.safetensors", **more)
+        arguments = ["trim", "in.safetensors", "-n", "1", "-o", "closed/out.safetensors"]
+        result = self.run_tool_as(65534, 65534, *arguments) if os.geteuid() == 0 else self.run_tool(*arguments)
         self.refused(result, "Permission denied")
         self.assertEqual(self.names("closed"), [])
 
@@ -84,12 +83,18 @@ class Limits(ToolTest):
 
     def test_a_summary_that_nobody_reads_does_not_undo_the_work(self):
         self.assertEqual(self.run_tool("merge", "in.safetensors", "in.safetensors", "-o", "batch.safetensors").returncode, 0)
-        for arguments in (["trim", "in.safetensors", "-n", "1", "-o", "out.safetensors"],
-                          ["extract", "batch.safetensors", "--all", "-o", "parts"]):
-            with open("/dev/full", "w") as full:
-                result = self.run_tool(*arguments, "--json", stdout=full)
-            self.assertEqual(result.returncode, 0, result.stderr)
-            self.assertIn("warning: standard output", result.stderr)
+        with open("/dev/full", "w") as full:
+            for arguments in (["trim", "in.safetensors", "-n", "1", "-o", "out.safetensors", "--json"],
+                              ["extract", "batch.safetensors", "--all", "-o", "parts", "--json"],
+                              ["quantize", "in.safetensors", "--bits", "4", "--report", "-o", "q.safetensors"]):
+                result = self.run_tool(*arguments, stdout=full)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn("warning: standard output", result.stderr)
+            for arguments in (["trim", "in.safetensors", "-n", "1", "-o", "out2.safetensors"],
+                              ["extract", "batch.safetensors", "--all", "-o", "parts2"],
+                              ["mask", "batch.safetensors", "--queries", "2", "--array", "-o", "mask.safetensors"]):
+                result = self.run_tool(*arguments, stderr=full)
+                self.assertEqual(result.returncode, 0, result.stdout)
         self.assert_sound("out.safetensors")
         self.assert_sound("parts/batch-1.safetensors")
 

@@ -1,5 +1,6 @@
 """What the tests of real faults share: a folder of their own and the tool in it."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,18 @@ class ToolTest(unittest.TestCase):
     def run_tool(self, *arguments, **more):
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.run([BINARY, *arguments], cwd=self.folder, text=True, timeout=120, **{**streams, **more})
+
+    def run_tool_as(self, uid, gid, *arguments, **more):
+        """As another user, which only root can do. That user may not be able to reach the build folder."""
+        tool = self.path("kvcache-for-all")
+        shutil.copy(BINARY, tool)
+        os.chmod(tool, 0o755)
+        os.chmod(self.folder, 0o777)
+        try:
+            return subprocess.run([tool, *arguments], cwd=self.folder, text=True, timeout=120, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, user=uid, group=gid, extra_groups=[], **more)
+        finally:
+            os.unlink(tool)
 
     def make(self, name, megabytes=0, tokens=None):
         """A random cache of about this size: 8 kB per token."""
