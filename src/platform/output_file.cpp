@@ -91,11 +91,14 @@ void OutputFile::keep_mode_of(const std::string& path) {
   struct stat status {};
   const int fd = file_.descriptor();
   if (syscalls().stat(path.c_str(), &status) != 0) fail(errno);
+  mode_t mode = status.st_mode & 0777U;
   // Only root may give files away; everybody else keeps the group where they are in it, and owns the file.
-  if (syscalls().fchown(fd, status.st_uid, status.st_gid) != 0) {
-    static_cast<void>(syscalls().fchown(fd, static_cast<uid_t>(-1), status.st_gid));
+  if (syscalls().fchown(fd, status.st_uid, status.st_gid) != 0 &&
+      syscalls().fchown(fd, static_cast<uid_t>(-1), status.st_gid) != 0) {
+    // Another group must not get what only the old one could do: no more than everybody could.
+    mode &= ~070U | (mode & 07U) << 3U;
   }
-  if (syscalls().fchmod(fd, status.st_mode & 0777U) != 0) fail(errno);
+  if (syscalls().fchmod(fd, mode) != 0) fail(errno);
 }
 
 void OutputFile::commit() {

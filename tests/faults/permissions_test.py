@@ -36,6 +36,16 @@ class Permissions(ToolTest):
             self.trim("--in-place")
             self.assertEqual(self.mode("in.safetensors"), mode)
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can run the tool as another user")
+    def test_in_place_gives_no_other_group_what_the_old_one_had(self):
+        os.chown(self.path("in.safetensors"), 65534, 1000)
+        for before, after in ((0o640, 0o600), (0o664, 0o644), (0o660, 0o600), (0o604, 0o604)):
+            os.chown(self.path("in.safetensors"), 65534, 1000)
+            os.chmod(self.path("in.safetensors"), before)
+            result = self.run_tool_as(65534, 100, "trim", "in.safetensors", "-n", "0", "--in-place")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual((self.mode("in.safetensors"), os.stat(self.path("in.safetensors")).st_gid), (after, 100))
+
     def test_in_place_drops_what_runs_as_somebody_else(self):
         os.chmod(self.path("in.safetensors"), 0o4755)
         self.trim("--in-place")
