@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <random>
 
@@ -24,7 +25,10 @@ std::string random_letters() {
 std::pair<int, std::string> with_unique_name(const std::string& folder, const std::string& name,
                                              const std::function<int(const char* path)>& attempt) {
   // File names end at 255 bytes; the parts around NAME take 20.
-  const std::string stem = folder + "/." + name.substr(0, 200) + ".";
+  std::size_t length = std::min<std::size_t>(name.size(), 200);
+  // Not inside a character of UTF-8, which APFS would refuse: its later bytes are 10xxxxxx.
+  while (length > 0 && length < name.size() && (static_cast<unsigned char>(name[length]) & 0xC0U) == 0x80U) --length;
+  const std::string stem = folder + "/." + name.substr(0, length) + ".";
   std::string path;
   int result = -1;
   for (int tries = 0; tries < 100; ++tries) {
