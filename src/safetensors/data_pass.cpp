@@ -14,6 +14,12 @@ namespace {
 
 // Large enough that handing out pieces costs nothing, small enough that threads end together and a stop is noticed soon.
 constexpr std::uint64_t piece_bytes = 8U << 20U;
+// Beyond half a terabyte the pieces grow instead of their number.
+constexpr std::uint64_t most_pieces = 65536;
+
+std::uint64_t step_for(std::uint64_t step, std::uint64_t whole) {
+  return std::max<std::uint64_t>(1, (whole / most_pieces + step - 1) / step) * step;
+}
 
 // A piece of work. A tiled computation gives pieces of its units; everything else is cut by position in the file, across
 // tensors, so that twenty thousand small ones are a few large writes.
@@ -64,14 +70,15 @@ class DataPass {
 
   void cut_units(const TiledComputation& tiled) {
     const std::uint64_t units = tiled.computation->units();
-    const std::uint64_t step = tiled.units_in(piece_bytes);
+    const std::uint64_t step = step_for(tiled.units_in(piece_bytes), units);
     for (std::uint64_t first = 0; first < units; first += step)
       pieces_.push_back({&tiled, first, std::min(units, first + step)});
   }
 
   void cut_bytes(std::uint64_t begin, std::uint64_t end) {
+    const std::uint64_t step = step_for(piece_bytes, end - begin);
     while (begin < end) {
-      const std::uint64_t next = std::min(end, (begin / piece_bytes + 1) * piece_bytes);
+      const std::uint64_t next = std::min(end, (begin / step + 1) * step);
       pieces_.push_back({nullptr, begin, next});
       begin = next;
     }
