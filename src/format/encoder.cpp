@@ -1,6 +1,7 @@
 #include "format/encoder.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include "kvcache/error.h"
 #include "kvcache/format.h"

@@ -36,8 +36,10 @@ class Signals(unittest.TestCase):
         return os.path.join(self.folder, name)
 
     def start(self, *arguments, **more):
+        # A background job of a script starts with SIGINT ignored, and the tool would rightly keep it so.
         process = subprocess.Popen([BINARY, *arguments], cwd=self.folder, env=dict(os.environ, TMPDIR=self.path("tmp")),
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **more)
         self.addCleanup(process.kill)
         return process
 
