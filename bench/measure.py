@@ -99,6 +99,7 @@ class Inputs:
             ("quantize 4 bits", self.plain, ["quantize", self.plain, "--bits", "4"], True, lambda _: 0.6),
             ("dequantize 4 bits", self.q4, ["dequantize", self.q4], True, lambda share: 1.3 * share),
             ("verify --data", self.plain, ["verify", "--data", self.plain], False, lambda _: 0.5),
+            ("inspect --stats", self.plain, ["inspect", "--stats", self.plain], False, lambda _: 0.5),
         ]
 
 
