@@ -52,6 +52,7 @@ struct CompareOptions {
 };
 
 /// Windows compare in temporal order, quantized layers by their decoded values, batches sequence by sequence in place.
+/// Stamps are not compared: they are about files.
 [[nodiscard]] Comparison compare(const PromptCache& a, const PromptCache& b, const CompareOptions& options = {});
 
 }  // namespace kvcache

@@ -11,6 +11,7 @@
 #include "kvcache/prompt_cache.h"  // IWYU pragma: export
 #include "kvcache/quantize.h"      // IWYU pragma: export
 #include "kvcache/safetensors.h"   // IWYU pragma: export
+#include "kvcache/stamp.h"         // IWYU pragma: export
 #include "kvcache/stats.h"         // IWYU pragma: export
 #include "kvcache/tensor.h"        // IWYU pragma: export
 #include "kvcache/transform.h"     // IWYU pragma: export

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,8 @@
 
 namespace kvcache {
 
+struct ModelFolder;
+
 /// What a runtime of an era makes of a file.
 struct LoadVerdict {
   bool ok = false;
@@ -21,10 +24,10 @@ struct LoadVerdict {
 };
 
 struct VerifyOptions {
-  bool data = false;         ///< read every tensor: KV6xx
-  std::vector<Era> load_in;  ///< --for: a refusal is KV720
-  std::string model_dir;     ///< --model: compare with a model directory (KV8xx)
-  unsigned threads = 1;      ///< for the data scan
+  bool data = false;                         ///< read every tensor: KV6xx
+  std::vector<Era> load_in;                  ///< --for: a refusal is KV720
+  std::shared_ptr<const ModelFolder> model;  ///< --model: compare with a model's folder (stamp.h), KV81x and KV821
+  unsigned threads = 1;                      ///< for what reads data: stamped checksums, and `data`
   Progress progress;
 };
 
@@ -42,7 +45,8 @@ struct FileReport {
   int exit_code = 0;                    ///< 0, 1, 3 or 5
 };
 
-/// Check one file. Never throws for what is wrong with the file.
+/// Check one file. Never throws for what is wrong with the file. The data of a stamped file are read (KV802), those of others
+/// only when asked for.
 [[nodiscard]] FileReport verify_file(const std::string& path, const VerifyOptions& options = {});
 
 /// Findings of a decoded document without reading tensor data: its own, invariants (KV4xx), across layers (KV5xx), loader bugs

@@ -21,6 +21,7 @@ const Command* const table[] = {
     &convert_command,
     &unrotate_command,
     &metadata_command,
+    &stamp_command,
     // Batching
     &merge_command,
     &extract_command,

@@ -25,6 +25,7 @@ extern const Command merge_command;
 extern const Command metadata_command;
 extern const Command quantize_command;
 extern const Command report_command;
+extern const Command stamp_command;
 extern const Command trim_command;
 extern const Command unrotate_command;
 extern const Command verify_command;

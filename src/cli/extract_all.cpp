@@ -68,9 +68,11 @@ int extract_all(Context& context, const std::string& file, const OutputOptions& 
   std::vector<Encoded> encoded;
   std::set<std::string> warnings;  // the same for every sequence: once is enough
   Json files = Json::array();
+  CarriedStamp stamp;  // the same for every sequence, too
   for (std::int64_t i = 0; i < sequences; ++i) {
     const PromptCache sequence = extract_prompt_cache(document.cache, i);
     encoded.push_back(encode(sequence, era));
+    stamp = carry_stamp(document, sequence, encoded.back());
     warnings.insert(encoded.back().warnings.begin(), encoded.back().warnings.end());
     files.push_back({{"index", i},
                      {"output", (fs::path(output.path) / names[static_cast<std::size_t>(i)]).string()},
@@ -97,8 +99,8 @@ int extract_all(Context& context, const std::string& file, const OutputOptions& 
   }
   for (const std::string& warning : warnings) warn(context, warning);
   if (!context.quiet)
-    say(fmt::format("extracted {}; wrote {} in {} ({})", count_of(static_cast<std::uint64_t>(sequences), "sequence"),
-                    count_of(names.size(), "file"), output.path, human_bytes(static_cast<double>(total))));
+    say(fmt::format("extracted {}; wrote {} in {} ({}){}", count_of(static_cast<std::uint64_t>(sequences), "sequence"),
+                    count_of(names.size(), "file"), output.path, human_bytes(static_cast<double>(total)), stamp_note(stamp)));
   if (output.json) print_late_json(context, summary(context, file, output, era, std::move(files)));
   return 0;
 }

@@ -69,8 +69,9 @@ Era era_to_keep(const Document& document) {
 
 Written write_output(Context& context, const PromptCache& cache, Era era, const OutputOptions& options, const Document& input,
                      const EncodeOptions& encoding) {
-  Written written{input.file.path(), options.in_place ? input.file.path() : options.path, &dialect(era), token_count(cache), 0};
-  const Encoded encoded = encode(cache, era, encoding);
+  Written written{input.file.path(), options.in_place ? input.file.path() : options.path, &dialect(era), token_count(cache)};
+  Encoded encoded = encode(cache, era, encoding);
+  written.stamp = carry_stamp(input, cache, encoded);
   for (const std::string& warning : encoded.warnings) warn(context, warning);
   WriteOptions how;
   how.overwrite = options.in_place || options.force;
@@ -92,10 +93,16 @@ bool is_of_input(const Error& error) {
   return error.kind() == ErrorKind::impossible || error.code() == "KV100";
 }
 
+std::string stamp_note(const CarriedStamp& stamp) {
+  if (stamp.dropped.empty()) return {};
+  return fmt::format("; {} dropped from its stamp", fmt::join(stamp.dropped, ", "));
+}
+
 void print_summary(const Context& context, const OutputOptions& options, const Written& written, std::string_view what,
                    const Json& more) {
   if (!context.quiet)
-    say(fmt::format("{}; wrote {} ({})", what, shown_path(written.path), human_bytes(static_cast<double>(written.bytes))));
+    say(fmt::format("{}; wrote {} ({}){}", what, shown_path(written.path), human_bytes(static_cast<double>(written.bytes)),
+                    stamp_note(written.stamp)));
   if (!options.json) return;
   Json document = {{"schema", fmt::format("kvcache.{}/1", context.command)},
                    {"path", written.input},
@@ -103,6 +110,7 @@ void print_summary(const Context& context, const OutputOptions& options, const W
                    {"format", written.format->id},
                    {"tokens", written.tokens},
                    {"bytes", written.bytes}};
+  if (!written.stamp.dropped.empty()) document["dropped_from_stamp"] = written.stamp.dropped;
   document.update(more);
   print_late_json(context, document);
 }

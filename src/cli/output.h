@@ -10,6 +10,7 @@
 #include "cli/json.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
+#include "kvcache/stamp.h"
 
 namespace kvcache::cli {
 
@@ -40,6 +41,7 @@ struct Written {
   const Dialect* format = nullptr;
   std::int64_t tokens = 0;
   std::uint64_t bytes = 0;
+  CarriedStamp stamp = {};  ///< what of the input's stamp is still true
 };
 
 /// What cannot be read while the output is written, and values that cannot be computed with, are about the input; everything
@@ -47,9 +49,13 @@ struct Written {
 [[nodiscard]] bool is_of_input(const Error& error);
 
 /// Encodes and writes `cache`. `input`: what it was made from, and with --in-place what is replaced (mode and compression are
-/// kept). Losses that the era's own writer would incur as well are warnings. Errors of writing are about the output.
+/// kept). Of a stamp, what the edit made untrue is left out. Losses that the era's own writer would incur as well are warnings.
+/// Errors of writing are about the output.
 Written write_output(Context& context, const PromptCache& cache, Era era, const OutputOptions& options, const Document& input,
                      const EncodeOptions& encoding = {});
+
+/// "; checksums dropped from the stamp", or nothing: for the end of a summary.
+[[nodiscard]] std::string stamp_note(const CarriedStamp& stamp);
 
 /// "WHAT; wrote out.safetensors (12.3 kB)" on standard error, unless -q; with --json a summary on standard output:
 /// {"schema":"kvcache.COMMAND/1","path":...,"output":...,"format":...,"tokens":...,"bytes":...} and the keys of `more`. The

@@ -16,6 +16,7 @@
 #include "cli/report.h"
 #include "cli/verify_output.h"
 #include "kvcache/error.h"
+#include "kvcache/stamp.h"
 
 namespace kvcache::cli {
 namespace {
@@ -95,12 +96,16 @@ bool has_warning(const FileReport& report) {
                      [](const Finding& finding) { return finding.severity == Severity::warning; });
 }
 
-int run(const Context& context, const Options& options) {
+int run(Context& context, const Options& options) {
   const VerifyFormat& format = format_of(options);
   VerifyOptions how;
   how.data = options.data;
   how.load_in = eras_of(options.load_in);
-  how.model_dir = options.model_dir;
+  if (!options.model_dir.empty()) {
+    context.subject = options.model_dir;
+    how.model = std::make_shared<const ModelFolder>(read_model_folder(options.model_dir));
+    context.subject.clear();
+  }
   const std::vector<Found> files = files_of(context, options);
 
   // Threads go to files first; what is left of them scans the data of one.
@@ -135,7 +140,8 @@ Action declare(CLI::App& app, Context& context) {
                  "runtime. May be repeated")
       ->type_name("ID")
       ->allow_extra_args(false);
-  app.add_option("--model", options->model_dir, "Compare with a model's folder (config.json)")->type_name("DIR");
+  app.add_option("--model", options->model_dir, "Compare with a model's folder: its config.json, and the digests of a stamp")
+      ->type_name("DIR");
   app.add_flag("--data", options->data, "Read all data: NaN, infinities, rows of zeros");
   app.add_flag("--strict", options->strict, "Exit with 1 for warnings, too");
   app.add_option("--format", options->format, "How to print the results: " + known_formats())->type_name("FORMAT");

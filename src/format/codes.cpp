@@ -117,6 +117,20 @@ constexpr auto table = std::to_array<CodeInfo>({
     {"KV713", warning, "chunk size None"},
     {"KV714", warning, "quantization mode unknown"},
     {"KV720", error, "does not load"},
+
+    {"KV801", warning, "stamp cannot be read"},
+    {"KV802", error, "data differ from the stamp"},
+    {"KV803", error, "arrays differ from the stamp"},
+    {"KV804", error, "tokens differ from the stamp"},
+    {"KV805", error, "stamp contradicts itself"},
+    {"KV810", warning, "model not known"},
+    {"KV811", error, "fewer layers than the model"},
+    {"KV812", warning, "more layers than the model"},
+    {"KV813", error, "class differs from the model"},
+    {"KV814", error, "sizes differ from the model"},
+    {"KV815", error, "window differs from the model"},
+    {"KV816", warning, "window instead of none, or none"},
+    {"KV821", error, "model files differ from the stamp"},
 });
 
 static_assert(std::ranges::is_sorted(table, {}, &CodeInfo::code));

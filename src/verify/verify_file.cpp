@@ -5,6 +5,7 @@
 
 #include "format/codes.h"
 #include "kvcache/error.h"
+#include "kvcache/stamp.h"
 #include "kvcache/verify.h"
 #include "verify/sort.h"
 
@@ -48,6 +49,8 @@ void check_document(const Document& document, const VerifyOptions& options, File
   const Findings found = check(document);
   report.findings = found;
   check_loads(document, options, found, report);
+  std::ranges::move(check_stamp(document, options), std::back_inserter(report.findings));
+  if (options.model) std::ranges::move(check_model(document, *options.model), std::back_inserter(report.findings));
   if (options.data) std::ranges::move(check_data(document, options), std::back_inserter(report.findings));
 }
 

@@ -55,7 +55,8 @@ Every command explains itself, with examples.
     --for ID                It is an error when this format's runtime cannot load
                             the file, for example mlx-lm@0.31; `all` for every
                             runtime. May be repeated
-    --model DIR             Compare with a model's folder (config.json)
+    --model DIR             Compare with a model's folder: its config.json, and
+                            the digests of a stamp
     --data                  Read all data: NaN, infinities, rows of zeros
     --strict                Exit with 1 for warnings, too
     --format FORMAT         How to print the results: text, json
