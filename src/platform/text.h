@@ -7,8 +7,6 @@
 
 namespace kvcache::detail {
 
-/// Length of the valid UTF-8 sequence at the start of `text` (not empty), or 0. No overlong forms, no surrogates.
-[[nodiscard]] std::size_t utf8_sequence(std::string_view text) noexcept;
 /// Position of the first byte that does not belong to valid UTF-8, or text.size().
 [[nodiscard]] std::size_t utf8_prefix(std::string_view text) noexcept;
 

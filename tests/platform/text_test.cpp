@@ -22,7 +22,7 @@ TEST(Utf8, FindsTheFirstByteThatDoesNotBelong) {
 
 TEST(InQuotes, IsPrintableWhateverTheText) {
   EXPECT_EQ(in_quotes("0.1"), "'0.1'");
-  EXPECT_EQ(in_quotes(std::string_view("a\0b\x1b[31m\x7f\n", 10)), "'a\\x00b\\x1b[31m\\x7f\\x0a'");
+  EXPECT_EQ(in_quotes(std::string_view("a\0b\x1b[31m\x7f\n", 10)), "'a\\x00b\\x1b[31m\\x7f\\n'");
   EXPECT_EQ(in_quotes("\xC2\x9B"
                       "31m"),
             "'\\u009b31m'")
