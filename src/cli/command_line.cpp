@@ -7,12 +7,13 @@
 #include <filesystem>
 #include <map>
 
+#include "cli/choice.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/report.h"
 #include "cli/stdout.h"
-#include "cli/suggest.h"
 #include "cli/version.h"
+#include "common/nearest.h"
 #include "kvcache/error.h"
 
 namespace kvcache::cli {
@@ -71,7 +72,8 @@ Error not_understood(const Context& context, const CLI::App& app, const CLI::App
     for (const Command* c : commands()) candidates.emplace_back(c->name);
   }
   // One letter is too little to guess from.
-  const std::string meant = word.size() <= 2 ? std::string() : nearest(word, candidates);
+  const std::vector<std::string_view> views(candidates.begin(), candidates.end());
+  const std::string_view meant = word.size() <= 2 ? std::string_view() : detail::nearest(word, views);
   return Error(ErrorKind::usage, fmt::format("unknown {} '{}'", what, word),
                meant.empty() ? help_hint(context) : fmt::format("did you mean {}?", meant));
 }
@@ -91,6 +93,8 @@ Error usage_error(const Context& context, const CLI::App& app, const CLI::App* c
       if (argument != "--") return not_understood(context, app, command, argument);
   std::string message = error.what();
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) message = mismatch_in_words(message);
+  if (const std::size_t mark = message.find(hint_mark); mark != std::string::npos)
+    return Error(ErrorKind::usage, message.substr(0, mark), message.substr(mark + hint_mark.size()));
   return Error(ErrorKind::usage, message, help_hint(context));
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 
+#include "cli/choice.h"
 #include "cli/commands.h"
 #include "cli/dtype_option.h"
 #include "cli/numbers.h"
@@ -95,7 +96,7 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("ID");
   add_dtype(app, options->dtype, "Cast keys and values; recurrent state and quantized layers stay");
   app.add_option("--class", options->class_name, "Turn windows into plain caches, or plain caches into windows")
-      ->check(CLI::IsMember({"KVCache", "RotatingKVCache"}))
+      ->check(one_of({"KVCache", "RotatingKVCache"}))
       ->type_name("KVCache|RotatingKVCache");
   add_integer(app, "--max-size", options->max_size, 1, most, "Window of --class RotatingKVCache, in tokens")->type_name("M");
   add_integer(app, "--keep", options->keep, 0, most, "First tokens that a window pins (default 0)")->type_name("K");

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "cli/choice.h"
 #include "cli/commands.h"
 #include "cli/dtype_option.h"
 #include "cli/numbers.h"
@@ -128,7 +129,7 @@ Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   declare_sizes(app, *options);
   app.add_option("--class", options->class_name, "Class of all layers (default KVCache; RotatingKVCache with --max-size)")
-      ->check(CLI::IsMember({"KVCache", "RotatingKVCache", "QuantizedKVCache", "ChunkedKVCache", "ArraysCache"}))
+      ->check(one_of({"KVCache", "RotatingKVCache", "QuantizedKVCache", "ChunkedKVCache", "ArraysCache"}))
       ->type_name("C");
   add_integer(app, "--max-size", options->max_size, 1, most, "Window of RotatingKVCache, in tokens")->type_name("M");
   add_integer(app, "--keep", options->keep, 0, most, "First tokens that a window pins (default 4)")->type_name("K");
@@ -137,7 +138,7 @@ Action declare(CLI::App& app, Context& context) {
   add_integer(app, "--group-size", options->group_size, 1, 65536, "Group of QuantizedKVCache (default 64)")->type_name("G");
   add_dtype(app, options->dtype, "Of keys and values (default f16, or the model's)");
   app.add_option("--fill", options->fill, "What is in it: zeros (default), or random, normally distributed")
-      ->check(CLI::IsMember({"zeros", "random"}))
+      ->check(one_of({"zeros", "random"}))
       ->type_name("zeros|random");
   add_integer(app, "--seed", options->seed, 0, std::numeric_limits<std::int64_t>::max(),
               "Of --fill random: the same seed gives the same file (default 0)");

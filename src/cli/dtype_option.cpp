@@ -1,5 +1,7 @@
 #include "cli/dtype_option.h"
 
+#include "cli/choice.h"
+
 namespace kvcache::cli {
 
 CLI::Option* add_dtype(CLI::App& app, std::optional<Dtype>& value, const std::string& description) {
@@ -13,7 +15,7 @@ CLI::Option* add_dtype(CLI::App& app, std::optional<Dtype>& value, const std::st
     }
   };
   return app.add_option_function<std::string>("--dtype", store, description)
-      ->check(CLI::IsMember({"f16", "bf16", "f32"}))
+      ->check(one_of({"f16", "bf16", "f32"}))
       ->type_name("f16|bf16|f32");
 }
 

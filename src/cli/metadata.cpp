@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "cli/choice.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/metadata_keys.h"
@@ -101,7 +102,7 @@ Action declare(CLI::App& app, Context& context) {
   app.add_option("FILE", options->file, "The cache; - is standard input")->required();
   app.add_option("ACTION", options->action, "get KEY, set KEY=VALUE..., unset KEY..., strip (all of it) or list")
       ->required()
-      ->check(CLI::IsMember({"get", "set", "unset", "strip", "list"}));
+      ->check(one_of({"get", "set", "unset", "strip", "list"}));
   app.add_option("WORDS", options->words, "Keys, or KEY=VALUE for set");
   add_output_options(app, options->output);
   return [&context, options] { return run(context, *options); };

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "common/nearest.h"
 #include "format/era.h"
 #include "kvcache/error.h"
 
@@ -19,21 +20,6 @@ const std::array<Dialect, era_count>& all() {
     return out;
   }();
   return list;
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
 }
 
 }  // namespace
@@ -55,21 +41,16 @@ const Dialect& dialect(Era era) noexcept {
 
 const Dialect& find_dialect(std::string_view id) {
   std::string known;
-  const Dialect* nearest = nullptr;
-  std::size_t distance = id.size() / 2;
+  std::vector<std::string_view> names;
   for (const Dialect& d : dialects()) {
     const std::string_view family = d.id.substr(0, d.id.find('@'));
     if (d.id == id || (family == id && detail::traits(d.era).current)) return d;
     known += fmt::format("{}{}", known.empty() ? "" : ", ", d.id);
-    if (id.size() < 64) {
-      if (const std::size_t n = edit_distance(id, d.id); n <= distance) {
-        nearest = &d;
-        distance = n;
-      }
-    }
+    names.insert(names.end(), {d.id, family});
   }
+  const std::string_view meant = detail::nearest(id, names);
   throw Error(ErrorKind::usage, fmt::format("unknown format '{}'", printable(id)),
-              nearest != nullptr ? fmt::format("did you mean {}?", nearest->id) : "formats: " + known);
+              meant.empty() ? "formats: " + known : fmt::format("did you mean {}?", meant));
 }
 
 const Dialect* preferred(EraSet set) noexcept {

@@ -1,8 +1,9 @@
 // Rebuilding the children of CacheLists that older eras forgot (format notes C.8): the user says what they were.
 #include <fmt/format.h>
 
-#include <charconv>
+#include <array>
 
+#include "common/nearest.h"
 #include "format/layout.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
@@ -20,7 +21,12 @@ struct ChildSpec {
 };
 
 [[noreturn]] void bad_spec(std::string_view item) {
-  throw Error(ErrorKind::usage, fmt::format("--children: '{}' is not understood", printable(item)), std::string(spec_hint));
+  static constexpr std::array<std::string_view, 5> classes = {"KVCache", "ArraysCache", "MambaCache", "QuantizedKVCache",
+                                                              "RotatingKVCache"};
+  const std::string_view name = item.substr(0, item.find(':'));
+  const std::string_view meant = detail::nearest(name, classes);
+  throw Error(ErrorKind::usage, fmt::format("--children: '{}' is not understood", printable(item)),
+              meant.empty() || meant == name ? std::string(spec_hint) : fmt::format("did you mean {}?", meant));
 }
 
 std::vector<ChildSpec> parse_spec(std::string_view spec) {

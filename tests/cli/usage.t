@@ -38,6 +38,17 @@ Misspelt commands and flags get a suggestion, where there is a likely one.
   hint: `kvcache verify --help` lists the options
   [2]
 
+So do formats, classes and the words of options.
+
+  $ kvcache create --layers 1 --heads 1 --head-dim 4 --class RotatingKVCahce -o out.safetensors
+  $ kvcache create --layers 1 --heads 1 --head-dim 4 --class kvcache -o out.safetensors
+  $ kvcache convert x.safetensors --class KVCach -o out.safetensors
+  $ kvcache convert x.safetensors --to mlxsr -o out.safetensors
+  $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --children KVCahce,ArraysCache:2 -o out.safetensors
+  $ kvcache verify x.safetensors --format sariff
+  $ kvcache prune . --format mlx_lm@0.31
+  $ kvcache ls . --sort sise
+
 Arguments that are missing, too many, or given twice.
 
   $ kvcache trim

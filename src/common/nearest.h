@@ -1,13 +1,17 @@
-#include "cli/suggest.h"
+// "did you mean": the nearest of several words.
+#pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string_view>
 #include <vector>
 
-namespace kvcache::cli {
-namespace {
+namespace kvcache::detail {
 
-// Optimal string alignment: Levenshtein's distance with swaps of neighbours. Three rows of the matrix are enough.
-std::size_t typing_errors(std::string_view a, std::string_view b) {
+/// Typing errors between two words: letters changed, added, left out, or two neighbours swapped (optimal string alignment).
+[[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b) {
+  // Three rows of the matrix are enough.
   std::vector<std::size_t> before(b.size() + 1), previous(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -22,15 +26,15 @@ std::size_t typing_errors(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-}  // namespace
-
-std::string nearest(std::string_view word, std::span<const std::string> candidates) {
+/// The candidate with the fewest typing errors from `word`; empty when even that one is too far away to be what was meant: more
+/// than one error per three letters.
+[[nodiscard]] inline std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
   // A pasted kilobyte is no typing error, and the distance takes quadratic time.
   if (word.size() > 64) return {};
-  std::string best;
+  std::string_view best;
   std::size_t fewest = std::max<std::size_t>(1, word.size() / 3) + 1;
-  for (const std::string& candidate : candidates) {
-    const std::size_t errors = typing_errors(word, candidate);
+  for (const std::string_view candidate : candidates) {
+    const std::size_t errors = edit_distance(word, candidate);
     if (errors >= fewest) continue;
     fewest = errors;
     best = candidate;
@@ -38,4 +42,4 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
   return best;
 }
 
-}  // namespace kvcache::cli
+}  // namespace kvcache::detail
