@@ -7,9 +7,8 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/edit_file.h"
 #include "cli/integer_list.h"
-#include "cli/output.h"
-#include "kvcache/verify.h"
 
 namespace kvcache::cli {
 namespace {
@@ -21,16 +20,11 @@ struct Options {
 };
 
 int run(Context& context, const Options& options) {
-  check_output(options.output, {options.file});
-  context.subject = options.file;
-  Document document = read_sound_document(options.file);
-  const Era era = era_to_keep(document);
-  align_prompt_cache(document.cache, Int32s(options.right_padding.begin(), options.right_padding.end()));
-  const Written written = write_output(context, document.cache, era, options.output, document);
-  print_summary(context, options.output, written,
-                fmt::format("moved right padding of {} rows to the left", fmt::join(options.right_padding, ", ")),
-                {{"right_padding", options.right_padding}});
-  return 0;
+  return edit_file(context, {options.file}, options.output, [&](PromptCache& cache) {
+    align_prompt_cache(cache, Int32s(options.right_padding.begin(), options.right_padding.end()));
+    return Edit{fmt::format("moved right padding of {} rows to the left", fmt::join(options.right_padding, ", ")),
+                {{"right_padding", options.right_padding}}};
+  });
 }
 
 Action declare(CLI::App& app, Context& context) {

@@ -6,11 +6,10 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/output.h"
+#include "cli/edit_file.h"
 #include "cli/report.h"
 #include "cli/text.h"
 #include "kvcache/caches.h"
-#include "kvcache/verify.h"
 
 namespace kvcache::cli {
 namespace {
@@ -48,19 +47,14 @@ void note_recurrent_layers(const Context& context, const PromptCache& cache) {
 }
 
 int run(Context& context, const Options& options) {
-  check_output(options.output, {options.file, options.update});
-  context.subject = options.file;
-  Document document = read_sound_document(options.file);
-  const Era era = era_to_keep(document);
-  const std::int64_t before = token_count(document.cache);
-  append_prompt_cache(document.cache, read_update(context, options.update));
-  note_recurrent_layers(context, document.cache);
-  const Written written = write_output(context, document.cache, era, options.output, document);
-  const std::int64_t appended = written.tokens - before;
-  print_summary(context, options.output, written,
-                fmt::format("appended {}: {} now", count_of(static_cast<std::uint64_t>(appended), "token"), written.tokens),
-                {{"appended", appended}});
-  return 0;
+  return edit_file(context, {options.file, options.update}, options.output, [&](PromptCache& cache) {
+    const std::int64_t before = token_count(cache);
+    append_prompt_cache(cache, read_update(context, options.update));
+    note_recurrent_layers(context, cache);
+    const std::int64_t after = token_count(cache);
+    return Edit{fmt::format("appended {}: {} now", count_of(static_cast<std::uint64_t>(after - before), "token"), after),
+                {{"appended", after - before}}};
+  });
 }
 
 Action declare(CLI::App& app, Context& context) {

@@ -6,11 +6,9 @@
 
 #include "cli/commands.h"
 #include "cli/dtype_option.h"
-#include "cli/output.h"
+#include "cli/edit_file.h"
 #include "cli/text.h"
-#include "kvcache/error.h"
 #include "kvcache/transform.h"
-#include "kvcache/verify.h"
 
 namespace kvcache::cli {
 namespace {
@@ -22,15 +20,10 @@ struct Options {
 };
 
 int run(Context& context, const Options& options) {
-  check_output(options.output, {options.file});
-  context.subject = options.file;
-  Document document = read_sound_document(options.file);
-  const Era era = era_to_keep(document);
-  const std::size_t changed = dequantize_prompt_cache(document.cache, options.dtype);
-  const Written written = write_output(context, document.cache, era, options.output, document);
-  print_summary(context, options.output, written, fmt::format("dequantized {}", count_of(changed, "layer")),
-                {{"layers_dequantized", changed}});
-  return 0;
+  return edit_file(context, {options.file}, options.output, [&](PromptCache& cache) {
+    const std::size_t changed = dequantize_prompt_cache(cache, options.dtype);
+    return Edit{fmt::format("dequantized {}", count_of(changed, "layer")), {{"layers_dequantized", changed}}};
+  });
 }
 
 Action declare(CLI::App& app, Context& context) {

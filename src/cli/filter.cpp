@@ -5,10 +5,9 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/edit_file.h"
 #include "cli/integer_list.h"
-#include "cli/output.h"
 #include "cli/text.h"
-#include "kvcache/verify.h"
 
 namespace kvcache::cli {
 namespace {
@@ -20,17 +19,12 @@ struct Options {
 };
 
 int run(Context& context, const Options& options) {
-  check_output(options.output, {options.file});
-  context.subject = options.file;
-  Document document = read_sound_document(options.file);
-  const Era era = era_to_keep(document);
-  const std::int64_t before = batch_size(document.cache);
-  filter_prompt_cache(document.cache, options.keep);
-  const Written written = write_output(context, document.cache, era, options.output, document);
-  print_summary(context, options.output, written,
-                fmt::format("kept {} of {}", options.keep.size(), count_of(static_cast<std::uint64_t>(before), "sequence")),
-                {{"sequences", options.keep.size()}});
-  return 0;
+  return edit_file(context, {options.file}, options.output, [&](PromptCache& cache) {
+    const auto before = static_cast<std::uint64_t>(batch_size(cache));
+    filter_prompt_cache(cache, options.keep);
+    return Edit{fmt::format("kept {} of {}", options.keep.size(), count_of(before, "sequence")),
+                {{"sequences", options.keep.size()}}};
+  });
 }
 
 Action declare(CLI::App& app, Context& context) {

@@ -6,10 +6,9 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/edit_file.h"
 #include "cli/numbers.h"
-#include "cli/output.h"
 #include "kvcache/error.h"
-#include "kvcache/verify.h"
 
 namespace kvcache::cli {
 namespace {
@@ -25,17 +24,12 @@ int run(Context& context, const Options& options) {
   if (options.n.has_value() == options.to.has_value())
     throw Error(ErrorKind::usage, options.n ? "-n and --to exclude each other" : "how much is not given",
                 "-n N removes the last N tokens, --to LEN keeps the first LEN");
-  check_output(options.output, {options.file});
-  context.subject = options.file;
-  Document document = read_sound_document(options.file);
-  const Era era = era_to_keep(document);
-  const std::int64_t before = token_count(document.cache);
-  const std::int64_t n = options.n ? *options.n : std::max<std::int64_t>(0, before - *options.to);
-  const std::int64_t trimmed = trim_prompt_cache(document.cache, n);
-  const Written written = write_output(context, document.cache, era, options.output, document);
-  print_summary(context, options.output, written,
-                fmt::format("trimmed {} of {} tokens: {} left", trimmed, before, written.tokens), {{"trimmed", trimmed}});
-  return 0;
+  return edit_file(context, {options.file}, options.output, [&](PromptCache& cache) {
+    const std::int64_t before = token_count(cache);
+    const std::int64_t n = options.n ? *options.n : std::max<std::int64_t>(0, before - *options.to);
+    const std::int64_t trimmed = trim_prompt_cache(cache, n);
+    return Edit{fmt::format("trimmed {} of {} tokens: {} left", trimmed, before, token_count(cache)), {{"trimmed", trimmed}}};
+  });
 }
 
 Action declare(CLI::App& app, Context& context) {

@@ -5,9 +5,8 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/output.h"
+#include "cli/edit_file.h"
 #include "cli/text.h"
-#include "kvcache/verify.h"
 
 namespace kvcache::cli {
 namespace {
@@ -18,17 +17,12 @@ struct Options {
 };
 
 int run(Context& context, const Options& options) {
-  check_output(options.output, {options.file});
-  context.subject = options.file;
-  Document document = read_sound_document(options.file);
-  const Era era = era_to_keep(document);
-  const std::size_t reordered = unrotate_prompt_cache(document.cache);
-  const Written written = write_output(context, document.cache, era, options.output, document);
-  print_summary(context, options.output, written,
-                reordered == 0 ? "every window was in order already"
+  return edit_file(context, {options.file}, options.output, [](PromptCache& cache) {
+    const std::size_t reordered = unrotate_prompt_cache(cache);
+    return Edit{reordered == 0 ? "every window was in order already"
                                : fmt::format("put {} into temporal order", count_of(reordered, "window")),
-                {{"reordered", reordered}});
-  return 0;
+                {{"reordered", reordered}}};
+  });
 }
 
 Action declare(CLI::App& app, Context& context) {
