@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <map>
+#include <tuple>
 
 #include "cli/sparkline.h"
 #include "cli/table.h"
@@ -57,6 +59,29 @@ std::string value_table(const Context& context, const Comparison& comparison) {
   return any ? table.text(Style(context, stdout)) : std::string();
 }
 
+/// A difference and how many further layers have the same one.
+struct Repeated {
+  const Difference* first;
+  std::size_t more = 0;
+};
+
+// A hundred layers usually differ in the same way: it is said once, where it comes first.
+std::vector<Repeated> grouped(const std::vector<Difference>& differences) {
+  std::vector<Repeated> groups;
+  std::map<std::tuple<std::string_view, std::string_view, std::string_view>, std::size_t> seen;
+  for (const Difference& d : differences) {
+    if (d.where.starts_with("layer ")) {
+      const auto [known, added] = seen.try_emplace({d.what, d.a, d.b}, groups.size());
+      if (!added) {
+        ++groups[known->second].more;
+        continue;
+      }
+    }
+    groups.push_back({&d});
+  }
+  return groups;
+}
+
 }  // namespace
 
 Json diff_json(const Document& a, const Document& b, const Comparison& comparison) {
@@ -80,25 +105,11 @@ Json diff_json(const Document& a, const Document& b, const Comparison& compariso
 std::string diff_text(const Context& context, const Document& a, const Document& b, const Comparison& comparison) {
   std::string out;
   if (format_of(a) != format_of(b)) out += fmt::format("format: {} and {} (compared by meaning)\n", format_of(a), format_of(b));
-  // A hundred layers usually differ in the same way: say it once.
-  std::size_t i = 0;
-  while (i < comparison.differences.size()) {
-    const Difference& d = comparison.differences[i];
-    std::size_t same = 0;
-    for (std::size_t j = i + 1; j < comparison.differences.size(); ++j) {
-      const Difference& e = comparison.differences[j];
-      if (d.where.starts_with("layer ") && e.where.starts_with("layer ") && e.what == d.what && e.a == d.a && e.b == d.b)
-        ++same;
-    }
-    bool repeated = false;
-    for (std::size_t j = 0; j < i && !repeated; ++j) {
-      const Difference& e = comparison.differences[j];
-      repeated = d.where.starts_with("layer ") && e.where.starts_with("layer ") && e.what == d.what && e.a == d.a && e.b == d.b;
-    }
-    ++i;
-    if (repeated) continue;
-    out += fmt::format("{}{}{}: {} and {}{}\n", d.where, d.where.empty() ? "" : " ", d.what, d.a, d.b,
-                       same == 0 ? "" : fmt::format(" (and {} more {})", same, same == 1 ? "layer" : "layers"));
+  for (const Repeated& group : grouped(comparison.differences)) {
+    const Difference& d = *group.first;
+    out +=
+        fmt::format("{}{}{}: {} and {}{}\n", d.where, d.where.empty() ? "" : " ", d.what, d.a, d.b,
+                    group.more == 0 ? "" : fmt::format(" (and {} more {})", group.more, group.more == 1 ? "layer" : "layers"));
   }
   out += value_table(context, comparison);
   if (comparison.equal()) {
