@@ -12,13 +12,14 @@
 #include "kvcache/error.h"
 #include "kvcache/quantize.h"
 #include "tensor/parallel.h"
+#include "tensor/scratch.h"
 
 namespace kvcache::detail {
 namespace {
 
 constexpr std::size_t stretches = 24;
 /// Bytes of float32 that one thread holds of each side.
-constexpr std::uint64_t tile_bytes = 1U << 18U;
+constexpr std::uint64_t side_bytes = 1U << 18U;
 
 /// Sums of one tile; merged in any order.
 struct Sums {
@@ -53,7 +54,7 @@ class Tiles {
     rows_ = width_ == 0 ? 0 : pair.a.elements() / width_;
     // Only keys and values are over tokens: [B, H, T, D].
     tokens_ = pair.first_token && pair.a.rank() == 4 ? static_cast<std::uint64_t>(pair.a.dim(2)) : 0;
-    rows_per_tile_ = std::max<std::uint64_t>(1, tile_bytes / (std::max<std::uint64_t>(1, width_) * sizeof(float)));
+    rows_per_tile_ = std::max<std::uint64_t>(1, side_bytes / (std::max<std::uint64_t>(1, width_) * sizeof(float)));
     floats_ = is_float(pair.a.dtype()) && is_float(pair.b.dtype());
     if (floats_) {
       a32_ = cast(pair.a, Dtype::F32);
@@ -68,14 +69,15 @@ class Tiles {
     const std::uint64_t rows = std::min(rows_per_tile_, rows_ - first);
     const std::uint64_t elements = rows * width_;
     Sums sums;
-    std::vector<std::byte> a(elements * sizeof(float) * 2);
-    std::vector<std::byte> b(elements * sizeof(float) * 2);
+    // The widest dtype has 8 bytes, the float32 that everything is compared in 4.
+    const Scratch a(elements * sizeof(std::uint64_t));
+    const Scratch b(elements * sizeof(std::uint64_t));
     const bool same_dtype = pair_.a.dtype() == pair_.b.dtype();
     if (same_dtype) {
       // Most caches that are compared are mostly equal: bytes first.
       const std::size_t item = item_size(pair_.a.dtype());
-      const auto raw_a = std::span(a).first(elements * item);
-      const auto raw_b = std::span(b).first(elements * item);
+      const auto raw_a = a.first(elements * item);
+      const auto raw_b = b.first(elements * item);
       pair_.a.read(first * width_ * item, raw_a);
       pair_.b.read(first * width_ * item, raw_b);
       if (std::equal(raw_a.begin(), raw_a.end(), raw_b.begin())) {
@@ -84,13 +86,13 @@ class Tiles {
       }
       if (!floats_) {
         for (std::uint64_t e = 0; e < elements; ++e)
-          if (std::memcmp(&a[e * item], &b[e * item], item) != 0) ++sums.differing;
+          if (std::memcmp(&raw_a[e * item], &raw_b[e * item], item) != 0) ++sums.differing;
         sums.max_abs = std::numeric_limits<double>::infinity();
         return sums;
       }
     }
-    const auto floats_a = std::span(a).first(elements * sizeof(float));
-    const auto floats_b = std::span(b).first(elements * sizeof(float));
+    const auto floats_a = a.first(elements * sizeof(float));
+    const auto floats_b = b.first(elements * sizeof(float));
     a32_.read(first * width_ * sizeof(float), floats_a);
     b32_.read(first * width_ * sizeof(float), floats_b);
     for (std::uint64_t r = 0; r < rows; ++r)
