@@ -15,6 +15,7 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/verify_output.h"
+#include "common/nearest.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 
@@ -68,9 +69,14 @@ std::string known_formats() {
 }
 
 const VerifyFormat& format_of(const Options& options) {
-  for (const VerifyFormat& format : verify_formats())
+  std::vector<std::string_view> names;
+  for (const VerifyFormat& format : verify_formats()) {
     if (format.name == (options.json ? "json" : options.format)) return format;
-  throw Error(ErrorKind::usage, fmt::format("--format: '{}' is not one of {}", options.format, known_formats()));
+    names.push_back(format.name);
+  }
+  const std::string_view meant = detail::nearest(options.format, names);
+  throw Error(ErrorKind::usage, fmt::format("--format: '{}' is not one of {}", options.format, known_formats()),
+              meant.empty() ? "" : fmt::format("did you mean {}?", meant));
 }
 
 FileReport unreadable_folder(const Found& found) {
@@ -151,10 +157,12 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command verify_command = {"verify", Group::checking, "Check that caches are intact, and say which runtimes can load them",
-                                "  kvcache verify chat.safetensors\n"
-                                "  kvcache verify --data --for mlx-lm@0.31 chat.safetensors   before a deployment\n"
-                                "  kvcache verify -r -q ~/prompt-caches                       only what is broken",
-                                declare};
+const Command verify_command = {
+    "verify", Group::checking, "Check that caches are intact, and say which runtimes can load them",
+    "  kvcache verify chat.safetensors\n"
+    "  kvcache verify --data --for mlx-lm@0.31 chat.safetensors   before a deployment\n"
+    "  kvcache verify -r -q ~/prompt-caches                       only what is broken\n"
+    "  kvcache verify -r --format junit caches > verify.xml       for CI; github and sarif are others",
+    declare};
 
 }  // namespace kvcache::cli

@@ -1,11 +1,15 @@
 #include "cli/verify_output.h"
 
+#include <fmt/format.h>
+
+#include "cli/text.h"
+
 namespace kvcache::cli {
 
 std::span<const VerifyFormat> verify_formats() noexcept {
   static constexpr VerifyFormat formats[] = {
-      {"text", make_verify_text},
-      {"json", make_verify_json},
+      {"text", make_verify_text},     {"json", make_verify_json},   {"junit", make_verify_junit},
+      {"github", make_verify_github}, {"sarif", make_verify_sarif},
   };
   return formats;
 }
@@ -20,6 +24,22 @@ std::string_view name(Severity severity) noexcept {
       break;
   }
   return "error";
+}
+
+std::string in_words(const VerifyCounts& counts) {
+  std::string out = count_of(counts.files, "file");
+  std::string_view separator = ": ";
+  const auto append = [&](Status status, std::string_view what) {
+    const auto found = counts.by_status.find(status);
+    if (found == counts.by_status.end()) return;
+    out += fmt::format("{}{} {}", separator, found->second, what);
+    separator = ", ";
+  };
+  append(Status::ok, "ok");
+  append(Status::warnings, "with warnings");
+  append(Status::errors, "with errors");
+  append(Status::unreadable, "unreadable");
+  return out + '\n';
 }
 
 }  // namespace kvcache::cli

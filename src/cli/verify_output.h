@@ -37,8 +37,13 @@ struct VerifyFormat {
 [[nodiscard]] std::span<const VerifyFormat> verify_formats() noexcept;
 
 [[nodiscard]] std::string_view name(Severity severity) noexcept;
+/// "3 files: 2 ok, 1 with errors" and a line break.
+[[nodiscard]] std::string in_words(const VerifyCounts& counts);
 
 std::unique_ptr<VerifyOutput> make_verify_text(const Context& context, bool strict);
 std::unique_ptr<VerifyOutput> make_verify_json(const Context& context, bool strict);
+std::unique_ptr<VerifyOutput> make_verify_junit(const Context& context, bool strict);
+std::unique_ptr<VerifyOutput> make_verify_github(const Context& context, bool strict);
+std::unique_ptr<VerifyOutput> make_verify_sarif(const Context& context, bool strict);
 
 }  // namespace kvcache::cli

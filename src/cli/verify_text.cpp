@@ -34,19 +34,7 @@ class TextOutput final : public VerifyOutput {
   }
 
   void finish(const VerifyCounts& counts) override {
-    if (quiet_ || counts.files == 1) return;
-    std::string line = count_of(counts.files, "file");
-    auto append = [&, first = true](Status status, std::string_view what) mutable {
-      const auto found = counts.by_status.find(status);
-      if (found == counts.by_status.end()) return;
-      line += fmt::format("{}{} {}", first ? ": " : ", ", found->second, what);
-      first = false;
-    };
-    append(Status::ok, "ok");
-    append(Status::warnings, "with warnings");
-    append(Status::errors, "with errors");
-    append(Status::unreadable, "unreadable");
-    print(line + '\n');
+    if (!quiet_ && counts.files != 1) print(in_words(counts));
   }
 
  private:
