@@ -31,6 +31,7 @@ const Command* const table[] = {
     // Making and managing
     &create_command,
     &report_command,
+    &prune_command,
 };
 
 }  // namespace

@@ -19,17 +19,18 @@ bool looks_like_a_cache(const fs::path& path) {
 }
 
 void walk(const fs::path& folder, std::vector<Found>& out) {
-  std::vector<fs::path> entries;
+  std::vector<fs::directory_entry> entries;
   std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) entries.push_back(it->path());
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) entries.push_back(*it);
   if (error) out.push_back({folder.string(), error.message()});
   std::sort(entries.begin(), entries.end());
-  for (const fs::path& entry : entries) {
+  for (const fs::directory_entry& entry : entries) {
+    // The entry knows its type from reading the folder: of 10,000 files none is asked for it again, but links.
     std::error_code unknown;
-    if (fs::is_directory(fs::symlink_status(entry, unknown)))
-      walk(entry, out);
-    else if (fs::is_regular_file(fs::status(entry, unknown)) && looks_like_a_cache(entry))
-      out.push_back({entry.string(), {}});
+    if (!entry.is_symlink(unknown) && entry.is_directory(unknown))
+      walk(entry.path(), out);
+    else if (entry.is_regular_file(unknown) && looks_like_a_cache(entry.path()))
+      out.push_back({entry.path().string(), {}});
   }
 }
 

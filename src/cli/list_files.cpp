@@ -8,8 +8,10 @@
 
 #include "cli/find_files.h"
 #include "cli/parallel.h"
+#include "format/recognise.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"
+#include "safetensors/damaged_header.h"
 
 namespace kvcache::cli {
 namespace {
@@ -22,8 +24,11 @@ std::string value_of(const Metadata& metadata, const std::string& key) {
 }
 
 /// omlx keeps blocks of a paged cache as safetensors files with plain metadata.
+constexpr auto block_key = "omlx_cache_format_version";
+
 bool describe_block(const Metadata& metadata, ListedFile& file) {
-  if (!metadata.contains("omlx_cache_format_version")) return false;
+  if (!metadata.contains(block_key)) return false;
+  file.recognised = true;
   file.kind = ListedFile::Kind::block;
   file.format = "omlx block";
   file.model = value_of(metadata, "model_name");
@@ -39,37 +44,61 @@ void describe_cache(const Document& document, ListedFile& file) {
   file.format = document.format == nullptr ? "mixed" : std::string(document.format->id);
   file.model = value_of(document.cache.metadata, "model");
   file.tokens = token_count(document.cache);
+  file.recognised = detail::is_surely_prompt_cache(document.file.header());
   file.verdict = "ok";
+  bool unknown_class = false;
   for (const Finding& finding : check(document)) {
-    if (finding.severity == Severity::error) {
+    if (finding.severity == Severity::error && !file.damaged) {
       file.verdict = fmt::format("errors ({})", finding.code);
-      return;
+      file.damaged = true;
     }
-    if (finding.severity == Severity::warning) file.verdict = "warnings";
+    if (finding.severity == Severity::warning && !file.damaged) file.verdict = "warnings";
+    unknown_class = unknown_class || finding.code == "KV301";
   }
+  if (unknown_class) file.damaged = false;
 }
 
-ListedFile look(const std::string& path) {
-  ListedFile file;
-  file.path = path;
+/// A file that no reader takes: whose it is may still be in its header.
+void describe_broken(const Error& error, ListedFile& file) {
+  file.kind = error.code() == "KV122" ? ListedFile::Kind::other : ListedFile::Kind::broken;
+  file.verdict = error.what();
+  if (file.kind == ListedFile::Kind::other || error.kind() == ErrorKind::io) return;
+  const std::optional<Header> header = detail::read_damaged_header(file.path);
+  if (!header) return;
+  const bool block = header->metadata.contains(block_key);
+  file.model = value_of(header->metadata, block ? "model_name" : "model");
+  file.recognised = block || detail::is_surely_prompt_cache(*header);
+  file.damaged = error.code() != "KV123";
+}
+
+void describe_on_disk(ListedFile& file) {
   std::error_code error;
-  file.bytes = fs::file_size(path, error);
+  file.bytes = fs::file_size(file.path, error);
   if (error) file.bytes = 0;
-  const auto written = fs::last_write_time(path, error);
+  const auto written = fs::last_write_time(file.path, error);
   if (!error)
     file.modified = std::chrono::time_point_cast<std::chrono::system_clock::duration>(std::chrono::file_clock::to_sys(written));
-  try {
-    SafetensorsFile container = SafetensorsFile::open(path);
-    if (!describe_block(container.header().metadata, file)) describe_cache(decode(std::move(container)), file);
-  } catch (const Error& e) {
-    if (e.kind() == ErrorKind::interrupted) throw;
-    file.kind = e.code() == "KV122" ? ListedFile::Kind::other : ListedFile::Kind::broken;
-    file.verdict = e.what();
-  }
-  return file;
 }
 
 }  // namespace
+
+std::size_t list_workers() noexcept {
+  return 2 * std::max<std::size_t>(1, std::thread::hardware_concurrency());
+}
+
+ListedFile list_file(const std::string& path) {
+  ListedFile file;
+  file.path = path;
+  describe_on_disk(file);
+  try {
+    SafetensorsFile container = SafetensorsFile::open(path);
+    if (!describe_block(container.header().metadata, file)) describe_cache(decode(std::move(container)), file);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    describe_broken(error, file);
+  }
+  return file;
+}
 
 void list_files(const std::vector<std::string>& places, const std::function<void(ListedFile)>& take) {
   std::vector<std::string> paths;
@@ -86,10 +115,8 @@ void list_files(const std::vector<std::string>& places, const std::function<void
       paths.push_back(found.path);
     }
   }
-  // Headers of a cold disk: waiting, not computing, takes the time.
-  const std::size_t workers = 2 * std::max(1U, std::thread::hardware_concurrency());
   in_order<ListedFile>(
-      paths.size(), workers, [&](std::size_t i) { return look(paths[i]); },
+      paths.size(), list_workers(), [&](std::size_t i) { return list_file(paths[i]); },
       [&](std::size_t, ListedFile file) { take(std::move(file)); });
 }
 

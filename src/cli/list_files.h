@@ -26,7 +26,18 @@ struct ListedFile {
   std::uint64_t bytes = 0;
   std::chrono::system_clock::time_point modified;
   std::string verdict;  ///< "ok", "errors (KV411)", or why it is broken
+
+  /// It says itself that it is a cache or a block, intact or not: what `prune` may delete.
+  bool recognised = false;
+  /// `verify` finds errors. A class or layout that may only be newer than this tool is none.
+  bool damaged = false;
 };
+
+/// Threads to look at files with. Headers of a cold disk: waiting, not computing, takes the time.
+[[nodiscard]] std::size_t list_workers() noexcept;
+
+/// Looks at one file.
+[[nodiscard]] ListedFile list_file(const std::string& path);
 
 /// Looks at every cache file below the folders (or at the files named themselves), in parallel, in their order.
 void list_files(const std::vector<std::string>& places, const std::function<void(ListedFile)>& take);

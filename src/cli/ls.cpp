@@ -6,9 +6,11 @@
 #include <map>
 #include <memory>
 
+#include "cli/choice.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/list_files.h"
+#include "cli/quantities.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "kvcache/error.h"
@@ -30,13 +32,7 @@ struct Listing {
 };
 
 std::string age(std::chrono::system_clock::time_point modified) {
-  using namespace std::chrono;
-  const auto seconds = duration_cast<std::chrono::seconds>(system_clock::now() - modified).count();
-  if (seconds < 0) return "now";
-  if (seconds < 120) return fmt::format("{} s", seconds);
-  if (seconds < 7200) return fmt::format("{} min", seconds / 60);
-  if (seconds < 172800) return fmt::format("{} h", seconds / 3600);
-  return fmt::format("{} d", seconds / 86400);
+  return human_age(std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now() - modified));
 }
 
 void sort_files(std::vector<ListedFile>& files, const std::string& by) {
@@ -161,7 +157,7 @@ Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   app.add_option("DIR", options->places, "Folders, searched with all below them, or files")->required();
   app.add_option("--sort", options->sort, "Largest, oldest, by model or longest first; by name otherwise")
-      ->check(CLI::IsMember({"size", "age", "model", "tokens"}))
+      ->check(one_of({"size", "age", "model", "tokens"}))
       ->type_name("size|age|model|tokens");
   app.add_flag("--json", options->json, "Everything, as JSON");
   return [&context, options] { return run(context, *options); };

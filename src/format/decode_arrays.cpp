@@ -10,7 +10,8 @@ EraSet with_layout(SlotLayout layout) {
 
 }  // namespace
 
-void Decoder::decode_arrays(Layer& l, bool mamba) {
+void Decoder::decode_arrays(Layer& l) {
+  const bool mamba = l.in.class_text == "MambaCache";
   ArraysCache::State state;
   state.mamba = mamba;
   if (mamba) {

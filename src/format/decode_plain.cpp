@@ -27,7 +27,7 @@ void Decoder::decode_kv(Layer& l) {
     l.report("KV712", "class KVCache with the arrays of an ArraysCache, as mlx-swift-lm before 2.31 writes it", {},
              "'kvcache convert --to mlx-swift-lm' writes the class it is");
     l.only(mislabelling, "class KVCache with the arrays of an ArraysCache");
-    decode_arrays(l, false);
+    decode_arrays(l);
     return;
   }
 

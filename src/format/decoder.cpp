@@ -1,5 +1,7 @@
 #include "format/decoder.h"
 
+#include <algorithm>
+
 #include "format/decoder_layer.h"
 
 namespace kvcache::detail {
@@ -12,6 +14,29 @@ void collect(const ArrayTree& tree, std::vector<std::size_t>& out) {
 }
 
 }  // namespace
+
+std::span<const Decoder::KnownClass> Decoder::known_classes() noexcept {
+  static constexpr KnownClass classes[] = {
+      {"KVCache", &Decoder::decode_kv},
+      {"ConcatenateKVCache", &Decoder::decode_kv},
+      {"KVCacheSimple", &Decoder::decode_kv},
+      {"StandardKvCache", &Decoder::decode_kv},
+      {"RotatingKVCache", &Decoder::decode_rotating},
+      {"QuantizedKVCache", &Decoder::decode_quantized},
+      {"ChunkedKVCache", &Decoder::decode_chunked},
+      {"ArraysCache", &Decoder::decode_arrays},
+      {"MambaCache", &Decoder::decode_arrays},
+      {"CacheList", &Decoder::decode_list},
+      {"BatchKVCache", &Decoder::decode_batch},
+      {"BatchRotatingKVCache", &Decoder::decode_batch_rotating},
+      {"TurboQuantKVCache", &Decoder::decode_turbo},
+  };
+  return classes;
+}
+
+bool Decoder::knows_class(std::string_view name) noexcept {
+  return std::ranges::find(known_classes(), name, &KnownClass::name) != known_classes().end();
+}
 
 std::string layer_where(std::uint64_t index) {
   return fmt::format("layer {}", index);
@@ -27,24 +52,8 @@ LayerOutput Decoder::decode(const LayerInput& in) {
   const std::string_view name = in.class_text;
   if (!sound) {
     // reported
-  } else if (name == "KVCache" || name == "ConcatenateKVCache" || name == "KVCacheSimple" || name == "StandardKvCache") {
-    decode_kv(l);
-  } else if (name == "RotatingKVCache") {
-    decode_rotating(l);
-  } else if (name == "QuantizedKVCache") {
-    decode_quantized(l);
-  } else if (name == "ChunkedKVCache") {
-    decode_chunked(l);
-  } else if (name == "ArraysCache" || name == "MambaCache") {
-    decode_arrays(l, name == "MambaCache");
-  } else if (name == "CacheList") {
-    decode_list(l);
-  } else if (name == "BatchKVCache") {
-    decode_batch(l);
-  } else if (name == "BatchRotatingKVCache") {
-    decode_batch_rotating(l);
-  } else if (name == "TurboQuantKVCache") {
-    decode_turbo(l);
+  } else if (const auto known = std::ranges::find(known_classes(), name, &KnownClass::name); known != known_classes().end()) {
+    (this->*known->decode)(l);
   } else {
     l.fail("KV301", fmt::format("unknown class '{}'; no runtime known to this tool has it", printable(name)));
   }

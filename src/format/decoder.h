@@ -52,17 +52,25 @@ class Decoder {
   /// Never throws for what is wrong with the layer: reports KV203, KV205, KV207, KV3xx, KV442, KV471.
   LayerOutput decode(const LayerInput& in);
 
+  /// Of any runtime.
+  [[nodiscard]] static bool knows_class(std::string_view name) noexcept;
+
   [[nodiscard]] const TensorEntry& entry(std::size_t index) const { return file_.header().tensors[index]; }
   [[nodiscard]] Tensor tensor(std::size_t index) const { return file_.tensor(entry(index)); }
   [[nodiscard]] Findings& findings() { return findings_; }
 
  private:
   struct Layer;  // the state of decoding one layer
+  struct KnownClass {
+    std::string_view name;
+    void (Decoder::*decode)(Layer& l);
+  };
+  static std::span<const KnownClass> known_classes() noexcept;
   void decode_kv(Layer& l);
   void decode_rotating(Layer& l);
   void decode_quantized(Layer& l);
   void decode_chunked(Layer& l);
-  void decode_arrays(Layer& l, bool mamba);
+  void decode_arrays(Layer& l);
   void decode_list(Layer& l);
   void decode_nested_list(Layer& l);
   void decode_framed_list(Layer& l);

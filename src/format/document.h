@@ -8,6 +8,7 @@ namespace kvcache::detail {
 
 /// "0_keys": tensors of mlx-lm 0.18, before there were classes.
 [[nodiscard]] bool is_legacy(const Header& header);
+[[nodiscard]] bool is_legacy_key(std::string_view key);
 void decode_legacy(Document& document);
 
 /// Class names under "1.i" with a table of leaves under "2.n.0" and "2.n.1": mlx-lm since 2026-09-09.

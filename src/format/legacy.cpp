@@ -1,6 +1,8 @@
 // mlx-lm 0.18: tensors "3_keys" and "3_values", plain metadata, no classes (format notes C.13).
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "format/codes.h"
 #include "format/decoder_layer.h"
 #include "format/document.h"
@@ -28,10 +30,12 @@ constexpr std::string_view legacy_keep = "4";
 
 }  // namespace
 
+bool is_legacy_key(std::string_view key) {
+  return parse_legacy_key(key).has_value();
+}
+
 bool is_legacy(const Header& header) {
-  for (const TensorEntry& e : header.tensors)
-    if (parse_legacy_key(e.key)) return true;
-  return false;
+  return std::ranges::any_of(header.tensors, is_legacy_key, &TensorEntry::key);
 }
 
 void decode_legacy(Document& document) {

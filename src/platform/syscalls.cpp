@@ -24,6 +24,10 @@ int open_file(const char* path, int flags, mode_t mode) {
   return ::open(path, flags, mode);
 }
 
+int open_at(int folder, const char* name, int flags) {
+  return ::openat(folder, name, flags);
+}
+
 #ifdef __linux__
 
 // A descriptor's name for linkat: AT_EMPTY_PATH would need CAP_DAC_READ_SEARCH.
@@ -101,6 +105,7 @@ int start_writeback(int, off_t, off_t) {
 Syscalls& syscalls() noexcept {
   static Syscalls table{
       .open = open_file,
+      .openat = open_at,
       .close = ::close,
       .read = ::read,
       .pread = ::pread,
@@ -108,11 +113,13 @@ Syscalls& syscalls() noexcept {
       .fsync = sync_file,
       .fstat = ::fstat,
       .stat = ::stat,
+      .fstatat = ::fstatat,
       .fchmod = ::fchmod,
       .fchown = ::fchown,
       .readlink = ::readlink,
       .link = ::link,
       .unlink = ::unlink,
+      .unlinkat = ::unlinkat,
       .rename = ::rename,
       .rename_new = rename_new,
       .open_nameless = open_nameless,

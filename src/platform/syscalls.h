@@ -12,6 +12,7 @@ namespace kvcache::detail {
 /// no such thing, and callers have another way. Everything else is the POSIX call of that name; errors are in errno.
 struct Syscalls {
   int (*open)(const char* path, int flags, mode_t mode);
+  int (*openat)(int folder, const char* name, int flags);
   int (*close)(int fd);
   ssize_t (*read)(int fd, void* out, std::size_t size);
   ssize_t (*pread)(int fd, void* out, std::size_t size, off_t offset);
@@ -19,11 +20,13 @@ struct Syscalls {
   int (*fsync)(int fd);  ///< down to the medium (F_FULLFSYNC on macOS)
   int (*fstat)(int fd, struct stat* out);
   int (*stat)(const char* path, struct stat* out);
+  int (*fstatat)(int folder, const char* name, struct stat* out, int flags);
   int (*fchmod)(int fd, mode_t mode);
   int (*fchown)(int fd, uid_t owner, gid_t group);
   ssize_t (*readlink)(const char* path, char* out, std::size_t size);
   int (*link)(const char* from, const char* to);
   int (*unlink)(const char* path);
+  int (*unlinkat)(int folder, const char* name, int flags);
   int (*rename)(const char* from, const char* to);
   int (*rename_new)(const char* from, const char* to);  ///< EEXIST instead of replacing `to`
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -32,13 +33,14 @@ Scalar::Kind kind_of_number(std::string_view text) {
 }
 
 // Events of nlohmann's parser. A defect does not end the parse, since a later one may count more (defect.h), but from then on
-// nothing is stored. Nesting: the header is object 1, entries and __metadata__ are at depth 2, shape and data_offsets at 3.
+// nothing is stored, unless it is a damaged header that is read. Nesting: the header is object 1, entries and __metadata__ are
+// at depth 2, shape and data_offsets at 3.
 class Handler {
  public:
-  explicit Handler(std::uint64_t data_bytes) : data_bytes_(data_bytes) {}
+  explicit Handler(std::uint64_t data_bytes, bool damaged = false) : data_bytes_(data_bytes), damaged_(damaged) {}
 
   HeaderJson take() {
-    defect_.throw_if_any();
+    if (!damaged_) defect_.throw_if_any();
     return std::move(out_);
   }
 
@@ -135,7 +137,7 @@ class Handler {
           entry_.scalar(value);
         } else if (value.kind != Scalar::Kind::string) {
           wrong_metadata_value();
-        } else if (!defect_.any()) {
+        } else if (stores()) {
           out_.metadata.emplace_hint(out_.metadata.end(), std::move(key_), std::move(*value.text));
         }
         break;
@@ -147,6 +149,8 @@ class Handler {
     }
     return true;
   }
+
+  [[nodiscard]] bool stores() const { return damaged_ || !defect_.any(); }
 
   // An array or object inside of an entry or of the metadata.
   template <typename Field>
@@ -171,7 +175,7 @@ class Handler {
     TensorEntry entry;
     if (auto defect = entry_.finish(data_bytes_, entry)) {
       defect_.note(std::move(*defect));
-    } else if (!defect_.any()) {
+    } else if (stores()) {
       out_.tensors.push_back(std::move(entry));
     }
   }
@@ -189,6 +193,7 @@ class Handler {
   }
 
   const std::uint64_t data_bytes_;
+  const bool damaged_;
   HeaderJson out_;
   FirstDefect defect_;
   KeySet keys_;
@@ -226,6 +231,13 @@ HeaderJson parse_header_json(std::string_view json, std::uint64_t data_bytes) {
   json = check_bytes(json);
   Handler handler(data_bytes);
   nlohmann::json::sax_parse(json.begin(), json.end(), &handler);
+  return handler.take();
+}
+
+std::optional<HeaderJson> parse_damaged_header_json(std::string_view json) {
+  json = check_bytes(json);
+  Handler handler(std::numeric_limits<std::uint64_t>::max(), true);
+  if (!nlohmann::json::sax_parse(json.begin(), json.end(), &handler)) return std::nullopt;
   return handler.take();
 }
 

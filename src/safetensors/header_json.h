@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -17,5 +18,9 @@ struct HeaderJson {
 /// Checks KV105 ... KV117, and KV103 for too many members. `data_bytes`: size of the data section, for KV117. Throws
 /// Error(unreadable).
 [[nodiscard]] HeaderJson parse_header_json(std::string_view json, std::uint64_t data_bytes);
+
+/// What a header says whatever is wrong with it: the metadata that are strings, and the tensors whose entries are right.
+/// Nothing when it is no JSON object to the end.
+[[nodiscard]] std::optional<HeaderJson> parse_damaged_header_json(std::string_view json);
 
 }  // namespace kvcache::detail

@@ -70,6 +70,7 @@ class FailingCall {
   static void replace_all() {
     Table& table = kvcache::detail::syscalls();
     replace<&Table::open>(table.open);
+    replace<&Table::openat>(table.openat);
     replace<&Table::close>(table.close);
     replace<&Table::read>(table.read);
     replace<&Table::pread>(table.pread);
@@ -77,11 +78,13 @@ class FailingCall {
     replace<&Table::fsync>(table.fsync);
     replace<&Table::fstat>(table.fstat);
     replace<&Table::stat>(table.stat);
+    replace<&Table::fstatat>(table.fstatat);
     replace<&Table::fchmod>(table.fchmod);
     replace<&Table::fchown>(table.fchown);
     replace<&Table::readlink>(table.readlink);
     replace<&Table::link>(table.link);
     replace<&Table::unlink>(table.unlink);
+    replace<&Table::unlinkat>(table.unlinkat);
     replace<&Table::rename>(table.rename);
     replace<&Table::rename_new>(table.rename_new);
     replace<&Table::open_nameless>(table.open_nameless);
