@@ -115,9 +115,10 @@ void print_plan_text(const Context& context, const PrunePlan& plan, bool yes) {
   print(fmt::format(
       "{}{} {} of {}, {} of {}{}\n", plan.files.empty() ? "" : "\n", yes ? "deleted" : "would delete", gone.files,
       count_of(all.files, "cache"), human_bytes(static_cast<double>(gone.bytes)), human_bytes(static_cast<double>(all.bytes)),
-      plan.others == 0 ? ""
-                       : fmt::format("; {} no caches and left alone",
-                                     plan.others == 1 ? "1 more file is" : fmt::format("{} more files are", plan.others))));
+      plan.others == 0
+          ? ""
+          : fmt::format("; {} left alone", plan.others == 1 ? "1 more file is no cache and"
+                                                            : fmt::format("{} more files are no caches and", plan.others))));
   if (!yes && gone.files > 0) print("nothing was deleted: --yes does it\n");
 }
 

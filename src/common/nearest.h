@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,15 +27,22 @@ namespace kvcache::detail {
   return row.back();
 }
 
+[[nodiscard]] inline std::string in_small_letters(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
 /// The candidate with the fewest typing errors from `word`; empty when even that one is too far away to be what was meant: more
-/// than one error per three letters.
+/// than one error per three letters. Capitals are no errors: `kvcache` means `KVCache`.
 [[nodiscard]] inline std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
   // A pasted kilobyte is no typing error, and the distance takes quadratic time.
   if (word.size() > 64) return {};
   std::string_view best;
   std::size_t fewest = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
-    const std::size_t errors = edit_distance(word, candidate);
+    const std::size_t errors = edit_distance(in_small_letters(word), in_small_letters(candidate));
     if (errors >= fewest) continue;
     fewest = errors;
     best = candidate;

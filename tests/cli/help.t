@@ -59,13 +59,15 @@ Every command explains itself, with examples.
                             the digests of a stamp
     --data                  Read all data: NaN, infinities, rows of zeros
     --strict                Exit with 1 for warnings, too
-    --format FORMAT         How to print the results: text, json
+    --format FORMAT         How to print the results: text, json, junit, github,
+                            sarif
     --json                  The same as --format json
   
   Examples:
     kvcache verify chat.safetensors
     kvcache verify --data --for mlx-lm@0.31 chat.safetensors   before a deployment
     kvcache verify -r -q ~/prompt-caches                       only what is broken
+    kvcache verify -r --format junit caches > verify.xml       for CI; github and sarif are others
   $ kvcache trim --help
   Remove the last tokens from every layer, or from none
   

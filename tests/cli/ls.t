@@ -84,6 +84,6 @@ A folder, with what is in it; files that are no caches are counted, broken ones 
   kvcache ls: missing: cannot be read: No such file or directory
   [5]
   $ kvcache ls all --sort colour
-  kvcache ls: --sort: colour not in {size,age,model,tokens}
+  kvcache ls: --sort: 'colour' is none of size, age, model, tokens
   hint: `kvcache ls --help` lists the options
   [2]

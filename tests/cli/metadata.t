@@ -41,6 +41,6 @@ Keys that mlx-lm would mangle are refused, unless that is wanted.
   removed 3 metadata values; the keys and values themselves still hold the prompt, and cannot be stripped; wrote shared.safetensors (44.7 kB)
   $ kvcache metadata shared.safetensors list
   $ kvcache metadata chat.safetensors frobnicate
-  kvcache metadata: ACTION: frobnicate not in {get,set,unset,strip,list}
+  kvcache metadata: ACTION: 'frobnicate' is none of get, set, unset, strip, list
   hint: `kvcache metadata --help` lists the options
   [2]

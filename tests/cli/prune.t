@@ -12,25 +12,193 @@ What may go is said by criteria, and nothing is deleted without --yes.
   $ touch -d '2020-01-01' all/a.safetensors
   $ touch -d '2021-01-01' all/deep/b.safetensors
   $ kvcache prune all
+  kvcache prune: what may go is not given
+  hint: --older-than 30d, --broken, --model M, --format ID or --keep-bytes SIZE; of several all have to hold
+  [2]
   $ kvcache prune all --yes
+  kvcache prune: what may go is not given
+  hint: --older-than 30d, --broken, --model M, --format ID or --keep-bytes SIZE; of several all have to hold
+  [2]
   $ kvcache prune all --broken --dry-run --yes
+  kvcache prune: --dry-run and --yes exclude each other
+  hint: --dry-run only shows what --yes would delete
+  [2]
   $ kvcache prune all --broken
+  keep    all/a.safetensors (44.8 kB): not broken
+  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
+  delete  all/cut.safetensors (30.0 kB): broken: tensor '0.0': it ends at byte 44032 of the data, the file at 29276
+  keep    all/deep/b.safetensors (44.8 kB): not broken
+  delete  all/differs.safetensors (1.57 kB): broken: errors (KV501)
+  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
+  keep    all/link.safetensors: a link
+  
+  would delete 2 of 4 caches, 31.6 kB of 121 kB; 1 more file is no cache and left alone
+  nothing was deleted: --yes does it
   $ kvcache -q prune all --broken
+  delete  all/cut.safetensors (30.0 kB): broken: tensor '0.0': it ends at byte 44032 of the data, the file at 29276
+  delete  all/differs.safetensors (1.57 kB): broken: errors (KV501)
   $ kvcache prune all --older-than 52w --model llama | sed 's/[0-9]* d old/AGE old/'
+  delete  all/a.safetensors (44.8 kB): model llama; AGE old
+  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
+  keep    all/cut.safetensors (30.0 kB): it names no model
+  delete  all/deep/b.safetensors (44.8 kB): model llama; AGE old
+  keep    all/differs.safetensors (1.57 kB): model example/tiny
+  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
+  keep    all/link.safetensors: a link
+  
+  would delete 2 of 4 caches, 89.5 kB of 121 kB; 1 more file is no cache and left alone
+  nothing was deleted: --yes does it
   $ kvcache prune all --model nobody
+  keep    all/a.safetensors (44.8 kB): model llama
+  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
+  keep    all/cut.safetensors (30.0 kB): it names no model
+  keep    all/deep/b.safetensors (44.8 kB): model llama
+  keep    all/differs.safetensors (1.57 kB): model example/tiny
+  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
+  keep    all/link.safetensors: a link
+  
+  would delete 0 of 4 caches, 0 B of 121 kB; 1 more file is no cache and left alone
   $ kvcache prune all --format mlx-lm@2026-08 --broken
+  keep    all/a.safetensors (44.8 kB): not broken
+  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
+  keep    all/cut.safetensors (30.0 kB): its format is unknown
+  keep    all/deep/b.safetensors (44.8 kB): not broken
+  delete  all/differs.safetensors (1.57 kB): format mlx-lm@2026-08; broken: errors (KV501)
+  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
+  keep    all/link.safetensors: a link
+  
+  would delete 1 of 4 caches, 1.57 kB of 121 kB; 1 more file is no cache and left alone
+  nothing was deleted: --yes does it
 
 A size keeps the youngest; the others have to meet the other criteria as well. Folders inside one another count once.
 
   $ kvcache prune all all/deep --keep-bytes 100kB
+  delete  all/a.safetensors (44.8 kB): the caches take more than 100 kB, and none that may go is older
+  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
+  keep    all/cut.safetensors (30.0 kB): the caches that stay fit into 100 kB
+  keep    all/deep/b.safetensors (44.8 kB): the caches that stay fit into 100 kB
+  keep    all/differs.safetensors (1.57 kB): the caches that stay fit into 100 kB
+  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
+  keep    all/link.safetensors: a link
+  
+  would delete 1 of 4 caches, 44.8 kB of 121 kB; 1 more file is no cache and left alone
+  nothing was deleted: --yes does it
   $ kvcache prune all --keep-bytes 1GB -q
   $ kvcache prune all --keep-bytes 0 --model llama -q
+  delete  all/a.safetensors (44.8 kB): model llama; the caches take more than 0 B, and none that may go is older
+  delete  all/deep/b.safetensors (44.8 kB): model llama; the caches take more than 0 B, and none that may go is older
 
 What is deleted.
 
-  $ kvcache prune all --broken --yes --json
+  $ kvcache prune all --broken --yes --json | sed 's/"modified": [0-9][0-9]*/"modified": TIME/'
+  {
+   "schema": "kvcache.prune/1",
+   "dry_run": false,
+   "files": [
+    {
+     "path": "all/a.safetensors",
+     "action": "keep",
+     "reason": "not broken",
+     "recognised": true,
+     "model": "llama",
+     "format": "mlx-lm@2026-08",
+     "bytes": 44756,
+     "modified": TIME
+    },
+    {
+     "path": "all/cut-weights.safetensors",
+     "action": "keep",
+     "reason": "not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all",
+     "recognised": false,
+     "model": null,
+     "format": null,
+     "bytes": 100,
+     "modified": TIME
+    },
+    {
+     "path": "all/cut.safetensors",
+     "action": "deleted",
+     "reason": "broken: tensor '0.0': it ends at byte 44032 of the data, the file at 29276",
+     "recognised": true,
+     "model": null,
+     "format": null,
+     "bytes": 30000,
+     "modified": TIME
+    },
+    {
+     "path": "all/deep/b.safetensors",
+     "action": "keep",
+     "reason": "not broken",
+     "recognised": true,
+     "model": "llama",
+     "format": "mlx-lm@2026-08",
+     "bytes": 44756,
+     "modified": TIME
+    },
+    {
+     "path": "all/differs.safetensors",
+     "action": "deleted",
+     "reason": "broken: errors (KV501)",
+     "recognised": true,
+     "model": "example/tiny",
+     "format": "mlx-lm@2026-08",
+     "bytes": 1566,
+     "modified": TIME
+    },
+    {
+     "path": "all/hello.safetensors",
+     "action": "keep",
+     "reason": "not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header",
+     "recognised": false,
+     "model": null,
+     "format": null,
+     "bytes": 5,
+     "modified": TIME
+    },
+    {
+     "path": "all/link.safetensors",
+     "action": "keep",
+     "reason": "a link",
+     "recognised": false,
+     "model": null,
+     "format": null,
+     "bytes": 0,
+     "modified": null
+    }
+   ],
+   "totals": {
+    "caches": {
+     "files": 4,
+     "bytes": 121078
+    },
+    "chosen": {
+     "files": 2,
+     "bytes": 31566
+    },
+    "deleted": {
+     "files": 2,
+     "bytes": 31566
+    },
+    "failed": {
+     "files": 0,
+     "bytes": 0
+    },
+    "not_caches": 1
+   }
+  }
   $ kvcache prune all --older-than 52w --yes | sed 's/[0-9]* d old/AGE old/'
+  deleted all/a.safetensors (44.8 kB): AGE old
+  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
+  deleted all/deep/b.safetensors (44.8 kB): AGE old
+  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
+  keep    all/link.safetensors: a link
+  
+  deleted 2 of 2 caches, 89.5 kB of 89.5 kB; 1 more file is no cache and left alone
   $ find all -type f -o -type l | LC_ALL=C sort
+  all/cut-weights.safetensors
+  all/hello.safetensors
+  all/link.safetensors
+  all/weights.safetensors
 
 Blocks of omlx are caches too; damaged ones are known by their metadata. A class that may be newer than this tool is no damage.
 
@@ -50,14 +218,37 @@ Blocks of omlx are caches too; damaged ones are known by their metadata. A class
   > END
   $ python3 make.py
   $ kvcache prune more --broken
+  keep    more/block.safetensors (268 B): not broken
+  delete  more/cut-block.safetensors (267 B): broken: tensor 'keys': it ends at byte 100 of the data, the file at 99
+  keep    more/foreign.safetensors: not recognised as a cache: tensor 'keys': it ends at byte 100 of the data, the file at 99
+  keep    more/newer.safetensors (235 B): not broken
+  keep    more/weights.safetensors: not recognised as a cache: tensor 'keys': it ends at byte 100 of the data, the file at 99
+  
+  would delete 1 of 3 caches, 267 B of 770 B
+  nothing was deleted: --yes does it
   $ kvcache prune more --format omlx --yes
+  deleted more/block.safetensors (268 B): format omlx block
+  keep    more/cut-block.safetensors (267 B): its format is unknown
+  keep    more/foreign.safetensors: not recognised as a cache: tensor 'keys': it ends at byte 100 of the data, the file at 99
+  keep    more/newer.safetensors (235 B): format mlx-swift-lm@2.25
+  keep    more/weights.safetensors: not recognised as a cache: tensor 'keys': it ends at byte 100 of the data, the file at 99
+  
+  deleted 1 of 3 caches, 268 B of 770 B
   $ ls more
+  cut-block.safetensors
+  foreign.safetensors
+  newer.safetensors
+  weights.safetensors
 
 Compressed caches that are cut off.
 
   $ mkdir zipped
   $ gzip -c "$MODELS/llama-f16.safetensors" | head -c 9000 > zipped/a.safetensors.gz
   $ kvcache prune zipped --broken
+  delete  zipped/a.safetensors.gz (9.00 kB): broken: the gzip stream is cut off
+  
+  would delete 1 of 1 cache, 9.00 kB of 9.00 kB
+  nothing was deleted: --yes does it
 
 Names and metadata are shown escaped.
 
@@ -68,15 +259,39 @@ Names and metadata are shown escaped.
   > shutil.copy(os.environ["HOSTILE"] + "/layers-batch-differs.safetensors", name)
   > END
   $ kvcache prune odd --broken
+  delete  odd/\x1b[31mred\n.safetensors (1.57 kB): broken: errors (KV501)
+  
+  would delete 1 of 1 cache, 1.57 kB of 1.57 kB
+  nothing was deleted: --yes does it
   $ kvcache prune odd --broken --yes -q
+  deleted odd/\x1b[31mred\n.safetensors (1.57 kB): broken: errors (KV501)
   $ ls -A odd
 
 Mistakes.
 
   $ kvcache prune missing --broken
+  kvcache prune: missing: cannot be read: No such file or directory
+  [5]
   $ kvcache prune all/weights.safetensors --broken
+  kvcache prune: all/weights.safetensors is no folder
+  [2]
   $ kvcache prune all --older-than 30
+  kvcache prune: --older-than: '30' is no time such as 90min, 12h, 30d or 4w
+  hint: `kvcache prune --help` lists the options
+  [2]
   $ kvcache prune all --older-than 1.5.0d
+  kvcache prune: --older-than: '1.5.0d' is no time such as 90min, 12h, 30d or 4w
+  hint: `kvcache prune --help` lists the options
+  [2]
   $ kvcache prune all --keep-bytes 10XB
+  kvcache prune: --keep-bytes: '10XB' is no size such as 500MB, 1.5GB or 10GiB
+  hint: `kvcache prune --help` lists the options
+  [2]
   $ kvcache prune all --keep-bytes 99999999999999TB
+  kvcache prune: --keep-bytes: '99999999999999TB' is no size such as 500MB, 1.5GB or 10GiB
+  hint: `kvcache prune --help` lists the options
+  [2]
   $ kvcache prune all --format mlx-ml@0.31
+  kvcache prune: unknown format 'mlx-ml@0.31'
+  hint: did you mean mlx-lm@0.31?
+  [2]

@@ -41,13 +41,37 @@ Misspelt commands and flags get a suggestion, where there is a likely one.
 So do formats, classes and the words of options.
 
   $ kvcache create --layers 1 --heads 1 --head-dim 4 --class RotatingKVCahce -o out.safetensors
+  kvcache create: --class: 'RotatingKVCahce' is none of KVCache, RotatingKVCache, QuantizedKVCache, ChunkedKVCache, ArraysCache
+  hint: did you mean RotatingKVCache?
+  [2]
   $ kvcache create --layers 1 --heads 1 --head-dim 4 --class kvcache -o out.safetensors
+  kvcache create: --class: 'kvcache' is none of KVCache, RotatingKVCache, QuantizedKVCache, ChunkedKVCache, ArraysCache
+  hint: did you mean KVCache?
+  [2]
   $ kvcache convert x.safetensors --class KVCach -o out.safetensors
+  kvcache convert: --class: 'KVCach' is none of KVCache, RotatingKVCache
+  hint: did you mean KVCache?
+  [2]
   $ kvcache convert x.safetensors --to mlxsr -o out.safetensors
+  kvcache convert: unknown format 'mlxsr'
+  hint: did you mean mlxrs?
+  [2]
   $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --children KVCahce,ArraysCache:2 -o out.safetensors
+  kvcache convert: TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors: --children: 'KVCahce' is not understood
+  hint: did you mean KVCache?
+  [2]
   $ kvcache verify x.safetensors --format sariff
+  kvcache verify: --format: 'sariff' is not one of text, json, junit, github, sarif
+  hint: did you mean sarif?
+  [2]
   $ kvcache prune . --format mlx_lm@0.31
+  kvcache prune: unknown format 'mlx_lm@0.31'
+  hint: did you mean mlx-lm@0.31?
+  [2]
   $ kvcache ls . --sort sise
+  kvcache ls: --sort: 'sise' is none of size, age, model, tokens
+  hint: did you mean size?
+  [2]
 
 Arguments that are missing, too many, or given twice.
 
@@ -100,10 +124,10 @@ Values that are none.
   [2]
   $ kvcache verify --for mlx-ml a.safetensors
   kvcache verify: unknown format 'mlx-ml'
-  hint: formats: mlx-lm@0.18, mlx-lm@0.19, mlx-lm@0.28, mlx-lm@0.31, mlx-lm@2026-08, mlx-lm@2026-09, mlx-swift-lm@2.25, mlx-swift-lm@2.31, mlx-swift-lm@3.31, mlx-swift-lm@2026-08, mlxrs@0.1
+  hint: did you mean mlx-lm?
   [2]
   $ kvcache verify --format yaml a.safetensors
-  kvcache verify: --format: 'yaml' is not one of text, json
+  kvcache verify: --format: 'yaml' is not one of text, json, junit, github, sarif
   [2]
   $ kvcache --color sometimes verify a.safetensors
   kvcache verify: --color: 'sometimes' is none of auto, always, never
