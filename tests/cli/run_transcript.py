@@ -108,8 +108,9 @@ def main():
     commands = [block for block in blocks if block[1]]
     results = run(binary, testdata, blocks, markdown)
     if "--update" in sys.argv[4:]:
+        text = render(blocks, results, indent)
         with open(path, "w", encoding="utf-8") as f:
-            f.write(render(blocks, results, indent))
+            f.write(text)
         return 0
     failed = 0 if len(results) == len(commands) and commands else 1
     for (_, command, expected), got in zip(commands, results):
