@@ -52,6 +52,14 @@ inline std::string codes_in(const kvcache::Findings& findings) {
   return out;
 }
 
+/// Every era that can be written.
+inline std::vector<kvcache::Era> writable_eras() {
+  std::vector<kvcache::Era> out;
+  for (const kvcache::Dialect& d : kvcache::dialects())
+    if (d.writable) out.push_back(d.era);
+  return out;
+}
+
 /// Letters of a set: "P3 P4 R1".
 inline std::string letters(kvcache::EraSet eras) {
   std::string out;

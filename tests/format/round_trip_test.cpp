@@ -8,7 +8,7 @@
 namespace kvcache {
 namespace {
 
-const std::vector<Era> writable = {Era::P1, Era::P2, Era::P3, Era::P4, Era::P5, Era::S3, Era::S4, Era::R1};
+const std::vector<Era> writable = test::writable_eras();
 
 class RoundTrip : public testing::TestWithParam<std::tuple<Era, Era>> {};
 
