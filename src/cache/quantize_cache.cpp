@@ -63,6 +63,11 @@ std::vector<QuantizedLayer> quantize_prompt_cache(PromptCache& cache, const Quan
       keys = quantized.decoded_keys();
       values = quantized.decoded_values();
     }
+    if (keys.dim(1) != values.dim(1))
+      throw Error(ErrorKind::impossible,
+                  fmt::format("{}: {} heads of keys and {} of values: the codes of a QuantizedKVCache have as many of both",
+                              layer_name(cache, i), keys.dim(1), values.dim(1)),
+                  "leave the layer out with --layers");
     const std::int64_t key_dim = keys.dim(3);
     const std::int64_t value_dim = values.dim(3);
     if (key_dim % request.group_size != 0 || value_dim % request.group_size != 0) {
