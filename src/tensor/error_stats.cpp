@@ -6,29 +6,9 @@
 #include <mutex>
 
 #include "kvcache/quantize.h"
+#include "tensor/order_free_sum.h"
 
 namespace kvcache {
-namespace {
-
-// A sum that carries its rounding error along. Threads add their tiles in any order; the last bits that the order decides are
-// far below those of the double that is returned, so the same tiles give the same report on any number of threads.
-class OrderFreeSum {
- public:
-  void add(double term) {
-    const double sum = sum_ + term;
-    const double added = sum - sum_;
-    lost_ += (sum_ - (sum - added)) + (term - added);
-    sum_ = sum;
-  }
-  [[nodiscard]] double value() const { return sum_ + lost_; }
-
- private:
-  double sum_ = 0;
-  double lost_ = 0;
-};
-
-}  // namespace
-
 struct ErrorStats::Impl {
   mutable std::mutex mutex;
   double max_abs = 0;

@@ -11,6 +11,7 @@
 
 #include "kvcache/error.h"
 #include "kvcache/quantize.h"
+#include "tensor/order_free_sum.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
 
@@ -18,27 +19,29 @@ namespace kvcache::detail {
 namespace {
 
 constexpr std::size_t stretches = 24;
-/// Bytes of float32 that one thread holds of each side.
-constexpr std::uint64_t side_bytes = 1U << 18U;
+/// Elements that one thread holds of each side. Rows do not count: one of them may be a gigabyte.
+constexpr std::uint64_t tile_elements = 1U << 16U;
 
-/// Sums of one tile; merged in any order.
+/// What was found in one tile, with `double` for Sum, or in all of them, merged in any order.
+template <typename Sum>
 struct Sums {
   std::uint64_t differing = 0;
   double max_abs = 0;
   std::int64_t first_token = std::numeric_limits<std::int64_t>::max();
-  std::array<double, stretches> squares{};
+  std::array<Sum, stretches> squares{};
   std::array<std::uint64_t, stretches> counts{};
-
-  void merge(const Sums& other) {
-    differing += other.differing;
-    max_abs = std::max(max_abs, other.max_abs);
-    first_token = std::min(first_token, other.first_token);
-    for (std::size_t i = 0; i < stretches; ++i) {
-      squares[i] += other.squares[i];
-      counts[i] += other.counts[i];
-    }
-  }
 };
+using TileSums = Sums<double>;
+
+void merge(const TileSums& tile, Sums<OrderFreeSum>& all) {
+  all.differing += tile.differing;
+  all.max_abs = std::max(all.max_abs, tile.max_abs);
+  all.first_token = std::min(all.first_token, tile.first_token);
+  for (std::size_t i = 0; i < stretches; ++i) {
+    all.squares[i].add(tile.squares[i]);
+    all.counts[i] += tile.counts[i];
+  }
+}
 
 /// Distance of two values: 0 for two NaNs or equal infinities, infinite when only one of them is NaN.
 double distance(float a, float b) {
@@ -50,11 +53,11 @@ double distance(float a, float b) {
 class Tiles {
  public:
   Tiles(const PartPair& pair, double tolerance) : pair_(pair), tolerance_(tolerance) {
-    width_ = pair.a.rank() > 0 ? static_cast<std::uint64_t>(pair.a.dim(-1)) : 1;
-    rows_ = width_ == 0 ? 0 : pair.a.elements() / width_;
+    const std::uint64_t width = pair.a.rank() > 0 ? static_cast<std::uint64_t>(pair.a.dim(-1)) : 1;
+    elements_ = pair.a.elements();
+    width_ = std::max<std::uint64_t>(1, width);
     // Only keys and values are over tokens: [B, H, T, D].
     tokens_ = pair.first_token && pair.a.rank() == 4 ? static_cast<std::uint64_t>(pair.a.dim(2)) : 0;
-    rows_per_tile_ = std::max<std::uint64_t>(1, side_bytes / (std::max<std::uint64_t>(1, width_) * sizeof(float)));
     floats_ = is_float(pair.a.dtype()) && is_float(pair.b.dtype());
     if (floats_) {
       a32_ = cast(pair.a, Dtype::F32);
@@ -62,13 +65,12 @@ class Tiles {
     }
   }
 
-  [[nodiscard]] std::uint64_t count() const { return (rows_ + rows_per_tile_ - 1) / rows_per_tile_; }
+  [[nodiscard]] std::uint64_t count() const { return (elements_ + tile_elements - 1) / tile_elements; }
 
-  [[nodiscard]] Sums run(std::uint64_t tile) const {
-    const std::uint64_t first = tile * rows_per_tile_;
-    const std::uint64_t rows = std::min(rows_per_tile_, rows_ - first);
-    const std::uint64_t elements = rows * width_;
-    Sums sums;
+  [[nodiscard]] TileSums run(std::uint64_t tile) const {
+    const std::uint64_t first = tile * tile_elements;
+    const std::uint64_t elements = std::min(tile_elements, elements_ - first);
+    TileSums sums;
     // The widest dtype has 8 bytes, the float32 that everything is compared in 4.
     const Scratch a(elements * sizeof(std::uint64_t));
     const Scratch b(elements * sizeof(std::uint64_t));
@@ -78,10 +80,11 @@ class Tiles {
       const std::size_t item = item_size(pair_.a.dtype());
       const auto raw_a = a.first(elements * item);
       const auto raw_b = b.first(elements * item);
-      pair_.a.read(first * width_ * item, raw_a);
-      pair_.b.read(first * width_ * item, raw_b);
+      pair_.a.read(first * item, raw_a);
+      pair_.b.read(first * item, raw_b);
       if (std::equal(raw_a.begin(), raw_a.end(), raw_b.begin())) {
-        for (std::uint64_t r = 0; r < rows; ++r) sums.counts[stretch(first + r)] += width_;
+        for_each_row(first, elements,
+                     [&](std::uint64_t row, std::uint64_t, std::uint64_t n) { sums.counts[stretch(row)] += n; });
         return sums;
       }
       if (!floats_) {
@@ -93,10 +96,11 @@ class Tiles {
     }
     const auto floats_a = a.first(elements * sizeof(float));
     const auto floats_b = b.first(elements * sizeof(float));
-    a32_.read(first * width_ * sizeof(float), floats_a);
-    b32_.read(first * width_ * sizeof(float), floats_b);
-    for (std::uint64_t r = 0; r < rows; ++r)
-      add_row(first + r, &floats_a[r * width_ * sizeof(float)], &floats_b[r * width_ * sizeof(float)], sums);
+    a32_.read(first * sizeof(float), floats_a);
+    b32_.read(first * sizeof(float), floats_b);
+    for_each_row(first, elements, [&](std::uint64_t row, std::uint64_t at, std::uint64_t n) {
+      add_row(row, n, &floats_a[at * sizeof(float)], &floats_b[at * sizeof(float)], sums);
+    });
     return sums;
   }
 
@@ -106,10 +110,20 @@ class Tiles {
     return tokens_ == 0 ? 0 : static_cast<std::size_t>(token(row) * std::min<std::uint64_t>(stretches, tokens_) / tokens_);
   }
 
-  void add_row(std::uint64_t row, const std::byte* a, const std::byte* b, Sums& sums) const {
+  /// Calls visit(row, position in the tile, elements) for each row, or part of one, that a tile covers.
+  template <typename Visit>
+  void for_each_row(std::uint64_t first, std::uint64_t elements, Visit visit) const {
+    for (std::uint64_t at = 0; at < elements;) {
+      const std::uint64_t n = std::min(width_ - (first + at) % width_, elements - at);
+      visit((first + at) / width_, at, n);
+      at += n;
+    }
+  }
+
+  void add_row(std::uint64_t row, std::uint64_t elements, const std::byte* a, const std::byte* b, TileSums& sums) const {
     const std::size_t s = stretch(row);
     bool differs = false;
-    for (std::uint64_t i = 0; i < width_; ++i) {
+    for (std::uint64_t i = 0; i < elements; ++i) {
       float x = 0;
       float y = 0;
       std::memcpy(&x, a + i * sizeof(float), sizeof x);
@@ -122,7 +136,7 @@ class Tiles {
         differs = true;
       }
     }
-    sums.counts[s] += width_;
+    sums.counts[s] += elements;
     if (differs && pair_.first_token)
       sums.first_token = std::min(sums.first_token, *pair_.first_token + static_cast<std::int64_t>(token(row)));
   }
@@ -131,7 +145,7 @@ class Tiles {
   double tolerance_;
   Tensor a32_, b32_;
   bool floats_ = false;
-  std::uint64_t width_ = 1, rows_ = 0, tokens_ = 0, rows_per_tile_ = 1;
+  std::uint64_t elements_ = 0, width_ = 1, tokens_ = 0;
 };
 
 PartPair cut(const LogicalPart& a, const LogicalPart& b) {
@@ -180,13 +194,13 @@ ValueDifference compare_values(const PartPair& pair, const CompareOptions& optio
   out.why_not = pair.why_not;
   if (!pair.why_not.empty()) return out;
   const Tiles tiles(pair, options.tolerance);
-  Sums sums;
+  Sums<OrderFreeSum> sums;
   std::mutex mutex;
   parallel_for(tiles.count(), options.threads, [&](std::uint64_t tile) {
     if (stop_requested() != 0) throw Error(ErrorKind::interrupted, "interrupted");
-    const Sums partial = tiles.run(tile);
+    const TileSums partial = tiles.run(tile);
     const std::lock_guard lock(mutex);
-    sums.merge(partial);
+    merge(partial, sums);
   });
   out.elements = pair.a.elements();
   out.differing = sums.differing;
@@ -196,9 +210,9 @@ ValueDifference compare_values(const PartPair& pair, const CompareOptions& optio
   std::uint64_t counted = 0;
   for (std::size_t i = 0; i < stretches; ++i) {
     if (sums.counts[i] == 0) continue;
-    squares += sums.squares[i];
+    squares += sums.squares[i].value();
     counted += sums.counts[i];
-    out.profile.push_back(std::sqrt(sums.squares[i] / static_cast<double>(sums.counts[i])));
+    out.profile.push_back(std::sqrt(sums.squares[i].value() / static_cast<double>(sums.counts[i])));
   }
   out.rms_error = counted == 0 ? 0 : std::sqrt(squares / static_cast<double>(counted));
   return out;
