@@ -30,12 +30,6 @@ void check_state(const ArraysCache& cache) {
   }
 }
 
-Tensor zeros_for(const Tensor& like, std::int64_t batch) {
-  Shape shape = like.shape();
-  shape[0] = batch;
-  return Tensor::zeros(like.dtype(), std::move(shape));
-}
-
 std::optional<std::string> slot_mismatch(std::size_t index, const Tensor& a, const Tensor& b) {
   if (!a.defined() || !b.defined()) return std::nullopt;
   if (a.dtype() != b.dtype()) return fmt::format("slot {} dtypes {} and {}", index, name(a.dtype()), name(b.dtype()));
@@ -100,7 +94,7 @@ Mask ArraysCache::make_mask(std::int64_t queries, std::optional<std::int64_t> wi
 void ArraysCache::filter(std::span<const std::int64_t> indices) {
   check_state(*this);
   detail::check_not_pending(right_padding_, "filter");
-  detail::check_sequences(indices, batch_size().value_or(1));
+  detail::check_sequences(indices, batch_size());
   State next = state_;
   for (Tensor& slot : next.slots) {
     if (slot.defined()) slot = slot.take(0, indices);
@@ -128,8 +122,9 @@ void ArraysCache::extend(const Cache& other) {
     Tensor& slot = next.slots[i];
     const Tensor& behind = batch->state_.slots[i];
     if (!slot.defined() && !behind.defined()) continue;
-    slot =
-        concatenate({slot.defined() ? slot : zeros_for(behind, mine), behind.defined() ? behind : zeros_for(slot, theirs)}, 0);
+    slot = concatenate(
+        {slot.defined() ? slot : detail::zeros_for(behind, mine), behind.defined() ? behind : detail::zeros_for(slot, theirs)},
+        0);
   }
   if (state_.left_padding || batch->state_.left_padding) {
     next.left_padding = detail::joined(state_.left_padding.value_or(Int32s(static_cast<std::size_t>(mine))),
@@ -142,7 +137,7 @@ void ArraysCache::extend(const Cache& other) {
 // As in the reference, left_padding and lengths do not come along: they say how the next rows of the batch are padded.
 std::unique_ptr<Cache> ArraysCache::extract(std::int64_t index) const {
   check_state(*this);
-  detail::check_sequence(index, batch_size().value_or(1));
+  detail::check_sequence(index, batch_size());
   State one{.slots = {}, .left_padding = {}, .lengths = {}, .mamba = state_.mamba};
   for (const Tensor& slot : state_.slots) one.slots.push_back(slot.defined() ? slot.slice(0, index, index + 1) : Tensor());
   return std::make_unique<ArraysCache>(std::move(one));
@@ -186,7 +181,7 @@ std::unique_ptr<Cache> ArraysCache::merge(std::span<const Cache* const> caches) 
     for (const ArraysCache* one : all) {
       check_state(*one);
       const Tensor& slot = one->state_.slots[i];
-      rows.push_back(slot.defined() ? slot : zeros_for((*set)->state_.slots[i], 1));
+      rows.push_back(slot.defined() ? slot : detail::zeros_for((*set)->state_.slots[i], 1));
     }
     batch.slots[i] = concatenate(rows, 0);
   }

@@ -36,13 +36,13 @@ Int32s joined(Int32s first, const Int32s& second) {
   return first;
 }
 
-void check_sequence(std::int64_t index, std::int64_t batch) {
-  if (index >= 0 && index < batch) return;
-  throw Error(ErrorKind::usage, fmt::format("sequence {} is out of range: the batch holds {}", index, batch),
-              fmt::format("sequences are numbered from 0 to {}", batch - 1));
+void check_sequence(std::int64_t index, std::optional<std::int64_t> batch) {
+  if (!batch || (index >= 0 && index < *batch)) return;
+  throw Error(ErrorKind::usage, fmt::format("sequence {} is out of range: the batch holds {}", index, *batch),
+              fmt::format("sequences are numbered from 0 to {}", *batch - 1));
 }
 
-void check_sequences(std::span<const std::int64_t> indices, std::int64_t batch) {
+void check_sequences(std::span<const std::int64_t> indices, std::optional<std::int64_t> batch) {
   if (indices.empty()) throw Error(ErrorKind::usage, "a batch cannot be empty", "name at least one sequence");
   for (const std::int64_t index : indices) check_sequence(index, batch);
 }
@@ -92,7 +92,7 @@ std::uint64_t padding_bytes(const Tensor& keys, const Tensor& values, const Int3
 
 void describe_batch(const Tensor& keys, const Tensor& values, const Int32s& offset, const Int32s& left_padding, Facts& facts) {
   describe_arrays(keys, values, facts);
-  facts.batch = static_cast<std::int64_t>(offset.size());
+  if (!offset.empty()) facts.batch = static_cast<std::int64_t>(offset.size());
   facts.offsets.emplace(offset.begin(), offset.end());
   facts.left_padding.emplace(left_padding.begin(), left_padding.end());
   facts.tokens = offset.empty() ? 0 : std::max(0, *std::max_element(offset.begin(), offset.end()));

@@ -25,10 +25,10 @@ namespace kvcache::detail {
 [[nodiscard]] Int32s joined(Int32s first, const Int32s& second);
 [[nodiscard]] std::int32_t to_int32(std::int64_t value);
 
-/// Throws Error(usage) unless index is in [0, batch).
-void check_sequence(std::int64_t index, std::int64_t batch);
+/// Throws Error(usage) unless index is in [0, batch). A layer that was never used does not know its batch: any index will do.
+void check_sequence(std::int64_t index, std::optional<std::int64_t> batch);
 /// As check_sequence for each; at least one.
-void check_sequences(std::span<const std::int64_t> indices, std::int64_t batch);
+void check_sequences(std::span<const std::int64_t> indices, std::optional<std::int64_t> batch);
 /// Throws Error(impossible) unless an update holds `batch` sequences; check_update knows that only once there are arrays.
 void check_update_batch(const Tensor& keys, std::size_t batch);
 /// Throws Error(usage) unless there is one padding >= 0 for each sequence.
@@ -120,9 +120,7 @@ void append_sequences(State& state, const State& other) {
     const std::int64_t rows = std::max(rows_in(state.keys), rows_in(other.keys));
     const auto padded = [rows](const Tensor& array, const Tensor& like, std::size_t batch) {
       if (array.defined()) return array.pad(row_axis, rows - rows_in(array), 0);
-      Shape shape = like.shape();
-      shape[batch_axis] = static_cast<std::int64_t>(batch);
-      return Tensor::zeros(like.dtype(), std::move(shape));
+      return zeros_for(like, static_cast<std::int64_t>(batch));
     };
     const std::int64_t left = rows - rows_in(state.keys);
     const std::int64_t other_left = rows - rows_in(other.keys);

@@ -87,7 +87,8 @@ Mask BatchKVCache::make_mask(std::int64_t queries, std::optional<std::int64_t> w
 void BatchKVCache::filter(std::span<const std::int64_t> indices) {
   check_state(state_);
   detail::check_not_pending(right_padding_, "filter");
-  detail::check_sequences(indices, static_cast<std::int64_t>(state_.offset.size()));
+  detail::check_sequences(indices, batch_size());
+  if (!batch_size()) return;
   State next = state_;
   detail::take_sequences(next, indices);
   // Rows that are padding to all go. After trimming more than the short sequences hold, that can be more than there are.
@@ -116,7 +117,7 @@ void BatchKVCache::extend(const Cache& other) {
 std::unique_ptr<Cache> BatchKVCache::extract(std::int64_t index) const {
   check_state(state_);
   detail::check_not_pending(right_padding_, "extract");
-  detail::check_sequence(index, static_cast<std::int64_t>(state_.offset.size()));
+  detail::check_sequence(index, batch_size());
   if (empty()) return std::make_unique<KVCache>();
   const std::int64_t begin = std::min<std::int64_t>(state_.left_padding[static_cast<std::size_t>(index)], size());
   KVCache::State one;
@@ -128,6 +129,7 @@ std::unique_ptr<Cache> BatchKVCache::extract(std::int64_t index) const {
 
 void BatchKVCache::prepare(const Int32s& right_padding) {
   check_state(state_);
+  if (!batch_size()) return;  // no rows, so none to roll
   detail::check_right_padding(right_padding, static_cast<std::int64_t>(state_.offset.size()));
   right_padding_ = detail::pending(right_padding);
 }
@@ -142,6 +144,7 @@ void BatchKVCache::finalize() {
 }
 
 std::optional<std::int64_t> BatchKVCache::batch_size() const {
+  if (state_.offset.empty()) return std::nullopt;  // never used: files do not say for how many sequences
   return static_cast<std::int64_t>(state_.offset.size());
 }
 

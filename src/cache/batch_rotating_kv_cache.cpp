@@ -98,7 +98,8 @@ Mask BatchRotatingKVCache::make_mask(std::int64_t queries, std::optional<std::in
 void BatchRotatingKVCache::filter(std::span<const std::int64_t> indices) {
   detail::check_ring(state_);
   detail::check_not_pending(right_padding_, "filter");
-  detail::check_sequences(indices, static_cast<std::int64_t>(state_.offset.size()));
+  detail::check_sequences(indices, batch_size());
+  if (!batch_size()) return;
   State next = state_;
   detail::take_sequences(next, indices);
   state_ = std::move(next);
@@ -126,7 +127,7 @@ void BatchRotatingKVCache::extend(const Cache& other) {
 
 std::unique_ptr<Cache> BatchRotatingKVCache::extract(std::int64_t index) const {
   detail::check_not_pending(right_padding_, "extract");
-  detail::check_sequence(index, static_cast<std::int64_t>(state_.offset.size()));
+  detail::check_sequence(index, batch_size());
   BatchRotatingKVCache ordered = *this;
   ordered.unrotate();
   const State& all = ordered.state_;
@@ -152,12 +153,14 @@ std::unique_ptr<Cache> BatchRotatingKVCache::extract(std::int64_t index) const {
 
 void BatchRotatingKVCache::prepare(const Int32s& right_padding) {
   detail::check_ring(state_);
+  if (!batch_size()) return;  // no rows, so none to roll
   detail::check_right_padding(right_padding, static_cast<std::int64_t>(state_.offset.size()));
   right_padding_ = detail::pending(right_padding);
   padded_rows_stored_ = false;
 }
 
 std::optional<std::int64_t> BatchRotatingKVCache::batch_size() const {
+  if (state_.offset.empty()) return std::nullopt;  // never used: files do not say for how many sequences
   return static_cast<std::int64_t>(state_.offset.size());
 }
 

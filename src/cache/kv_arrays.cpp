@@ -27,6 +27,12 @@ std::int64_t rows_in(const Tensor& array) {
   return array.defined() ? array.dim(row_axis) : 0;
 }
 
+Tensor zeros_for(const Tensor& like, std::int64_t batch) {
+  Shape shape = like.shape();
+  shape[batch_axis] = batch;
+  return Tensor::zeros(like.dtype(), std::move(shape));
+}
+
 Tensor without_rows(const Tensor& array, std::int64_t begin, std::int64_t count) {
   return concatenate({array.slice(row_axis, 0, begin), array.slice(row_axis, begin + count, rows_in(array))}, row_axis);
 }

@@ -19,6 +19,8 @@ inline constexpr int dim_axis = 3;
 
 /// Rows of an array of keys or values; 0 for a cache that was never used.
 [[nodiscard]] std::int64_t rows_in(const Tensor& array);
+/// Zeros in the shape of `like`, for `batch` sequences.
+[[nodiscard]] Tensor zeros_for(const Tensor& like, std::int64_t batch);
 /// Without rows [begin, begin + count).
 [[nodiscard]] Tensor without_rows(const Tensor& array, std::int64_t begin, std::int64_t count);
 /// `stored`, which may be undefined, followed by `fresh`.

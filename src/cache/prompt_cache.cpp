@@ -10,6 +10,7 @@
 #include "cache/batch.h"
 #include "cache/context.h"
 #include "cache/kv_arrays.h"
+#include "cache/sized_layer.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 
@@ -192,7 +193,16 @@ void extend_prompt_cache(PromptCache& cache, const PromptCache& other, const std
                   "caches of one model and of one size stand side by side in a batch");
     }
   }
-  cache.layers = changed(cache, [&](Cache& layer, std::size_t i) { layer.extend(*other.layers[i]); });
+  const std::int64_t mine = batch_size(cache);
+  const std::int64_t theirs = batch_size(other);
+  Layers layers;
+  for (std::size_t i = 0; i < cache.layers.size(); ++i) {
+    detail::in_context(layer_name(cache, i), [&] {
+      layers.push_back(detail::sized_layer(*cache.layers[i], mine, *other.layers[i]));
+      layers.back()->extend(*detail::sized_layer(*other.layers[i], theirs, *cache.layers[i]));
+    });
+  }
+  cache.layers = std::move(layers);
 }
 
 void append_prompt_cache(PromptCache& cache, const std::map<std::string, Tensor>& update) {

@@ -56,6 +56,14 @@ void Encoder::require_used(const std::string& where, const Cache& cache) const {
          "mlx-swift-lm@2026-08 and mlxrs@0.1 can; or save the cache again after the model has run");
 }
 
+void Encoder::require_batch(const std::string& where, const Cache& cache, bool has_class, std::string_view what) const {
+  const std::string hint = "'kvcache extract --all' makes one file per sequence";
+  if (!has_class) refuse(where, fmt::format("{} has no {} that it can load", target(), what), hint);
+  // Without arrays a file does not say how many sequences there are: a batch that knows would come back without its number.
+  if (cache.empty() && (!traits_.empty_layers || cache.batch_size()))
+    refuse(where, fmt::format("{} cannot hold an empty batch", target()), hint);
+}
+
 EncodedLayer Encoder::plain(const std::string& where, const KVCache& cache, bool framed) {
   require_used(where, cache);
   EncodedLayer out;
@@ -221,26 +229,19 @@ EncodedLayer Encoder::list(const std::string& where, const CacheList& cache) {
   return out;
 }
 
-EncodedLayer Encoder::batch(const std::string& where, const BatchKVCache& cache) {
-  if (!traits_.batch_class || cache.empty())
-    refuse(where,
-           cache.empty() ? fmt::format("{} cannot hold an empty batch", target())
-                         : fmt::format("{} has no batch cache that it can load", target()),
-           "'kvcache extract --all' makes one file per sequence");
+EncodedLayer Encoder::batch(const std::string& where, const BatchKVCache& cache, bool framed) {
+  require_batch(where, cache, traits_.batch_class, "batch cache");
   const BatchKVCache::State& s = cache.state();
   EncodedLayer out;
   out.class_text = "BatchKVCache";
-  no_meta(out, false);
-  out.arrays = {{"0", s.keys}, {"1", s.values}, {"2", Tensor::of_i32(s.offset)}, {"3", Tensor::of_i32(s.left_padding)}};
+  no_meta(out, framed);
+  if (!cache.empty())
+    out.arrays = {{"0", s.keys}, {"1", s.values}, {"2", Tensor::of_i32(s.offset)}, {"3", Tensor::of_i32(s.left_padding)}};
   return out;
 }
 
 EncodedLayer Encoder::batch_rotating(const std::string& where, const BatchRotatingKVCache& cache) {
-  if (!traits_.batch_rotating_class || cache.empty())
-    refuse(where,
-           cache.empty() ? fmt::format("{} cannot hold an empty batch", target())
-                         : fmt::format("{} has no batched window that it can load", target()),
-           "'kvcache extract --all' makes one file per sequence");
+  require_batch(where, cache, traits_.batch_rotating_class, "batched window");
   const BatchRotatingKVCache::State& s = cache.state();
   if (traits_.dialect.family == Family::mlx_lm)
     warnings_.push_back(fmt::format(
@@ -248,7 +249,8 @@ EncodedLayer Encoder::batch_rotating(const std::string& where, const BatchRotati
         where));
   EncodedLayer out;
   out.class_text = "BatchRotatingKVCache";
-  out.arrays = {{"0", s.keys}, {"1", s.values}, {"2", Tensor::of_i32(s.offset)}, {"3", Tensor::of_i32(s.left_padding)}};
+  if (!cache.empty())
+    out.arrays = {{"0", s.keys}, {"1", s.values}, {"2", Tensor::of_i32(s.offset)}, {"3", Tensor::of_i32(s.left_padding)}};
   set_fields(out, {std::to_string(s.max_size), std::to_string(s.total), std::to_string(s.idx),
                    std::string(s.rotated ? traits_.true_text : traits_.false_text)});
   return out;
@@ -274,7 +276,7 @@ EncodedLayer Encoder::encode(const std::string& where, const Cache& cache, bool 
   if (const auto* c = dynamic_cast<const ChunkedKVCache*>(&cache)) return chunked(where, *c);
   if (const auto* c = dynamic_cast<const ArraysCache*>(&cache)) return arrays(where, *c);
   if (const auto* c = dynamic_cast<const CacheList*>(&cache)) return list(where, *c);
-  if (const auto* c = dynamic_cast<const BatchKVCache*>(&cache)) return batch(where, *c);
+  if (const auto* c = dynamic_cast<const BatchKVCache*>(&cache)) return batch(where, *c, framed);
   if (const auto* c = dynamic_cast<const BatchRotatingKVCache*>(&cache)) return batch_rotating(where, *c);
   if (const auto* c = dynamic_cast<const TurboQuantKVCache*>(&cache)) return turbo(where, *c);
   refuse(where, fmt::format("class '{}' is not known or its arrays are broken", printable(cache.class_name())),

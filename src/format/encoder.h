@@ -36,12 +36,13 @@ class Encoder {
   EncodedLayer chunked(const std::string& where, const ChunkedKVCache& cache);
   EncodedLayer arrays(const std::string& where, const ArraysCache& cache);
   EncodedLayer list(const std::string& where, const CacheList& cache);
-  EncodedLayer batch(const std::string& where, const BatchKVCache& cache);
+  EncodedLayer batch(const std::string& where, const BatchKVCache& cache, bool framed);
   EncodedLayer batch_rotating(const std::string& where, const BatchRotatingKVCache& cache);
   EncodedLayer turbo(const std::string& where, const TurboQuantKVCache& cache);
 
   void no_meta(EncodedLayer& layer, bool framed) const;
   void require_used(const std::string& where, const Cache& cache) const;
+  void require_batch(const std::string& where, const Cache& cache, bool has_class, std::string_view what) const;
   [[nodiscard]] std::string_view target() const { return traits_.dialect.id; }
 
   const EraTraits& traits_;

@@ -143,6 +143,36 @@ TEST(PromptCache, LayersOfOneFileShareABatch) {
   EXPECT_EQ(batch_size(PromptCache{}), 1);
 }
 
+// Files do not say for how many sequences a layer is that was never used: the other layers do.
+TEST(PromptCache, UnusedLayersAreForTheSequencesOfTheOthers) {
+  const auto batch_of = [](std::int64_t sequences, const Tensor& slot) {
+    PromptCache cache;
+    cache.layers.push_back(std::make_unique<BatchKVCache>(Int32s(static_cast<std::size_t>(sequences))));
+    ArraysCache::State state;
+    state.slots = {slot};
+    std::vector<std::unique_ptr<Cache>> children;
+    children.push_back(std::make_unique<ArraysCache>(std::move(state)));
+    cache.layers.push_back(std::make_unique<CacheList>(std::move(children)));
+    return cache;
+  };
+  const auto slot_of = [](const PromptCache& cache) {
+    const auto& list = dynamic_cast<const CacheList&>(*cache.layers[1]);
+    return dynamic_cast<const ArraysCache&>(*list.children()[0]).state().slots[0];
+  };
+  const Tensor set = Tensor::of_bytes(Dtype::U8, {3, 1}, {std::byte{1}, std::byte{2}, std::byte{3}});
+  PromptCache used = batch_of(3, set);
+  PromptCache unused = batch_of(2, Tensor());
+  const std::vector<std::int64_t> last{1};
+  filter_prompt_cache(unused, last);
+  EXPECT_FALSE(slot_of(unused).defined());
+  EXPECT_FALSE(slot_of(extract_prompt_cache(batch_of(2, Tensor()), 1)).defined()) << "BatchKVCache knows its two";
+
+  extend_prompt_cache(unused, used, "used");
+  EXPECT_EQ(test::bytes_of(slot_of(unused)), (std::vector<std::byte>{{}, std::byte{1}, std::byte{2}, std::byte{3}}));
+  extend_prompt_cache(used, batch_of(2, Tensor()), "unused");
+  EXPECT_EQ(test::bytes_of(slot_of(used)), (std::vector<std::byte>{std::byte{1}, std::byte{2}, std::byte{3}, {}, {}}));
+}
+
 TEST(PromptCache, CopiesDoNotShareLayers) {
   PromptCache cache = prompt({1, 2});
   const PromptCache copy = cache.copy();
