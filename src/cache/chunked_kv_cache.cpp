@@ -23,6 +23,33 @@ void check_state(const ChunkedKVCache& cache) {
                                     state.start_position, state.chunk_size ? fmt::format("{}", *state.chunk_size) : "None"));
 }
 
+bool all_zero(const Tensor& array) {
+  std::vector<std::byte> block(std::size_t{64} << 10U);
+  for (std::uint64_t at = 0; at < array.nbytes(); at += block.size()) {
+    const auto part =
+        std::span(block).first(static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), array.nbytes() - at)));
+    array.read(at, part);
+    if (std::any_of(part.begin(), part.end(), [](std::byte b) { return b != std::byte{0}; })) return false;
+  }
+  return true;
+}
+
+// Before rows are cut off behind the valid ones. Where no sibling tells the offset and the front was dropped, loaders take the
+// row count for it; that is right in files where as many zero rows stand for what was dropped, and else would cut live rows.
+void check_valid_rows_known(const ChunkedKVCache& cache) {
+  const auto& state = cache.state();
+  if (cache.empty() || state.true_offset || state.start_position == 0) return;
+  const auto is_padding = [&](const Tensor& array) {
+    return all_zero(array.slice(detail::row_axis, cache.valid_rows(), cache.stored_rows()));
+  };
+  if (is_padding(state.keys) && is_padding(state.values)) return;
+  throw Error(ErrorKind::impossible,
+              fmt::format("start_position {} and no other layer that tells the offset: nobody knows which of the {} rows hold "
+                          "the last tokens",
+                          state.start_position, cache.stored_rows()),
+              "process the prompt again, or change the cache in the runtime that made it");
+}
+
 // How many rows the front trim before an update drops: e03e45ed (2026-08-21) looks at valid rows, not at the buffer.
 std::int64_t front_trim(const ChunkedKVCache& cache) {
   const auto chunk_size = cache.state().chunk_size;
@@ -91,6 +118,7 @@ std::int64_t ChunkedKVCache::trim(std::int64_t n) {
   check_state(*this);
   const std::int64_t trimmed = std::min(valid_rows(), n);
   if (trimmed == 0) return 0;
+  check_valid_rows_known(*this);
   State next = state_;
   next.true_offset = offset() - trimmed;
   detail::each_array(next,
@@ -101,6 +129,7 @@ std::int64_t ChunkedKVCache::trim(std::int64_t n) {
 
 void ChunkedKVCache::update(const Tensor& keys, const Tensor& values) {
   check_state(*this);
+  check_valid_rows_known(*this);
   detail::check_update(class_name(), state_.keys, state_.values, keys, values);
   State next = state_;
   if (!empty()) {

@@ -79,6 +79,21 @@ void append_to(Cache& cache, const std::string& path, const std::map<std::string
   used.insert(values->first);
 }
 
+// Chunked layers have dropped the tokens before start_position, so only those behind it can be taken off.
+std::optional<std::string> why_not_trimmable_by(const Cache& cache, std::int64_t n) {
+  if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
+    for (std::size_t i = 0; i < list->children().size(); ++i) {
+      const auto& child = list->children()[i];
+      if (auto why = why_not_trimmable_by(*child, n)) return fmt::format("child {} ({}): {}", i, child->class_name(), *why);
+    }
+    return std::nullopt;
+  }
+  const auto* chunked = dynamic_cast<const ChunkedKVCache*>(&cache);
+  if (chunked == nullptr || chunked->valid_rows() >= std::min(n, chunked->offset())) return std::nullopt;
+  return fmt::format("its first {} of {} tokens are gone from the chunk, so at most {} of the last can be removed",
+                     chunked->state().start_position, chunked->offset(), std::max<std::int64_t>(chunked->valid_rows(), 0));
+}
+
 std::size_t unrotate(Cache& cache) {
   if (auto* list = dynamic_cast<CacheList*>(&cache)) {
     std::size_t rotated = 0;
@@ -117,7 +132,9 @@ std::int64_t token_count(const PromptCache& cache) {
 std::int64_t trim_prompt_cache(PromptCache& cache, std::int64_t n) {
   detail::check_trim_count(n);
   for (std::size_t i = 0; i < cache.layers.size(); ++i) {
-    if (const auto why = cache.layers[i]->why_not_trimmable()) {
+    auto why = cache.layers[i]->why_not_trimmable();
+    if (!why) why = why_not_trimmable_by(*cache.layers[i], n);
+    if (why) {
       throw Error(ErrorKind::impossible, fmt::format("{} cannot be trimmed: {}", layer_name(cache, i), *why),
                   "what a cache has dropped or folded into its state cannot be taken out again; keep an untrimmed copy, or "
                   "process the prompt again");
