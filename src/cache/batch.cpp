@@ -7,8 +7,7 @@ namespace kvcache::detail {
 
 std::int32_t to_int32(std::int64_t value) {
   if (value < std::numeric_limits<std::int32_t>::min() || value > std::numeric_limits<std::int32_t>::max()) {
-    throw Error(ErrorKind::impossible,
-                fmt::format("a batch stores offsets and paddings as 32-bit integers: {} is none", value));
+    throw Error(ErrorKind::impossible, fmt::format("offsets and paddings are stored as 32-bit integers: {} is none", value));
   }
   return static_cast<std::int32_t>(value);
 }

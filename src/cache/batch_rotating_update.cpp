@@ -56,7 +56,7 @@ void BatchRotatingKVCache::update_in_place(const Tensor& keys, const Tensor& val
     ++next.idx;
   }
   next.offset = detail::plus(next.offset, 1);
-  ++next.total;
+  next.total = detail::to_int32(next.total + 1);
   state_ = std::move(next);
 }
 
@@ -72,7 +72,7 @@ void BatchRotatingKVCache::update_concat(const Tensor& keys, const Tensor& value
   }
   detail::each_array(next, keys, values, detail::with_appended_rows);
   next.offset = detail::plus(next.offset, added);
-  next.total += added;
+  next.total = detail::to_int32(next.total + added);
   next.idx = detail::rows_in(next.keys);
   state_ = std::move(next);
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cache/batch.h"
 #include "cache/kv_arrays.h"
 #include "cache/mask.h"
 #include "kvcache/error.h"
@@ -139,7 +140,7 @@ void ChunkedKVCache::update(const Tensor& keys, const Tensor& values) {
     detail::each_array(next, [&](const Tensor& array) { return array.slice(detail::row_axis, dropped, valid_rows()); });
   }
   detail::each_array(next, keys, values, detail::with_appended_rows);
-  next.true_offset = offset() + detail::rows_in(keys);
+  next.true_offset = detail::to_int32(offset() + detail::rows_in(keys));
   state_ = std::move(next);
 }
 

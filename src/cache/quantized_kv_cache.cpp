@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "cache/batch.h"
 #include "cache/kv_arrays.h"
 #include "cache/mask.h"
 #include "kvcache/error.h"
@@ -134,7 +135,7 @@ void QuantizedKVCache::update(const Tensor& keys, const Tensor& values) {
   };
   append(next.keys, quantize(keys, bits, group_size, {.label = "keys", .stats = nullptr}));
   append(next.values, quantize(values, bits, group_size, {.label = "values", .stats = nullptr}));
-  next.offset += detail::rows_in(keys);
+  next.offset = detail::to_int32(next.offset + detail::rows_in(keys));
   state_ = std::move(next);
 }
 

@@ -4,6 +4,7 @@
 // in that stored form, in which growing by a step and writing one row is appending that row.
 #include <utility>
 
+#include "cache/batch.h"
 #include "cache/kv_arrays.h"
 #include "cache/ring.h"
 #include "kvcache/cache/rotating_kv_cache.h"
@@ -38,7 +39,7 @@ void RotatingKVCache::update_in_place(const Tensor& keys, const Tensor& values) 
     });
     ++next.idx;
   }
-  ++next.offset;
+  next.offset = detail::to_int32(next.offset + 1);
   state_ = std::move(next);
 }
 
@@ -53,7 +54,7 @@ void RotatingKVCache::update_concat(const Tensor& keys, const Tensor& values) {
     }
   }
   detail::each_array(next, keys, values, detail::with_appended_rows);
-  next.offset += detail::rows_in(keys);
+  next.offset = detail::to_int32(next.offset + detail::rows_in(keys));
   next.idx = detail::rows_in(next.keys);
   state_ = std::move(next);
 }

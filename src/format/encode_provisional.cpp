@@ -1,6 +1,8 @@
 // Writing mlx-lm's layout of 2026-09-09 (format notes I, provisional): scalars as arrays of one element, named by a table.
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "format/encoder.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
@@ -29,13 +31,17 @@ class ProvisionalEncoder {
     ++rows_;
   }
   void array(const std::string& path, const Tensor& tensor) { out_.tensors.push_back({path, tensor}); }
-  void scalar(const std::string& path, std::int64_t value) {
+  void scalar(const std::string& where, const std::string& path, std::int64_t value) {
+    if (value < std::numeric_limits<std::int32_t>::min() || value > std::numeric_limits<std::int32_t>::max())
+      throw Error(ErrorKind::impossible, fmt::format("{}: {} does not fit into the 32 bits that are stored", where, value),
+                  "process the prompt again: no runtime counts further");
     const auto narrow = static_cast<std::int32_t>(value);
     array(path, Tensor::of_i32(std::span(&narrow, 1)).reshape({}));
     leaf(path, "scalar");
   }
-  void scalars(const std::string& path, std::size_t first, std::initializer_list<std::int64_t> values) {
-    for (const std::int64_t value : values) scalar(fmt::format("{}.{}", path, first++), value);
+  void scalars(const std::string& where, const std::string& path, std::size_t first,
+               std::initializer_list<std::int64_t> values) {
+    for (const std::int64_t value : values) scalar(where, fmt::format("{}.{}", path, first++), value);
   }
   void text(const std::string& path, std::string_view value) {
     const Int32s characters(value.begin(), value.end());
@@ -59,12 +65,12 @@ void ProvisionalEncoder::state(const std::string& where, const std::string& path
   if (const auto* kv = dynamic_cast<const KVCache*>(&cache)) {
     array(at(0), kv->state().keys);
     array(at(1), kv->state().values);
-    scalar(at(2), kv->size());
+    scalar(where, at(2), kv->size());
   } else if (const auto* ring = dynamic_cast<const RotatingKVCache*>(&cache)) {
     const auto& s = ring->state();
     array(at(0), s.keys);
     array(at(1), s.values);
-    scalars(path, 2, {s.offset, s.keep, s.max_size, s.idx});
+    scalars(where, path, 2, {s.offset, s.keep, s.max_size, s.idx});
   } else if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache)) {
     const auto& s = quantized->state();
     if (!s.keys.biases.defined())
@@ -76,7 +82,7 @@ void ProvisionalEncoder::state(const std::string& where, const std::string& path
       for (const Tensor* t : {&q->weights, &q->scales, &q->biases}) array(fmt::format("{}.{}.{}", path, half, k++), *t);
       ++half;
     }
-    scalars(path, 2, {s.offset, s.group_size, s.bits});
+    scalars(where, path, 2, {s.offset, s.group_size, s.bits});
   } else if (const auto* chunked = dynamic_cast<const ChunkedKVCache*>(&cache)) {
     const ChunkedKVCache::State s = chunked->repaired();
     if (!s.chunk_size)
@@ -84,7 +90,7 @@ void ProvisionalEncoder::state(const std::string& where, const std::string& path
              "only mlx-swift-lm and mlxrs read such layers; make the cache with the chunk size of the model's config.json");
     array(at(0), s.keys);
     array(at(1), s.values);
-    scalars(path, 2, {*s.chunk_size, s.start_position});
+    scalars(where, path, 2, {*s.chunk_size, s.start_position});
   } else if (const auto* slots = dynamic_cast<const ArraysCache*>(&cache)) {
     std::size_t k = 0;
     for (const Tensor& slot : set_slots(where, *slots, "mlx-lm@2026-09", options_.drop_unset_slots))
@@ -114,7 +120,7 @@ void ProvisionalEncoder::state(const std::string& where, const std::string& path
     array(at(1), s.values);
     array(at(2), Tensor::of_i32(s.offset));
     array(at(3), Tensor::of_i32(s.left_padding));
-    scalars(path, 4, {s.max_size, s.total, s.idx, s.rotated ? 1 : 0});
+    scalars(where, path, 4, {s.max_size, s.total, s.idx, s.rotated ? 1 : 0});
   } else {
     refuse(fmt::format("mlx-lm has no class '{}'", printable(cache.class_name())),
            "keep the cache in the format of the runtime that made it");

@@ -40,6 +40,12 @@ TEST(Refusals, UnsetSlotsInMlxLm) {
             "layer 1 (ArraysCache): slot 0 is not set, and mlx-lm@0.31 has no way to say so");
 }
 
+TEST(Refusals, OffsetsBeyond32BitsInTheProvisionalFormat) {
+  const RotatingKVCache::State state{test::keys(), test::values(), 0, test::tokens, std::int64_t{1} << 31, test::tokens, {}};
+  EXPECT_EQ(refusal(std::make_unique<RotatingKVCache>(state), Era::P5),
+            "layer 1 (RotatingKVCache): 2147483648 does not fit into the 32 bits that are stored");
+}
+
 TEST(Refusals, TrailingUnsetSlotsMayBeDropped) {
   const Encoded encoded = encode(cache_of(test::arrays("ss--")), Era::P3, {.drop_unset_slots = true});
   EXPECT_EQ(encoded.tensors.size(), 2U);
