@@ -3,6 +3,7 @@
 
 #include "kvcache/caches.h"        // IWYU pragma: export
 #include "kvcache/compare.h"       // IWYU pragma: export
+#include "kvcache/edit.h"          // IWYU pragma: export
 #include "kvcache/error.h"         // IWYU pragma: export
 #include "kvcache/estimate.h"      // IWYU pragma: export
 #include "kvcache/format.h"        // IWYU pragma: export

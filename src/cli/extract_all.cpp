@@ -10,6 +10,7 @@
 #include "cli/signals.h"
 #include "cli/staged_folder.h"
 #include "cli/text.h"
+#include "kvcache/edit.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"
 
@@ -71,7 +72,7 @@ int extract_all(Context& context, const std::string& file, const OutputOptions& 
   CarriedStamp stamp;  // the same for every sequence, too
   for (std::int64_t i = 0; i < sequences; ++i) {
     const PromptCache sequence = extract_prompt_cache(document.cache, i);
-    encoded.push_back(encode(sequence, era));
+    encoded.push_back(encode_edited(sequence, document, era));
     stamp = carry_stamp(document, sequence, encoded.back());
     warnings.insert(encoded.back().warnings.begin(), encoded.back().warnings.end());
     files.push_back({{"index", i},

@@ -10,6 +10,7 @@
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "cli/text.h"
+#include "kvcache/edit.h"
 #include "kvcache/error.h"
 
 namespace kvcache::cli {
@@ -70,7 +71,7 @@ Era era_to_keep(const Document& document) {
 Written write_output(Context& context, const PromptCache& cache, Era era, const OutputOptions& options, const Document& input,
                      const EncodeOptions& encoding) {
   Written written{input.file.path(), options.in_place ? input.file.path() : options.path, &dialect(era), token_count(cache)};
-  Encoded encoded = encode(cache, era, encoding);
+  Encoded encoded = encode_edited(cache, input, era, encoding);
   written.stamp = carry_stamp(input, cache, encoded);
   for (const std::string& warning : encoded.warnings) warn(context, warning);
   WriteOptions how;

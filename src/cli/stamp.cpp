@@ -12,6 +12,7 @@
 #include "cli/progress.h"
 #include "cli/text.h"
 #include "cli/version.h"
+#include "kvcache/edit.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
@@ -113,7 +114,7 @@ int run(Context& context, const Options& options) {
   {
     ProgressBar bar(context, "reading");
     request.progress = bar.callback();
-    stamp = make_stamp(document.cache, encode(document.cache, era), request);
+    stamp = make_stamp(document.cache, encode_edited(document.cache, document, era), request);
   }
   document.cache.metadata.insert_or_assign(std::string(stamp_key), to_json(stamp));
   const Written written = write_output(context, document.cache, era, options.output, document);

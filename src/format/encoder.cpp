@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
+#include "kvcache/edit.h"
 #include "kvcache/error.h"
-#include "kvcache/format.h"
 
 namespace kvcache::detail {
 namespace {
@@ -136,6 +136,17 @@ EncodedLayer Encoder::chunked(const std::string& where, const ChunkedKVCache& ca
   return out;
 }
 
+/// Whether recurrent state is called MambaCache: as before in a file that is only edited, else by what the models of the target
+/// ask for (format notes D.4).
+bool Encoder::mamba_class(const ArraysCache& cache) const {
+  const Family family = traits_.dialect.family;
+  const bool edited = from_ && (family == Family::mlx_lm ? *from_ == traits_.dialect.era : dialect(*from_).family == family);
+  if (edited) return cache.state().mamba && traits_.mamba_class;
+  if (family == Family::mlx_lm) return false;  // 0.30.6 and later of mlx-lm@0.28 have no MambaCache
+  // Swift models cast to MambaCache and ignore the state of an ArraysCache.
+  return cache.state().mamba || (family == Family::mlx_swift_lm && cache.state().slots.size() == 2);
+}
+
 EncodedLayer Encoder::arrays(const std::string& where, const ArraysCache& cache) {
   const ArraysCache::State& s = cache.state();
   EncodedLayer out;
@@ -144,9 +155,7 @@ EncodedLayer Encoder::arrays(const std::string& where, const ArraysCache& cache)
         fmt::format("{}: {} does not store {}; they are left out, as its own writer does", where, target(), what));
   };
   if (traits_.slots == SlotLayout::listed) {
-    // Swift models cast to MambaCache and ignore the state of an ArraysCache.
-    const bool mamba = s.mamba || (traits_.dialect.family == Family::mlx_swift_lm && s.slots.size() == 2);
-    out.class_text = mamba ? "MambaCache" : "ArraysCache";
+    out.class_text = mamba_class(cache) ? "MambaCache" : "ArraysCache";
     std::string present;
     std::size_t n = 0;
     for (std::size_t slot = 0; slot < s.slots.size(); ++slot) {
@@ -169,7 +178,7 @@ EncodedLayer Encoder::arrays(const std::string& where, const ArraysCache& cache)
   }
 
   const std::vector<Tensor> slots = set_slots(where, cache, target(), options_.drop_unset_slots);
-  out.class_text = "ArraysCache";
+  out.class_text = mamba_class(cache) ? "MambaCache" : "ArraysCache";
   if (!traits_.arrays_class) {
     if (slots.size() != 2)
       refuse(where,
@@ -287,7 +296,7 @@ EncodedLayer Encoder::encode(const std::string& where, const Cache& cache, bool 
 
 namespace kvcache {
 
-Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options) {
+Encoded encode_from(const PromptCache& cache, std::optional<Era> from, Era era, const EncodeOptions& options) {
   const detail::EraTraits& traits = detail::traits(era);
   if (!traits.dialect.writable)
     throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", traits.dialect.id),
@@ -301,7 +310,7 @@ Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options) 
   if (era == Era::P5) return detail::encode_provisional(cache, options);
 
   Encoded out;
-  detail::Encoder encoder(traits, options, out.warnings);
+  detail::Encoder encoder(traits, options, from, out.warnings);
   const bool with_state = cache.model_state && traits.model_state && !options.drop_model_state;
   for (std::size_t i = 0; i < cache.layers.size(); ++i) {
     detail::EncodedLayer layer = encoder.encode(layer_name(cache, i), *cache.layers[i]);
@@ -321,6 +330,17 @@ Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options) 
     }
   }
   return out;
+}
+
+}  // namespace
+
+Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options) {
+  return encode_from(cache, std::nullopt, era, options);
+}
+
+Encoded encode_edited(const PromptCache& cache, const Document& source, Era era, const EncodeOptions& options) {
+  const auto from = source.format == nullptr ? std::nullopt : std::optional(source.format->era);
+  return encode_from(cache, from, era, options);
 }
 
 }  // namespace kvcache

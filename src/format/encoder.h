@@ -23,8 +23,9 @@ struct EncodedLayer {
 
 class Encoder {
  public:
-  Encoder(const EraTraits& traits, const EncodeOptions& options, std::vector<std::string>& warnings)
-      : traits_(traits), options_(options), warnings_(warnings) {}
+  /// `from`: the era the cache was read from, where it was.
+  Encoder(const EraTraits& traits, const EncodeOptions& options, std::optional<Era> from, std::vector<std::string>& warnings)
+      : traits_(traits), options_(options), from_(from), warnings_(warnings) {}
 
   /// Throws Error(impossible) naming `where` and the reason for what the era cannot say.
   EncodedLayer encode(const std::string& where, const Cache& cache, bool framed = false);
@@ -41,17 +42,22 @@ class Encoder {
   EncodedLayer turbo(const std::string& where, const TurboQuantKVCache& cache);
 
   void no_meta(EncodedLayer& layer, bool framed) const;
+  [[nodiscard]] bool mamba_class(const ArraysCache& cache) const;
   void require_used(const std::string& where, const Cache& cache) const;
   void require_batch(const std::string& where, const Cache& cache, bool has_class, std::string_view what) const;
   [[nodiscard]] std::string_view target() const { return traits_.dialect.id; }
 
   const EraTraits& traits_;
   const EncodeOptions& options_;
+  std::optional<Era> from_;
   std::vector<std::string>& warnings_;
 };
 
 /// Metadata as a list: values at "0", "1", ...
 void set_fields(EncodedLayer& layer, const std::vector<std::string>& values);
+
+/// The warning about a window of mlx-swift-lm@2026-08 whose origin an era has no place for.
+[[nodiscard]] std::string origin_lost(const std::string& where, std::string_view target);
 
 /// Slots for an era that has no word for an unset one: trailing ones may be dropped when asked to. Throws Error(impossible).
 std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache, std::string_view target, bool drop_unset);
