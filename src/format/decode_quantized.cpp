@@ -99,7 +99,7 @@ void Decoder::decode_quantized(Layer& l) {
 
 void Decoder::decode_turbo(Layer& l) {
   if (!l.expect_fields({5})) return;
-  l.only(eras_where([](const EraTraits& t) { return t.turbo_class; }), "class TurboQuantKVCache");
+  l.only(eras_where([](const EraTraits& t) { return t.writes_turbo; }), "class TurboQuantKVCache");
   TurboQuantKVCache::State state;
   bool good = l.integer(0, "offset", state.offset);
   good = l.integer(1, "bits", state.bits) && good;

@@ -40,6 +40,25 @@ bool has_control_character(std::string_view text) {
   return false;
 }
 
+/// "layer 3 (KVCache: metadata is an empty text) is of mlx-lm@0.31".
+std::string say_format(const Document& document, std::size_t layer) {
+  const LayerSource& s = document.sources[layer];
+  const Dialect* newest = preferred(s.eras);
+  std::string evidence;
+  // What rules all formats out is in several pieces; for one format the first says enough.
+  for (const std::string& piece : s.evidence) {
+    if (newest == nullptr || evidence.empty()) evidence += fmt::format("{}{}", evidence.empty() ? ": " : ", ", piece);
+  }
+  return fmt::format("layer {} ({}{}) is of {}", layer, printable(s.class_text), evidence,
+                     newest == nullptr ? "no known format" : newest->id);
+}
+
+bool holds_turbo(const std::unique_ptr<Cache>& cache) {
+  if (const auto* list = dynamic_cast<const CacheList*>(cache.get()))
+    return std::any_of(list->children().begin(), list->children().end(), holds_turbo);
+  return dynamic_cast<const TurboQuantKVCache*>(cache.get()) != nullptr;
+}
+
 void collect_offsets(const Cache& cache, std::optional<std::int64_t>& offset) {
   if (offset) return;
   if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
@@ -84,6 +103,10 @@ void detect_eras(Document& document, const std::vector<bool>& unused) {
     all &= source.eras;
     if (!unused[i]) used &= source.eras;
   }
+  // No release of mlx-swift-lm@3.31 wrote TurboQuantKVCache, only main did: the era after it, unless other layers rule that
+  // out.
+  const EraSet released = all & eras_where([](const EraTraits& t) { return t.turbo_class; });
+  if (!released.none() && std::any_of(document.cache.layers.begin(), document.cache.layers.end(), holds_turbo)) all = released;
   document.candidates = all;
   document.format = preferred(all);
 

@@ -266,7 +266,7 @@ EncodedLayer Encoder::batch_rotating(const std::string& where, const BatchRotati
 }
 
 EncodedLayer Encoder::turbo(const std::string& where, const TurboQuantKVCache& cache) {
-  if (!traits_.turbo_class)
+  if (!traits_.turbo_class && !(traits_.writes_turbo && from_ == traits_.dialect.era))
     refuse(where, fmt::format("{} has no TurboQuantKVCache", target()),
            "its codes cannot be decoded exactly outside mlx-swift-lm: keep the cache in mlx-swift-lm@2026-08");
   const TurboQuantKVCache::State& s = cache.state();

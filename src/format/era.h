@@ -47,7 +47,8 @@ struct EraTraits {
   bool arrays_class;           ///< the runtime loads an ArraysCache
   bool batch_class;            ///< the runtime loads a BatchKVCache
   bool batch_rotating_class;   ///< the runtime has a BatchRotatingKVCache
-  bool turbo_class;            ///< the runtime has a TurboQuantKVCache
+  bool turbo_class;            ///< every release has a TurboQuantKVCache and loads it
+  bool writes_turbo;           ///< the era's newest commits write it
   bool model_state;            ///< can carry model state beside the layers
   bool empty_layers;           ///< loads layers without arrays
   bool chunk_none;             ///< a ChunkedKVCache may have no chunk size

@@ -23,6 +23,7 @@ constexpr EraTraits python(Dialect dialect) {
           .batch_class = true,
           .batch_rotating_class = true,
           .turbo_class = false,
+          .writes_turbo = false,
           .model_state = false,
           .empty_layers = false,
           .chunk_none = false,

@@ -23,6 +23,7 @@ constexpr EraTraits swift(Dialect dialect) {
           .batch_class = false,
           .batch_rotating_class = false,
           .turbo_class = false,
+          .writes_turbo = false,
           .model_state = false,
           .empty_layers = false,
           .chunk_none = true,
@@ -46,11 +47,13 @@ constexpr auto eras = [] {
   // 3.31.3: slots know their places, lists of caches their children.
   EraTraits s3 = swift({Era::S3, "mlx-swift-lm@3.31", "S3", Family::mlx_swift_lm, true, false});
   s3.current = true;
+  s3.writes_turbo = true;  // main from 2026-07-20 on; no release does
 
   // 2026-08: strict loader, windows know where their size came from, TurboQuant, model state.
   EraTraits s4 = swift({Era::S4, "mlx-swift-lm@2026-08", "S4", Family::mlx_swift_lm, true, false});
   s4.rotating_fields = 6;
   s4.turbo_class = true;
+  s4.writes_turbo = true;
   s4.model_state = true;
   s4.empty_layers = true;
 

@@ -24,6 +24,7 @@ constexpr std::array eras = {
               .batch_class = true,
               .batch_rotating_class = true,
               .turbo_class = false,
+              .writes_turbo = false,
               .model_state = false,
               .empty_layers = true,
               .chunk_none = true,

@@ -49,7 +49,7 @@ ROWS = [
     ("layers never used", "S4", "empty-middle.S4"),
     ("layers never used", "R1", "empty-middle.R1"),
     ("model state", "S4", "model-state.S4"),
-    ("TurboQuantKVCache", "S4", "turbo.S4"),
+    ("TurboQuantKVCache", "S3 (main), S4", "turbo.S4"),
 ]
 
 
