@@ -15,6 +15,15 @@ using detail::EraTraits;
 
 constexpr std::uint64_t mlxrs_file_limit = 8ULL << 30U;
 
+/// Slots that are listed in the metadata, which mlxrs restores with a third field at most.
+std::optional<std::string> slots_in_rust(const ArraysCache& cache) {
+  const ArraysCache::State& s = cache.state();
+  if (s.left_padding && s.left_padding->size() > s.slots.size())
+    return fmt::format("it refuses {} left paddings for {} slots", s.left_padding->size(), s.slots.size());
+  if (!s.lengths) return std::nullopt;
+  return s.left_padding ? "it ignores the lengths" : "an empty list of left paddings becomes a mask without rows";
+}
+
 /// One layer seen by one loader: a reason why it is not restored, or nothing.
 class LayerLoader {
  public:
@@ -31,6 +40,9 @@ class LayerLoader {
   [[nodiscard]] std::optional<std::string> plain(std::size_t layer) const;
   [[nodiscard]] std::optional<std::string> arrays(const ArraysCache& cache, const LayerSource& source) const;
   [[nodiscard]] std::optional<std::string> list(const CacheList& cache, EraSet eras) const;
+  [[nodiscard]] std::optional<std::string> child(const Cache& cache, EraSet eras) const;
+  [[nodiscard]] std::optional<std::string> without_arrays(const Cache& cache) const;
+  [[nodiscard]] std::optional<std::string> unusable(const Cache& cache) const;
   [[nodiscard]] std::string other_form(const LayerSource& source) const;
   [[nodiscard]] bool has_meta_from(std::size_t layer) const;
 
@@ -82,7 +94,6 @@ std::optional<std::string> LayerLoader::arrays(const ArraysCache& cache, const L
     if (eras == EraSet{Era::P4}) return "it takes the list of slots for one slot, without a word";
     return other_form(source);
   }
-  const bool listed = eras.has(Era::S3);
   const bool compact = eras == EraSet{Era::S2};
   if (swift()) {
     if (eras.has(era_)) return std::nullopt;
@@ -91,27 +102,52 @@ std::optional<std::string> LayerLoader::arrays(const ArraysCache& cache, const L
   }
   // mlxrs reads every flat form; nested slots vanish.
   if (eras == EraSet{Era::P4}) return "it ignores nested arrays, so the layer comes back empty";
-  if (listed && s.left_padding && s.left_padding->size() > s.slots.size())
-    return fmt::format("it refuses {} left paddings for {} slots", s.left_padding->size(), s.slots.size());
-  if (listed && !eras.has(Era::R1))
-    return s.left_padding ? "it ignores the lengths" : "an empty list of left paddings becomes a mask without rows";
+  if (!eras.has(Era::S3)) return std::nullopt;
+  if (auto reason = slots_in_rust(cache)) return reason;
+  if (!eras.has(Era::R1) && !s.left_padding) return "an empty list of left paddings becomes a mask without rows";
+  return std::nullopt;
+}
+
+/// No loader but the newest ones takes a layer that was never used, and mlxrs no chunked one.
+std::optional<std::string> LayerLoader::without_arrays(const Cache& cache) const {
+  if (!loader_.empty_layers || (rust() && dynamic_cast<const ChunkedKVCache*>(&cache) != nullptr))
+    return "it cannot load a layer without arrays";
+  return std::nullopt;
+}
+
+/// What no form of the class helps against.
+std::optional<std::string> LayerLoader::unusable(const Cache& cache) const {
+  if (dynamic_cast<const BatchKVCache*>(&cache) != nullptr && !loader_.batch_class)
+    return "it has no batch cache that it can load";
+  if (dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr) {
+    if (!loader_.batch_rotating_class) return "it has no batched window that it can load";
+    if (python()) return "it takes the text of 'rotated' for true, or raises at the first update after loading";
+  }
+  if (dynamic_cast<const TurboQuantKVCache*>(&cache) != nullptr && !loader_.turbo_class) return "it has no TurboQuantKVCache";
+  if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache))
+    if (python() && !quantized->state().keys.biases.defined()) return "it cannot use a quantization without biases";
   return std::nullopt;
 }
 
 std::optional<std::string> LayerLoader::list(const CacheList& cache, EraSet eras) const {
-  if (eras.has(era_)) return std::nullopt;
   const bool framed_by_swift = eras.has(Era::S3) || eras.has(Era::S4);
-  if (era_ == Era::S4 && eras.has(Era::S3)) return std::nullopt;
-  if (!rust() || !framed_by_swift) return std::string("children are stored in another form");
-  for (std::size_t i = 0; i < cache.children().size(); ++i) {
-    const Cache& child = *cache.children()[i];
-    if (dynamic_cast<const KVCache*>(&child) != nullptr || dynamic_cast<const RotatingKVCache*>(&child) != nullptr)
-      return fmt::format("child {} ({}) counts other metadata than it expects", i, child.class_name());
-    if (const auto* nested = dynamic_cast<const CacheList*>(&child))
-      if (auto reason = list(*nested, eras)) return reason;
-    if (const auto* slots = dynamic_cast<const ArraysCache*>(&child))
-      if (slots->state().lengths) return fmt::format("it ignores the lengths of child {}", i);
-  }
+  const bool read = eras.has(era_) || (era_ == Era::S4 && eras.has(Era::S3)) || (rust() && framed_by_swift);
+  if (!read) return std::string("children are stored in another form");
+  for (std::size_t i = 0; i < cache.children().size(); ++i)
+    if (const auto reason = child(*cache.children()[i], eras))
+      return fmt::format("child {} ({}): {}", i, cache.children()[i]->class_name(), *reason);
+  return std::nullopt;
+}
+
+/// A child of a list whose form the loader reads: what the class alone decides, and where forms of two runtimes differ.
+std::optional<std::string> LayerLoader::child(const Cache& cache, EraSet eras) const {
+  if (const auto* nested = dynamic_cast<const CacheList*>(&cache)) return list(*nested, eras);
+  if (const auto* slots = dynamic_cast<const ArraysCache*>(&cache)) return rust() ? slots_in_rust(*slots) : std::nullopt;
+  if (cache.empty()) return without_arrays(cache);
+  if (auto reason = unusable(cache)) return reason;
+  const bool plain_or_window =
+      dynamic_cast<const KVCache*>(&cache) != nullptr || dynamic_cast<const RotatingKVCache*>(&cache) != nullptr;
+  if (!eras.has(era_) && rust() && plain_or_window) return std::string("it counts other metadata than the loader expects");
   return std::nullopt;
 }
 
@@ -121,22 +157,16 @@ std::optional<std::string> LayerLoader::refusal(std::size_t layer) const {
   const auto* slots = dynamic_cast<const ArraysCache*>(&cache);
   const bool mislabelled = source.class_text == "KVCache" && dynamic_cast<const KVCache*>(&cache) == nullptr;
   if (mislabelled) return "class KVCache with the contents of another class fits no loader";
-  if (cache.empty() && slots == nullptr) {
-    const bool saved_so = loader_.empty_layers && source.eras.has(era_);
-    if (!saved_so || (rust() && dynamic_cast<const ChunkedKVCache*>(&cache) != nullptr))
-      return "it cannot load a layer without arrays";
-    return std::nullopt;
-  }
+  const auto* children = dynamic_cast<const CacheList*>(&cache);
+  if (cache.empty() && slots == nullptr && children == nullptr)
+    return source.eras.has(era_) ? without_arrays(cache) : "it cannot load a layer without arrays";
   if (dynamic_cast<const KVCache*>(&cache) != nullptr) return plain(layer);
   if (slots != nullptr) return arrays(*slots, source);
-  if (const auto* children = dynamic_cast<const CacheList*>(&cache)) return list(*children, source.eras);
-  if (dynamic_cast<const BatchKVCache*>(&cache) != nullptr)
-    return loader_.batch_class ? std::nullopt : std::optional<std::string>("it has no batch cache that it can load");
-  if (dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr) {
-    if (rust()) return std::nullopt;
-    if (!loader_.batch_rotating_class) return "it has no batched window that it can load";
-    return "it takes the text of 'rotated' for true, or raises at the first update after loading";
-  }
+  if (children != nullptr) return list(*children, source.eras);
+  if (auto reason = unusable(cache)) return reason;
+  // Either spelling of 'rotated' is read, and the rest is the same in all eras that have the classes.
+  if (dynamic_cast<const BatchKVCache*>(&cache) != nullptr || dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr)
+    return std::nullopt;
   if (dynamic_cast<const RotatingKVCache*>(&cache) != nullptr) {
     // Swift's current loader also takes windows that do not say where their size comes from.
     const bool strict_swift = era_ == Era::S4 && source.eras.has(Era::S3);
