@@ -140,19 +140,32 @@ void detect_eras(Document& document, const std::vector<bool>& unused) {
     std::size_t other = i;
     for (std::size_t j = 0; j < i; ++j)
       if (!unused[j] && (document.sources[j].eras & document.sources[i].eras).none()) other = j;
-    const auto say = [&](std::size_t n) {
-      const LayerSource& s = document.sources[n];
-      const Dialect* newest = preferred(s.eras);
-      return fmt::format("layer {} ({}: {}) is of {}", n, printable(s.class_text), s.evidence.empty() ? "" : s.evidence.front(),
-                         newest == nullptr ? "no known format" : std::string(newest->id));
-    };
-    const std::string message = document.sources[i].eras.none() || other == i
-                                    ? fmt::format("{}; the layers before it are of {}", say(i),
-                                                  before == EraSet::all() ? "any format" : std::string(preferred(before)->id))
-                                    : fmt::format("{}, but {}", say(i), say(other));
-    document.findings.push_back(make_finding("KV503", layer_where(i), fmt::format("2.{}", i),
-                                             message + ": no program writes these together",
+    std::string message = say_format(document, i);
+    if (document.sources[i].eras.none()) {
+      message += ": no program writes such a layer";
+    } else {
+      message += other == i ? fmt::format(", but the layers before it are of {}", preferred(before)->id)
+                            : fmt::format(", but {}", say_format(document, other));
+      message += ": no program writes these together";
+    }
+    document.findings.push_back(make_finding("KV503", layer_where(i), fmt::format("2.{}", i), std::move(message),
                                              "the file was put together from parts of others: make it anew"));
+    return;
+  }
+}
+
+void narrow_by_model_state(Document& document) {
+  if (!document.cache.model_state || document.candidates.none()) return;
+  const EraSet writers = eras_where([](const EraTraits& t) { return t.model_state; });
+  document.candidates &= writers;
+  document.format = preferred(document.candidates);
+  for (std::size_t i = 0; i < document.sources.size() && document.candidates.none(); ++i) {
+    if (!(document.sources[i].eras & writers).none()) continue;
+    document.findings.push_back(
+        make_finding("KV503", layer_where(i), fmt::format("2.{}", i),
+                     fmt::format("{}, but the file has model state, which only {} writes: no program writes these together",
+                                 say_format(document, i), preferred(writers)->id),
+                     "the file was put together from parts of others: make it anew"));
     return;
   }
 }
@@ -206,10 +219,7 @@ void decode_classes(Document& document) {
   orphans(layout.meta, "metadata", "0.");
 
   detect_eras(document, unused);
-  if (document.cache.model_state) {
-    document.candidates &= EraSet{Era::S4};
-    document.format = preferred(document.candidates);
-  }
+  narrow_by_model_state(document);
 }
 
 }  // namespace detail

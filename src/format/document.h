@@ -30,6 +30,9 @@ void share_true_offset(PromptCache& cache);
 /// Intersect the eras of all layers; reports KV302, KV503 and KV711.
 void detect_eras(Document& document, const std::vector<bool>& unused);
 
+/// Model state is Swift's newest era's alone. Reports KV503 where a layer is of another.
+void narrow_by_model_state(Document& document);
+
 /// KV206 for user metadata with control characters.
 void check_control_characters(const Document& document, Findings& findings);
 

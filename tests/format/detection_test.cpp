@@ -109,6 +109,18 @@ TEST(Detection, LayersOfDifferentRuntimesAreAFinding) {
   EXPECT_NE(document.findings[0].message.find("layer 0"), std::string::npos) << document.findings[0].message;
 }
 
+// One layer alone can be impossible: then it is not compared with others.
+TEST(Detection, ALayerThatNoEraWrites) {
+  const test::Folder folder;
+  Encoded file = encode(cache_of(test::arrays("ss")), Era::P3);
+  file.metadata.erase("0.0");  // as early Swift, which had no class ArraysCache
+  const Document document = test::written(folder, file);
+  ASSERT_EQ(test::codes_in(document.findings), "KV503");
+  EXPECT_EQ(document.findings[0].message,
+            "layer 0 (ArraysCache: class ArraysCache, no metadata, slots are in one row) is of no known format: no program "
+            "writes such a layer");
+}
+
 // What early Swift wrote under the wrong class is recognised by its metadata or its shapes.
 TEST(Detection, EarlySwiftLabels) {
   const test::Folder folder;
