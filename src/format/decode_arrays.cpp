@@ -8,6 +8,8 @@ EraSet with_layout(SlotLayout layout) {
   return eras_where([layout](const EraTraits& t) { return t.slots == layout; });
 }
 
+constexpr std::size_t mamba_slots = 2;  // MambaCache is ArraysCache(2) by another name
+
 }  // namespace
 
 void Decoder::decode_arrays(Layer& l) {
@@ -78,11 +80,14 @@ void Decoder::decode_arrays(Layer& l) {
     // Without a list of slots nothing tells how many there are: the layer is missing its arrays.
     l.out.unused = true;
     l.only(EraSet{Era::S1, Era::S2}, "slots without arrays");
+    if (mamba) state.slots.resize(mamba_slots);
     return l.done(std::make_unique<ArraysCache>(std::move(state)));
   }
   if (list) {
     l.only(with_layout(l.meta.form == Meta::Form::scalar ? SlotLayout::flat : SlotLayout::compact), "slots are in one row");
     for (const std::size_t array : *list) state.slots.push_back(tensor(array));
+    // Swift left unset slots out. Its models set the first one first, and its loader fills the slots in this order.
+    if (mamba) state.slots.resize(std::max(state.slots.size(), mamba_slots));
     l.out.arrays = *list;
     return l.done(std::make_unique<ArraysCache>(std::move(state)));
   }

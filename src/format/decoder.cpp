@@ -59,7 +59,7 @@ LayerOutput Decoder::decode(const LayerInput& in) {
   }
 
   if (!l.out.decoded) {
-    if (!l.out.lost_children) l.out.eras = EraSet::all();
+    if (!l.out.lost_children) l.out.eras = with_classes;
     std::vector<std::size_t> arrays;
     if (in.arrays != nullptr) collect(*in.arrays, arrays);
     OpaqueCache::State state;

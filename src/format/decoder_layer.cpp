@@ -73,7 +73,7 @@ IntegerError parse_int32_list(std::string_view text, std::vector<std::int64_t>& 
 }
 
 Decoder::Layer::Layer(Decoder& d, const LayerInput& input) : decoder(d), in(input), meta(flatten(input)) {
-  out.eras = EraSet::all() - EraSet{Era::L0, Era::P5};
+  out.eras = with_classes;
 }
 
 void Decoder::Layer::report(std::string_view code, const std::string& message, const std::string& key, std::string hint) {

@@ -29,7 +29,10 @@ std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache
   if (first_unset == slots.end() && !slots.empty()) return slots;
   const auto index = first_unset - slots.begin();
   const bool trailing = std::none_of(first_unset, slots.end(), [](const Tensor& t) { return t.defined(); });
-  if (slots.empty() || index == 0 || !trailing)
+  if (slots.empty())
+    refuse(where, fmt::format("it has no slots, and {} has no way to say so", target),
+           "a recurrent layer without state cannot be saved there");
+  if (index == 0 || !trailing)
     refuse(where, fmt::format("slot {} is not set, and {} has no way to say so", index, target),
            trailing ? "a recurrent layer that was never used cannot be saved there"
                     : "a later slot is set, so leaving this one out would shift it");

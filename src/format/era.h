@@ -61,13 +61,16 @@ struct EraTraits {
 
 [[nodiscard]] const EraTraits& traits(Era era) noexcept;
 
-/// Eras whose traits fulfil a predicate. L0 and P5 have layouts of their own (legacy.cpp, provisional.cpp) and never match.
+/// Those whose files have the layout of decoder.h; L0 and P5 have layouts of their own (legacy.cpp, provisional.cpp).
+inline constexpr EraSet with_classes = EraSet::all() - EraSet{Era::L0, Era::P5};
+
+/// Eras whose traits fulfil a predicate. L0 and P5 never match.
 template <typename Predicate>
 [[nodiscard]] EraSet eras_where(Predicate predicate) {
   EraSet set;
   for (const auto eras : {mlx_lm_eras(), mlxrs_eras(), mlx_swift_lm_eras()})
     for (const EraTraits& t : eras)
-      if (t.dialect.era != Era::L0 && t.dialect.era != Era::P5 && predicate(t)) set |= EraSet{t.dialect.era};
+      if (with_classes.has(t.dialect.era) && predicate(t)) set |= EraSet{t.dialect.era};
   return set;
 }
 

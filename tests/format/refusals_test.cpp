@@ -40,6 +40,10 @@ TEST(Refusals, UnsetSlotsInMlxLm) {
             "layer 1 (ArraysCache): slot 0 is not set, and mlx-lm@0.31 has no way to say so");
 }
 
+TEST(Refusals, RecurrentStateWithoutSlotsInMlxLm) {
+  EXPECT_EQ(refusal(test::arrays(""), Era::P3), "layer 1 (ArraysCache): it has no slots, and mlx-lm@0.31 has no way to say so");
+}
+
 TEST(Refusals, OffsetsBeyond32BitsInTheProvisionalFormat) {
   const RotatingKVCache::State state{test::keys(), test::values(), 0, test::tokens, std::int64_t{1} << 31, test::tokens, {}};
   EXPECT_EQ(refusal(std::make_unique<RotatingKVCache>(state), Era::P5),
