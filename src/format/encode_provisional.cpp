@@ -71,6 +71,7 @@ void ProvisionalEncoder::state(const std::string& where, const std::string& path
     array(at(0), s.keys);
     array(at(1), s.values);
     scalars(where, path, 2, {s.offset, s.keep, s.max_size, s.idx});
+    if (s.origin == "requested") out_.warnings.push_back(origin_lost(where, "mlx-lm@2026-09"));
   } else if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache)) {
     const auto& s = quantized->state();
     if (!s.keys.biases.defined())

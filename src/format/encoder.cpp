@@ -23,6 +23,10 @@ void set_fields(EncodedLayer& layer, const std::vector<std::string>& values) {
   for (std::size_t i = 0; i < values.size(); ++i) layer.meta.emplace_back(std::to_string(i), values[i]);
 }
 
+std::string origin_lost(const std::string& where, std::string_view target) {
+  return fmt::format("{}: {} does not store that the window was requested rather than the model's own", where, target);
+}
+
 std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache, std::string_view target, bool drop_unset) {
   std::vector<Tensor> slots = cache.state().slots;
   const auto first_unset = std::find_if(slots.begin(), slots.end(), [](const Tensor& t) { return !t.defined(); });
@@ -90,8 +94,7 @@ EncodedLayer Encoder::rotating(const std::string& where, const RotatingKVCache& 
   if (traits_.rotating_fields == 6) {
     fields.push_back(s.origin.value_or("modelNative"));
   } else if (s.origin == "requested") {
-    warnings_.push_back(
-        fmt::format("{}: {} does not store that the window was requested rather than the model's own", where, target()));
+    warnings_.push_back(origin_lost(where, target()));
   }
   set_fields(out, fields);
   return out;
@@ -298,6 +301,7 @@ EncodedLayer Encoder::encode(const std::string& where, const Cache& cache, bool 
 }  // namespace kvcache::detail
 
 namespace kvcache {
+namespace {
 
 Encoded encode_from(const PromptCache& cache, std::optional<Era> from, Era era, const EncodeOptions& options) {
   const detail::EraTraits& traits = detail::traits(era);

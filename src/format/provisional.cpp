@@ -5,7 +5,10 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <limits>
 #include <set>
+#include <span>
+#include <utility>
 
 #include "format/codes.h"
 #include "format/decoder_layer.h"
@@ -17,6 +20,23 @@ namespace {
 /// A string leaf is an array with one integer a character; nobody names a class with more.
 constexpr std::uint64_t max_text = 256;
 
+/// One element; rank 0 is expected, rank 1 accepted.
+bool is_scalar(const TensorEntry& entry) {
+  return element_count(entry.shape) == 1U && entry.shape.size() <= 1;
+}
+
+template <typename Integer>
+std::vector<std::int64_t> widened(std::span<const std::byte> raw) {
+  std::vector<std::int64_t> values;
+  for (std::size_t at = 0; at + sizeof(Integer) <= raw.size(); at += sizeof(Integer)) {
+    Integer value = 0;
+    std::memcpy(&value, raw.data() + at, sizeof value);
+    const bool fits = std::in_range<std::int64_t>(value);
+    values.push_back(fits ? static_cast<std::int64_t>(value) : std::numeric_limits<std::int64_t>::max());
+  }
+  return values;
+}
+
 class ProvisionalDecoder {
  public:
   explicit ProvisionalDecoder(Document& document)
@@ -25,8 +45,6 @@ class ProvisionalDecoder {
   void run();
 
  private:
-  using Leaves = std::set<std::string>;
-
   void read_sections();
   void read_table();
   LayerOutput layer(const std::string& where, const std::string& path, const std::string& class_text, const ArrayTree& tree,
@@ -35,6 +53,7 @@ class ProvisionalDecoder {
   LayerOutput opaque(const std::string& class_text, const std::string& why) const;
   std::optional<std::int64_t> scalar(const std::string& where, const std::string& path, const ArrayTree* leaf);
   std::optional<std::string> text(const ArrayTree* leaf) const;
+  std::optional<std::vector<std::int64_t>> integers(std::size_t array) const;
   std::unique_ptr<Cache> cut_padding(std::unique_ptr<Cache> cache, std::int64_t offset) const;
 
   void report(std::string_view code, const std::string& where, const std::string& key, const std::string& message) {
@@ -45,6 +64,7 @@ class ProvisionalDecoder {
   const Header& header_;
   Decoder decoder_;
   std::map<std::uint64_t, std::string> classes_;
+  std::set<std::string> no_scalars_;  ///< called scalars by the table, and reported
   ArrayTree arrays_;
 };
 
@@ -103,9 +123,52 @@ void ProvisionalDecoder::read_table() {
       continue;
     }
     if (*row == 0 || path.substr(dot + 1) == "1") continue;  // row 0 is a sentinel
-    if (header_.find(it->second) == nullptr)
+    const TensorEntry* const leaf = header_.find(it->second);
+    if (leaf == nullptr) {
       report("KV492", {}, it->first,
              fmt::format("the table of leaves names '{}', but there is no such array", printable(it->second)));
+      continue;
+    }
+    // Types that are neither of the two known ones are read leniently: what a leaf is follows from its class.
+    const auto type = header_.metadata.find(fmt::format("2.{}.1", *row));
+    if (type != header_.metadata.end() && type->second == "scalar" && !is_scalar(*leaf)) {
+      no_scalars_.insert(leaf->key);
+      report("KV492", {}, it->first,
+             fmt::format("the table of leaves calls '{}' a scalar, but it has shape {}", printable(it->second),
+                         to_string(leaf->shape)));
+    }
+  }
+}
+
+/// A few integers of any width, or nothing for another dtype. What does not fit into 63 bits is the largest that does.
+std::optional<std::vector<std::int64_t>> ProvisionalDecoder::integers(std::size_t array) const {
+  const Tensor tensor = decoder_.tensor(array);
+  std::vector<std::byte> raw(static_cast<std::size_t>(tensor.nbytes()));
+  tensor.read(0, raw);
+  switch (tensor.dtype()) {
+    case Dtype::I8:
+      return widened<std::int8_t>(raw);
+    case Dtype::U8:
+      return widened<std::uint8_t>(raw);
+    case Dtype::I16:
+      return widened<std::int16_t>(raw);
+    case Dtype::U16:
+      return widened<std::uint16_t>(raw);
+    case Dtype::I32:
+      return widened<std::int32_t>(raw);
+    case Dtype::U32:
+      return widened<std::uint32_t>(raw);
+    case Dtype::I64:
+      return widened<std::int64_t>(raw);
+    case Dtype::U64:
+      return widened<std::uint64_t>(raw);
+    case Dtype::BOOL: {
+      auto flags = widened<std::uint8_t>(raw);
+      for (std::int64_t& flag : flags) flag = flag != 0 ? 1 : 0;
+      return flags;
+    }
+    default:
+      return std::nullopt;
   }
 }
 
@@ -116,37 +179,19 @@ std::optional<std::int64_t> ProvisionalDecoder::scalar(const std::string& where,
     return std::nullopt;
   }
   const TensorEntry& e = decoder_.entry(*leaf->value);
-  if (element_count(e.shape) != 1U || e.shape.size() > 1) {
+  if (!is_scalar(e)) {
+    if (no_scalars_.contains(e.key)) return std::nullopt;
     report("KV492", where, e.key,
            fmt::format("'{}' has shape {} instead of one element", printable(e.key), to_string(e.shape)));
     return std::nullopt;
   }
-  std::byte raw[8] = {};
-  decoder_.tensor(*leaf->value).read(0, std::span(raw).first(item_size(e.dtype)));
-  std::int64_t value = 0;
-  std::int32_t narrow = 0;
-  switch (e.dtype) {
-    case Dtype::I64:
-      std::memcpy(&value, raw, sizeof value);
-      break;
-    case Dtype::I32:
-      std::memcpy(&narrow, raw, sizeof narrow);
-      value = narrow;
-      break;
-    case Dtype::U32: {
-      std::uint32_t bits = 0;
-      std::memcpy(&bits, raw, sizeof bits);
-      value = bits;
-      break;
-    }
-    case Dtype::BOOL:
-      value = raw[0] != std::byte{0} ? 1 : 0;
-      break;
-    default:
-      report("KV492", where, e.key,
-             fmt::format("'{}' is {} instead of an integer or a boolean", printable(e.key), name(e.dtype)));
-      return std::nullopt;
+  const auto values = integers(*leaf->value);
+  if (!values) {
+    report("KV492", where, e.key,
+           fmt::format("'{}' is {} instead of an integer or a boolean", printable(e.key), name(e.dtype)));
+    return std::nullopt;
   }
+  const std::int64_t value = values->front();
   if (value < -2147483648LL || value > 2147483647LL) {
     report("KV306", where, e.key, fmt::format("'{}' is {}, beyond 32 bits", printable(e.key), value));
     return std::nullopt;
@@ -159,14 +204,10 @@ std::optional<std::string> ProvisionalDecoder::text(const ArrayTree* leaf) const
   const TensorEntry& e = decoder_.entry(*leaf->value);
   const auto count = element_count(e.shape);
   if (!count || *count > max_text) return std::nullopt;
+  const auto characters = integers(*leaf->value);
+  if (!characters || e.dtype == Dtype::BOOL) return std::nullopt;
   std::string out;
-  if (e.dtype == Dtype::U8 || e.dtype == Dtype::I8) {
-    out.resize(static_cast<std::size_t>(*count));
-    decoder_.tensor(*leaf->value).read(0, std::as_writable_bytes(std::span(out)));
-    return out;
-  }
-  if (e.dtype != Dtype::I32 && e.dtype != Dtype::I64) return std::nullopt;
-  for (const std::int64_t c : decoder_.tensor(*leaf->value).integers(max_text)) {
+  for (const std::int64_t c : *characters) {
     if (c < 0 || c > 127) return std::nullopt;  // class names are ASCII
     out.push_back(static_cast<char>(c));
   }
@@ -307,6 +348,11 @@ void ProvisionalDecoder::run() {
   detect_eras(document_, unused);
 }
 
+// "N.0" or "N.1", whether or not row 0, the sentinel, is there.
+bool is_table_key(std::string_view path) {
+  return (path.ends_with(".0") || path.ends_with(".1")) && parse_index(path.substr(0, path.size() - 2));
+}
+
 }  // namespace
 
 bool is_provisional(const Header& header) {
@@ -317,7 +363,7 @@ bool is_provisional(const Header& header) {
   bool table = false;
   for (auto it = header.metadata.lower_bound("2."); it != header.metadata.end() && it->first.starts_with("2."); ++it) {
     if (parse_index(std::string_view(it->first).substr(2))) return false;  // a class list: user metadata only looks like one
-    table = table || it->first == "2.0.0" || it->first == "2.0.1";
+    table = table || is_table_key(std::string_view(it->first).substr(2));
   }
   return table;
 }

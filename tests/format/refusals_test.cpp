@@ -145,6 +145,7 @@ TEST(Warnings, PaddingsAndLengthsThatTheErasOwnWriterLosesToo) {
 
 TEST(Warnings, ARequestedWindowElsewhereThanInCurrentSwift) {
   EXPECT_EQ(encode(cache_of(test::rotating("requested")), Era::S3).warnings.size(), 1U);
+  EXPECT_EQ(encode(cache_of(test::rotating("requested")), Era::P5).warnings.size(), 2U) << "and that it is provisional";
   EXPECT_EQ(encode(cache_of(test::rotating("modelNative")), Era::S3).warnings.size(), 0U);
   EXPECT_EQ(encode(cache_of(test::rotating("requested")), Era::S4).warnings.size(), 0U);
 }
