@@ -15,6 +15,8 @@ target_include_directories(kvcache_hwy SYSTEM INTERFACE ${KVCACHE_HWY_INCLUDE})
 target_compile_definitions(kvcache_hwy INTERFACE
                            "HWY_DISABLED_TARGETS=((1LL << 14)|HWY_SSSE3|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")
 
+# What users of the static library have to link for fmt.
+set(KVCACHE_FMT_PACKAGE "")
 if(KVCACHE_STATIC_RUNTIME)
   if(fmt_VERSION VERSION_GREATER_EQUAL 9 AND fmt_VERSION VERSION_LESS 10)
     # Debian 12 has no libfmt.a either, but ships the source of it as a header: compiled once here, as fmt's own format.cc does.
@@ -31,6 +33,7 @@ FMT_END_NAMESPACE
 ]] @ONLY)
     get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
     add_library(kvcache_fmt STATIC ${CMAKE_BINARY_DIR}/fmt_static.cpp)
+    set_target_properties(kvcache_fmt PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
     target_include_directories(kvcache_fmt SYSTEM PUBLIC ${fmt_include})
   else()
     # Of another version's insides nothing is assumed. Four times the compile time of a file that formats.
@@ -41,6 +44,7 @@ FMT_END_NAMESPACE
   add_library(kvcache_zlib INTERFACE)
   target_link_libraries(kvcache_zlib INTERFACE $<IF:$<BOOL:${KVCACHE_ZLIB_ARCHIVE}>,${KVCACHE_ZLIB_ARCHIVE},ZLIB::ZLIB>)
 else()
+  set(KVCACHE_FMT_PACKAGE fmt::fmt)
   add_library(kvcache_fmt INTERFACE)
   target_link_libraries(kvcache_fmt INTERFACE fmt::fmt)
   add_library(kvcache_zlib INTERFACE)

@@ -5,10 +5,19 @@ if((CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_
                       "${CMAKE_CXX_COMPILER_VERSION}. Another compiler: cmake -DCMAKE_CXX_COMPILER=g++-12")
 endif()
 
+# A third smaller than -O3 at the same speed: what is hot is vectorized by hand.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+
 add_library(kvcache_flags INTERFACE)
 target_compile_options(kvcache_flags INTERFACE -Wall -Wextra -Wpedantic $<$<BOOL:${KVCACHE_WERROR}>:-Werror>)
 # Same bytes whatever the folder the build runs in.
 target_compile_options(kvcache_flags INTERFACE -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
+
+if(NOT APPLE)
+  # What the tool never calls is left out of it.
+  target_compile_options(kvcache_flags INTERFACE -ffunction-sections -fdata-sections)
+  target_link_options(kvcache_flags INTERFACE -Wl,--gc-sections)
+endif()
 
 if(KVCACHE_HARDEN)
   target_compile_options(kvcache_flags INTERFACE -fstack-protector-strong)

@@ -15,7 +15,7 @@
 
 #include "kvcache/tensor.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// Per-sequence integers of a batch: offsets, left paddings, lengths. Tokens.
 using Int32s = std::vector<std::int32_t>;
@@ -24,38 +24,47 @@ using Int32s = std::vector<std::int32_t>;
 /// which needs no array. `array`: BOOL, true = may attend; [N, S] for single sequences ([S] for one query of a rotating
 /// window), [B, 1, N, S] for batches, [B, N] for recurrent state. Arrays are computed while they are read.
 struct Mask {
+  /// See above.
   enum class Kind { none, causal, array };
-  Kind kind = Kind::none;
-  Tensor array;
+  Kind kind = Kind::none;  ///< whether there is an array
+  Tensor array;            ///< defined for Kind::array only
 };
 
 /// What a reader of the file wants to know about a layer; absent where it does not apply to the class.
 struct Facts {
-  std::string class_name;
-  std::optional<std::int64_t> tokens;  ///< logical length: the cache's offset
-  std::optional<std::int64_t> rows;    ///< rows stored on the sequence axis
-  std::optional<std::int64_t> batch;
-  std::optional<std::int64_t> kv_heads;
-  std::optional<std::int64_t> key_dim;
-  std::optional<std::int64_t> value_dim;
-  std::optional<Dtype> dtype;       ///< of keys (scales, for a quantized cache)
-  std::uint64_t bytes = 0;          ///< the reference's nbytes
-  std::uint64_t padding_bytes = 0;  ///< part of `bytes` that no token uses (left padding, rows beyond the offset)
-  bool trimmable = false;
-  bool empty = false;
-  std::optional<std::int64_t> keep, max_size, idx;
-  std::optional<bool> wrapped;  ///< tokens were evicted, or the ring is out of temporal order
-  std::optional<std::int64_t> bits, group_size;
-  std::optional<std::int64_t> chunk_size, start_position;
-  std::optional<std::vector<std::int64_t>> left_padding, offsets, lengths;
-  std::vector<Facts> children;
+  std::string class_name;                      ///< as Cache::class_name()
+  std::optional<std::int64_t> tokens;          ///< logical length: the cache's offset
+  std::optional<std::int64_t> rows;            ///< rows stored on the sequence axis
+  std::optional<std::int64_t> batch;           ///< sequences: B
+  std::optional<std::int64_t> kv_heads;        ///< H
+  std::optional<std::int64_t> key_dim;         ///< Dk, unpacked
+  std::optional<std::int64_t> value_dim;       ///< Dv, unpacked
+  std::optional<Dtype> dtype;                  ///< of keys (scales, for a quantized cache)
+  std::uint64_t bytes = 0;                     ///< the reference's nbytes
+  std::uint64_t padding_bytes = 0;             ///< part of `bytes` that no token uses (left padding, rows beyond the offset)
+  bool trimmable = false;                      ///< Cache::trimmable()
+  bool empty = false;                          ///< Cache::empty()
+  std::optional<std::int64_t> keep;            ///< tokens a window pins
+  std::optional<std::int64_t> max_size;        ///< of a window, tokens
+  std::optional<std::int64_t> idx;             ///< ring row after the newest one
+  std::optional<bool> wrapped;                 ///< tokens were evicted, or the ring is out of temporal order
+  std::optional<std::int64_t> bits;            ///< of a quantized value
+  std::optional<std::int64_t> group_size;      ///< quantized values that share a scale
+  std::optional<std::int64_t> chunk_size;      ///< tokens
+  std::optional<std::int64_t> start_position;  ///< tokens that a chunked cache has dropped from the front
+  std::optional<std::vector<std::int64_t>> left_padding;  ///< rows, [B]
+  std::optional<std::vector<std::int64_t>> offsets;       ///< tokens, [B]
+  std::optional<std::vector<std::int64_t>> lengths;       ///< tokens, [B]
+  std::vector<Facts> children;                            ///< of a CacheList
 };
 
+/// One layer of a prompt cache. Never assigned through this class; copied by copy().
 class Cache {
  public:
   virtual ~Cache() = default;
   Cache& operator=(const Cache&) = delete;
 
+  /// Another cache with the same state; the arrays are shared, as they never change.
   [[nodiscard]] virtual std::unique_ptr<Cache> copy() const = 0;
   /// The reference's class name ("RotatingKVCache"), or the alias the file uses ("ConcatenateKVCache", "MambaCache").
   [[nodiscard]] virtual std::string_view class_name() const = 0;
@@ -65,8 +74,10 @@ class Cache {
   [[nodiscard]] virtual std::uint64_t nbytes() const = 0;
   /// Never used: holds no arrays.
   [[nodiscard]] virtual bool empty() const = 0;
+  /// What there is to say about it, from its state alone.
   [[nodiscard]] virtual Facts facts() const = 0;
 
+  /// trim() works.
   [[nodiscard]] bool trimmable() const { return !why_not_trimmable().has_value(); }
   /// Nothing when the cache can be trimmed, else a clause for "cannot be trimmed: ...", with the values at hand.
   [[nodiscard]] virtual std::optional<std::string> why_not_trimmable() const = 0;
@@ -96,16 +107,17 @@ class Cache {
   /// Batch size and length do not matter; a cache that holds no arrays fits beside any of its class and window.
   [[nodiscard]] virtual std::optional<std::string> mismatch(const Cache& other) const;
 
-  /// Every array of the state with a name for people ("keys", "key scales", "slot 1"), in the reference's order.
+  /// An array of the state.
   struct Part {
-    std::string name;
-    Tensor tensor;
+    std::string name;  ///< for people: "keys", "key scales", "slot 1"
+    Tensor tensor;     ///< undefined where the slot is not set
   };
+  /// Every array of the state, in the reference's order.
   [[nodiscard]] virtual std::vector<Part> parts() const = 0;
 
  protected:
-  Cache() = default;
-  Cache(const Cache&) = default;
+  Cache() = default;              ///< for classes of caches
+  Cache(const Cache&) = default;  ///< for their copy()
 };
 
 namespace detail {

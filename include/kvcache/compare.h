@@ -9,13 +9,14 @@
 #include "kvcache/prompt_cache.h"
 #include "kvcache/safetensors.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// Something that differs before any value is looked at.
 struct Difference {
   std::string where;     ///< "layer 3", "metadata", or empty for the whole cache
   std::string what;      ///< "class", "tokens", "window", "dtype", "layers", "model"
-  std::string a, b;      ///< the two values, printable
+  std::string a;         ///< the first cache's value, printable
+  std::string b;         ///< the second one's
   bool storage = false;  ///< only how values are stored (dtype, quantization), not what they stand for
 };
 
@@ -26,33 +27,37 @@ struct ValueDifference {
   std::uint64_t differing = 0;              ///< by more than the tolerance
   std::optional<std::int64_t> first_token;  ///< position of the first token with a differing value; absent for recurrent state
   double max_abs_error = 0;                 ///< infinite where one side is NaN and the other is not
-  double rms_error = 0;
-  std::vector<double> profile;  ///< RMS error over at most 24 equal stretches of the tokens
-  std::string why_not;          ///< not compared: "shapes [1, 2, 7, 64] and [1, 4, 7, 64]"
+  double rms_error = 0;                     ///< over `elements`
+  std::vector<double> profile;              ///< RMS error over at most 24 equal stretches of the tokens
+  std::string why_not;                      ///< not compared: "shapes [1, 2, 7, 64] and [1, 4, 7, 64]"
 };
 
+/// The values of one layer.
 struct LayerDifference {
-  std::size_t layer = 0;
-  std::string name;  ///< "layer 3 (KVCache)" of the first cache
-  std::vector<ValueDifference> values;
+  std::size_t layer = 0;                ///< index in both caches
+  std::string name;                     ///< "layer 3 (KVCache)" of the first cache
+  std::vector<ValueDifference> values;  ///< one per array
 };
 
+/// What compare() found.
 struct Comparison {
-  std::vector<Difference> differences;
+  std::vector<Difference> differences;  ///< before values
   std::vector<LayerDifference> layers;  ///< the layers that both have
   /// Nothing differs; with a tolerance, values within it and another way of storing them count as the same.
   [[nodiscard]] bool equal() const;
-  bool tolerant = false;
+  bool tolerant = false;  ///< a tolerance was given
 };
 
+/// How to compare.
 struct CompareOptions {
   double tolerance = 0;  ///< absolute
   unsigned threads = 0;  ///< 0: as many as there are cores
-  Progress progress;
+  Progress progress;     ///< bytes of both caches
 };
 
-/// Windows compare in temporal order, quantized layers by their decoded values, batches sequence by sequence in place.
-/// Stamps are not compared: they are about files.
+/// Windows compare in temporal order, quantized layers by their decoded values, batches sequence by sequence in place. Reads
+/// all values. Throws Error(io) where they cannot be read, Error(interrupted) on a stop; whatever differs is no error. Stamps
+/// are not compared: they are about files.
 [[nodiscard]] Comparison compare(const PromptCache& a, const PromptCache& b, const CompareOptions& options = {});
 
 }  // namespace kvcache

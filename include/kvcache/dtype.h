@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// Every element type that MLX reads from a safetensors file (format notes A.3). F64 is not among them.
 enum class Dtype : std::uint8_t { BOOL, I8, U8, I16, U16, F16, BF16, I32, U32, F32, I64, U64, C64, F8_E4M3, F8_E8M0 };
@@ -22,7 +22,9 @@ enum class Dtype : std::uint8_t { BOOL, I8, U8, I16, U16, F16, BF16, I32, U32, F
 /// Dimensions, outermost first. Each is in [0, 2^31-1]; an empty shape is a scalar with one element.
 using Shape = std::vector<std::int64_t>;
 
+/// Largest dimension, as in MLX.
 inline constexpr std::int64_t max_dim = 2147483647;
+/// Most dimensions of an array.
 inline constexpr std::size_t max_rank = 32;
 
 /// Product of the dimensions, or nothing when it does not fit into 63 bits.

@@ -3,7 +3,7 @@
 
 #include "kvcache/format.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// As encode(), for a cache that comes from `source`. Where that is of the format of `era` already, nothing changes but what
 /// was edited: recurrent layers keep their class name, which a conversion chooses by what the target's models ask for.

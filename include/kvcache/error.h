@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// What kind of failure an Error is. The command line maps it to an exit code; the library never exits or prints.
 enum class ErrorKind {
@@ -20,14 +20,19 @@ enum class ErrorKind {
 /// is empty; code() is the finding code of `kvcache verify` for defects of a file ("KV117"), or empty.
 class Error : public std::runtime_error {
  public:
+  /// `message`: one line, without the name of the file.
   Error(ErrorKind kind, const std::string& message, std::string hint = {}, std::string code = {})
       : std::runtime_error(message), kind_(kind), hint_(std::move(hint)), code_(std::move(code)) {}
 
+  /// What kind of failure it is.
   [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
+  /// What to do instead, or empty.
   [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
+  /// Finding code ("KV117"), or empty.
   [[nodiscard]] const std::string& code() const noexcept { return code_; }
   /// Tensor key or metadata key the defect is about, if any.
   [[nodiscard]] const std::string& key() const noexcept { return key_; }
+  /// The same error, about this key.
   Error& at_key(std::string key) {
     key_ = std::move(key);
     return *this;

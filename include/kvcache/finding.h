@@ -5,8 +5,9 @@
 #include <string_view>
 #include <vector>
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
+/// How bad a finding is.
 enum class Severity { info, warning, error };
 
 /// One problem (or fact) found in a file. Codes are stable: never reused, never renumbered.
@@ -21,11 +22,12 @@ struct Finding {
 
 /// One row of the table of codes: for `kvcache verify --list-codes`, documentation and SARIF.
 struct CodeInfo {
-  std::string_view code;
-  Severity severity;
-  std::string_view title;
+  std::string_view code;   ///< "KV413"
+  Severity severity;       ///< of every finding with this code
+  std::string_view title;  ///< what is wrong, in a few words
 };
 
+/// In the order of the file.
 using Findings = std::vector<Finding>;
 
 }  // namespace kvcache

@@ -14,36 +14,47 @@
 #include "kvcache/prompt_cache.h"
 #include "kvcache/safetensors.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// The runtimes that write prompt caches.
 enum class Family : std::uint8_t { mlx_lm, mlx_swift_lm, mlxrs };
 
 /// Every era of every runtime, oldest first within a family. The letters are those of docs/formats.md.
 enum class Era : std::uint8_t { L0, P1, P2, P3, P4, P5, R1, S1, S2, S3, S4 };
+/// How many eras there are.
 inline constexpr std::size_t era_count = 11;
 
 /// A set of eras: which ones could have written a layer or a file.
 class EraSet {
  public:
-  constexpr EraSet() = default;
+  constexpr EraSet() = default;  ///< empty
+  /// These.
   constexpr EraSet(std::initializer_list<Era> eras) {
     for (const Era e : eras) bits_ |= bit(e);
   }
+  /// Every era there is.
   static constexpr EraSet all() { return EraSet((1U << era_count) - 1U); }
+  /// Whether `e` is among them.
   [[nodiscard]] constexpr bool has(Era e) const { return (bits_ & bit(e)) != 0; }
+  /// Whether it is empty.
   [[nodiscard]] constexpr bool none() const { return bits_ == 0; }
+  /// Keep what is in both.
   constexpr EraSet& operator&=(EraSet o) {
     bits_ &= o.bits_;
     return *this;
   }
+  /// Add what is in the other.
   constexpr EraSet& operator|=(EraSet o) {
     bits_ |= o.bits_;
     return *this;
   }
+  /// In both.
   friend constexpr EraSet operator&(EraSet a, EraSet b) { return a &= b; }
+  /// In either.
   friend constexpr EraSet operator|(EraSet a, EraSet b) { return a |= b; }
+  /// In the first alone.
   friend constexpr EraSet operator-(EraSet a, EraSet b) { return EraSet(a.bits_ & ~b.bits_); }
+  /// The same eras.
   friend constexpr bool operator==(EraSet a, EraSet b) = default;
 
  private:
@@ -54,16 +65,17 @@ class EraSet {
 
 /// One entry of the list of formats.
 struct Dialect {
-  Era era;
+  Era era;                  ///< which one it is
   std::string_view id;      ///< "mlx-lm@0.31"
   std::string_view letter;  ///< "P3"
-  Family family;
-  bool writable;
-  bool provisional;  ///< P5: no file of it was ever at hand
+  Family family;            ///< the runtime
+  bool writable;            ///< encode() takes it
+  bool provisional;         ///< P5: no file of it was ever at hand
 };
 
 /// All formats, in the order of cli.md.
 [[nodiscard]] std::span<const Dialect> dialects() noexcept;
+/// The entry of an era.
 [[nodiscard]] const Dialect& dialect(Era era) noexcept;
 /// By id, or by family name alone ("mlx-lm" is mlx-lm@0.31). Throws Error(usage) with a suggestion for an unknown one.
 [[nodiscard]] const Dialect& find_dialect(std::string_view id);
@@ -81,8 +93,8 @@ struct LayerSource {
 
 /// A prompt-cache file, decoded. Layers that could not be decoded are OpaqueCache and have error findings.
 struct Document {
-  SafetensorsFile file;
-  PromptCache cache;
+  SafetensorsFile file;              ///< where it comes from; stays open
+  PromptCache cache;                 ///< what it holds, lazily
   std::vector<LayerSource> sources;  ///< one per layer
   EraSet candidates;                 ///< eras that could have written the whole file; empty when mixed
   const Dialect* format = nullptr;   ///< newest of candidates, or nullptr
@@ -92,23 +104,29 @@ struct Document {
 /// Open and decode a file: never reads tensor data except the small integer arrays that states need. Throws as
 /// SafetensorsFile::open does, and Error(unreadable, code KV122 or KV123) for a sound file that is no prompt cache.
 [[nodiscard]] Document read_document(const std::string& path);
+/// The same for a file that is open already.
 [[nodiscard]] Document decode(SafetensorsFile file);
 
 /// A prompt cache ready to be written.
 struct Encoded {
-  std::vector<NamedTensor> tensors;  ///< layer by layer
-  Metadata metadata;
+  std::vector<NamedTensor> tensors;   ///< layer by layer
+  Metadata metadata;                  ///< of the file: the layers' and the user's
   std::vector<std::string> warnings;  ///< losses that the target era's own writer would incur as well
 };
 
+/// What may be left out, where an era cannot hold it.
 struct EncodeOptions {
-  bool drop_model_state = false;
-  bool drop_unset_slots = false;
+  bool drop_model_state = false;  ///< the state of a Swift vision model
+  bool drop_unset_slots = false;  ///< trailing slots of recurrent layers that are not set
 };
 
 /// What a file of `era` holds for this cache. Throws Error(impossible), naming the layer, the reason and the way out, for what
 /// the era cannot say or its own loader could not restore; Error(usage) for an era that is never written.
 [[nodiscard]] Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options = {});
+
+/// The era in which an edited document is written: the newest it could have been written by that can be written at all, so that
+/// an edit never changes the format. Throws Error(impossible) when there is none.
+[[nodiscard]] Era era_to_keep(const Document& document);
 
 /// Children of a CacheList for files that forgot them: "KVCache,ArraysCache:2,..." applied to every CacheList that lost its
 /// children. Returns a document whose lists are rebuilt. Throws Error(usage) for a bad spec, Error(impossible) when arrays do

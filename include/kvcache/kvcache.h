@@ -17,3 +17,16 @@
 #include "kvcache/tensor.h"        // IWYU pragma: export
 #include "kvcache/transform.h"     // IWYU pragma: export
 #include "kvcache/verify.h"        // IWYU pragma: export
+
+/// Prompt-cache files of mlx-lm, mlx-swift-lm and mlxrs.
+///
+///     kvcache::Document document = kvcache::read_sound_document("chat.safetensors");
+///     kvcache::trim_prompt_cache(document.cache, 7);
+///     kvcache::save_document("shorter.safetensors", document);
+///
+/// Reading costs the header of the file; operations only describe what is to be done; bytes move when a file is saved, through
+/// small buffers. Whatever goes wrong is a kvcache::Error, and then nothing was written and nothing changed. Arrays are
+/// [B, H, S, D]: sequences of a batch, key/value heads, tokens, head dim. Lengths are tokens, sizes are bytes.
+///
+/// An object may be used by one thread at a time; different objects, by different threads.
+namespace kvcache {}

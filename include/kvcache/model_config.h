@@ -10,10 +10,11 @@
 #include "kvcache/dtype.h"
 #include "kvcache/prompt_cache.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
+/// What of a config.json matters here.
 struct ModelConfig {
-  std::string model_type;
+  std::string model_type;  ///< "llama"
   /// What mlx-lm's make_cache() makes, in the order of a cache file: layers that share the cache of another one, or have none,
   /// are not among them.
   std::vector<LayerSpec> layers;

@@ -12,18 +12,20 @@
 
 #include "kvcache/cache.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// State of a Swift vision model saved beside the layers (format notes C.12): sorted by name.
 struct ModelState {
-  std::vector<std::pair<std::string, Tensor>> entries;
+  std::vector<std::pair<std::string, Tensor>> entries;  ///< name and array
 };
 
+/// What a prompt-cache file holds.
 struct PromptCache {
-  std::vector<std::unique_ptr<Cache>> layers;
+  std::vector<std::unique_ptr<Cache>> layers;   ///< in the model's order; never null
   std::map<std::string, std::string> metadata;  ///< what the user stored: flat keys as in the file, without their section
-  std::optional<ModelState> model_state;
+  std::optional<ModelState> model_state;        ///< mlx-swift-lm's vision models
 
+  /// Another one with the same contents; the arrays are shared, as they never change.
   [[nodiscard]] PromptCache copy() const;
 };
 
@@ -46,7 +48,10 @@ std::int64_t trim_prompt_cache(PromptCache& cache, std::int64_t n);
 
 /// Sequence `index` of a batch. Error(usage) when out of range.
 [[nodiscard]] PromptCache extract_prompt_cache(const PromptCache& cache, std::int64_t index);
+/// Keep these sequences of a batch, in this order. Error(usage) when one is out of range; then nothing has changed.
 void filter_prompt_cache(PromptCache& cache, std::span<const std::int64_t> indices);
+/// Append the sequences of another batch, called `other_name` in errors. Throws Error(impossible) naming the first layer that
+/// does not fit and why.
 void extend_prompt_cache(PromptCache& cache, const PromptCache& other, const std::string& other_name);
 
 /// Append keys and values, named "LAYER.keys" and "LAYER.values" ("LAYER.CHILD.keys" within a CacheList), to every layer that
@@ -60,14 +65,19 @@ std::size_t unrotate_prompt_cache(PromptCache& cache);
 
 /// What a layer of a model needs, from its config.json or from options.
 struct LayerSpec {
-  enum class Kind { kv, rotating, chunked, arrays, list } kind = Kind::kv;
-  std::int64_t max_size = 0, keep = 0;                    ///< rotating
-  std::int64_t chunk_size = 0;                            ///< chunked
-  std::int64_t kv_heads = 0, key_dim = 0, value_dim = 0;  ///< kv, rotating, chunked
-  std::vector<std::vector<std::int64_t>> slot_shapes;     ///< arrays: shapes without B, where the config tells them
-  std::vector<std::optional<Dtype>> slot_dtypes;          ///< arrays: as slot_shapes; nothing: the dtype of keys
-  std::size_t slots = 0;                                  ///< arrays
-  std::vector<LayerSpec> children;                        ///< list
+  /// KVCache, RotatingKVCache, ChunkedKVCache, ArraysCache, CacheList.
+  enum class Kind { kv, rotating, chunked, arrays, list };
+  Kind kind = Kind::kv;                                ///< class of the cache
+  std::int64_t max_size = 0;                           ///< rotating: window, tokens
+  std::int64_t keep = 0;                               ///< rotating: tokens it pins
+  std::int64_t chunk_size = 0;                         ///< chunked: tokens
+  std::int64_t kv_heads = 0;                           ///< kv, rotating, chunked: H
+  std::int64_t key_dim = 0;                            ///< kv, rotating, chunked: Dk
+  std::int64_t value_dim = 0;                          ///< kv, rotating, chunked: Dv
+  std::vector<std::vector<std::int64_t>> slot_shapes;  ///< arrays: shapes without B, where the config tells them
+  std::vector<std::optional<Dtype>> slot_dtypes;       ///< arrays: as slot_shapes; nothing: the dtype of keys
+  std::size_t slots = 0;                               ///< arrays
+  std::vector<LayerSpec> children;                     ///< list
 };
 
 /// The reference's make_prompt_cache without a model: RotatingKVCache with keep 4 when max_kv_size is given, else KVCache.

@@ -9,18 +9,18 @@
 
 #include "kvcache/tensor.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// bits in {2,3,4,5,6,8} and group_size in {32,64,128} (format notes, Q1).
 [[nodiscard]] bool is_supported_bits(std::int64_t bits) noexcept;
+/// @copydoc is_supported_bits
 [[nodiscard]] bool is_supported_group_size(std::int64_t group_size) noexcept;
 
-/// weights: U32 [..., D*bits/32], little-endian bitstream per row (E.2); scales, biases: dtype of the input, [...,
-/// D/group_size].
+/// An array [..., D] as packed codes.
 struct Quantized {
-  Tensor weights;
-  Tensor scales;
-  Tensor biases;
+  Tensor weights;  ///< U32 [..., D*bits/32], little-endian bitstream per row (E.2)
+  Tensor scales;   ///< dtype of the input, [..., D/group_size]
+  Tensor biases;   ///< as scales
 };
 
 /// Reconstruction error, gathered in the same pass that quantizes. Thread-safe; read after the tensors were written.
@@ -30,9 +30,10 @@ class ErrorStats {
   ~ErrorStats();
   ErrorStats(const ErrorStats&) = delete;
   ErrorStats& operator=(const ErrorStats&) = delete;
-  [[nodiscard]] double max_abs_error() const;
-  [[nodiscard]] double rmse() const;
-  [[nodiscard]] double snr_db() const;  ///< 10*log10(sum x^2 / sum err^2); +inf when the error is 0
+  [[nodiscard]] double max_abs_error() const;  ///< largest difference of one value
+  [[nodiscard]] double rmse() const;           ///< root of the mean squared difference
+  [[nodiscard]] double snr_db() const;         ///< 10*log10(sum x^2 / sum err^2); +inf when the error is 0
+  /// Called by the kernels, once per tile.
   void add(double max_abs, double sum_sq_error, double sum_sq_signal, std::uint64_t count);
 
  private:
@@ -40,6 +41,7 @@ class ErrorStats {
   std::unique_ptr<Impl> impl_;
 };
 
+/// What to call the tensor, and what to measure.
 struct QuantizeOptions {
   /// Names the tensor in errors: "layer 3 keys". Positions are reported as sequence, head and token of [B, H, S, D].
   std::string label;
@@ -64,17 +66,18 @@ class CastStats {
   CastStats(const CastStats&) = delete;
   CastStats& operator=(const CastStats&) = delete;
   [[nodiscard]] std::uint64_t overflows() const;  ///< finite values that became infinite
-  void add_overflows(std::uint64_t n);
+  void add_overflows(std::uint64_t n);            ///< called by the kernels, once per tile
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
+/// What to call the tensor, and what may be lost.
 struct CastOptions {
-  std::string label;            ///< names the tensor in errors
-  bool allow_overflow = false;  ///< otherwise evaluation throws Error(impossible) at the first finite value that overflows
-  std::shared_ptr<CastStats> stats;
+  std::string label;                 ///< names the tensor in errors
+  bool allow_overflow = false;       ///< otherwise evaluation throws Error(impossible) at the first finite value that overflows
+  std::shared_ptr<CastStats> stats;  ///< when set, counts what was lost
 };
 
 /// Between F16, BF16 and F32, round to nearest even. NaN stays NaN, infinities stay. Same dtype: returns x itself.
@@ -82,8 +85,11 @@ struct CastOptions {
 
 /// Scalar conversions, exact or rounded to nearest even; for code that looks at single values.
 [[nodiscard]] float f16_to_f32(std::uint16_t bits) noexcept;
+/// @copydoc f16_to_f32
 [[nodiscard]] std::uint16_t f32_to_f16(float value) noexcept;
+/// @copydoc f16_to_f32
 [[nodiscard]] float bf16_to_f32(std::uint16_t bits) noexcept;
+/// @copydoc f16_to_f32
 [[nodiscard]] std::uint16_t f32_to_bf16(float value) noexcept;
 
 }  // namespace kvcache

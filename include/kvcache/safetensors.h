@@ -14,27 +14,30 @@
 #include "kvcache/finding.h"
 #include "kvcache/tensor.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// One tensor of a header. Offsets are bytes relative to the start of the data section.
 struct TensorEntry {
-  std::string key;
-  Dtype dtype = Dtype::U8;
-  Shape shape;
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
+  std::string key;          ///< any bytes: escape before printing (printable() in format.h)
+  Dtype dtype = Dtype::U8;  ///< of every element
+  Shape shape;              ///< its bytes are end - begin
+  std::uint64_t begin = 0;  ///< first byte
+  std::uint64_t end = 0;    ///< byte after the last
+  /// Bytes of the tensor.
   [[nodiscard]] std::uint64_t nbytes() const noexcept { return end - begin; }
 };
 
+/// Keys and values of `__metadata__`.
 using Metadata = std::map<std::string, std::string>;
 
 /// A parsed header. Entries are sorted by key, byte-wise.
 struct Header {
-  std::vector<TensorEntry> tensors;
-  Metadata metadata;             ///< empty for absent, null and {}
-  std::uint64_t data_begin = 0;  ///< where the data section starts in the file, bytes
-  std::uint64_t file_bytes = 0;  ///< size of the (decompressed) file
-  Findings defects;              ///< what is wrong but readable: KV118 overlap, KV119 hole, KV120 trailing bytes
+  std::vector<TensorEntry> tensors;  ///< by key
+  Metadata metadata;                 ///< empty for absent, null and {}
+  std::uint64_t data_begin = 0;      ///< where the data section starts in the file, bytes
+  std::uint64_t file_bytes = 0;      ///< size of the (decompressed) file
+  Findings defects;                  ///< what is wrong but readable: KV118 overlap, KV119 hole, KV120 trailing bytes
+  /// The entry with this key, or nullptr.
   [[nodiscard]] const TensorEntry* find(std::string_view key) const noexcept;
 };
 
@@ -46,13 +49,17 @@ class SafetensorsFile {
   /// Throws Error(io, code KV100) or Error(unreadable, code KV101...KV117, KV130, KV131) for the first defect.
   static SafetensorsFile open(const std::string& path);
 
+  /// What the file says it holds.
   [[nodiscard]] const Header& header() const noexcept { return *header_; }
+  /// As given to open().
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// It was compressed.
   [[nodiscard]] bool gzip() const noexcept { return gzip_; }
   /// Bytes of the file as it lies on disk (compressed size for gzip).
   [[nodiscard]] std::uint64_t disk_bytes() const noexcept { return disk_bytes_; }
   /// Lazy tensor of an entry of this header.
   [[nodiscard]] Tensor tensor(const TensorEntry& entry) const;
+  /// Its bytes, decompressed.
   [[nodiscard]] const std::shared_ptr<const ByteSource>& source() const noexcept { return source_; }
 
  private:
@@ -69,21 +76,23 @@ class SafetensorsFile {
 /// Set from a signal handler to make writers stop: they remove what they wrote and throw Error(interrupted).
 [[nodiscard]] std::atomic<int>& stop_requested() noexcept;
 
+/// A tensor to write.
 struct NamedTensor {
-  std::string key;
-  Tensor tensor;
+  std::string key;  ///< in the header
+  Tensor tensor;    ///< evaluated while it is written
 };
 
 /// Called from one thread at a time with bytes done and bytes in total.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
+/// How to write.
 struct WriteOptions {
   bool overwrite = false;         ///< replace an existing file; otherwise Error(usage) when it exists
   bool gzip = false;              ///< compress the output
   bool private_mode = true;       ///< create with 0600 (masked by umask)
   std::string keep_mode_of = {};  ///< instead: take owner permissions of this existing file (for --in-place)
   unsigned threads = 0;           ///< 0: as many as there are cores
-  Progress progress = {};
+  Progress progress = {};         ///< at most twenty times per second, and at the end
 };
 
 /// Write a file atomically in one streaming pass with bounded memory: a temporary file beside the target (nameless where the

@@ -13,7 +13,7 @@
 #include "kvcache/format.h"
 #include "kvcache/model_config.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 struct VerifyOptions;
 
@@ -22,8 +22,9 @@ inline constexpr std::string_view stamp_key = "kvcache_stamp";
 
 /// Every part may be absent: a reader uses what is there.
 struct Stamp {
+  /// The ids of the prompt, or their digest alone.
   struct Tokens {
-    std::uint64_t count = 0;
+    std::uint64_t count = 0;                       ///< how many
     std::string sha256;                            ///< of the ids as little-endian 32-bit integers, 64 hex digits
     std::optional<std::vector<std::int32_t>> ids;  ///< never negative
   };
@@ -55,13 +56,15 @@ struct Stamp {
 /// Ids from a text: a JSON list, or integers separated by blanks, line breaks or commas. Throws Error(usage).
 [[nodiscard]] std::vector<std::int32_t> parse_token_ids(std::string_view text);
 
+/// What a stamp is to say, beside checksums.
 struct StampRequest {
-  std::string time, tool;
+  std::string time;                                    ///< as Stamp::time
+  std::string tool;                                    ///< as Stamp::tool
   std::map<std::string, std::string> model_sha256;     ///< empty: not given
   std::optional<std::vector<std::int32_t>> token_ids;  ///< nothing: not given
   std::optional<std::string> text;                     ///< nothing: not given; UTF-8
   unsigned threads = 0;                                ///< as for checksums()
-  Progress progress;
+  Progress progress;                                   ///< bytes of the arrays
 };
 
 /// The stamp for a cache as it will be written, replacing the one that it has: checksums anew, and what is not given from the
@@ -81,12 +84,25 @@ struct CarriedStamp {
 /// stays. A stamp that the edit itself set, or that cannot be read, is left alone. Reads no data of large arrays.
 CarriedStamp carry_stamp(const Document& input, const PromptCache& edited, Encoded& encoded);
 
+/// A prompt cache that was written.
+struct Saved {
+  std::uint64_t bytes = 0;            ///< of the file
+  std::vector<std::string> warnings;  ///< as in Encoded
+  CarriedStamp stamp;                 ///< what is left of it
+};
+
+/// encode_edited(), carry_stamp() and write_safetensors() in one: the cache of a document, edited or not, into a file of its format.
+/// Throws what they throw, and leaves no file behind then. Everything lazy is computed now, in one streaming pass;
+/// `how.progress` is told about it. Another format: `era`.
+Saved save_document(const std::string& path, const Document& document, std::optional<Era> era = {},
+                    const WriteOptions& how = {}, const EncodeOptions& options = {});
+
 /// A model's folder, to compare files with.
 struct ModelFolder {
-  std::string path;
+  std::string path;                           ///< as given
   std::map<std::string, std::string> sha256;  ///< model_digests()
   std::optional<ModelConfig> config;          ///< nothing: the layers of this model are not known here
-  std::string why_no_config;
+  std::string why_no_config;                  ///< in words, or empty
 };
 /// Throws Error(io) for what cannot be read, Error(unreadable) for a config.json that is none.
 [[nodiscard]] ModelFolder read_model_folder(const std::string& path);

@@ -15,7 +15,7 @@
 
 #include "kvcache/dtype.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// Something with bytes at absolute offsets: an open file, or memory. Implementations are safe for concurrent readers.
 class ByteSource {
@@ -40,9 +40,9 @@ class Computation {
   Computation(const Computation&) = delete;
   Computation& operator=(const Computation&) = delete;
   virtual ~Computation() = default;
-  [[nodiscard]] virtual std::size_t outputs() const = 0;
-  [[nodiscard]] virtual std::uint64_t units() const = 0;
-  [[nodiscard]] virtual std::uint64_t unit_bytes(std::size_t output) const = 0;
+  [[nodiscard]] virtual std::size_t outputs() const = 0;                         ///< at least one
+  [[nodiscard]] virtual std::uint64_t units() const = 0;                         ///< of every output
+  [[nodiscard]] virtual std::uint64_t unit_bytes(std::size_t output) const = 0;  ///< of one unit
   /// Bytes of input per unit: what a scheduler sizes tiles by.
   [[nodiscard]] virtual std::uint64_t unit_input_bytes() const = 0;
   /// Compute units [first, first+count). out[k] has count*unit_bytes(k) bytes, or is empty when output k is not wanted.
@@ -51,20 +51,23 @@ class Computation {
 
 /// A run of consecutive bytes of a tensor and where they come from.
 struct Extent {
+  /// Where bytes come from.
   enum class Kind : std::uint8_t { source, zeros, computed };
-  Kind kind = Kind::zeros;
+  Kind kind = Kind::zeros;                   ///< which of the fields below count
   std::uint64_t length = 0;                  ///< bytes
   const ByteSource* source = nullptr;        ///< kind source
   const Computation* computation = nullptr;  ///< kind computed
   std::size_t output = 0;                    ///< kind computed: which output
   std::uint64_t offset = 0;                  ///< within the source or the output, bytes
 };
+/// What visit() calls.
 using ExtentSink = std::function<void(const Extent&)>;
 
 namespace detail {
 class Node;
 }
 
+/// An immutable array, row-major and little-endian. Cheap to copy.
 class Tensor {
  public:
   /// No tensor: an absent array (never-used cache, unset slot). defined() is false and everything else throws.
@@ -72,6 +75,7 @@ class Tensor {
 
   /// Bytes [offset, offset+nbytes) of a source. Throws Error(unreadable) when they reach past its end.
   static Tensor stored(std::shared_ptr<const ByteSource> source, std::uint64_t offset, Dtype dtype, Shape shape);
+  /// Zeros that take no memory.
   static Tensor zeros(Dtype dtype, Shape shape);
   /// Owns a copy of the bytes (row-major, little-endian). Throws Error(usage) when their number does not fit.
   static Tensor of_bytes(Dtype dtype, Shape shape, std::vector<std::byte> bytes);
@@ -79,14 +83,14 @@ class Tensor {
   /// Output `output` of a computation. Throws Error(usage) when the number of bytes does not fit.
   static Tensor computed(std::shared_ptr<const Computation> computation, std::size_t output, Dtype dtype, Shape shape);
 
-  [[nodiscard]] bool defined() const noexcept { return node_ != nullptr; }
-  [[nodiscard]] Dtype dtype() const;
-  [[nodiscard]] const Shape& shape() const;
-  [[nodiscard]] std::size_t rank() const { return shape().size(); }
+  [[nodiscard]] bool defined() const noexcept { return node_ != nullptr; }  ///< it is a tensor
+  [[nodiscard]] Dtype dtype() const;                                        ///< of every element
+  [[nodiscard]] const Shape& shape() const;                                 ///< dimensions, outermost first
+  [[nodiscard]] std::size_t rank() const { return shape().size(); }         ///< how many dimensions
   /// Dimension of an axis; negative axes count from the end. Throws Error(usage) when there is no such axis.
   [[nodiscard]] std::int64_t dim(int axis) const;
-  [[nodiscard]] std::uint64_t elements() const;
-  [[nodiscard]] std::uint64_t nbytes() const;
+  [[nodiscard]] std::uint64_t elements() const;  ///< product of the dimensions
+  [[nodiscard]] std::uint64_t nbytes() const;    ///< elements() times item_size(dtype())
 
   // Structural operations. All throw Error(usage) on an axis or index out of range; axes may be negative.
   [[nodiscard]] Tensor slice(int axis, std::int64_t begin, std::int64_t end) const;   ///< 0 <= begin <= end <= dim
@@ -116,6 +120,7 @@ class Tensor {
 
 /// Join along an axis. All parts have equal dtype and equal dims elsewhere, else Error(usage). At least one part.
 [[nodiscard]] Tensor concatenate(std::span<const Tensor> parts, int axis);
+/// @copydoc concatenate(std::span<const Tensor>, int)
 [[nodiscard]] Tensor concatenate(std::initializer_list<Tensor> parts, int axis);
 
 }  // namespace kvcache

@@ -13,7 +13,7 @@
 #include "kvcache/prompt_cache.h"
 #include "kvcache/quantize.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// Turn windows into plain caches: only where nothing was evicted (offset == rows), because keys carry absolute positions.
 /// Throws Error(impossible) naming the first layer that has lost tokens. Returns how many layers changed.
@@ -28,9 +28,10 @@ std::size_t convert_to_rotating(PromptCache& cache, std::int64_t max_size, std::
 std::size_t cast_prompt_cache(PromptCache& cache, Dtype dtype, bool allow_overflow,
                               const std::shared_ptr<CastStats>& stats = nullptr);
 
+/// What to quantize, and how.
 struct QuantizeRequest {
-  int bits = 8;
-  int group_size = 64;
+  int bits = 8;                                   ///< per value: 2, 3, 4, 5, 6 or 8
+  int group_size = 64;                            ///< values that share a scale: 32, 64 or 128
   std::function<bool(std::size_t layer)> wanted;  ///< empty: every layer
   bool requantize = false;                        ///< decode layers that are quantized already and quantize them again
   bool report = false;                            ///< gather ErrorStats
@@ -38,12 +39,16 @@ struct QuantizeRequest {
 
 /// What quantize_prompt_cache did with one layer.
 struct QuantizedLayer {
-  std::size_t layer = 0;
-  std::string class_name;  ///< before
-  bool quantized = false;
-  std::string why_not;  ///< "a rotating window has no quantized form", or empty
-  std::uint64_t key_bytes_before = 0, key_bytes_after = 0, value_bytes_before = 0, value_bytes_after = 0;
-  std::shared_ptr<ErrorStats> keys, values;  ///< with report; read after writing
+  std::size_t layer = 0;                 ///< index
+  std::string class_name;                ///< before
+  bool quantized = false;                ///< it is a QuantizedKVCache now
+  std::string why_not;                   ///< "a rotating window has no quantized form", or empty
+  std::uint64_t key_bytes_before = 0;    ///< of keys
+  std::uint64_t key_bytes_after = 0;     ///< of keys: codes, scales and biases
+  std::uint64_t value_bytes_before = 0;  ///< of values
+  std::uint64_t value_bytes_after = 0;   ///< of values: codes, scales and biases
+  std::shared_ptr<ErrorStats> keys;      ///< with `report`; read after writing
+  std::shared_ptr<ErrorStats> values;    ///< with `report`; read after writing
 };
 
 /// As mlx-lm's to_quantized on every plain layer; windows, chunks, recurrent state, batches and lists stay as they are, as in

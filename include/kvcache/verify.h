@@ -12,34 +12,37 @@
 #include "kvcache/finding.h"
 #include "kvcache/format.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 struct ModelFolder;
 
 /// What a runtime of an era makes of a file.
 struct LoadVerdict {
-  bool ok = false;
+  bool ok = false;     ///< it restores what the file means
   std::string reason;  ///< why not, or empty
   std::string fix;     ///< a command line that makes a file it loads, or empty
 };
 
+/// What to check beside the header.
 struct VerifyOptions {
   bool data = false;                         ///< read every tensor: KV6xx
   std::vector<Era> load_in;                  ///< --for: a refusal is KV720
   std::shared_ptr<const ModelFolder> model;  ///< --model: compare with a model's folder (stamp.h), KV81x and KV821
   unsigned threads = 1;                      ///< for what reads data: stamped checksums, and `data`
-  Progress progress;
+  Progress progress;                         ///< of what reads data, bytes
 };
 
 /// ok, warnings, errors or unreadable.
 enum class Status { ok, warnings, errors, unreadable };
+/// The word for it.
 [[nodiscard]] std::string_view name(Status status) noexcept;
 
+/// What verify_file() found.
 struct FileReport {
-  std::string path;
-  Status status = Status::ok;
-  const Dialect* format = nullptr;
-  Findings findings;
+  std::string path;                     ///< as given
+  Status status = Status::ok;           ///< the worst finding decides
+  const Dialect* format = nullptr;      ///< nullptr: unreadable, or mixed
+  Findings findings;                    ///< in the order of the file
   std::map<Era, LoadVerdict> loads_in;  ///< for every era with a loader
   std::vector<std::string> notes;       ///< usage_notes()
   int exit_code = 0;                    ///< 0, 1, 3 or 5

@@ -41,10 +41,14 @@ Action declare(CLI::App& app, Context& context) {
 }  // namespace
 
 const Command align_command = {
-    "align", Group::batching, "Turn right padding of a batch into left padding",
+    "align",
+    Group::batching,
+    "Turn right padding of a batch into left padding",
     "  kvcache align batch.safetensors --right-padding 0,1,3 -o aligned.safetensors\n"
     "  kvcache align batch.safetensors --right-padding 0,0,12 --in-place\n"
     "What mlx-lm's prepare() and finalize() do after a batch of prompts of different lengths was appended.",
-    declare};
+    declare,
+    "For a batch whose prompts were processed with padding on the right: each sequence's rows of padding are moved "
+    "to the left, where a batch has them. It is what the reference's prepare() and finalize() do."};
 
 }  // namespace kvcache::cli

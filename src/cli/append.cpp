@@ -72,10 +72,15 @@ Action declare(CLI::App& app, Context& context) {
 }  // namespace
 
 const Command append_command = {
-    "append", Group::editing, "Append new keys and values, to every layer or to none",
+    "append",
+    Group::editing,
+    "Append new keys and values, to every layer or to none",
     "  kvcache append chat.safetensors --update step.safetensors -o longer.safetensors\n"
     "  kvcache append chat.safetensors --update step.safetensors --in-place\n"
     "step.safetensors holds 0.keys, 0.values, 1.keys, ...; windows drop their oldest tokens, quantized layers quantize.",
-    declare};
+    declare,
+    "The update is a safetensors file with arrays LAYER.keys and LAYER.values of shape [B, H, N, D] for N new "
+    "tokens (LAYER.CHILD.keys within a CacheList). Windows drop what they have no room for, quantized layers "
+    "quantize what comes, and recurrent state takes nothing."};
 
 }  // namespace kvcache::cli

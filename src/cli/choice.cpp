@@ -17,7 +17,8 @@ CLI::Validator one_of(std::initializer_list<std::string_view> words) {
     return fmt::format("'{}' is none of {}{}", word, fmt::join(words, ", "),
                        meant.empty() ? std::string() : fmt::format("{}did you mean {}?", hint_mark, meant));
   };
-  return {check, {}};
+  // As CLI11's own IsMember describes itself: help and completion read it from the name of the value.
+  return {check, fmt::format("{{{}}}", fmt::join(words, ","))};
 }
 
 }  // namespace kvcache::cli

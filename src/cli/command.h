@@ -14,8 +14,8 @@ class App;
 
 namespace kvcache::cli {
 
-/// Sections of `kvcache --help`, in this order.
-enum class Group { looking, checking, editing, batching, making };
+/// Sections of `kvcache --help`, in this order. Hidden commands are for the build.
+enum class Group { looking, checking, editing, batching, making, hidden };
 
 enum class When { automatic, always, never };
 
@@ -38,6 +38,8 @@ struct Command {
   std::string_view examples;  ///< lines for the end of --help: at least two that a user can paste
   /// Declares the options on `app`. They are read when the action runs, so they live in it (a shared_ptr in its captures).
   Action (*declare)(CLI::App& app, Context& context);
+  /// What the summary and the options do not say, for the man page: paragraphs, separated by an empty line.
+  std::string_view details = {};
 };
 
 }  // namespace kvcache::cli

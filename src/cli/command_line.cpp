@@ -9,6 +9,7 @@
 
 #include "cli/choice.h"
 #include "cli/commands.h"
+#include "cli/complete.h"
 #include "cli/help.h"
 #include "cli/report.h"
 #include "cli/stdout.h"
@@ -69,7 +70,8 @@ Error not_understood(const Context& context, const CLI::App& app, const CLI::App
   } else {
     what = "command";
     candidates.clear();
-    for (const Command* c : commands()) candidates.emplace_back(c->name);
+    for (const Command* c : commands())
+      if (c->group != Group::hidden) candidates.emplace_back(c->name);
   }
   // One letter is too little to guess from.
   const std::vector<std::string_view> views(candidates.begin(), candidates.end());
@@ -111,8 +113,8 @@ void declare_global_options(CLI::App& app, Context& context) {
              throw CLI::ValidationError("--color", fmt::format("'{}' is none of auto, always, never", when));
            context.color = found->second;
          },
-         "Colour the output: auto (only on a terminal and without NO_COLOR set), always, never")
-      ->type_name("WHEN");
+         "Colour the output; auto (the default): only on a terminal, and without NO_COLOR set")
+      ->type_name("auto|always|never");
   app.add_flag_callback(
       "--no-progress", [&context] { context.progress = false; }, "No progress bars");
   app.set_version_flag("--version", "kvcache " + std::string(version()), "Show the version and exit");
@@ -148,6 +150,12 @@ const CLI::App& CommandLine::app() {
 }
 
 Action CommandLine::parse(int argc, const char* const* argv) {
+  // Before anything is understood: its words are another, unfinished command line.
+  if (argc > 2 && std::string_view(argv[1]) == "complete")
+    return [this, shell = std::string(argv[2]), words = std::vector<std::string>(argv + 3, argv + argc)] {
+      print(complete(app(), shell, words));
+      return 0;
+    };
   std::vector<std::string> arguments = operands_made_plain(argc, argv);
   for (std::size_t i = 0; i < actions_.size(); ++i)
     if (std::find(arguments.begin(), arguments.end(), commands()[i]->name) != arguments.end()) declare(i);

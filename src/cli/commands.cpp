@@ -32,6 +32,9 @@ const Command* const table[] = {
     &create_command,
     &report_command,
     &prune_command,
+    &completion_command,
+    // Hidden
+    &generate_command,
 };
 
 }  // namespace
@@ -51,9 +54,11 @@ std::string_view title(Group group) noexcept {
     case Group::batching:
       return "Batching";
     case Group::making:
+      return "Making and managing";
+    case Group::hidden:
       break;
   }
-  return "Making and managing";
+  return {};
 }
 
 }  // namespace kvcache::cli

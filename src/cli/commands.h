@@ -10,6 +10,7 @@ namespace kvcache::cli {
 
 extern const Command align_command;
 extern const Command append_command;
+extern const Command completion_command;
 extern const Command convert_command;
 extern const Command create_command;
 extern const Command dequantize_command;
@@ -18,6 +19,7 @@ extern const Command estimate_command;
 extern const Command extend_command;
 extern const Command extract_command;
 extern const Command filter_command;
+extern const Command generate_command;
 extern const Command inspect_command;
 extern const Command ls_command;
 extern const Command mask_command;
@@ -33,6 +35,7 @@ extern const Command verify_command;
 
 /// In the order of --help: by group, and within a group what is needed first comes first.
 [[nodiscard]] std::span<const Command* const> commands() noexcept;
+/// Empty for hidden ones.
 [[nodiscard]] std::string_view title(Group group) noexcept;
 
 }  // namespace kvcache::cli

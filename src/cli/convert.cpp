@@ -116,10 +116,16 @@ Action declare(CLI::App& app, Context& context) {
 }  // namespace
 
 const Command convert_command = {
-    "convert", Group::editing, "Carry a cache to another runtime, dtype or class",
+    "convert",
+    Group::editing,
+    "Carry a cache to another runtime, dtype or class",
     "  kvcache convert chat.safetensors --to mlx-swift-lm -o chat-swift.safetensors\n"
     "  kvcache convert chat.safetensors --to mlx-lm@2026-08 --dtype bf16 --in-place\n"
     "  kvcache convert chat.safetensors --class RotatingKVCache --max-size 4096 --keep 4 -o window.safetensors",
-    declare};
+    declare,
+    "Nothing is lost without a word: what the target has no place for is refused with exit status 4, or is a "
+    "warning where its own writer would lose it as well. Several changes combine and are made in one pass.\n\n"
+    "A plain cache becomes a window by dropping the tokens between the pinned first ones and the newest. A window "
+    "becomes a plain cache only if it has dropped none."};
 
 }  // namespace kvcache::cli

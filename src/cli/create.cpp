@@ -117,7 +117,8 @@ int run(Context& context, const Options& options) {
 
 void declare_sizes(CLI::App& app, Options& options) {
   constexpr std::int64_t most = max_dim;
-  app.add_option("--config", options.config, "Layers as the model of this config.json has them (a file or a folder)");
+  app.add_option("--config", options.config, "Layers as the model of this config.json has them (a file or a folder)")
+      ->type_name("config.json");
   add_integer(app, "--layers", options.layers, 1, 100000, "Layers");
   add_integer(app, "--heads", options.heads, 1, most, "Key/value heads of each")->type_name("H");
   add_integer(app, "--head-dim", options.head_dim, 1, most, "Width of keys and values")->type_name("D");
@@ -150,10 +151,14 @@ Action declare(CLI::App& app, Context& context) {
 }  // namespace
 
 const Command create_command = {
-    "create", Group::making, "Make a cache without a model, for tests and measurements",
-    "  kvcache create --layers 32 --heads 8 --head-dim 128 --tokens 4096 --fill random -o test.safetensors\n"
+    "create",
+    Group::making,
+    "Make a cache without a model, for tests and measurements",
+    "  kvcache create --layers 16 --heads 8 --head-dim 64 --tokens 512 --fill random -o test.safetensors\n"
     "  kvcache create --config ~/models/gemma-3-4b/config.json --tokens 1000 -o gemma.safetensors\n"
     "  kvcache create --layers 2 --heads 2 --head-dim 64 --max-size 512 --tokens 900 -o window.safetensors",
-    declare};
+    declare,
+    "The layers are those of --layers, --heads and --head-dim, or those of a model's config.json. The same options "
+    "give the same bytes on every machine."};
 
 }  // namespace kvcache::cli

@@ -36,9 +36,12 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command dequantize_command = {"dequantize", Group::editing, "Turn quantized layers back into plain ones",
+const Command dequantize_command = {"dequantize",
+                                    Group::editing,
+                                    "Turn quantized layers back into plain ones",
                                     "  kvcache dequantize chat-q8.safetensors -o chat.safetensors\n"
                                     "  kvcache dequantize chat-q4.safetensors --dtype f32 -o analysis.safetensors",
-                                    declare};
+                                    declare,
+                                    "The values are those that attention sees. What quantizing lost does not come back."};
 
 }  // namespace kvcache::cli

@@ -64,9 +64,14 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command diff_command = {"diff", Group::looking, "Compare two caches: first what they mean, then their values",
-                              "  kvcache diff before.safetensors after.safetensors\n"
-                              "  kvcache diff chat.safetensors chat-q4.safetensors --tolerance 0.1      what quantizing cost",
-                              declare};
+const Command diff_command = {
+    "diff",
+    Group::looking,
+    "Compare two caches: first what they mean, then their values",
+    "  kvcache diff before.safetensors after.safetensors\n"
+    "  kvcache diff chat.safetensors chat-q4.safetensors --tolerance 0.1      what quantizing cost",
+    declare,
+    "Formats do not matter: windows are compared in the order of their tokens, quantized layers by their decoded "
+    "values. The exit status is 0 when nothing differs and 1 when something does."};
 
 }  // namespace kvcache::cli

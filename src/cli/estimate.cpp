@@ -156,9 +156,14 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command estimate_command = {"estimate", Group::looking, "What a cache of N tokens will cost, plain and quantized",
-                                  "  kvcache estimate --config Llama-3.2-3B/config.json --tokens 32768\n"
-                                  "  kvcache estimate --like chat.safetensors --tokens 100000 --bits 4",
-                                  declare};
+const Command estimate_command = {
+    "estimate",
+    Group::looking,
+    "What a cache of N tokens will cost, plain and quantized",
+    "  kvcache estimate --config Llama-3.2-3B/config.json --tokens 32768\n"
+    "  kvcache estimate --like chat.safetensors --tokens 100000 --bits 4",
+    declare,
+    "Beside the size it says what one token more would cost: nothing in windows that are full, and nothing in "
+    "recurrent state."};
 
 }  // namespace kvcache::cli

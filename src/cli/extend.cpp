@@ -45,9 +45,14 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command extend_command = {"extend", Group::batching, "Join batches into one",
-                                "  kvcache extend morning.safetensors evening.safetensors -o day.safetensors\n"
-                                "  kvcache extend a.safetensors b.safetensors c.safetensors --gzip -o abc.safetensors.gz",
-                                declare};
+const Command extend_command = {
+    "extend",
+    Group::batching,
+    "Join batches into one",
+    "  kvcache extend morning.safetensors evening.safetensors -o day.safetensors\n"
+    "  kvcache extend a.safetensors b.safetensors c.safetensors --gzip -o abc.safetensors.gz",
+    declare,
+    "The batches have to agree in classes, heads, head dims, dtypes and windows; the first mismatch is named, and "
+    "then nothing is written."};
 
 }  // namespace kvcache::cli

@@ -54,9 +54,12 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command extract_command = {"extract", Group::batching, "Take sequences out of a batch",
+const Command extract_command = {"extract",
+                                 Group::batching,
+                                 "Take sequences out of a batch",
                                  "  kvcache extract batch.safetensors --index 0 -o first.safetensors\n"
                                  "  kvcache extract batch.safetensors --all -o sequences        a folder, one file for each",
-                                 declare};
+                                 declare,
+                                 "A sequence comes out without the rows of padding that the batch needed."};
 
 }  // namespace kvcache::cli

@@ -25,25 +25,14 @@ std::string entry(const std::string& left, const std::string& description) {
   return out + '\n';
 }
 
-// CLI11 appends what checks a value to its name: "C:{KVCache,ArraysCache}".
-struct TypeName {
-  std::string value;
-  std::string choices;  // "KVCache,ArraysCache", or empty
-};
-TypeName split_type_name(const CLI::Option& option) {
-  const std::string name = option.get_type_name();
-  const std::size_t brace = name.find(":{");
-  if (brace == std::string::npos) return {name, {}};
-  return {name.substr(0, brace), name.substr(brace + 2, name.size() - brace - 3)};
-}
-
-// A name such as "f16|bf16" says it already.
-std::string choices_of(const CLI::Option& option) {
-  const TypeName type = split_type_name(option);
-  if (type.choices.empty() || type.value.find('|') != std::string::npos) return {};
-  std::string out = ": ";
-  for (const char c : type.choices) out += c == ',' ? ", " : std::string(1, c);
-  return out;
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> out;
+  while (true) {
+    const std::size_t end = text.find(separator);
+    out.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return out;
+    text.remove_prefix(end + 1);
+  }
 }
 
 }  // namespace
@@ -70,19 +59,16 @@ std::string HelpFormatter::make_group(std::string group, bool is_positional, std
 
 std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positional) const {
   return entry(make_option_name(option, is_positional) + (is_positional ? "" : make_option_opts(option)),
-               option->get_description() + choices_of(*option));
+               full_description(*option));
 }
 
 std::string HelpFormatter::make_option_name(const CLI::Option* option, bool is_positional) const {
   if (is_positional) return option->get_name(true, false);
-  std::string out;
-  for (const std::string& name : option->get_snames()) out += (out.empty() ? "-" : ", -") + name;
-  for (const std::string& name : option->get_lnames()) out += (out.empty() ? "--" : ", --") + name;
-  return out;
+  return fmt::format("{}", fmt::join(flag_names(*option), ", "));
 }
 
 std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
-  return option->get_items_expected_max() == 0 ? "" : ' ' + split_type_name(*option).value;
+  return takes_value(*option) ? ' ' + value_name(*option).name : "";
 }
 
 std::string HelpFormatter::make_subcommand(const CLI::App* command) const {
@@ -102,13 +88,43 @@ std::string HelpFormatter::make_footer(const CLI::App* app) const {
   return out;
 }
 
+std::vector<std::string> flag_names(const CLI::Option& option) {
+  std::vector<std::string> out;
+  for (const std::string& name : option.get_snames()) out.push_back('-' + name);
+  for (const std::string& name : option.get_lnames()) out.push_back("--" + name);
+  return out;
+}
+
 std::vector<std::string> flag_names(const CLI::App& app) {
   std::vector<std::string> out;
-  for (const CLI::Option* option : app.get_options({})) {
-    for (const std::string& name : option->get_snames()) out.push_back('-' + name);
-    for (const std::string& name : option->get_lnames()) out.push_back("--" + name);
-  }
+  for (const CLI::Option* option : app.get_options({}))
+    for (std::string& name : flag_names(*option)) out.push_back(std::move(name));
   return out;
+}
+
+ValueName value_name(const CLI::Option& option) {
+  // CLI11 appends what checks a value to its name: "C:{KVCache,ArraysCache}".
+  const std::string text = option.get_type_name();
+  const std::size_t brace = text.find(":{");
+  ValueName out{text.substr(0, brace), {}};
+  if (brace != std::string::npos) {
+    out.choices = split(std::string_view(text).substr(brace + 2, text.size() - brace - 3), ',');
+  } else if (text.find('|') != std::string::npos) {
+    out.choices = split(text, '|');
+  }
+  if (option.get_positional()) out.name = option.get_name(true, false);
+  return out;
+}
+
+bool takes_value(const CLI::Option& option) {
+  return option.get_items_expected_max() > 0;
+}
+
+std::string full_description(const CLI::Option& option) {
+  const ValueName value = value_name(option);
+  if (value.choices.empty() || value.name.find('|') != std::string::npos || option.get_positional())
+    return option.get_description();
+  return fmt::format("{}: {}", option.get_description(), fmt::join(value.choices, ", "));
 }
 
 }  // namespace kvcache::cli

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 namespace kvcache::cli {
 
@@ -22,5 +23,16 @@ class HelpFormatter final : public CLI::Formatter {
 
 /// Names on the command line: "-o", "--output", without values.
 [[nodiscard]] std::vector<std::string> flag_names(const CLI::App& app);
+[[nodiscard]] std::vector<std::string> flag_names(const CLI::Option& option);
+
+/// What an option takes, or an argument is.
+struct ValueName {
+  std::string name;                  ///< as help shows it: "LEN", "f16|bf16|f32"
+  std::vector<std::string> choices;  ///< all that is allowed, or empty
+};
+[[nodiscard]] ValueName value_name(const CLI::Option& option);
+[[nodiscard]] bool takes_value(const CLI::Option& option);
+/// An option's description, with the choices where its value's name does not say them.
+[[nodiscard]] std::string full_description(const CLI::Option& option);
 
 }  // namespace kvcache::cli

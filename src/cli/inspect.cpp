@@ -88,12 +88,14 @@ Overview overview_of(const Document& document) {
   return out;
 }
 
-const Command inspect_command = {"inspect", Group::looking,
+const Command inspect_command = {"inspect",
+                                 Group::looking,
                                  "Show what is in a cache: format, layers, tokens, size, who can load it",
                                  "  kvcache inspect chat.safetensors\n"
                                  "  kvcache inspect --layers chat.safetensors      one line per layer\n"
                                  "  kvcache inspect --stats chat.safetensors       what the values look like\n"
                                  "  kvcache inspect --json a.safetensors.gz | jq .totals",
-                                 declare};
+                                 declare,
+                                 "Only the header is read, so a file of any size takes milliseconds."};
 
 }  // namespace kvcache::cli

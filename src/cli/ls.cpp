@@ -165,9 +165,14 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command ls_command = {"ls", Group::looking, "List the caches of a folder: model, format, tokens, size, age",
-                            "  kvcache ls ~/.cache/prompts\n"
-                            "  kvcache ls --sort size --json ~/.cache/prompts | jq .totals",
-                            declare};
+const Command ls_command = {
+    "ls",
+    Group::looking,
+    "List the caches of a folder: model, format, tokens, size, age",
+    "  kvcache ls ~/.cache/prompts\n"
+    "  kvcache ls --sort size --json ~/.cache/prompts | jq .totals",
+    declare,
+    "Folders are searched for *.safetensors and gzip-compressed *.gz; links to folders are not followed. Only "
+    "headers are read."};
 
 }  // namespace kvcache::cli

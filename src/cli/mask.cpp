@@ -155,10 +155,15 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command mask_command = {"mask", Group::looking, "Show what the next tokens may attend to",
-                              "  kvcache mask chat.safetensors --queries 4\n"
-                              "  kvcache mask chat.safetensors --queries 4 --layer 1 --window 512 --array -o mask.safetensors\n"
-                              "Without -o and --json it is drawn.",
-                              declare};
+const Command mask_command = {
+    "mask",
+    Group::looking,
+    "Show what the next tokens may attend to",
+    "  kvcache mask chat.safetensors --queries 4\n"
+    "  kvcache mask chat.safetensors --queries 4 --layer 1 --window 512 --array -o mask.safetensors\n"
+    "Without -o and --json it is drawn.",
+    declare,
+    "The mask is the one that the runtime's make_mask returns: none, where every query sees every row; causal, "
+    "where attention needs no array; or an array of booleans, true where a query may look."};
 
 }  // namespace kvcache::cli

@@ -62,10 +62,16 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command merge_command = {"merge", Group::batching, "Put caches of single sequences side by side into one batch",
-                               "  kvcache merge a.safetensors b.safetensors c.safetensors -o batch.safetensors\n"
-                               "  kvcache merge users/*.safetensors --force -o batch.safetensors\n"
-                               "Shorter sequences are padded on the left. User metadata is that of the first file.",
-                               declare};
+const Command merge_command = {
+    "merge",
+    Group::batching,
+    "Put caches of single sequences side by side into one batch",
+    "  kvcache merge a.safetensors b.safetensors c.safetensors -o batch.safetensors\n"
+    "  kvcache merge users/*.safetensors --force -o batch.safetensors\n"
+    "Shorter sequences are padded on the left. User metadata is that of the first file.",
+    declare,
+    "Shorter sequences get rows of padding on the left. The caches have to agree in classes, heads, head dims, "
+    "dtypes and windows; the first mismatch is named, and then nothing is written. User metadata is that of the "
+    "first file."};
 
 }  // namespace kvcache::cli

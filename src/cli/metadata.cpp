@@ -110,10 +110,15 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command metadata_command = {"metadata", Group::editing, "Show or change what was stored beside the layers",
-                                  "  kvcache metadata chat.safetensors list\n"
-                                  "  kvcache metadata chat.safetensors set model=mlx-community/Llama-3.2-3B --in-place\n"
-                                  "  kvcache metadata chat.safetensors strip -o to-share.safetensors",
-                                  declare};
+const Command metadata_command = {
+    "metadata",
+    Group::editing,
+    "Show or change what was stored beside the layers",
+    "  kvcache metadata chat.safetensors list\n"
+    "  kvcache metadata chat.safetensors set model=mlx-community/Llama-3.2-3B --in-place\n"
+    "  kvcache metadata chat.safetensors strip -o to-share.safetensors",
+    declare,
+    "A key that mlx-lm would return as something else than what was stored is refused without --force. What is "
+    "stripped is the metadata: keys and values still hold the prompt."};
 
 }  // namespace kvcache::cli

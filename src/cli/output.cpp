@@ -58,16 +58,6 @@ void check_output(const OutputOptions& options, const std::vector<std::string>& 
     if (input == "-") refuse("--in-place: standard input cannot be replaced", "name an output with -o");
 }
 
-Era era_to_keep(const Document& document) {
-  EraSet writable;
-  for (const Dialect& d : dialects())
-    if (d.writable) writable |= EraSet{d.era};
-  if (const Dialect* d = preferred(document.candidates & writable)) return d->era;
-  const std::string format(document.format == nullptr ? "mixed" : document.format->id);
-  throw Error(ErrorKind::impossible, fmt::format("its format, {}, can be read but not written", format),
-              "`kvcache convert --to ID` first makes a file of a format that can be edited");
-}
-
 Written write_output(Context& context, const PromptCache& cache, Era era, const OutputOptions& options, const Document& input,
                      const EncodeOptions& encoding) {
   Written written{input.file.path(), options.in_place ? input.file.path() : options.path, &dialect(era), token_count(cache)};

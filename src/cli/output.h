@@ -30,10 +30,6 @@ void add_output_options(CLI::App& app, OutputOptions& options, bool in_place = t
 /// existing file without --force, or what is not a regular file. Throws Error(usage).
 void check_output(const OutputOptions& options, const std::vector<std::string>& inputs);
 
-/// The era in which an edited document is written: the newest it could have been written by that can be written at all, so that
-/// an edit never changes the format. Throws Error(impossible) when there is none.
-[[nodiscard]] Era era_to_keep(const Document& document);
-
 /// A file that was written.
 struct Written {
   std::string input;  ///< the (first) input

@@ -95,10 +95,15 @@ Action declare(CLI::App& app, Context& context) {
 }  // namespace
 
 const Command quantize_command = {
-    "quantize", Group::editing, "Store keys and values in fewer bits",
+    "quantize",
+    Group::editing,
+    "Store keys and values in fewer bits",
     "  kvcache quantize chat.safetensors --bits 8 -o chat-q8.safetensors\n"
     "  kvcache quantize chat.safetensors --bits 4 --group-size 32 --report -o chat-q4.safetensors\n"
     "  kvcache quantize chat.safetensors --bits 4 --layers '!0' -o chat-q4.safetensors      all but the first",
-    declare};
+    declare,
+    "The result is bit for bit what mlx-lm's to_quantized makes of a layer. Windows, chunks, recurrent state, "
+    "batches and lists stay as they are, as in mlx-lm. The group size has to divide the head dims. NaN and infinity "
+    "are refused, with their place."};
 
 }  // namespace kvcache::cli

@@ -44,9 +44,14 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command trim_command = {"trim", Group::editing, "Remove the last tokens from every layer, or from none",
-                              "  kvcache trim chat.safetensors -n 7 -o shorter.safetensors\n"
-                              "  kvcache trim chat.safetensors --to 1024 --in-place         keep the first 1024",
-                              declare};
+const Command trim_command = {
+    "trim",
+    Group::editing,
+    "Remove the last tokens from every layer, or from none",
+    "  kvcache trim chat.safetensors -n 7 -o shorter.safetensors\n"
+    "  kvcache trim chat.safetensors --to 1024 --in-place         keep the first 1024",
+    declare,
+    "The rows of the tokens go; nothing else changes. A wrapped window and recurrent state cannot give tokens back: "
+    "then no layer is trimmed, and the exit status is 4."};
 
 }  // namespace kvcache::cli

@@ -35,10 +35,14 @@ Action declare(CLI::App& app, Context& context) {
 }  // namespace
 
 const Command unrotate_command = {
-    "unrotate", Group::editing, "Rewrite wrapped windows in temporal order",
+    "unrotate",
+    Group::editing,
+    "Rewrite wrapped windows in temporal order",
     "  kvcache unrotate chat.safetensors -o ordered.safetensors\n"
     "  kvcache unrotate chat.safetensors --in-place\n"
     "The result means the same to every runtime; it is what diff and other tools can read row by row.",
-    declare};
+    declare,
+    "A window is kept as a ring, in which a new token takes the place of the oldest one. The result means the same, "
+    "with the oldest token first."};
 
 }  // namespace kvcache::cli

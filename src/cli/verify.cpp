@@ -62,9 +62,9 @@ std::vector<Era> eras_of(const std::vector<std::string>& ids) {
   return out;
 }
 
-std::string known_formats() {
+std::string known_formats(const std::string& separator) {
   std::string out;
-  for (const VerifyFormat& format : verify_formats()) out += (out.empty() ? "" : ", ") + std::string(format.name);
+  for (const VerifyFormat& format : verify_formats()) out += (out.empty() ? "" : separator) + std::string(format.name);
   return out;
 }
 
@@ -75,7 +75,7 @@ const VerifyFormat& format_of(const Options& options) {
     names.push_back(format.name);
   }
   const std::string_view meant = detail::nearest(options.format, names);
-  throw Error(ErrorKind::usage, fmt::format("--format: '{}' is not one of {}", options.format, known_formats()),
+  throw Error(ErrorKind::usage, fmt::format("--format: '{}' is not one of {}", options.format, known_formats(", ")),
               meant.empty() ? "" : fmt::format("did you mean {}?", meant));
 }
 
@@ -150,7 +150,7 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("DIR");
   app.add_flag("--data", options->data, "Read all data: NaN, infinities, rows of zeros");
   app.add_flag("--strict", options->strict, "Exit with 1 for warnings, too");
-  app.add_option("--format", options->format, "How to print the results: " + known_formats())->type_name("FORMAT");
+  app.add_option("--format", options->format, "How to print the results (default text)")->type_name(known_formats("|"));
   app.add_flag("--json", options->json, "The same as --format json");
   return [&context, options] { return run(context, *options); };
 }
@@ -158,11 +158,16 @@ Action declare(CLI::App& app, Context& context) {
 }  // namespace
 
 const Command verify_command = {
-    "verify", Group::checking, "Check that caches are intact, and say which runtimes can load them",
+    "verify",
+    Group::checking,
+    "Check that caches are intact, and say which runtimes can load them",
     "  kvcache verify chat.safetensors\n"
     "  kvcache verify --data --for mlx-lm@0.31 chat.safetensors   before a deployment\n"
     "  kvcache verify -r -q ~/prompt-caches                       only what is broken\n"
     "  kvcache verify -r --format junit caches > verify.xml       for CI; github and sarif are others",
-    declare};
+    declare,
+    "Every problem has a code that keeps its meaning. Without --data only the header and small arrays are read. The "
+    "exit status is 1 when an error was found, or with --strict a warning; 3 when a file is no readable prompt "
+    "cache; 5 when it could not be opened."};
 
 }  // namespace kvcache::cli

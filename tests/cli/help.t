@@ -10,8 +10,9 @@ Every command explains itself, with examples.
     -h, --help              Show this help and exit
     -q, --quiet             Say less: no summaries, and nothing about files that
                             are fine
-    --color WHEN            Colour the output: auto (only on a terminal and
-                            without NO_COLOR set), always, never
+    --color auto|always|never
+                            Colour the output; auto (the default): only on a
+                            terminal, and without NO_COLOR set
     --no-progress           No progress bars
     --version               Show the version and exit
   
@@ -59,8 +60,8 @@ Every command explains itself, with examples.
                             the digests of a stamp
     --data                  Read all data: NaN, infinities, rows of zeros
     --strict                Exit with 1 for warnings, too
-    --format FORMAT         How to print the results: text, json, junit, github,
-                            sarif
+    --format text|json|junit|github|sarif
+                            How to print the results (default text)
     --json                  The same as --format json
   
   Examples:

@@ -3,18 +3,24 @@
 
 #include "kvcache/cache.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
+/// A number of slots with arrays of the model's own shapes. Takes no update and cannot be trimmed: what is folded into a state
+/// cannot be taken out again.
 class ArraysCache final : public Cache {
  public:
+  /// What a file stores of it.
   struct State {
     std::vector<Tensor> slots;           ///< any shape and dtype, first axis B; undefined: unset slot
     std::optional<Int32s> left_padding;  ///< [B]; may be negative
     std::optional<Int32s> lengths;       ///< [B]; may be negative
     bool mamba = false;                  ///< the file calls it MambaCache
   };
+  /// Never used: so many unset slots.
   explicit ArraysCache(std::size_t slots);
+  /// From a state that is consistent, as a decoded one is: it is not checked.
   explicit ArraysCache(State state) : state_(std::move(state)) {}
+  /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;

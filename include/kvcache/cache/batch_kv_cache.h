@@ -3,18 +3,23 @@
 
 #include "kvcache/cache.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
+/// What several KVCaches become side by side. Sequences end at the same row; shorter ones have unused rows before them.
 class BatchKVCache final : public Cache {
  public:
+  /// What a file stores of it.
   struct State {
     Tensor keys;          ///< [B, H, L, Dk]; rows [left_padding[b], L) of sequence b hold tokens
     Tensor values;        ///< [B, H, L, Dv]
-    Int32s offset;        ///< [B]; offset[b] + left_padding[b] == L
-    Int32s left_padding;  ///< [B]
+    Int32s offset;        ///< [B], tokens; offset[b] + left_padding[b] == L
+    Int32s left_padding;  ///< [B], rows
   };
+  /// Never used: as many sequences as paddings [B], in rows.
   explicit BatchKVCache(Int32s left_padding);
+  /// From a state that is consistent, as a decoded one is: it is not checked.
   explicit BatchKVCache(State state) : state_(std::move(state)) {}
+  /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;

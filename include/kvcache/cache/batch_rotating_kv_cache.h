@@ -3,22 +3,27 @@
 
 #include "kvcache/cache.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
+/// What several RotatingKVCaches become side by side. It pins no tokens (keep is 0).
 class BatchRotatingKVCache final : public Cache {
  public:
+  /// What a file stores of it.
   struct State {
-    Tensor keys;          ///< [B, H, L, Dk] in ring order
-    Tensor values;        ///< [B, H, L, Dv]
-    Int32s offset;        ///< [B]
-    Int32s left_padding;  ///< [B]; may be negative
-    std::int64_t max_size = 0;
-    std::int64_t total = 0;  ///< the reference's _offset: tokens appended, padding included
-    std::int64_t idx = 0;    ///< ring row after the newest one
-    bool rotated = false;
+    Tensor keys;                ///< [B, H, L, Dk] in ring order
+    Tensor values;              ///< [B, H, L, Dv]
+    Int32s offset;              ///< [B], tokens seen
+    Int32s left_padding;        ///< [B], rows; may be negative
+    std::int64_t max_size = 0;  ///< window, tokens
+    std::int64_t total = 0;     ///< the reference's _offset: tokens appended, padding included
+    std::int64_t idx = 0;       ///< ring row after the newest one
+    bool rotated = false;       ///< the ring has wrapped: the oldest row is at idx
   };
+  /// Never used: windows of `max_size` tokens, as many as paddings [B], in rows.
   BatchRotatingKVCache(std::int64_t max_size, Int32s left_padding);
+  /// From a state that is consistent, as a decoded one is: it is not checked.
   explicit BatchRotatingKVCache(State state) : state_(std::move(state)) {}
+  /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
   /// Bring rows into temporal order ([idx,L) ++ [0,idx) when rotated): an equivalent state.

@@ -3,11 +3,14 @@
 
 #include "kvcache/cache.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
+/// One cache per child, in the model's order; an operation applies to every child or, when one refuses, to none.
 class CacheList final : public Cache {
  public:
+  /// None of them may be null.
   explicit CacheList(std::vector<std::unique_ptr<Cache>> children);
+  /// The caches in it; never null.
   [[nodiscard]] const std::vector<std::unique_ptr<Cache>>& children() const noexcept { return children_; }
 
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;

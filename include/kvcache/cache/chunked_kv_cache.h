@@ -3,12 +3,13 @@
 
 #include "kvcache/cache.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// Files store neither the offset nor the number of valid rows, and every runtime takes the row count for the offset. The true
 /// offset comes from a sibling layer (set by the decoder); encoders write the repaired form, in which L == offset.
 class ChunkedKVCache final : public Cache {
  public:
+  /// What a file stores of it, and the offset that it does not.
   struct State {
     Tensor keys;                              ///< [B, H, L, Dk]; undefined: never used
     Tensor values;                            ///< [B, H, L, Dv]
@@ -16,11 +17,16 @@ class ChunkedKVCache final : public Cache {
     std::int64_t start_position = 0;          ///< tokens dropped from the front
     std::optional<std::int64_t> true_offset;  ///< from a sibling layer; absent: unknown
   };
+  /// Never used: chunks of so many tokens, at least one, else Error(usage).
   explicit ChunkedKVCache(std::int64_t chunk_size);
+  /// From a state that is consistent, as a decoded one is: it is not checked.
   explicit ChunkedKVCache(State state) : state_(std::move(state)) {}
+  /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
+  /// For decoders, which learn the true offset from other layers.
   [[nodiscard]] State& mutable_state() noexcept { return state_; }
 
+  /// Rows on the sequence axis, those without a token included.
   [[nodiscard]] std::int64_t stored_rows() const;
   /// true_offset where known, else the row count, as every loader does.
   [[nodiscard]] std::int64_t offset() const;

@@ -3,19 +3,22 @@
 
 #include "kvcache/cache.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
 /// The offset is the number of rows. Aliases in files: ConcatenateKVCache (mlx-lm), KVCacheSimple (Swift), StandardKvCache
 /// (mlxrs).
 class KVCache final : public Cache {
  public:
+  /// What a file stores of it.
   struct State {
     Tensor keys;                    ///< [B, H, S, Dk]; undefined: never used
     Tensor values;                  ///< [B, H, S, Dv]
     std::string alias = "KVCache";  ///< the class name the file uses
   };
   KVCache() = default;
+  /// From a state that is consistent, as a decoded one is: it is not checked.
   explicit KVCache(State state) : state_(std::move(state)) {}
+  /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;

@@ -3,16 +3,20 @@
 
 #include "kvcache/cache.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
+/// Stands in for what is not understood, so that the rest of the file can be shown.
 class OpaqueCache final : public Cache {
  public:
+  /// What is known of it.
   struct State {
     std::string class_name;    ///< as in the file, any bytes
     std::vector<Part> arrays;  ///< by tensor key
     std::string why;           ///< "unknown class", "3 arrays instead of 2"
   };
+  /// A layer as it was found.
   explicit OpaqueCache(State state) : state_(std::move(state)) {}
+  /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;

@@ -4,25 +4,31 @@
 #include "kvcache/cache.h"
 #include "kvcache/quantize.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
+/// Takes plain keys and values and packs them; only the reference's affine mode is ever decoded.
 class QuantizedKVCache final : public Cache {
  public:
+  /// What a file stores of it.
   struct State {
     /// weights U32 [B, H, L, D*bits/32], scales and biases [B, H, L, D/group_size]. Undefined weights: never used. Undefined
     /// biases: a mode without biases, which is carried but never decoded.
     Quantized keys;
-    Quantized values;
-    std::int64_t offset = 0;  ///< tokens; rows beyond it are ignored
-    std::int64_t group_size = 64;
-    std::int64_t bits = 8;
+    Quantized values;              ///< as the keys
+    std::int64_t offset = 0;       ///< tokens; rows beyond it are ignored
+    std::int64_t group_size = 64;  ///< values that share a scale
+    std::int64_t bits = 8;         ///< per value
   };
+  /// Never used. Throws Error(usage) for bits or a group size that is_supported_bits() and is_supported_group_size() deny.
   QuantizedKVCache(std::int64_t group_size, std::int64_t bits);
+  /// From a state that is consistent, as a decoded one is: it is not checked.
   explicit QuantizedKVCache(State state) : state_(std::move(state)) {}
+  /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
   /// Decoded keys / values [B, H, offset, D] in the dtype of the scales unless `dtype` says otherwise.
   [[nodiscard]] Tensor decoded_keys(std::optional<Dtype> dtype = std::nullopt) const;
+  /// @copydoc decoded_keys
   [[nodiscard]] Tensor decoded_values(std::optional<Dtype> dtype = std::nullopt) const;
 
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;

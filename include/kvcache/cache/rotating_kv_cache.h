@@ -3,10 +3,13 @@
 
 #include "kvcache/cache.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
+/// Holds the first `keep` tokens and the newest of the rest, at most `max_size` in all. Once it has wrapped it cannot be
+/// trimmed: the tokens that would have to come back are gone.
 class RotatingKVCache final : public Cache {
  public:
+  /// What a file stores of it.
   struct State {
     Tensor keys;                        ///< [B, H, L, Dk] in ring order; undefined: never used
     Tensor values;                      ///< [B, H, L, Dv]
@@ -16,8 +19,11 @@ class RotatingKVCache final : public Cache {
     std::int64_t idx = 0;               ///< ring row after the newest one
     std::optional<std::string> origin;  ///< Swift S4: "modelNative" or "requested"
   };
+  /// Never used: a window of `max_size` tokens that pins the first `keep`. Throws Error(usage) unless 0 <= keep < max_size.
   RotatingKVCache(std::int64_t max_size, std::int64_t keep);
+  /// From a state that is consistent, as a decoded one is: it is not checked.
   explicit RotatingKVCache(State state) : state_(std::move(state)) {}
+  /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
   /// Rows in temporal order: [0,keep) ++ [idx,L) ++ [keep,idx) when the ring is out of order, else as they are.

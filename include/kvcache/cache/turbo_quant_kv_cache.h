@@ -3,8 +3,9 @@
 
 #include "kvcache/cache.h"
 
-namespace kvcache {
+namespace [[gnu::visibility("default")]] kvcache {
 
+/// Its arrays are carried along and cut at tokens; what their codes mean is not known here, so values are never decoded.
 class TurboQuantKVCache final : public Cache {
  public:
   /// Which arrays the state holds, in their order in the file.
@@ -14,14 +15,19 @@ class TurboQuantKVCache final : public Cache {
     affine_keys,  ///< Kw, Ks, Kb, Vp, Vn
     symmetric,    ///< Kp, Kn, Vp, Vn and, optionally, calib [Dk]
   };
+  /// What a file stores of it.
   struct State {
-    Form form = Form::plain;
-    std::vector<Tensor> arrays;  ///< in file order; empty: never used
-    std::int64_t offset = 0;
-    std::int64_t bits = 4, key_bits = 0, value_bits = 4;
-    std::uint64_t seed = 42;
+    Form form = Form::plain;      ///< of `arrays`
+    std::vector<Tensor> arrays;   ///< in file order; empty: never used
+    std::int64_t offset = 0;      ///< tokens
+    std::int64_t bits = 4;        ///< of both, where they agree
+    std::int64_t key_bits = 0;    ///< 0: keys are not packed
+    std::int64_t value_bits = 4;  ///< of a packed value
+    std::uint64_t seed = 42;      ///< of the rotation
   };
+  /// From a state that is consistent, as a decoded one is: it is not checked.
   explicit TurboQuantKVCache(State state) : state_(std::move(state)) {}
+  /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
   /// The form that fits these arrays (by number and dtypes), or nothing.
   [[nodiscard]] static std::optional<Form> form_of(std::span<const Tensor> arrays, std::int64_t key_bits);

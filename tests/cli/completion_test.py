@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""TAB in bash, zsh and fish, and what they ask the tool. usage: completion_test.py BINARY COMPLETIONS TESTDATA"""
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BINARY, COMPLETIONS, TESTDATA = map(os.path.abspath, sys.argv[1:4])
+del sys.argv[1:]
+MODELS = os.path.join(TESTDATA, "golden", "models", "files")
+# As in the examples of `kvcache completion --help`.
+SET_UP = {"bash": "source <(kvcache completion bash)\n",
+          "zsh": "autoload -U compinit && compinit -u -D\n" "source <(kvcache completion zsh)\n",
+          "fish": "kvcache completion fish > ~/.config/fish/completions/kvcache.fish\n"}
+
+
+def needs(shell):
+    return unittest.skipUnless(shutil.which(shell), shell + " is missing: scripts/setup --ci installs it")
+
+
+class Folder(unittest.TestCase):
+    """A home with a few caches in it."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="kvcache-completion-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.env = {"HOME": self.folder, "PATH": os.path.dirname(BINARY) + ":/usr/bin:/bin", "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+        for name, model in (("gemma.safetensors", "gemma3_text-bf16"), ("my chat.safetensors", "llama-f16"),
+                            ("short.safetensors", "llama-f16-trim7")):
+            shutil.copy(os.path.join(MODELS, model + ".safetensors"), os.path.join(self.folder, name))
+        os.mkdir(os.path.join(self.folder, "deep"))
+        os.makedirs(os.path.join(self.folder, ".config/fish/completions"))
+
+    def tool(self, *arguments):
+        return subprocess.run([BINARY, *arguments], cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              universal_newlines=True, timeout=30).stdout
+
+
+class Asked(Folder):
+    """kvcache complete: what all shells offer."""
+
+    def offers(self, *words, shell="zsh"):
+        kind, *lines = self.tool("complete", shell, *words).splitlines()
+        return kind if kind != "values" else [line.split("\t")[0] for line in lines]
+
+    def test_commands(self):
+        self.assertEqual(self.offers("me"), ["metadata", "merge"])
+        self.assertEqual(self.offers("generat"), [], "what is hidden is not offered")
+        self.assertEqual(self.offers("no-such-command", ""), "nothing")
+        self.assertIn("values\ntrim\tRemove the last tokens", self.tool("complete", "fish", "tri"))
+
+    def test_options(self):
+        self.assertEqual(self.offers("trim", "--o"), ["--output"])
+        self.assertEqual(self.offers("trim", "--col"), ["--color"])
+        self.assertEqual(self.offers("--col"), ["--color"])
+        self.assertEqual(self.offers("trim", "-").count("--help"), 1)
+
+    def test_choices(self):
+        self.assertEqual(self.offers("convert", "gemma.safetensors", "--dtype", ""), ["f16", "bf16", "f32"])
+        self.assertEqual(self.offers("create", "--class", "R"), ["RotatingKVCache"])
+        self.assertEqual(self.offers("--color", "a"), ["auto", "always"])
+        self.assertEqual(self.offers("--color=a"), ["--color=auto", "--color=always"])
+        self.assertIn("json", self.offers("verify", "--format", ""))
+        self.assertEqual(self.offers("completion", ""), ["bash", "zsh", "fish"])
+
+    def test_formats(self):
+        self.assertEqual(self.offers("convert", "--to", "mlx-lm@0.3"), ["mlx-lm@0.31"])
+        self.assertNotIn("mlx-lm@0.18", self.offers("convert", "--to", ""), "it is never written")
+        self.assertIn("mlx-lm@0.18", self.offers("verify", "--for", ""))
+        self.assertIn("all", self.offers("verify", "--for", ""))
+
+    def test_classes(self):
+        self.assertEqual(self.offers("convert", "--children", "KVCache,Rot"), ["KVCache,RotatingKVCache:"])
+
+    def test_layers_of_the_file_on_the_line(self):
+        self.assertEqual(self.offers("mask", "gemma.safetensors", "--layer", ""), ["0", "1", "2", "3", "4", "5"])
+        self.assertIn("0\tRotatingKVCache window 16\n", self.tool("complete", "fish", "mask", "gemma.safetensors", "--layer", ""))
+        self.assertEqual(self.offers("quantize", "gemma.safetensors", "--layers", "0,4-"), ["0,4-%d" % i for i in range(6)])
+        self.assertEqual(self.offers("mask", "--layer", ""), [])
+        self.assertEqual(self.offers("mask", "missing.safetensors", "--layer", ""), [])
+        self.assertEqual(self.offers("mask", "~/gemma.safetensors", "--layer", "5"), ["5"])
+
+    def test_sequences_and_metadata(self):
+        self.tool("merge", "my chat.safetensors", "short.safetensors", "-o", "batch.safetensors")
+        self.assertEqual(self.offers("extract", "batch.safetensors", "-i", ""), ["0", "1"])
+        self.assertEqual(self.offers("filter", "batch.safetensors", "--keep", "1,"), ["1,0", "1,1"])
+        self.assertEqual(self.offers("metadata", "gemma.safetensors", ""), ["get", "set", "unset", "strip", "list"])
+        self.assertEqual(self.offers("metadata", "gemma.safetensors", "get", "m"), ["model"])
+        self.assertEqual(self.offers("metadata", "gemma.safetensors", "set", ""), "nothing")
+
+    def test_files(self):
+        for words in (["inspect", ""], ["merge", "a", "b", "c"], ["trim", "x", "-o", ""], ["estimate", "--config", ""],
+                      ["verify", "-rq", ""], ["trim", "--", "-"]):
+            self.assertEqual(self.offers(*words), "files", words)
+        self.assertEqual(self.offers("verify", "--model", ""), "folders")
+        for words in (["trim", "x", "y"], ["trim", "x", "-n", ""], ["create", "--seed", ""]):
+            self.assertEqual(self.offers(*words), "nothing", words)
+
+    def test_bash_passes_words_as_typed(self):
+        for typed in (r"my\ chat.safetensors", "'my chat.safetensors'", '"my chat.safetensors"'):
+            self.assertEqual(self.offers("mask", typed, "--layer", "", shell="bash"), ["0", "1", "2", "3"])
+
+    def test_scripts_are_the_committed_ones(self):
+        for shell, name in (("bash", "kvcache.bash"), ("zsh", "_kvcache"), ("fish", "kvcache.fish")):
+            with open(os.path.join(COMPLETIONS, name), encoding="utf-8") as f:
+                self.assertEqual(self.tool("completion", shell), f.read())
+
+
+class Terminal:
+    """A shell at a terminal, with somebody at the keyboard."""
+
+    def __init__(self, command, env, folder):
+        pid, self.fd = pty.fork()
+        if pid == 0:
+            os.chdir(folder)
+            os.execvpe(command[0], command, dict(env, PS1="$ "))
+        self.pid, self.text = pid, ""
+
+    def read_until(self, text, timeout=30.0):
+        end = time.monotonic() + timeout
+        while text not in self.text:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
+                raise AssertionError("no %r in %r" % (text, self.text))
+            self.text += os.read(self.fd, 4096).decode("utf-8", "replace")
+        before, self.text = self.text.split(text, 1)
+        return before
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def close(self):
+        os.close(self.fd)
+        os.waitpid(self.pid, 0)
+
+
+class Shells(Folder):
+    def bash(self, line):
+        """What bash has on the line after TAB: readline's own work, so that its rules for splitting and quoting count."""
+        terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], self.env, self.folder)
+        self.addCleanup(terminal.close)
+        terminal.type("bind 'set enable-bracketed-paste off'; " + SET_UP["bash"])
+        # Ctrl-X p prints the line.
+        terminal.type("show() { printf '{%s}' \"$READLINE_LINE\"; }; bind -x '\"\\C-xp\": show'; echo RE''ADY\n")
+        terminal.read_until("READY")
+        terminal.type(line + "\t")
+        time.sleep(0.2)
+        terminal.type("\x18p")
+        terminal.read_until("{")
+        return terminal.read_until("}")
+
+    def zsh(self, line):
+        terminal = Terminal(["zsh", "-f", "-i"], self.env, self.folder)
+        self.addCleanup(terminal.close)
+        terminal.type("unsetopt zle_bracketed_paste; unset zle_bracketed_paste\n" + SET_UP["zsh"])
+        terminal.type("show() { print -rn -- \"{$BUFFER}\"; }; zle -N show; bindkey '^Xp' show; echo RE''ADY\n")
+        terminal.read_until("READY")
+        terminal.type(line + "\t\x18p")
+        terminal.read_until("{")
+        return terminal.read_until("}")
+
+    def fish(self, line):
+        subprocess.run(["sh", "-c", SET_UP["fish"]], env=self.env, check=True)
+        done = subprocess.run(["fish", "-c", "complete -C " + "'" + line.replace("\\", "\\\\").replace("'", "\\'") + "'"], env=self.env,
+                              cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=30)
+        return [candidate.split("\t")[0] for candidate in done.stdout.splitlines()]
+
+    # What is typed, and what the line is after TAB.
+    UNIQUE = (("kvcache quan", "kvcache quantize "),
+              ("kvcache trim --outp", "kvcache trim --output "),
+              ("kvcache convert my --to mlx-swift-lm@2", "kvcache convert my --to mlx-swift-lm@2026-08 "),
+              ("kvcache convert --to=mlx-lm@0.3", "kvcache convert --to=mlx-lm@0.31 "),
+              ("kvcache inspect gem", "kvcache inspect gemma.safetensors "),
+              ("kvcache inspect my", "kvcache inspect my\\ chat.safetensors "),
+              ("kvcache mask 'my chat.safetensors' --queries 1 --layer 3", "kvcache mask 'my chat.safetensors' --queries 1 --layer 3 "),
+              ("kvcache metadata my\\ chat.safetensors get n", "kvcache metadata my\\ chat.safetensors get n_tokens "),
+              ("kvcache verify --model d", "kvcache verify --model deep/"))
+
+    @needs("bash")
+    def test_bash(self):
+        for typed, line in self.UNIQUE:
+            self.assertEqual(self.bash(typed), line)
+
+    @needs("zsh")
+    def test_zsh(self):
+        for typed, line in self.UNIQUE:
+            self.assertEqual(self.zsh(typed).rstrip(), line.rstrip())
+
+    @needs("fish")
+    def test_fish(self):
+        self.assertEqual(self.fish("kvcache quan"), ["quantize"])
+        self.assertEqual(self.fish("kvcache convert my --to mlx-swift-lm@2"), ["mlx-swift-lm@2026-08"])
+        self.assertEqual(self.fish("kvcache convert --to=mlx-lm@0.3"), ["--to=mlx-lm@0.31"])
+        self.assertEqual(self.fish("kvcache inspect gem"), ["gemma.safetensors"])
+        self.assertEqual(self.fish("kvcache inspect my"), ["my chat.safetensors"])
+        self.assertEqual(self.fish("kvcache mask 'my chat.safetensors' --layer "), ["0", "1", "2", "3"])
+        self.assertEqual(self.fish("kvcache metadata my\\ chat.safetensors get n"), ["n_tokens"])
+        self.assertEqual(self.fish("kvcache verify --model d"), ["deep/"])
+        self.assertEqual(self.fish("kvcache estimate --config=gem"), ["--config=gemma.safetensors"])
+        self.assertEqual(self.fish("kvcache trim my -n "), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

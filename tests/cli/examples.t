@@ -1,0 +1,367 @@
+Every example of --help and of the man pages; tests/cli/man_test.py fails when one is not here. Each starts from the files that it speaks
+of, in a home of its own; `fresh NAME` without one that it is to write.
+
+  $ top="$PWD"; mkdir -p kept/home/prompt-caches kept/home/.cache/prompts kept/home/models/gemma-3-4b; cd kept
+  $ mkdir Llama-3.2-3B users; cp "$CONFIGS/llama.json" Llama-3.2-3B/config.json; cp "$CONFIGS/gemma3_text.json" home/models/gemma-3-4b/config.json
+  $ cp "$OPS/kv-f16.safetensors" before.safetensors; cp before.safetensors after.safetensors; cp "$OPS/kv-7-update.safetensors" step.safetensors
+  $ kvcache -q create --layers 3 --heads 2 --head-dim 64 --tokens 40 --fill random -o chat.safetensors; kvcache -q metadata chat.safetensors set model=example/tiny --in-place; gzip -k chat.safetensors
+  $ kvcache -q quantize chat.safetensors --bits 8 -o chat-q8.safetensors; kvcache -q quantize chat.safetensors --bits 4 -o chat-q4.safetensors
+  $ cp chat.safetensors home/prompt-caches; cp chat.safetensors home/.cache/prompts
+  $ for i in a b c; do kvcache -q create --layers 2 --heads 2 --head-dim 64 --tokens 20 --seed 1 --fill random -o $i.safetensors; done
+  $ gzip -k a.safetensors; cp ?.safetensors users; kvcache -q merge a.safetensors b.safetensors c.safetensors -o batch.safetensors
+  $ cp batch.safetensors morning.safetensors; cp batch.safetensors evening.safetensors
+  $ fresh() { cd "$top"; rm -rf work; cp -r kept work; cd work; HOME="$PWD/home"; rm -f "$@"; }
+
+Kvcache itself.
+
+  $ fresh
+  > kvcache verify -r ~/prompt-caches
+  .*/work/home/prompt-caches/chat.safetensors: ok .mlx-lm@2026-08. (re)
+    note: mlx_lm.generate .* (re)
+
+Inspect.
+
+  $ fresh
+  > kvcache inspect chat.safetensors
+  chat.safetensors: 62.0 kB
+    format    mlx-lm@2026-08; also written by mlx-lm 0.19, 0.28, 0.31, mlxrs 0.1
+    model     example/tiny
+    layers    3 × KVCache
+    tokens    40
+    batch     1
+    heads     2 × 64
+    elements  F16
+    size      61.4 kB, 1.54 kB per token
+    can trim  yes
+    loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
+    not in    mlx-swift-lm 3.31, 2026-08: layer 0 (KVCache): it is in the form of
+              mlx-lm@2026-08: metadata is an empty text
+    note      mlx_lm.generate --prompt-cache-file fails without this user
+              metadata: tokenizer_config; add it with kvcache metadata
+              'chat.safetensors' set 'tokenizer_config={"trust_remote_code":
+              null}' --in-place
+  $ fresh
+  > kvcache inspect --layers chat.safetensors
+  chat.safetensors: 62.0 kB
+    format    mlx-lm@2026-08; also written by mlx-lm 0.19, 0.28, 0.31, mlxrs 0.1
+    model     example/tiny
+    layers    3 × KVCache
+    tokens    40
+    batch     1
+    heads     2 × 64
+    elements  F16
+    size      61.4 kB, 1.54 kB per token
+    can trim  yes
+    loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
+    not in    mlx-swift-lm 3.31, 2026-08: layer 0 (KVCache): it is in the form of
+              mlx-lm@2026-08: metadata is an empty text
+    note      mlx_lm.generate --prompt-cache-file fails without this user
+              metadata: tokenizer_config; add it with kvcache metadata
+              'chat.safetensors' set 'tokenizer_config={"trust_remote_code":
+              null}' --in-place
+  
+    Layer  Class    Tokens  B×H×D   Dtype     Size  Notes
+    0      KVCache      40  1×2×64  F16    20.5 kB
+    1      KVCache      40  1×2×64  F16    20.5 kB
+    2      KVCache      40  1×2×64  F16    20.5 kB
+  
+    Layers  What speaks for the format
+    0-2     metadata is an empty text
+  $ fresh
+  > kvcache inspect --stats chat.safetensors
+  chat.safetensors: 62.0 kB
+    format    mlx-lm@2026-08; also written by mlx-lm 0.19, 0.28, 0.31, mlxrs 0.1
+    model     example/tiny
+    layers    3 × KVCache
+    tokens    40
+    batch     1
+    heads     2 × 64
+    elements  F16
+    size      61.4 kB, 1.54 kB per token
+    can trim  yes
+    loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
+    not in    mlx-swift-lm 3.31, 2026-08: layer 0 (KVCache): it is in the form of
+              mlx-lm@2026-08: metadata is an empty text
+    note      mlx_lm.generate --prompt-cache-file fails without this user
+              metadata: tokenizer_config; add it with kvcache metadata
+              'chat.safetensors' set 'tokenizer_config={"trust_remote_code":
+              null}' --in-place
+  
+    Layer  Part      Min   Max      Mean    Std  Histogram     Notes
+    0      keys    -3.04  2.87   0.00954  0.997   ▁▁▂▅██▅▂▁▁   0.039 % zeros
+           values  -3.04  3.14   0.00999      1   ▁▁▂▅██▆▂▁▁   0.078 % zeros
+    1      keys    -3.16  3.03    0.0171  0.991   ▁▁▂▅██▅▂▁▁   0.02 % zeros
+           values  -3.05   3.2  -0.00665  0.997   ▁▁▂▅██▅▃▁▁   0.059 % zeros
+    2      keys    -3.16  3.08  -0.00285   1.01   ▁▁▂▆██▆▂▁▁   0.059 % zeros
+           values  -3.01  3.02    0.0212  0.997   ▁▁▂▆██▅▃▁▁   0.078 % zeros
+  $ fresh
+  > kvcache inspect --json a.safetensors.gz | jq .totals
+  {
+    "layers": 2,
+    "tokens": 20,
+    "bytes": 20480,
+    "bytes_per_token": 1024,
+    "trimmable": true,
+    "padding_bytes": 0
+  }
+
+Ls.
+
+  $ fresh
+  > kvcache ls ~/.cache/prompts
+  tokens     size +age  format          model         file (re)
+      40  62.0 kB +[0-9]+ s  mlx-lm@2026-08  example/tiny  .*/work/home/.cache/prompts/chat.safetensors (re)
+  
+  1 file, 62.0 kB
+  $ fresh
+  > kvcache ls --sort size --json ~/.cache/prompts | jq .totals
+  {
+    "files": 1,
+    "bytes": 62016,
+    "not_caches": 0
+  }
+
+Diff.
+
+  $ fresh
+  > kvcache diff before.safetensors after.safetensors
+  no difference in 15360 values of 3 layers
+  $ fresh
+  > kvcache diff chat.safetensors chat-q4.safetensors --tolerance 0.1
+  layer 0 class: KVCache and QuantizedKVCache (and 2 more layers)
+  layer          from token  differing  max error  RMS error  over the tokens
+      0  keys             0     31.9 %      0.328     0.0874  ▇▇▇▇▇▇▇█▇▇▇█▇▇██▇█▇▇▇██▇
+         values           0     33.2 %      0.316     0.0884  ▇▇███▇▇██▇▇▇▇▇▇▇▇██▇▇▇▇█
+      1  keys             0     30.1 %      0.299      0.085  ▆▇▆▇▆▇▇▇▇▇▇█▆▆▆▇▆▇▆▆▆▇▇▇
+         values           0     31.9 %      0.309     0.0872  ▇▆▆▇█▇▇█▆▇▇▇▇▆▆▇▇▇▇▇▇▇▇▇
+      2  keys             0     33.1 %      0.287     0.0881  ▆▇▆▆▇▆▇▇▇█▇▇▆▇▇▇▇▇▇▇▇▇▇█
+         values           0     30.2 %      0.254     0.0847  ▇▇▇▇▆▇▇▇▇▇█▇▇▇█▇▆▇▇▇▇▇▇▇
+  [1]
+
+Mask.
+
+  $ fresh
+  > kvcache mask chat.safetensors --queries 4
+  layer 0 (KVCache), 4 queries
+  causal: a query sees all rows before it and its own; attention does that without an array
+  
+            row of keys after the update
+  query     0         10        20        30        40
+  token 40  #########################################...
+  token 41  ##########################################..
+  token 42  ###########################################.
+  token 43  ############################################
+  # sees   . does not see
+  $ fresh
+  > kvcache mask chat.safetensors --queries 4 --layer 1 --window 512 --array -o mask.safetensors
+  mask of booleans [4, 44]; wrote mask.safetensors (304 B)
+
+Estimate.
+
+  $ fresh
+  > kvcache estimate --config Llama-3.2-3B/config.json --tokens 32768
+  32768 tokens    size  a further token
+  BF16          403 MB          12.3 kB  100 %
+  8 bits        214 MB          6.53 kB   53 %
+  4 bits        113 MB          3.46 kB   28 %
+  $ fresh
+  > kvcache estimate --like chat.safetensors --tokens 100000 --bits 4
+  100000 tokens     size  a further token
+  F16             154 MB          1.54 kB  100 %
+  4 bits         43.2 MB            432 B   28 %
+
+Verify.
+
+  $ fresh
+  > kvcache verify chat.safetensors
+  chat.safetensors: ok (mlx-lm@2026-08)
+    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with kvcache metadata 'chat.safetensors' set 'tokenizer_config={"trust_remote_code": null}' --in-place
+  $ fresh
+  > kvcache verify --data --for mlx-lm@0.31 chat.safetensors
+  chat.safetensors: ok (mlx-lm@2026-08)
+    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with kvcache metadata 'chat.safetensors' set 'tokenizer_config={"trust_remote_code": null}' --in-place
+  $ fresh
+  > kvcache verify -r -q ~/prompt-caches
+  $ fresh; mkdir caches; cp chat.safetensors caches
+  > kvcache verify -r --format junit caches > verify.xml
+  > grep -c '<testcase' verify.xml
+  1
+
+Trim.
+
+  $ fresh
+  > kvcache trim chat.safetensors -n 7 -o shorter.safetensors
+  trimmed 7 of 40 tokens: 33 left; wrote shorter.safetensors (51.3 kB)
+  $ fresh
+  > kvcache trim chat.safetensors --to 1024 --in-place
+  trimmed 0 of 40 tokens: 40 left; wrote chat.safetensors (62.0 kB)
+
+Append.
+
+  $ fresh
+  > kvcache append chat.safetensors --update step.safetensors -o longer.safetensors
+  appended 7 tokens: 47 now; wrote longer.safetensors (72.8 kB)
+  $ fresh
+  > kvcache append chat.safetensors --update step.safetensors --in-place
+  appended 7 tokens: 47 now; wrote chat.safetensors (72.8 kB)
+
+Quantize.
+
+  $ fresh chat-q8.safetensors
+  > kvcache quantize chat.safetensors --bits 8 -o chat-q8.safetensors
+  quantized 3 of 3 layers to 8 bits in groups of 64; wrote chat-q8.safetensors (34.2 kB)
+  $ fresh chat-q4.safetensors
+  > kvcache quantize chat.safetensors --bits 4 --group-size 32 --report -o chat-q4.safetensors
+  layer          max error    RMSE  SNR dB    size
+      0  keys        0.328  0.0794    22.0  31.2 %
+         values      0.275  0.0786    22.1  31.2 %
+      1  keys        0.299  0.0775    22.1  31.2 %
+         values      0.309  0.0784    22.1  31.2 %
+      2  keys        0.273  0.0791    22.1  31.2 %
+         values       0.26  0.0775    22.2  31.2 %
+  These figures measure how well numbers are reconstructed, not how good answers are.
+  quantized 3 of 3 layers to 4 bits in groups of 32; wrote chat-q4.safetensors (20.7 kB)
+  $ fresh chat-q4.safetensors
+  > kvcache quantize chat.safetensors --bits 4 --layers '!0' -o chat-q4.safetensors
+  quantized 2 of 3 layers to 4 bits in groups of 64; left alone: layer 0 (it was not asked for); wrote chat-q4.safetensors (33.2 kB)
+
+Dequantize.
+
+  $ fresh chat.safetensors
+  > kvcache dequantize chat-q8.safetensors -o chat.safetensors
+  dequantized 3 layers; wrote chat.safetensors (62.0 kB)
+  $ fresh
+  > kvcache dequantize chat-q4.safetensors --dtype f32 -o analysis.safetensors
+  dequantized 3 layers; wrote analysis.safetensors (123 kB)
+
+Convert.
+
+  $ fresh
+  > kvcache convert chat.safetensors --to mlx-swift-lm -o chat-swift.safetensors
+  converted to mlx-swift-lm@3.31; wrote chat-swift.safetensors (62.0 kB)
+  $ fresh
+  > kvcache convert chat.safetensors --to mlx-lm@2026-08 --dtype bf16 --in-place
+  converted to mlx-lm@2026-08, 3 layers cast to BF16; wrote chat.safetensors (62.0 kB)
+  $ fresh
+  > kvcache convert chat.safetensors --class RotatingKVCache --max-size 4096 --keep 4 -o window.safetensors
+  3 layers became RotatingKVCache; wrote window.safetensors (62.1 kB)
+
+Unrotate.
+
+  $ fresh
+  > kvcache unrotate chat.safetensors -o ordered.safetensors
+  every window was in order already; wrote ordered.safetensors (62.0 kB)
+  $ fresh
+  > kvcache unrotate chat.safetensors --in-place
+  every window was in order already; wrote chat.safetensors (62.0 kB)
+
+Metadata.
+
+  $ fresh
+  > kvcache metadata chat.safetensors list
+  model=example/tiny
+  $ fresh
+  > kvcache metadata chat.safetensors set model=mlx-community/Llama-3.2-3B --in-place
+  set 1 metadata value; wrote chat.safetensors (62.0 kB)
+  $ fresh
+  > kvcache metadata chat.safetensors strip -o to-share.safetensors
+  removed 1 metadata value; the keys and values themselves still hold the prompt, and cannot be stripped; wrote to-share.safetensors (62.0 kB)
+
+Merge.
+
+  $ fresh batch.safetensors
+  > kvcache merge a.safetensors b.safetensors c.safetensors -o batch.safetensors
+  merged 3 caches into a batch, the longest of 20 tokens; wrote batch.safetensors (62.1 kB)
+  $ fresh
+  > kvcache merge users/*.safetensors --force -o batch.safetensors
+  merged 3 caches into a batch, the longest of 20 tokens; wrote batch.safetensors (62.1 kB)
+
+Extract.
+
+  $ fresh
+  > kvcache extract batch.safetensors --index 0 -o first.safetensors
+  extracted sequence 0 of 3: 20 tokens; wrote first.safetensors (20.9 kB)
+  $ fresh
+  > kvcache extract batch.safetensors --all -o sequences
+  extracted 3 sequences; wrote 3 files in sequences (62.6 kB)
+
+Filter.
+
+  $ fresh
+  > kvcache filter batch.safetensors --keep 0,2 -o two.safetensors
+  kept 2 of 3 sequences; wrote two.safetensors (41.6 kB)
+  $ fresh
+  > kvcache filter batch.safetensors --keep 2,1,0 --in-place
+  kept 3 of 3 sequences; wrote batch.safetensors (62.1 kB)
+
+Extend.
+
+  $ fresh
+  > kvcache extend morning.safetensors evening.safetensors -o day.safetensors
+  joined 2 batches: 6 sequences now; wrote day.safetensors (124 kB)
+  $ fresh; for i in a b c; do cp batch.safetensors $i.safetensors; done
+  > kvcache extend a.safetensors b.safetensors c.safetensors --gzip -o abc.safetensors.gz
+  joined 3 batches: 9 sequences now; wrote abc.safetensors.gz (20.2 kB)
+
+Align.
+
+  $ fresh
+  > kvcache align batch.safetensors --right-padding 0,1,3 -o aligned.safetensors
+  moved right padding of 0, 1, 3 rows to the left; wrote aligned.safetensors (62.1 kB)
+  $ fresh
+  > kvcache align batch.safetensors --right-padding 0,0,12 --in-place
+  moved right padding of 0, 0, 12 rows to the left; wrote batch.safetensors (62.1 kB)
+
+Create.
+
+  $ fresh
+  > kvcache create --layers 16 --heads 8 --head-dim 64 --tokens 512 --fill random -o test.safetensors
+  created 16 layers of 512 tokens; wrote test.safetensors (16.8 MB)
+  $ fresh
+  > kvcache create --config ~/models/gemma-3-4b/config.json --tokens 1000 -o gemma.safetensors
+  created 7 layers of 1000 tokens; wrote gemma.safetensors (4.67 MB)
+  $ fresh
+  > kvcache create --layers 2 --heads 2 --head-dim 64 --max-size 512 --tokens 900 -o window.safetensors
+  created 2 layers of 900 tokens; wrote window.safetensors (525 kB)
+
+Report.
+
+  $ fresh
+  > kvcache report chat.safetensors -o report.html
+  report on 3 layers, 40 tokens; wrote report.html .[0-9.]+ kB. (re)
+  $ fresh; touch report.html
+  > kvcache report chat.safetensors.gz -o report.html --force
+  report on 3 layers, 40 tokens; wrote report.html .[0-9.]+ kB. (re)
+
+Stamp.
+
+  $ fresh; cp -r Llama-3.2-3B home/models; python3 -c 'print(list(range(40)))' > ids.json
+  > kvcache stamp chat.safetensors --model ~/models/Llama-3.2-3B --tokens ids.json -o stamped.safetensors
+  stamped 6 arrays, 1 model file, 40 token ids; wrote stamped.safetensors (62.6 kB)
+  $ fresh
+  > kvcache stamp chat.safetensors --in-place
+  stamped 6 arrays; wrote chat.safetensors (62.3 kB)
+
+Prune.
+
+  $ fresh; touch -d '2020-01-01' home/prompt-caches/chat.safetensors
+  > kvcache prune ~/prompt-caches --older-than 30d
+  delete  .*/chat.safetensors .62.0 kB.: [0-9]+ d old (re)
+  
+  would delete 1 of 1 cache, 62.0 kB of 62.0 kB
+  nothing was deleted: --yes does it
+  $ fresh
+  > kvcache prune ~/prompt-caches --broken --yes
+  keep    .*/chat.safetensors .62.0 kB.: not broken (re)
+  
+  deleted 0 of 1 cache, 0 B of 62.0 kB
+  $ fresh
+  > kvcache prune ~/prompt-caches --model llama --keep-bytes 20GB
+  keep    .*/chat.safetensors .62.0 kB.: model example/tiny (re)
+  
+  would delete 0 of 1 cache, 0 B of 62.0 kB
+  $ fresh; touch -d '2020-01-01' home/prompt-caches/chat.safetensors
+  > kvcache prune ~/prompt-caches --older-than 30d --yes
+  deleted .*/chat.safetensors .62.0 kB.: [0-9]+ d old (re)
+  
+  deleted 1 of 1 cache, 62.0 kB of 62.0 kB

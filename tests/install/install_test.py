@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Installs the build into STAGE and uses it from there, as a stranger would. usage: install_test.py BUILD STAGE SOURCE CXX"""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+BUILD, STAGE, SOURCE = (os.path.abspath(a) for a in sys.argv[1:4])
+CXX = sys.argv[4]
+del sys.argv[1:]
+EXAMPLES = os.path.join(SOURCE, "examples")
+PREFIX = os.path.join(STAGE, "usr")
+WORK = os.path.join(STAGE, "work")
+CACHE = os.path.join(SOURCE, "testdata/golden/models/files/llama-f16.safetensors")
+
+
+def run(*command, ok=True, **environment):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
+                          cwd=WORK, env=dict(os.environ, **environment))
+    if ok and done.returncode != 0:
+        raise AssertionError("%s: exit code %d\n%s" % (" ".join(command), done.returncode, done.stdout))
+    return done.stdout
+
+
+def pkg_config(*arguments):
+    folder, = glob.glob(os.path.join(PREFIX, "lib*", "**", "pkgconfig"), recursive=True)
+    return run("pkg-config", *arguments, "kvcache", PKG_CONFIG_PATH=folder).split()
+
+
+def library_folder():
+    return os.path.dirname(glob.glob(os.path.join(PREFIX, "lib*", "**", "libkvcache.a"), recursive=True)[0])
+
+
+def setUpModule():
+    shutil.rmtree(STAGE, ignore_errors=True)
+    os.makedirs(WORK)
+    run("cmake", "--install", BUILD, "--prefix", PREFIX)
+
+
+class Installed(unittest.TestCase):
+    def test_public_headers_are_all_that_is_public(self):
+        def below(folder):
+            return sorted(os.path.relpath(os.path.join(parent, f), folder) for parent, _, files in os.walk(folder) for f in files)
+        self.assertEqual(below(os.path.join(PREFIX, "include")), below(os.path.join(SOURCE, "include")))
+
+    def test_pages_and_completions_are_there(self):
+        for path in ("man/man1/kvcache.1", "man/man1/kvcache-trim.1", "bash-completion/completions/kvcache",
+                     "zsh/site-functions/_kvcache", "fish/vendor_completions.d/kvcache.fish"):
+            self.assertTrue(os.path.isfile(os.path.join(PREFIX, "share", path)), path)
+
+    def test_the_tool_runs_from_there(self):
+        self.assertIn("43", run(os.path.join(PREFIX, "bin", "kvcache"), "inspect", CACHE))
+
+    @unittest.skipUnless(sys.platform == "linux", "nm and readelf of Linux")
+    def test_the_shared_library_has_a_name_and_shows_nothing_private(self):
+        library = os.path.join(library_folder(), "libkvcache.so")
+        self.assertRegex(run("readelf", "-d", library), r"SONAME.*\[libkvcache\.so\.\d+(\.\d+)?\]")
+        # Of its own symbols only: instances of templates of the standard library (weak) are no interface.
+        names = [line.split(maxsplit=2) for line in run("nm", "-DC", "--defined-only", library).splitlines()]
+        foreign = [name for _, kind, name in names if kind == "T" and not name.startswith("kvcache::")]
+        self.assertEqual(foreign, [])
+        shown = " ".join(name for _, _, name in names)
+        self.assertIn("kvcache::trim_prompt_cache(", shown)
+        for private in ("fmt::v", "nlohmann::", "kvcache::detail::OutputFile", "deflate"):
+            self.assertNotIn(private, shown)
+
+
+class Examples(unittest.TestCase):
+    """Built against the installed copy and run."""
+
+    def use(self, folder):
+        environment = {"LD_LIBRARY_PATH": library_folder(), "DYLD_LIBRARY_PATH": library_folder()}
+        for name in ("shorter", "q4", "no"):
+            if os.path.exists(os.path.join(WORK, name)):
+                os.remove(os.path.join(WORK, name))
+        trim, quantize = (os.path.join(folder, name) for name in ("trim", "quantize"))
+        self.assertRegex(run(trim, CACHE, "7", "shorter", **environment), r"^7 tokens removed, 36 left, \d+ bytes\n$")
+        self.assertRegex(run(quantize, CACHE, "4", "32", "q4", **environment),
+                         r"(?s)100 %\nlayer 0: 3440 bytes instead of 11008, keys [\d.]+ dB, values [\d.]+ dB\nlayer 1")
+        self.assertIn("quantize: ", run(quantize, CACHE, "7", "32", "no", ok=False, **environment))
+        self.assertFalse(os.path.exists(os.path.join(WORK, "no")))
+        tool = os.path.join(PREFIX, "bin", "kvcache")
+        self.assertIn("ok (", run(tool, "verify", "shorter"))
+        run(tool, "quantize", CACHE, "--bits", "4", "--group-size", "32", "-o", "q4-tool", "--force")
+        self.assertIn("no difference", run(tool, "diff", "q4", "q4-tool"))
+
+    def test_find_package(self):
+        for static in ("OFF", "ON"):
+            folder = os.path.join(WORK, "cmake-static-" + static)
+            run("cmake", "-S", EXAMPLES, "-B", folder, "-DCMAKE_PREFIX_PATH=" + PREFIX, "-DCMAKE_CXX_COMPILER=" + CXX,
+                "-Dkvcache_USE_STATIC_LIBS=" + static, "-DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON")
+            run("cmake", "--build", folder)
+            self.use(folder)
+
+    def test_pkg_config(self):
+        for static in ([], ["--static"]):
+            folder = os.path.join(WORK, "pkg-config" + "".join(static))
+            os.makedirs(folder)
+            # A linker prefers the shared library where both lie.
+            libraries = pkg_config("--libs", *static)
+            if static:
+                libraries = [os.path.join(library_folder(), "libkvcache.a") if a == "-lkvcache" else a for a in libraries]
+            for name in ("trim", "quantize"):
+                run(CXX, "-std=c++20", os.path.join(EXAMPLES, name + ".cpp"), "-o", os.path.join(folder, name),
+                    *pkg_config("--cflags"), *libraries)
+            self.use(folder)
+
+
+if __name__ == "__main__":
+    unittest.main()
