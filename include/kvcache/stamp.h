@@ -20,19 +20,20 @@ struct VerifyOptions;
 /// The one key of user metadata that holds it.
 inline constexpr std::string_view stamp_key = "kvcache_stamp";
 
+/// The ids of the prompt, or their digest alone.
+struct StampTokens {
+  std::uint64_t count = 0;                       ///< how many
+  std::string sha256;                            ///< of the ids as little-endian 32-bit integers, 64 hex digits
+  std::optional<std::vector<std::int32_t>> ids;  ///< never negative
+};
+
 /// Every part may be absent: a reader uses what is there.
 struct Stamp {
-  /// The ids of the prompt, or their digest alone.
-  struct Tokens {
-    std::uint64_t count = 0;                       ///< how many
-    std::string sha256;                            ///< of the ids as little-endian 32-bit integers, 64 hex digits
-    std::optional<std::vector<std::int32_t>> ids;  ///< never negative
-  };
   std::string time;                                           ///< RFC 3339, UTC
   std::string tool;                                           ///< "kvcache 0.1.0"
   std::optional<std::map<std::string, std::uint32_t>> crc32;  ///< zlib's, of every array's bytes by its key in the file
   std::map<std::string, std::string> model_sha256;            ///< of files of the model by name, 64 hex digits
-  std::optional<Tokens> tokens;                               ///< of the prompt
+  std::optional<StampTokens> tokens;                          ///< of the prompt
   std::optional<std::string> text;                            ///< of the prompt
 };
 
@@ -52,7 +53,7 @@ struct Stamp {
 /// SHA-256 by name of config.json and of those tokenizer files that a model's folder has. Throws Error(io).
 [[nodiscard]] std::map<std::string, std::string> model_digests(const std::string& folder);
 /// Count and digest of token ids, and the ids.
-[[nodiscard]] Stamp::Tokens stamp_tokens(std::vector<std::int32_t> ids);
+[[nodiscard]] StampTokens stamp_tokens(std::vector<std::int32_t> ids);
 /// Ids from a text: a JSON list, or integers separated by blanks, line breaks or commas. Throws Error(usage).
 [[nodiscard]] std::vector<std::int32_t> parse_token_ids(std::string_view text);
 
@@ -91,8 +92,8 @@ struct Saved {
   CarriedStamp stamp;                 ///< what is left of it
 };
 
-/// encode_edited(), carry_stamp() and write_safetensors() in one: the cache of a document, edited or not, into a file of its format.
-/// Throws what they throw, and leaves no file behind then. Everything lazy is computed now, in one streaming pass;
+/// encode_edited(), carry_stamp() and write_safetensors() in one: the cache of a document, edited or not, into a file of its
+/// format. Throws what they throw, and leaves no file behind then. Everything lazy is computed now, in one streaming pass;
 /// `how.progress` is told about it. Another format: `era`.
 Saved save_document(const std::string& path, const Document& document, std::optional<Era> era = {},
                     const WriteOptions& how = {}, const EncodeOptions& options = {});

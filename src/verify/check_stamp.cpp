@@ -66,10 +66,10 @@ void check_data(const Document& document, const Sums& sums, const VerifyOptions&
   }
 }
 
-void check_prompt(const Document& document, const Stamp::Tokens& tokens, Findings& findings) {
+void check_prompt(const Document& document, const StampTokens& tokens, Findings& findings) {
   const std::string key(stamp_key);
   if (tokens.ids) {
-    const Stamp::Tokens again = stamp_tokens(*tokens.ids);
+    const StampTokens again = stamp_tokens(*tokens.ids);
     if (again.count != tokens.count)
       findings.push_back(make_finding("KV805", "metadata", key,
                                       fmt::format("the stamp counts {} tokens, but lists {}", tokens.count, again.count),

@@ -43,7 +43,7 @@ std::vector<std::int32_t> parse_token_ids(std::string_view text) {
   return ids;
 }
 
-Stamp::Tokens stamp_tokens(std::vector<std::int32_t> ids) {
+StampTokens stamp_tokens(std::vector<std::int32_t> ids) {
   std::vector<std::byte> bytes;
   bytes.reserve(4 * ids.size());
   for (const std::int32_t id : ids)

@@ -242,7 +242,7 @@ TEST(CheckStamp, Tokens) {
   stamped(sample, request);
   EXPECT_EQ(sample.codes(), "");
   Stamp stamp = parse_stamp(sample.metadata[stamp_entry]);
-  const auto codes_with = [&](const Stamp::Tokens& tokens) {
+  const auto codes_with = [&](const StampTokens& tokens) {
     stamp.tokens = tokens;
     sample.metadata[stamp_entry] = to_json(stamp);
     return sample.codes();
