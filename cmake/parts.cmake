@@ -83,3 +83,16 @@ function(kvcache_tool)
     target_link_options(kvcache_cli PRIVATE -pie)
   endif()
 endfunction()
+
+# The same objects without any shared library: runs on every Linux of the architecture, in an empty root folder, too.
+function(kvcache_static_tool)
+  if(APPLE OR NOT KVCACHE_STATIC_RUNTIME)
+    message(FATAL_ERROR "KVCACHE_STATIC_TOOL is for Linux and needs KVCACHE_STATIC_RUNTIME=ON")
+  endif()
+  add_executable(kvcache_static_cli ${CMAKE_SOURCE_DIR}/src/cli/main.cpp $<TARGET_OBJECTS:kv_cli>)
+  set_target_properties(kvcache_static_cli PROPERTIES OUTPUT_NAME kvcache-static)
+  target_include_directories(kvcache_static_cli PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(kvcache_static_cli PRIVATE kvcache kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json CLI11::CLI11)
+  # A warning here is glibc's: what was called loads libraries all the same (names of users or hosts, iconv).
+  target_link_options(kvcache_static_cli PRIVATE -static-pie -s -Wl,--fatal-warnings)
+endfunction()
