@@ -52,7 +52,9 @@ constexpr Sizes sizes[] = {{1, 1},    {3, 15}, {5, 16}, {7, 17}, {129, 80}, {100
 
 TEST(ValueStats, EveryTargetEqualsTheScalarTwin) {
   for (const Dtype dtype : {Dtype::F16, Dtype::BF16, Dtype::F32}) {
-    for (const auto [rows, width] : sizes) {
+    for (const Sizes& size : sizes) {
+      // Not structured bindings, which clang 14 does not let lambdas capture.
+      const std::size_t rows = size.rows, width = size.width;
       SCOPED_TRACE(std::string(name(dtype)) + " " + std::to_string(rows) + " x " + std::to_string(width));
       const Bytes values = values_of(dtype, rows * width, 0.3F, 1.5F);
       Result expected{{}, std::vector<float>(width)};
