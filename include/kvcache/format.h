@@ -136,4 +136,10 @@ void restore_children(Document& document, std::string_view spec);
 /// Printable form of text from a file: control characters (C0, DEL, C1) and invalid UTF-8 escaped, cut to `limit` characters.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 80);
 
+/// A word of a command line that can be pasted into a shell as it is: quoted where it has to be, control characters and invalid
+/// UTF-8 as $'\033', never cut.
+[[nodiscard]] std::string shell_word(std::string_view text);
+/// The same for a path: never taken for an option, FILE for standard input, which no second command can read.
+[[nodiscard]] std::string shell_path(std::string_view path);
+
 }  // namespace kvcache

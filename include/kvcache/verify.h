@@ -60,9 +60,12 @@ struct FileReport {
 /// Would the loader of `era` restore this file, correctly? Silently wrong counts as no. `findings` as from check().
 [[nodiscard]] LoadVerdict would_load(const Document& document, Era era, const Findings& findings);
 
+/// An error that writing does not repair: no command makes a new file of this one. All but KV432, whose rows encoders pad.
+[[nodiscard]] bool prevents_editing(const Finding& finding);
+
 /// What the file lacks for everyday use although nothing is wrong with it, one printable sentence each, with the command that
-/// helps: user metadata that mlx-lm's generate needs.
-[[nodiscard]] std::vector<std::string> usage_notes(const Document& document);
+/// helps: user metadata that mlx-lm's generate needs. None for files with errors.
+[[nodiscard]] std::vector<std::string> usage_notes(const Document& document, const Findings& findings);
 
 /// read_document() for operations: throws Error(impossible) with the first error finding, except those that rewriting repairs
 /// (a chunked layer that loaders misread, KV432).

@@ -57,7 +57,8 @@ void Cache::finalize() {
 }
 
 std::unique_ptr<Cache> Cache::merge(std::span<const Cache* const> /*caches*/) const {
-  detail::no_such_operation(class_name(), "merge");
+  const bool quantized = class_name() == "QuantizedKVCache";
+  detail::no_such_operation(class_name(), "merge", quantized ? "kvcache dequantize makes a KVCache of it first" : "");
 }
 
 std::optional<std::string> Cache::mismatch(const Cache& other) const {

@@ -15,7 +15,7 @@ std::optional<std::string> why_not_quantizable(const Cache& layer, bool requanti
   if (dynamic_cast<const KVCache*>(&layer) != nullptr) return std::nullopt;
   if (dynamic_cast<const QuantizedKVCache*>(&layer) != nullptr) {
     if (requantize) return std::nullopt;
-    return "it is quantized already";
+    return "it is quantized already: --requantize decodes it first";
   }
   if (dynamic_cast<const RotatingKVCache*>(&layer) != nullptr) return "no runtime has a quantized window";
   if (dynamic_cast<const ArraysCache*>(&layer) != nullptr) return "recurrent state is not quantized";

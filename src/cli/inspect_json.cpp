@@ -78,7 +78,7 @@ Json inspect_json(const Document& document, const CacheStats* stats) {
             {"bytes_per_token", json_of(overview.bytes_per_token())},
             {"trimmable", overview.trimmable},
             {"padding_bytes", overview.padding_bytes}}},
-          {"notes", usage_notes(document)}};
+          {"notes", usage_notes(document, check(document))}};
 }
 
 }  // namespace kvcache::cli

@@ -161,7 +161,7 @@ std::string inspect_text(const Context& context, const Document& document, const
   for (const auto& [title, text] : overview_rows(document, overview)) table.add({title, text});
   for (const auto& row : loading_rows(document, findings)) table.add(row);
   add("problems", findings_row(findings));
-  for (const std::string& note : usage_notes(document)) add("note", note);
+  for (const std::string& note : usage_notes(document, findings)) add("note", note);
 
   std::string out = style.bold(shown_path(document.file.path()));
   out += fmt::format(": {}{}\n", human_bytes(static_cast<double>(document.file.disk_bytes())),

@@ -45,6 +45,19 @@ std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
+namespace {
+
+// A command in `backquotes` is one word: who copies it gets all of it.
+std::size_t word_length(std::string_view text) {
+  const std::size_t end = text.find_first_of(" \n");
+  if (text.front() != '`') return end;
+  const std::size_t closing = text.find('`', 1);
+  if (closing == std::string_view::npos || text.find('\n') < closing) return end;
+  return text.find_first_of(" \n", closing);
+}
+
+}  // namespace
+
 std::vector<std::string> wrap(std::string_view text, std::size_t width) {
   std::vector<std::string> lines(1);
   bool fresh = true;  // nothing on the current line yet
@@ -59,7 +72,7 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
       text.remove_prefix(1);
       continue;
     }
-    const std::string_view word = text.substr(0, text.find_first_of(" \n"));
+    const std::string_view word = text.substr(0, word_length(text));
     text.remove_prefix(word.size());
     if (!fresh && columns(lines.back()) + 1 + columns(word) > width) {
       lines.emplace_back();

@@ -22,8 +22,8 @@ inline constexpr std::size_t text_width = 80;
 [[nodiscard]] std::string ranges(const std::vector<std::size_t>& indices);
 /// Columns that UTF-8 text takes, one per code point.
 [[nodiscard]] std::size_t columns(std::string_view text);
-/// Lines of at most `width` columns, broken at spaces; a longer word gets a line of its own. Line breaks are kept. At least one
-/// line.
+/// Lines of at most `width` columns, broken at spaces outside of `commands`; a longer word gets a line of its own. Line breaks
+/// are kept. At least one line.
 [[nodiscard]] std::vector<std::string> wrap(std::string_view text, std::size_t width);
 
 }  // namespace kvcache::cli

@@ -117,6 +117,7 @@ void report(const ScanItem& item, const Result& result, Findings& findings) {
 
 Findings check_data(const Document& document, const VerifyOptions& options) {
   using namespace detail;
+  if (has_class_gap(document.findings)) return {};
   const std::vector<Place> all = places(document);
   const std::vector<ScanItem> items = scan_items(document, all);
   const std::vector<Result> results = scan(items, options);

@@ -33,7 +33,8 @@ std::vector<Place> places(const Document& document) {
          .source = &document.sources[i],
          .cache = document.cache.layers[i].get(),
          .layer = i,
-         .where = fmt::format("layer {}", i)},
+         .where = fmt::format("layer {}", i),
+         .keys = std::make_shared<LayerKeys>(document, document.sources[i])},
         broken);
   return out;
 }
@@ -45,17 +46,34 @@ std::set<std::string_view> places_with_errors(const Findings& findings) {
   return out;
 }
 
-LayerKeys::LayerKeys(const Document& document, const LayerSource& source) {
-  if (source.arrays.empty()) return;
-  const Header& header = document.file.header();
-  for (const std::size_t index : source.arrays) {
-    const TensorEntry& entry = header.tensors[index];
-    if (entry.nbytes() != 0) by_offset_.emplace(header.data_begin + entry.begin, entry.key);
-  }
+bool has_class_gap(const Findings& findings) {
+  return std::ranges::any_of(findings,
+                             [](const Finding& f) { return f.code == "KV203" && f.where.empty() && f.key.starts_with("2."); });
 }
 
-std::string LayerKeys::of(const Tensor& tensor) const {
+bool has_section_0(const Header& header, std::size_t layer) {
+  const std::string key = fmt::format("0.{}", layer);
+  if (header.metadata.contains(key)) return true;
+  const auto next = header.metadata.lower_bound(key + ".");
+  return next != header.metadata.end() && next->first.starts_with(key + ".");
+}
+
+std::size_t layers_with_meta(const Document& document) {
+  std::size_t layers = document.sources.size();
+  while (layers > 0 && !has_section_0(document.file.header(), layers - 1)) --layers;
+  return layers;
+}
+
+std::string LayerKeys::of(const Tensor& tensor) {
   if (!tensor.defined() || tensor.nbytes() == 0) return {};
+  if (!filled_) {
+    const Header& header = document_.file.header();
+    for (const std::size_t index : source_.arrays) {
+      const TensorEntry& entry = header.tensors[index];
+      if (entry.nbytes() != 0) by_offset_.emplace(header.data_begin + entry.begin, entry.key);
+    }
+    filled_ = true;
+  }
   std::string key;
   tensor.visit(0, 1, [&](const Extent& extent) {
     if (extent.kind != Extent::Kind::source) return;
@@ -68,9 +86,9 @@ std::string LayerKeys::of(const Tensor& tensor) const {
 std::string first_key(const Place& place) {
   if (!place.is_child && !place.source->arrays.empty())
     return place.document->file.header().tensors[place.source->arrays.front()].key;
-  const LayerKeys keys(*place.document, *place.source);
+  if (!place.keys) return {};
   for (const Cache::Part& part : place.cache->parts())
-    if (std::string key = keys.of(part.tensor); !key.empty()) return key;
+    if (std::string key = place.keys->of(part.tensor); !key.empty()) return key;
   return {};
 }
 

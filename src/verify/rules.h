@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,6 +17,22 @@
 
 namespace kvcache::detail {
 
+/// Names the tensors of a layer by where their bytes are, which survives slicing off rows at the end. Only the layer's own
+/// arrays are looked at, so that one that shares bytes with another layer's keeps its name.
+class LayerKeys {
+ public:
+  /// Both must outlive it. Nothing is looked up before it is asked: most layers have nothing to report.
+  LayerKeys(const Document& document, const LayerSource& source) : document_(document), source_(source) {}
+  /// Key of the array that the first byte of `tensor` comes from; empty for tensors without bytes.
+  [[nodiscard]] std::string of(const Tensor& tensor);
+
+ private:
+  const Document& document_;
+  const LayerSource& source_;
+  bool filled_ = false;
+  std::map<std::uint64_t, std::string_view> by_offset_;
+};
+
 /// One cache of a document: a layer, or a child of a CacheList, which is checked like a layer.
 struct Place {
   const Document* document = nullptr;
@@ -24,7 +41,8 @@ struct Place {
   std::size_t layer = 0;
   std::string where;  ///< "layer 3", "layer 3 child 1"
   bool is_child = false;
-  bool sound = true;  ///< decoding found no error here: other rules may rely on ranks, dtypes and sizes
+  std::shared_ptr<LayerKeys> keys;  ///< of the layer, shared by its children
+  bool sound = true;                ///< decoding found no error here: other rules may rely on ranks, dtypes and sizes
 
   template <typename Class>
   [[nodiscard]] const Class* as() const {
@@ -35,20 +53,16 @@ struct Place {
 /// All caches of a document, lists before their children.
 [[nodiscard]] std::vector<Place> places(const Document& document);
 
+/// A class is missing (KV203 at "2.i"): which layer the next one is, nobody can tell, so that no rule about layers applies.
+[[nodiscard]] bool has_class_gap(const Findings& findings);
+
+/// Whether a layer has metadata: a key "0.i" or "0.i.…".
+[[nodiscard]] bool has_section_0(const Header& header, std::size_t layer);
+/// Layers up to the last one with metadata.
+[[nodiscard]] std::size_t layers_with_meta(const Document& document);
+
 /// Where errors were found, as in Finding::where.
 [[nodiscard]] std::set<std::string_view> places_with_errors(const Findings& findings);
-
-/// Names the tensors of a layer by where their bytes are, which survives slicing off rows at the end. Only the layer's own
-/// arrays are looked at, so that one that shares bytes with another layer's keeps its name.
-class LayerKeys {
- public:
-  LayerKeys(const Document& document, const LayerSource& source);
-  /// Key of the array that the first byte of `tensor` comes from; empty for tensors without bytes.
-  [[nodiscard]] std::string of(const Tensor& tensor) const;
-
- private:
-  std::map<std::uint64_t, std::string_view> by_offset_;
-};
 
 /// Key of the first array of a cache, which stands for the cache in findings.
 [[nodiscard]] std::string first_key(const Place& place);

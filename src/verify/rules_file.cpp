@@ -11,14 +11,6 @@ namespace {
 
 constexpr std::string_view state_prefix = "__mlx_lm_state_";
 
-// "0.7" or "0.7.…"
-bool has_section_0(const Header& header, std::size_t layer) {
-  const std::string key = fmt::format("0.{}", layer);
-  if (header.metadata.contains(key)) return true;
-  const auto next = header.metadata.lower_bound(key + ".");
-  return next != header.metadata.end() && next->first.starts_with(key + ".");
-}
-
 // Would mlx-lm restore this layer if it got as far? Early Swift wrote no metadata for classes without any, which mlx-lm fills
 // in.
 bool passes_for_python(const Document& document, std::size_t layer) {
@@ -32,12 +24,10 @@ bool passes_for_python(const Document& document, std::size_t layer) {
 void python_drops_layers(const Document& document, Findings& findings) {
   const bool own_layout = document.candidates.has(Era::L0) || document.candidates.has(Era::P5);
   const std::size_t layers = std::min(document.sources.size(), document.cache.layers.size());
-  std::size_t with_meta = 0;
+  const std::size_t with_meta = layers_with_meta(document);
   std::size_t with_arrays = 0;
-  for (std::size_t i = 0; i < layers; ++i) {
-    if (has_section_0(document.file.header(), i)) with_meta = i + 1;
+  for (std::size_t i = 0; i < layers; ++i)
     if (!document.sources[i].arrays.empty()) with_arrays = i + 1;
-  }
   const std::size_t kept = std::min(with_meta, with_arrays);
   if (own_layout || kept == layers) return;
   const auto broken = places_with_errors(document.findings);

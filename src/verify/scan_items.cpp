@@ -32,7 +32,7 @@ Tensor biases_of(const Place& place, const Tensor& scales) {
   return {};
 }
 
-void add_cache(const Place& place, const LayerKeys& keys, std::vector<ScanItem>& items) {
+void add_cache(const Place& place, std::vector<ScanItem>& items) {
   if (place.as<CacheList>() != nullptr) return;  // its children are places of their own
   for (const Cache::Part& part : place.cache->parts()) {
     if (!part.tensor.defined() || part.tensor.nbytes() == 0 || !is_scannable(part.tensor.dtype())) continue;
@@ -40,7 +40,7 @@ void add_cache(const Place& place, const LayerKeys& keys, std::vector<ScanItem>&
                      .biases = biases_of(place, part.tensor),
                      .role = role_of(place),
                      .where = place.where,
-                     .key = keys.of(part.tensor),
+                     .key = place.keys->of(part.tensor),
                      .name = part.name,
                      .file_offset = offset_in_file(part.tensor)});
   }
@@ -68,11 +68,7 @@ void add_others(const Document& document, std::vector<ScanItem>& items) {
 
 std::vector<ScanItem> scan_items(const Document& document, const std::vector<Place>& places) {
   std::vector<ScanItem> items;
-  for (std::size_t i = 0; i < places.size();) {
-    const LayerKeys keys(document, *places[i].source);
-    const std::size_t layer = places[i].layer;
-    for (; i < places.size() && places[i].layer == layer; ++i) add_cache(places[i], keys, items);
-  }
+  for (const Place& place : places) add_cache(place, items);
   add_others(document, items);
   std::ranges::stable_sort(items, {}, &ScanItem::file_offset);
   std::uint64_t covered = 0;

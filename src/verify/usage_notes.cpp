@@ -1,6 +1,8 @@
 // What a sound file lacks for everyday use: facts about its user metadata that no finding code stands for.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "kvcache/verify.h"
 
 namespace kvcache {
@@ -15,7 +17,10 @@ std::string example_value(std::string_view key) {
 
 }  // namespace
 
-std::vector<std::string> usage_notes(const Document& document) {
+std::vector<std::string> usage_notes(const Document& document, const Findings& findings) {
+  // No command edits a file with errors (require_sound): it needs mending, not metadata.
+  if (std::any_of(findings.begin(), findings.end(), prevents_editing)) return {};
+
   const Dialect* format = document.format;
   // mlx-lm 0.18 is never written, so no command could add what is missing.
   if (format == nullptr || format->family != Family::mlx_lm || format->era == Era::L0) return {};
@@ -33,8 +38,8 @@ std::vector<std::string> usage_notes(const Document& document) {
   if (missing.empty()) return {};
   return {
       fmt::format("mlx_lm.generate --prompt-cache-file fails without this user metadata: {}; add it with "
-                  "kvcache metadata '{}' set{} --in-place",
-                  missing, printable(document.file.path(), 200), values)};
+                  "`kvcache metadata {} set{} --in-place`",
+                  missing, shell_path(document.file.path()), values)};
 }
 
 }  // namespace kvcache

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "format/codes.h"
 #include "kvcache/error.h"
@@ -33,7 +34,9 @@ Status status_of(const FileReport& report) {
 void check_loads(const Document& document, const VerifyOptions& options, const Findings& found, FileReport& report) {
   for (const Dialect& d : dialects())
     if (d.writable) report.loads_in.emplace(d.era, would_load(document, d.era, found));
+  std::set<Era> asked;
   for (const Era era : options.load_in) {
+    if (!asked.insert(era).second) continue;
     const auto [entry, added] = report.loads_in.try_emplace(era);
     if (added) entry->second = would_load(document, era, found);
     const LoadVerdict& verdict = entry->second;
@@ -45,8 +48,8 @@ void check_loads(const Document& document, const VerifyOptions& options, const F
 
 void check_document(const Document& document, const VerifyOptions& options, FileReport& report) {
   report.format = document.format;
-  report.notes = usage_notes(document);
   const Findings found = check(document);
+  report.notes = usage_notes(document, found);
   report.findings = found;
   check_loads(document, options, found, report);
   std::ranges::move(check_stamp(document, options), std::back_inserter(report.findings));
@@ -87,12 +90,15 @@ FileReport verify_file(const std::string& path, const VerifyOptions& options) {
   return report;
 }
 
+bool prevents_editing(const Finding& finding) {
+  return finding.severity == Severity::error && finding.code != "KV432";
+}
+
 void require_sound(const Document& document) {
   for (const Finding& finding : check(document)) {
-    // Writing repairs KV432: encoders pad chunked layers so that loaders restore them.
-    if (finding.severity != Severity::error || finding.code == "KV432") continue;
+    if (!prevents_editing(finding)) continue;
     const std::string place = finding.where.empty() ? "" : finding.where + ": ";
-    std::string hint = fmt::format("kvcache verify {} lists everything", printable(document.file.path()));
+    std::string hint = fmt::format("kvcache verify {} lists everything", shell_path(document.file.path()));
     if (!finding.hint.empty()) hint += "; " + finding.hint;
     throw Error(Error(ErrorKind::impossible, fmt::format("{}{} ({})", place, finding.message, finding.code), hint, finding.code)
                     .at_key(finding.key));

@@ -7,6 +7,7 @@
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"
+#include "verify/rules.h"
 
 namespace kvcache {
 namespace {
@@ -28,7 +29,7 @@ std::optional<std::string> slots_in_rust(const ArraysCache& cache) {
 class LayerLoader {
  public:
   LayerLoader(const Document& document, const EraTraits& loader)
-      : document_(document), loader_(loader), era_(loader.dialect.era) {}
+      : document_(document), loader_(loader), era_(loader.dialect.era), with_meta_(detail::layers_with_meta(document)) {}
 
   [[nodiscard]] std::optional<std::string> refusal(std::size_t layer) const;
 
@@ -44,28 +45,16 @@ class LayerLoader {
   [[nodiscard]] std::optional<std::string> without_arrays(const Cache& cache) const;
   [[nodiscard]] std::optional<std::string> unusable(const Cache& cache) const;
   [[nodiscard]] std::string other_form(const LayerSource& source) const;
-  [[nodiscard]] bool has_meta_from(std::size_t layer) const;
-
   const Document& document_;
   const EraTraits& loader_;
   Era era_;
+  std::size_t with_meta_;  ///< Python fills gaps in the metadata, but stops at its last entry
 };
 
 std::string LayerLoader::other_form(const LayerSource& source) const {
   const Dialect* writer = preferred(source.eras);
   return fmt::format("it is in the form of {}{}{}", writer == nullptr ? "no known format" : writer->id,
                      source.evidence.empty() ? "" : ": ", source.evidence.empty() ? "" : source.evidence.back());
-}
-
-/// Some layer from `layer` on has metadata: Python fills gaps, but stops at the last entry.
-bool LayerLoader::has_meta_from(std::size_t layer) const {
-  const Metadata& metadata = document_.file.header().metadata;
-  for (std::size_t i = layer; i < document_.sources.size(); ++i) {
-    const std::string key = fmt::format("0.{}", i);
-    const auto it = metadata.lower_bound(key);
-    if (it != metadata.end() && (it->first == key || it->first.starts_with(key + "."))) return true;
-  }
-  return false;
 }
 
 std::optional<std::string> LayerLoader::plain(std::size_t layer) const {
@@ -76,7 +65,7 @@ std::optional<std::string> LayerLoader::plain(std::size_t layer) const {
   if (source.eras.has(era_)) return std::nullopt;
   if (rust() && (name == "ConcatenateKVCache" || source.eras == EraSet{Era::S1}))
     return std::nullopt;  // absent metadata is empty metadata
-  if (python() && source.eras == EraSet{Era::S1} && has_meta_from(layer)) return std::nullopt;
+  if (python() && source.eras == EraSet{Era::S1} && layer < with_meta_) return std::nullopt;
   if (python() && source.eras == EraSet{Era::S1}) return "the last layers have no metadata: mlx-lm drops them without a word";
   return other_form(source);
 }
@@ -179,19 +168,28 @@ std::optional<std::string> LayerLoader::refusal(std::size_t layer) const {
   return source.eras.has(era_) ? std::nullopt : std::optional(other_form(source));
 }
 
+bool too_large(const Document& document, const Dialect& loader) {
+  return loader.family == Family::mlxrs && document.file.header().file_bytes > mlxrs_file_limit;
+}
+
 /// What to run to get a file that the era loads, or nothing.
 std::string how_to_fix(const Document& document, const Dialect& target, const Findings& findings) {
   if (!target.writable) return {};
-  const std::string file = printable(document.file.path(), 200);
+  const std::string file = shell_path(document.file.path());
   const auto lost_children = [](const Finding& f) { return f.code == "KV312"; };
   if (std::any_of(findings.begin(), findings.end(), lost_children))
-    return fmt::format("kvcache convert '{}' --children KVCache,ArraysCache:2 --to {} -o OUT, with the model's own children",
+    return fmt::format("kvcache convert {} --children KVCache,ArraysCache:2 --to {} -o OUT, with the model's own children",
                        file, target.id);
   // Writing repairs no other error than the rows of chunked layers, so there is nothing to convert (require_sound).
-  if (std::any_of(findings.begin(), findings.end(),
-                  [](const Finding& f) { return f.severity == Severity::error && f.code != "KV432"; }))
-    return {};
-  std::string command = fmt::format("kvcache convert '{}' --to {} -o OUT", file, target.id);
+  if (std::any_of(findings.begin(), findings.end(), prevents_editing)) return {};
+  // What the era writes itself is no better: its own loader refuses it.
+  const bool batched_window = std::any_of(document.cache.layers.begin(), document.cache.layers.end(), [](const auto& layer) {
+    return dynamic_cast<const BatchRotatingKVCache*>(layer.get()) != nullptr;
+  });
+  if (batched_window && target.family == Family::mlx_lm)
+    return fmt::format("kvcache extract {} --all -o DIR: it loads the sequences one by one", file);
+  if (too_large(document, target)) return "kvcache quantize or trim makes the file smaller";
+  std::string command = fmt::format("kvcache convert {} --to {} -o OUT", file, target.id);
   try {
     (void)encode(document.cache, target.era);
     return command;
@@ -213,8 +211,7 @@ std::optional<std::string> document_refusal(const Document& document, const EraT
     if (era == alone) return fmt::format("it reads nothing but {}", dialect(alone).id);
   }
   if (document.cache.model_state && !loader.model_state) return "it does not know model state and refuses the class names";
-  if (loader.dialect.family == Family::mlxrs && document.file.header().file_bytes > mlxrs_file_limit)
-    return "it refuses files of more than 8 GiB";
+  if (too_large(document, loader.dialect)) return "it refuses files of more than 8 GiB";
   const LayerLoader layers(document, loader);
   for (std::size_t i = 0; i < document.sources.size(); ++i)
     if (const auto reason = layers.refusal(i))

@@ -17,9 +17,8 @@ What a person wants to know first.
     not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08: layer 0 (RotatingKVCache):
               it is in the form of mlx-lm@2026-08: rotating metadata has 4 fields
     note      mlx_lm.generate --prompt-cache-file fails without this user
-              metadata: tokenizer_config; add it with kvcache metadata
-              'gemma3_text-bf16.safetensors' set
-              'tokenizer_config={"trust_remote_code": null}' --in-place
+              metadata: tokenizer_config; add it with
+              `kvcache metadata gemma3_text-bf16.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   $ cd "$OPS"; kvcache inspect quant-f16-b4-g64.safetensors
   quant-f16-b4-g64.safetensors: 7.98 kB
     format    mlx-lm@2026-08; also written by mlx-lm 0.28, 0.31

@@ -4,7 +4,7 @@ Plain layers become quantized ones; windows and recurrent state stay, and are na
   $ kvcache quantize chat.safetensors --bits 8 --group-size 32 --layers '!0' -o q8.safetensors
   quantized 3 of 4 layers to 8 bits in groups of 32; left alone: layer 0 (it was not asked for); wrote q8.safetensors (31.3 kB)
   $ kvcache quantize q8.safetensors --bits 4 --group-size 32 -o again.safetensors
-  quantized 1 of 4 layers to 4 bits in groups of 32; left alone: layers 1-3 (it is quantized already); wrote again.safetensors (24.1 kB)
+  quantized 1 of 4 layers to 4 bits in groups of 32; left alone: layers 1-3 (it is quantized already: --requantize decodes it first); wrote again.safetensors (24.1 kB)
   $ kvcache quantize q8.safetensors --bits 4 --group-size 32 --requantize -o again.safetensors --force
   quantized 4 of 4 layers to 4 bits in groups of 32; wrote again.safetensors (15.8 kB)
   $ kvcache quantize "$MODELS/gemma3_text-bf16.safetensors" --bits 4 --group-size 32 -o gemma.safetensors
