@@ -14,8 +14,20 @@ bool starts_with_gzip_magic(const fs::path& path) {
   return file.get() == 0x1F && file.get() == 0x8B;
 }
 
+// By its name, whatever is in it: a cache that was cut to nothing is a broken cache, not none.
+bool is_named_as_a_cache(const fs::path& path) {
+  return path.extension() == ".safetensors" || (path.extension() == ".gz" && path.stem().extension() == ".safetensors");
+}
+
 bool looks_like_a_cache(const fs::path& path) {
-  return path.extension() == ".safetensors" || (path.extension() == ".gz" && starts_with_gzip_magic(path));
+  return is_named_as_a_cache(path) || (path.extension() == ".gz" && starts_with_gzip_magic(path));
+}
+
+// A link that leads nowhere, or round in a circle.
+bool is_dangling(const fs::path& link) {
+  std::error_code error;
+  const fs::file_status target = fs::status(link, error);
+  return target.type() == fs::file_type::not_found || target.type() == fs::file_type::none;
 }
 
 void walk(const fs::path& folder, std::vector<Found>& out) {
@@ -30,6 +42,8 @@ void walk(const fs::path& folder, std::vector<Found>& out) {
     if (!entry.is_symlink(unknown) && entry.is_directory(unknown))
       walk(entry.path(), out);
     else if (entry.is_regular_file(unknown) && looks_like_a_cache(entry.path()))
+      out.push_back({entry.path().string(), {}});
+    else if (is_named_as_a_cache(entry.path()) && entry.is_symlink(unknown) && is_dangling(entry.path()))
       out.push_back({entry.path().string(), {}});
   }
 }

@@ -12,8 +12,9 @@ struct Found {
   std::string error;
 };
 
-/// Every *.safetensors and every gzip-compressed *.gz below `folder`, by name, depth first. Links to files count as files,
-/// links to folders are not followed (they may lead in a circle), and what is no regular file is passed over.
+/// Every *.safetensors and *.safetensors.gz, and every other *.gz that is gzip-compressed, below `folder`, by name, depth
+/// first. Links to files count as files, and so do those that lead nowhere; links to folders are not followed (they may lead
+/// in a circle), and what else is no regular file is passed over.
 [[nodiscard]] std::vector<Found> find_files(const std::string& folder);
 
 }  // namespace kvcache::cli

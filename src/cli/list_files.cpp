@@ -100,8 +100,9 @@ ListedFile list_file(const std::string& path) {
   return file;
 }
 
-void list_files(const std::vector<std::string>& places, const std::function<void(ListedFile)>& take) {
+std::vector<Found> list_files(const std::vector<std::string>& places, const std::function<void(ListedFile)>& take) {
   std::vector<std::string> paths;
+  std::vector<Found> unreadable;
   for (const std::string& place : places) {
     std::error_code error;
     const fs::file_status status = fs::status(place, error);
@@ -110,14 +111,17 @@ void list_files(const std::vector<std::string>& places, const std::function<void
       paths.push_back(place);
       continue;
     }
-    for (const Found& found : find_files(place)) {
-      if (!found.error.empty()) throw Error(ErrorKind::io, fmt::format("{}: {}", printable(found.path, 200), found.error));
-      paths.push_back(found.path);
+    for (Found& found : find_files(place)) {
+      if (found.error.empty())
+        paths.push_back(std::move(found.path));
+      else
+        unreadable.push_back(std::move(found));
     }
   }
   in_order<ListedFile>(
       paths.size(), list_workers(), [&](std::size_t i) { return list_file(paths[i]); },
       [&](std::size_t, ListedFile file) { take(std::move(file)); });
+  return unreadable;
 }
 
 }  // namespace kvcache::cli

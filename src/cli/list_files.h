@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/find_files.h"
 #include "kvcache/finding.h"
 
 namespace kvcache::cli {
@@ -40,6 +41,8 @@ struct ListedFile {
 [[nodiscard]] ListedFile list_file(const std::string& path);
 
 /// Looks at every cache file below the folders (or at the files named themselves), in parallel, in their order.
-void list_files(const std::vector<std::string>& places, const std::function<void(ListedFile)>& take);
+/// Returns the folders below them that could not be read.
+[[nodiscard]] std::vector<Found> list_files(const std::vector<std::string>& places,
+                                            const std::function<void(ListedFile)>& take);
 
 }  // namespace kvcache::cli

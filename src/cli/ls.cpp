@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 
@@ -11,6 +12,7 @@
 #include "cli/json.h"
 #include "cli/list_files.h"
 #include "cli/quantities.h"
+#include "cli/report.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "kvcache/error.h"
@@ -107,7 +109,8 @@ void print_listing_text(const Context& context, const Listing& listing) {
                {"age", Align::right},
                {"format", Align::left},
                {"model", Align::left},
-               {"file", Align::left}});
+               {"file", Align::left}},
+              0, Table::Last::as_it_is);  // one line per file, to be searched and cut
   std::uint64_t bytes = 0;
   for (const ListedFile& f : listing.files) {
     bytes += f.bytes;
@@ -115,7 +118,7 @@ void print_listing_text(const Context& context, const Listing& listing) {
     const std::string note = plain ? "" : fmt::format(": {}", printable(f.verdict));
     table.add({f.kind == ListedFile::Kind::broken ? "" : std::to_string(f.tokens), human_bytes(static_cast<double>(f.bytes)),
                age(f.modified), f.kind == ListedFile::Kind::broken ? "broken" : f.format, printable(f.model, 32),
-               printable(f.path, 1000) + note});
+               shown_path(f.path) + note});
   }
   if (!listing.files.empty()) print(table.text(style));
   const auto totals = totals_by_model(listing.files);
@@ -135,14 +138,16 @@ void print_listing_text(const Context& context, const Listing& listing) {
 
 int run(Context& context, const Options& options) {
   Listing listing;
+  std::vector<Found> unreadable;
   for (const std::string& place : options.places) {
     context.subject = place;
-    list_files({place}, [&](ListedFile file) {
+    std::vector<Found> folders = list_files({place}, [&](ListedFile file) {
       if (file.kind == ListedFile::Kind::other)
         ++listing.other;
       else
         listing.files.push_back(std::move(file));
     });
+    std::move(folders.begin(), folders.end(), std::back_inserter(unreadable));
   }
   context.subject.clear();
   sort_files(listing.files, options.sort);
@@ -150,7 +155,9 @@ int run(Context& context, const Options& options) {
     print_listing_json(listing);
   else
     print_listing_text(context, listing);
-  return 0;
+  for (const Found& folder : unreadable)
+    warn(context, fmt::format("{}: this folder cannot be read: {}", folder.path, folder.error));
+  return unreadable.empty() ? 0 : exit_code(ErrorKind::io);
 }
 
 Action declare(CLI::App& app, Context& context) {

@@ -14,7 +14,8 @@ constexpr std::size_t last_column_minimum = 16;
 
 }  // namespace
 
-Table::Table(std::vector<Column> columns, std::size_t indent) : columns_(std::move(columns)), indent_(indent) {}
+Table::Table(std::vector<Column> columns, std::size_t indent, Last last)
+    : columns_(std::move(columns)), indent_(indent), last_(last) {}
 
 void Table::add(std::vector<std::string> cells) {
   cells.resize(columns_.size());
@@ -29,13 +30,15 @@ std::vector<std::size_t> Table::widths() const {
   }
   std::size_t taken = indent_;
   for (std::size_t c = 0; c + 1 < out.size(); ++c) taken += out[c] + gap;
+  if (last_ == Last::as_it_is) return out;
   const std::size_t left = std::max(text_width - std::min(taken, text_width), last_column_minimum);
   out.back() = std::min(out.back(), left);
   return out;
 }
 
 void Table::append(std::string& out, const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) const {
-  const std::vector<std::string> last = wrap(cells.back(), widths.back());
+  const std::vector<std::string> last =
+      last_ == Last::wraps ? wrap(cells.back(), widths.back()) : std::vector<std::string>{cells.back()};
   for (std::size_t line = 0; line < last.size(); ++line) {
     std::string text(indent_, ' ');
     for (std::size_t c = 0; c < cells.size(); ++c) {

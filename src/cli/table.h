@@ -14,12 +14,13 @@ namespace kvcache::cli {
 class Table {
  public:
   enum class Align { left, right };
+  enum class Last { wraps, as_it_is };
   struct Column {
     std::string title;
     Align align = Align::left;
   };
-  /// `indent`: spaces before every line.
-  explicit Table(std::vector<Column> columns, std::size_t indent = 0);
+  /// `indent`: spaces before every line. `last`: what becomes of the last column where it does not fit.
+  explicit Table(std::vector<Column> columns, std::size_t indent = 0, Last last = Last::wraps);
   /// Cells are printable text without line breaks; missing ones are empty.
   void add(std::vector<std::string> cells);
   /// With a line of titles, unless all are empty.
@@ -32,6 +33,7 @@ class Table {
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
   std::size_t indent_;
+  Last last_;
 };
 
 }  // namespace kvcache::cli

@@ -67,12 +67,8 @@ A folder, with what is in it; files that are no caches are counted, broken ones 
   $ kvcache ls all | sed 's/ [0-9]* d / AGE /'
   tokens     size     age  format          model         file
       43  44.8 kB  AGE  mlx-lm@2026-08  llama         all/a.safetensors
-            978 B  AGE  broken                        all/deep/cut.safetensors:
-                                                         the header is not JSON:
-                                                         syntax error at byte 203,
-                                                         near '"1.1":'
-       6  1.57 kB  AGE  mlx-lm@2026-08  example/tiny  all/deep/differs.safetensors:
-                                                         errors (KV501)
+            978 B  AGE  broken                        all/deep/cut.safetensors: the header is not JSON: syntax error at byte 203, near '"1.1":'
+       6  1.57 kB  AGE  mlx-lm@2026-08  example/tiny  all/deep/differs.safetensors: errors (KV501)
   
   model         files     size
   (not named)       1    978 B

@@ -29,7 +29,7 @@ For a runtime.
   tile-ok-forward.safetensors: ok (mlx-lm@2026-08)
   $ kvcache verify --for mlx-lm@0.31 --for mlx-swift-lm@3.31 tile-ok-forward.safetensors
   tile-ok-forward.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@2026-08: metadata is an empty text
-    hint: kvcache convert 'tile-ok-forward.safetensors' --to mlx-swift-lm@3.31 -o OUT
+    hint: kvcache convert tile-ok-forward.safetensors --to mlx-swift-lm@3.31 -o OUT
   [1]
   $ kvcache verify -q --for all tile-ok-forward.safetensors | wc -l
   4
@@ -41,11 +41,13 @@ Folders: by name, links to folders not followed, pipes passed over.
   $ ln -s .. a/up; ln -s b/one.safetensors a/link.safetensors; mkfifo a/pipe.safetensors; ln -s nowhere a/dangling.safetensors
   $ kvcache verify -r .
   ./a/b/one.safetensors: ok (mlx-lm@2026-08)
+  ./a/dangling.safetensors: error KV100: cannot be read: No such file or directory
   ./a/link.safetensors: ok (mlx-lm@2026-08)
   ./a/two.gz: ok (mlx-lm@2026-08)
-  3 files: 3 ok
+  4 files: 3 ok, 1 unreadable
+  [5]
   $ kvcache verify -r -j 4 a a a a a | tail -1
-  15 files: 15 ok
+  20 files: 15 ok, 5 unreadable
   $ kvcache verify -r empty
   warning: empty: no cache files in this folder
   0 files
@@ -55,6 +57,7 @@ Folders: by name, links to folders not followed, pipes passed over.
   [5]
   $ kvcache verify --json -r a | grep '"path"'
      "path": "a/b/one.safetensors",
+     "path": "a/dangling.safetensors",
      "path": "a/link.safetensors",
      "path": "a/two.gz",
   $ rm -r "$work"
