@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvcache/caches.h"
+#include "kvcache/error.h"
 
 namespace kvcache {
 namespace {
@@ -39,6 +40,20 @@ LayerSpec spec_of(const Cache& cache) {
   return spec;
 }
 
+// Sums and products of sizes that anybody may have typed.
+std::uint64_t limited(double exact, std::uint64_t wrapped) {
+  if (exact < 0x1p63) return wrapped;
+  throw Error(ErrorKind::usage, "the cache would have more than 2^63 bytes", "fewer tokens, sequences or heads");
+}
+
+std::uint64_t plus(std::uint64_t a, std::uint64_t b) {
+  return limited(static_cast<double>(a) + static_cast<double>(b), a + b);
+}
+
+std::uint64_t times(std::uint64_t a, std::uint64_t b) {
+  return limited(static_cast<double>(a) * static_cast<double>(b), a * b);
+}
+
 /// Bytes of one row (token) of keys or values of width D.
 std::uint64_t row_bytes(std::int64_t width, const EstimateRequest& request, bool quantizable) {
   const auto w = static_cast<std::uint64_t>(width);
@@ -60,23 +75,26 @@ std::uint64_t estimate_bytes(const LayerSpec& layer, const EstimateRequest& requ
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < layer.slot_shapes.size(); ++i) {
       const auto dtype = i < layer.slot_dtypes.size() ? layer.slot_dtypes[i].value_or(request.dtype) : request.dtype;
-      bytes += element_count(layer.slot_shapes[i]).value_or(0) * item_size(dtype);
+      bytes = plus(bytes, times(element_count(layer.slot_shapes[i]).value_or(0), item_size(dtype)));
     }
-    return batch * bytes;
+    return times(batch, bytes);
   }
   std::int64_t rows = request.tokens;
   if (layer.kind == LayerSpec::Kind::rotating) rows = std::min(rows, layer.max_size);
   if (layer.kind == LayerSpec::Kind::chunked) rows = std::min(rows, layer.chunk_size);
-  const bool quantizable =
-      layer.kind == LayerSpec::Kind::kv && layer.key_dim % request.group_size == 0 && layer.value_dim % request.group_size == 0;
-  return batch * static_cast<std::uint64_t>(layer.kv_heads) * static_cast<std::uint64_t>(rows) *
-         (row_bytes(layer.key_dim, request, quantizable) + row_bytes(layer.value_dim, request, quantizable));
+  const bool quantizable = layer.kind == LayerSpec::Kind::kv && !has_odd_width(layer, request.group_size);
+  const std::uint64_t row = row_bytes(layer.key_dim, request, quantizable) + row_bytes(layer.value_dim, request, quantizable);
+  return times(times(batch, static_cast<std::uint64_t>(layer.kv_heads)), times(static_cast<std::uint64_t>(rows), row));
 }
 
 std::uint64_t estimate_bytes(std::span<const LayerSpec> layers, const EstimateRequest& request) {
   std::uint64_t bytes = 0;
-  for (const LayerSpec& layer : layers) bytes += estimate_bytes(layer, request);
+  for (const LayerSpec& layer : layers) bytes = plus(bytes, estimate_bytes(layer, request));
   return bytes;
+}
+
+bool has_odd_width(const LayerSpec& layer, int group_size) {
+  return layer.kind == LayerSpec::Kind::kv && (layer.key_dim % group_size != 0 || layer.value_dim % group_size != 0);
 }
 
 std::vector<LayerSpec> layer_specs(const PromptCache& cache) {

@@ -95,7 +95,9 @@ int run(Context& context, const Options& options) {
   check(options, class_name);
   const Dialect& target = find_dialect(options.to);
   if (!target.writable) refuse(fmt::format("{} can be read but is never written", target.id), "no release in use loads it");
-  check_output(options.output, {});
+  std::vector<std::string> inputs;
+  if (!options.config.empty()) inputs = {options.config, options.config + "/config.json"};
+  check_output(options.output, inputs);
   ModelConfig config;
   if (options.config.empty()) {
     config.layers = layers_from_options(options, class_name);
@@ -118,7 +120,8 @@ int run(Context& context, const Options& options) {
 void declare_sizes(CLI::App& app, Options& options) {
   constexpr std::int64_t most = max_dim;
   app.add_option("--config", options.config, "Layers as the model of this config.json has them (a file or a folder)")
-      ->type_name("config.json");
+      ->type_name("config.json")
+      ->check(not_empty());
   add_integer(app, "--layers", options.layers, 1, 100000, "Layers");
   add_integer(app, "--heads", options.heads, 1, most, "Key/value heads of each")->type_name("H");
   add_integer(app, "--head-dim", options.head_dim, 1, most, "Width of keys and values")->type_name("D");

@@ -36,7 +36,9 @@ struct Model {
 };
 
 Model read_model(Context& context, const Options& options) {
-  if (options.config.empty() == options.like.empty())
+  if (!options.config.empty() && !options.like.empty())
+    throw Error(ErrorKind::usage, "--config and --like exclude each other", "give one of them");
+  if (options.config.empty() && options.like.empty())
     throw Error(ErrorKind::usage, "what the cache is for is not given",
                 "--config config.json of a model, or --like a cache of it");
   context.subject = options.config.empty() ? options.like : options.config;
@@ -94,6 +96,18 @@ std::string windows_text(const Model& model) {
                      count_of(model.layers.size(), "layer"), fmt::join(sizes, ", "));
 }
 
+/// Layers that stay as they are whatever the bits, or nothing.
+std::string odd_widths_text(const Model& model, int group_size) {
+  const auto odd = [&](const LayerSpec& layer) { return has_odd_width(layer, group_size); };
+  const auto first = std::find_if(model.layers.begin(), model.layers.end(), odd);
+  if (first == model.layers.end()) return {};
+  const auto count = static_cast<std::size_t>(std::count_if(model.layers.begin(), model.layers.end(), odd));
+  const bool keys = first->key_dim % group_size != 0;
+  return fmt::format("{} of {} cannot be quantized in groups of {} and stay{} plain: {} are {} wide", count,
+                     count_of(model.layers.size(), "layer"), group_size, count == 1 ? "s" : "", keys ? "keys" : "values",
+                     keys ? first->key_dim : first->value_dim);
+}
+
 int run(Context& context, const Options& options) {
   const Model model = read_model(context, options);
   if (!options.tokens) throw Error(ErrorKind::usage, "how many tokens is not given", "--tokens N");
@@ -107,6 +121,7 @@ int run(Context& context, const Options& options) {
   if (options.bits && !is_supported_bits(*options.bits))
     throw Error(ErrorKind::usage, fmt::format("{} bits are not supported", *options.bits), "2, 3, 4, 5, 6 or 8");
   const std::vector<Row> rows = rows_of(model, request, options);
+  const std::string odd = odd_widths_text(model, request.group_size);
 
   if (options.json) {
     Json sizes = Json::array();
@@ -115,6 +130,8 @@ int run(Context& context, const Options& options) {
                        {"bits", row.bits ? Json(*row.bits) : Json(nullptr)},
                        {"bytes", row.bytes},
                        {"bytes_per_further_token", row.per_token}});
+    Json notes = model.notes;
+    if (!odd.empty()) notes.push_back(odd);
     print_json({{"schema", "kvcache.estimate/1"},
                 {"tokens", request.tokens},
                 {"batch", request.batch},
@@ -122,7 +139,7 @@ int run(Context& context, const Options& options) {
                 {"dtype", name(request.dtype)},
                 {"group_size", request.group_size},
                 {"estimates", std::move(sizes)},
-                {"notes", model.notes}});
+                {"notes", std::move(notes)}});
     return 0;
   }
   using Align = Table::Align;
@@ -135,7 +152,7 @@ int run(Context& context, const Options& options) {
                rows[0].bytes == 0
                    ? ""
                    : fmt::format("{:.0f} %", 100.0 * static_cast<double>(row.bytes) / static_cast<double>(rows[0].bytes))});
-  print(table.text(Style(context, stdout)) + windows_text(model));
+  print(table.text(Style(context, stdout)) + windows_text(model) + (odd.empty() ? "" : odd + '\n'));
   for (const std::string& note : model.notes) print(fmt::format("not counted: {}\n", note));
   return 0;
 }
@@ -143,8 +160,10 @@ int run(Context& context, const Options& options) {
 Action declare(CLI::App& app, Context& context) {
   constexpr std::int64_t most = max_dim;
   const auto options = std::make_shared<Options>();
-  app.add_option("--config", options->config, "config.json of a model, or its folder")->type_name("config.json");
-  app.add_option("--like", options->like, "A cache of the model")->type_name("FILE");
+  app.add_option("--config", options->config, "config.json of a model, or its folder")
+      ->type_name("config.json")
+      ->check(not_empty());
+  app.add_option("--like", options->like, "A cache of the model")->type_name("FILE")->check(not_empty());
   add_integer(app, "--tokens", options->tokens, 0, most, "Length of the prompt")->type_name("N");
   add_integer(app, "--bits", options->bits, 1, 64, "Only these bits beside the plain cache; 8 and 4 otherwise")->type_name("B");
   add_integer(app, "--group-size", options->group_size, 1, 65536, "Values that share a scale (default 64)")->type_name("G");

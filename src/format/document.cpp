@@ -71,7 +71,11 @@ void collect_offsets(const Cache& cache, std::optional<std::int64_t>& offset) {
 
 void set_true_offset(Cache& cache, std::int64_t offset) {
   if (auto* chunked = dynamic_cast<ChunkedKVCache*>(&cache)) {
-    if (!chunked->empty()) chunked->mutable_state().true_offset = offset;
+    // With start_position 0 all rows count (C.4, H2), so that more of them are tokens of their own; fewer are lost ones.
+    if (chunked->empty()) return;
+    const Tensor& keys = chunked->state().keys;
+    if (chunked->state().start_position == 0 && keys.rank() == 4 && keys.dim(2) > offset) return;
+    chunked->mutable_state().true_offset = offset;
   } else if (auto* list = dynamic_cast<CacheList*>(&cache)) {
     for (const auto& child : list->children()) set_true_offset(*child, offset);
   }
@@ -180,16 +184,14 @@ void check_control_characters(const Document& document, Findings& findings) {
                                    printable(key))));
 }
 
-// A layer takes about a kilobyte once it is decoded; the largest models have a few hundred.
-constexpr std::size_t max_layers = 16'384;
-
 void decode_classes(Document& document) {
   const Header& header = document.file.header();
   Layout layout = parse_layout(header, document.findings);
   if (layout.classes.size() > max_layers)
     throw Error(ErrorKind::unreadable, fmt::format("the header has {} layers, more than {}", layout.classes.size(), max_layers),
                 "no model has that many", "KV103");
-  if (!layout.classes.empty() && layout.classes.rbegin()->first + 1 != layout.classes.size())
+  const bool gap = !layout.classes.empty() && layout.classes.rbegin()->first + 1 != layout.classes.size();
+  if (gap)
     document.findings.push_back(make_finding("KV203", {}, fmt::format("2.{}", layout.classes.rbegin()->first),
                                              fmt::format("{} classes, but the last one is that of layer {}",
                                                          layout.classes.size(), layout.classes.rbegin()->first)));
@@ -209,6 +211,7 @@ void decode_classes(Document& document) {
     unused.push_back(out.unused);
     add_layer(document, class_text, std::move(out));
   }
+  if (gap) return;  // nothing that counts layers means anything now: "layer 1" is not the one at 2.1
   const auto orphans = [&](const auto& section, std::string_view what, std::string_view prefix) {
     for (const auto& [index, tree] : section)
       if (!layout.classes.contains(index))
@@ -239,7 +242,8 @@ Document decode(SafetensorsFile file) {
     detail::decode_legacy(document);
   } else {
     throw Error(ErrorKind::unreadable,
-                fmt::format("not a prompt cache: {} tensors, but no list of classes", header.tensors.size()),
+                fmt::format("not a prompt cache: {} tensor{}, but no list of classes", header.tensors.size(),
+                            header.tensors.size() == 1 ? "" : "s"),
                 "model weights and adapters are safetensors files too; a prompt cache names its classes under '2.'", "KV122");
   }
   detail::share_true_offset(document.cache);

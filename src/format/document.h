@@ -36,6 +36,9 @@ void narrow_by_model_state(Document& document);
 /// KV206 for user metadata with control characters.
 void check_control_characters(const Document& document, Findings& findings);
 
+/// A layer takes about a kilobyte once it is decoded; the largest models have a few hundred.
+inline constexpr std::size_t max_layers = 16'384;
+
 inline constexpr std::string_view state_class_prefix = "__mlx_lm_state_v1__:";
 inline constexpr std::string_view state_key_prefix = "__mlx_lm_state_";
 inline constexpr std::string_view state_tensor_key_prefix = "__mlx_lm_state_tensor_";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
+#include "format/document.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
 
@@ -314,6 +315,10 @@ Encoded encode_from(const PromptCache& cache, std::optional<Era> from, Era era, 
                             cache.model_state->entries.empty() ? "empty" : printable(cache.model_state->entries.front().first),
                             traits.dialect.id),
                 "--drop-model-state leaves it out");
+  if (cache.layers.size() > detail::max_layers)
+    throw Error(ErrorKind::impossible,
+                fmt::format("{} layers: kvcache reads no more than {}", cache.layers.size(), detail::max_layers),
+                "no model has that many");
   if (era == Era::P5) return detail::encode_provisional(cache, options);
 
   Encoded out;

@@ -13,13 +13,12 @@
 #include "safetensors/defect.h"
 #include "safetensors/entry_check.h"
 #include "safetensors/key_set.h"
+#include "safetensors/parse_header.h"
 
 namespace kvcache::detail {
 namespace {
 
 constexpr std::size_t max_depth = 64;
-// A million would take a gigabyte and half a minute in what comes after; caches of the largest models have a few thousand.
-constexpr std::size_t max_members = 65'536;
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });

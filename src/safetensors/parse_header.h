@@ -12,6 +12,9 @@ namespace kvcache::detail {
 inline constexpr std::uint64_t length_field_bytes = 8;
 /// What MLX reads; the field of a file that is not safetensors at all is nearly always larger.
 inline constexpr std::uint64_t max_header_bytes = 100'000'000;
+/// Tensors, and entries of the metadata. A million would take a gigabyte and half a minute in what comes after; caches of the
+/// largest models have a few thousand.
+inline constexpr std::size_t max_members = 65'536;
 
 /// The length field at the start of a file. Throws Error(unreadable): KV102, KV103.
 [[nodiscard]] std::uint64_t parse_length(const std::array<std::byte, length_field_bytes>& field);

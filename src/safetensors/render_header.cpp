@@ -136,6 +136,14 @@ std::string render_header(const std::vector<NamedTensor>& tensors, const Metadat
   const std::uint64_t alignment = padded(64) + end > large_file ? 4096 : 64;
   out.resize(padded(alignment), ' ');
 
+  // What the reader counts: the metadata is a member beside the tensors.
+  const std::size_t members = std::max(tensors.size() + 1, metadata.size());
+  if (members > detail::max_members)
+    throw Error(ErrorKind::impossible,
+                fmt::format("the header would have {} {}; kvcache reads no more than {}",
+                            tensors.size() + 1 == members ? tensors.size() : metadata.size(),
+                            tensors.size() + 1 == members ? "tensors" : "metadata entries", detail::max_members - 1),
+                "fewer layers, or less metadata");
   const std::uint64_t length = out.size() - detail::length_field_bytes;
   if (length >= detail::max_header_bytes) {
     throw Error(

@@ -43,12 +43,15 @@ void report_difference(const Groups& groups, std::string_view code, std::string_
                                               groups.at(common).front()->where, common, consequence)));
 }
 
-// Offset of a single-sequence class that counts every token, or nothing: chunked layers do not store theirs.
+// Offset of a single-sequence class that counts every token, or nothing: chunked layers do not store theirs, but before the
+// first chunk is dropped all loaders take the rows for it.
 std::optional<std::int64_t> token_offset(const Place& place) {
   if (place.cache->empty()) return std::nullopt;
   if (const auto* const plain = place.as<KVCache>()) return rows_of(plain->state().keys);
   if (const auto* const quantized = place.as<QuantizedKVCache>()) return quantized->state().offset;
   if (const auto* const rotating = place.as<RotatingKVCache>()) return rotating->state().offset;
+  const auto* const chunked = place.as<ChunkedKVCache>();
+  if (chunked != nullptr && chunked->state().start_position == 0) return rows_of(chunked->state().keys);
   return std::nullopt;
 }
 
