@@ -64,8 +64,8 @@ void check_right_padding(const Int32s& right_padding, std::int64_t batch) {
 void check_padding_within(const Int32s& right_padding, const Int32s& offset) {
   for (std::size_t i = 0; i < right_padding.size(); ++i) {
     if (right_padding[i] > std::max(offset[i], 0)) {
-      throw Error(ErrorKind::usage, fmt::format("sequence {} has {} tokens: {} of them cannot be right padding", i,
-                                                std::max(offset[i], 0), right_padding[i]));
+      throw Error(ErrorKind::usage, fmt::format("sequence {} has {} token{}: {} of them cannot be right padding", i,
+                                                std::max(offset[i], 0), offset[i] == 1 ? "" : "s", right_padding[i]));
     }
   }
 }

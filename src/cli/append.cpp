@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/edit_file.h"
+#include "cli/read_inputs.h"
 #include "cli/report.h"
 #include "cli/text.h"
 #include "kvcache/caches.h"
@@ -47,6 +48,7 @@ void note_recurrent_layers(const Context& context, const PromptCache& cache) {
 }
 
 int run(Context& context, const Options& options) {
+  check_inputs({options.file, options.update});
   return edit_file(context, {options.file, options.update}, options.output, [&](PromptCache& cache) {
     const std::int64_t before = token_count(cache);
     append_prompt_cache(cache, read_update(context, options.update));

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
 #include <map>
 
 #include "cli/choice.h"
@@ -30,9 +29,27 @@ constexpr auto root_examples =
     "  kvcache verify -r ~/prompt-caches      is every file intact\n"
     "  kvcache COMMAND --help                 options and examples of a command";
 
-// CLI11 takes "[a,b]" for a list, and forgets "--" once the required operands are there. A path with "./" before it means the
-// same file and has neither problem.
-std::vector<std::string> operands_made_plain(int argc, const char* const* argv) {
+// CLI11 takes "[a,b]" for a list, and forgets "--" once the required operands are there. An argument with a mark before it has
+// neither problem; whoever gets it takes the mark off.
+constexpr char operand_mark = '\x01';
+
+std::string without_mark(std::string argument) {
+  if (!argument.empty() && argument.front() == operand_mark) argument.erase(0, 1);
+  return argument;
+}
+
+void take_marks_off(CLI::App& app) {
+  const CLI::Validator unmark(
+      [](std::string& text) {
+        text = without_mark(text);
+        return std::string();
+      },
+      "");
+  for (CLI::Option* option : app.get_options())
+    if (option->get_items_expected_max() > 0) option->transform(unmark);
+}
+
+std::vector<std::string> operands_marked(int argc, const char* const* argv) {
   std::vector<std::string> out;
   bool only_operands = false;
   for (int i = 1; i < argc; ++i) {
@@ -41,10 +58,9 @@ std::vector<std::string> operands_made_plain(int argc, const char* const* argv) 
       only_operands = true;
       continue;
     }
-    const bool dashed = only_operands && argument.size() > 1 && argument.front() == '-';
     const bool bracketed = argument.size() > 1 && argument.front() == '[' && argument.back() == ']';
-    std::error_code ignored;
-    if (dashed || (bracketed && std::filesystem::exists(argument, ignored))) argument.insert(0, "./");
+    const bool marked = !argument.empty() && argument.front() == operand_mark;
+    if (only_operands || bracketed || marked) argument.insert(0, 1, operand_mark);
     out.push_back(std::move(argument));
   }
   return out;
@@ -92,12 +108,13 @@ std::string mismatch_in_words(const std::string& text) {
 Error usage_error(const Context& context, const CLI::App& app, const CLI::App* command, const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
     for (const std::string& argument : app.remaining(true))
-      if (argument != "--") return not_understood(context, app, command, argument);
+      if (argument != "--") return not_understood(context, app, command, without_mark(argument));
   std::string message = error.what();
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) message = mismatch_in_words(message);
   if (const std::size_t mark = message.find(hint_mark); mark != std::string::npos)
     return Error(ErrorKind::usage, message.substr(0, mark), message.substr(mark + hint_mark.size()));
-  return Error(ErrorKind::usage, message, help_hint(context));
+  // A command's own help does not explain what all commands have.
+  return Error(ErrorKind::usage, message, help_hint(message.starts_with("--color") ? Context() : context));
 }
 
 void declare_global_options(CLI::App& app, Context& context) {
@@ -141,7 +158,10 @@ CommandLine::~CommandLine() = default;
 
 void CommandLine::declare(std::size_t i) {
   const Command& command = *commands()[i];
-  if (!actions_[i]) actions_[i] = command.declare(*app_->get_subcommand(std::string(command.name)), context_);
+  if (actions_[i]) return;
+  CLI::App& sub = *app_->get_subcommand(std::string(command.name));
+  actions_[i] = command.declare(sub, context_);
+  take_marks_off(sub);
 }
 
 const CLI::App& CommandLine::app() {
@@ -156,7 +176,7 @@ Action CommandLine::parse(int argc, const char* const* argv) {
       print(complete(app(), shell, words));
       return 0;
     };
-  std::vector<std::string> arguments = operands_made_plain(argc, argv);
+  std::vector<std::string> arguments = operands_marked(argc, argv);
   for (std::size_t i = 0; i < actions_.size(); ++i)
     if (std::find(arguments.begin(), arguments.end(), commands()[i]->name) != arguments.end()) declare(i);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them

@@ -107,7 +107,8 @@ Action declare(CLI::App& app, Context& context) {
   app.add_option(
          "--children", options->children,
          "What a CacheList held, for files that forgot: KVCache,ArraysCache:2,QuantizedKVCache:64,RotatingKVCache:1024:4")
-      ->type_name("SPEC");
+      ->type_name("SPEC")
+      ->check(not_empty());
   app.add_flag("--allow-overflow", options->allow_overflow, "Let values beyond the range of --dtype become infinite");
   add_output_options(app, options->output);
   return [&context, options] { return run(context, *options); };

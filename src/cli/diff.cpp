@@ -8,7 +8,9 @@
 
 #include "cli/commands.h"
 #include "cli/diff_output.h"
+#include "cli/numbers.h"
 #include "cli/progress.h"
+#include "cli/read_inputs.h"
 #include "kvcache/compare.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"
@@ -34,6 +36,7 @@ double parse_tolerance(const std::string& text) {
 int run(Context& context, const Options& options) {
   CompareOptions how;
   if (!options.tolerance.empty()) how.tolerance = parse_tolerance(options.tolerance);
+  check_inputs({options.a, options.b});
   context.subject = options.a;
   const Document a = read_sound_document(options.a);
   context.subject = options.b;
@@ -57,7 +60,8 @@ Action declare(CLI::App& app, Context& context) {
   app.add_option("A", options->a, "A cache; - is standard input")->required();
   app.add_option("B", options->b, "Another one, of any format")->required();
   app.add_option("--tolerance", options->tolerance, "Values this close are equal; then dtype and quantization may differ too")
-      ->type_name("X");
+      ->type_name("X")
+      ->check(not_empty());
   app.add_flag("--json", options->json, "Everything, as JSON");
   return [&context, options] { return run(context, *options); };
 }

@@ -31,6 +31,11 @@ Json value_json(const ValueDifference& v) {
           {"rms_error", number(v.rms_error)}};
 }
 
+// Integers that differ have no error: they are codes and counts, not measurements.
+std::string error_text(double error) {
+  return std::isnan(error) ? "" : fmt::format("{:.3g}", error);
+}
+
 std::string value_table(const Context& context, const Comparison& comparison) {
   using Align = Table::Align;
   Table table({{"layer", Align::right},
@@ -51,7 +56,7 @@ std::string value_table(const Context& context, const Comparison& comparison) {
       } else {
         table.add({label, v.part, v.first_token ? std::to_string(*v.first_token) : "",
                    fmt::format("{:.1f} %", 100.0 * static_cast<double>(v.differing) / static_cast<double>(v.elements)),
-                   fmt::format("{:.3g}", v.max_abs_error), fmt::format("{:.3g}", v.rms_error), sparkline(v.profile)});
+                   error_text(v.max_abs_error), error_text(v.rms_error), sparkline(v.profile)});
       }
       label.clear();
     }

@@ -77,6 +77,7 @@ std::string HelpFormatter::make_subcommand(const CLI::App* command) const {
 
 std::string HelpFormatter::make_footer(const CLI::App* app) const {
   std::string out;
+  if (app->get_parent() != nullptr) out = "All commands take -q, --color WHEN and --no-progress, too: `kvcache --help`.\n\n";
   std::istringstream footer(app->get_footer());
   for (std::string line; std::getline(footer, line);) {
     // Examples are indented, and pasted: they stay as they are.

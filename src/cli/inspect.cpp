@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/read_inputs.h"
 #include "cli/report.h"
 #include "kvcache/error.h"
 
@@ -28,6 +29,7 @@ CacheStats stats_of(const Context& context, const Document& document) {
 }
 
 int run(Context& context, const Options& options) {
+  check_inputs(options.files);
   int code = 0;
   Json documents = Json::array();
   bool first = true;
@@ -48,6 +50,7 @@ int run(Context& context, const Options& options) {
     } catch (const Error& error) {
       // The other files are shown all the same; but a standard output that is gone is gone for all of them.
       flush_stdout();
+      if (reader_is_gone()) throw;
       code = std::max(code, report_error(context, error));
     }
   }

@@ -141,6 +141,7 @@ int run(Context& context, const Options& options) {
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
+  options->output.has_in_place = false;
   app.add_option("FILE", options->file, "The cache; - is standard input")->required();
   add_integer(app, "--queries", options->queries, 1, max_dim, "How many tokens come next")->required();
   add_integer(app, "--layer", options->layer, 0, max_dim, "Of this layer (default 0)")->type_name("L");

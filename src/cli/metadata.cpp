@@ -14,6 +14,7 @@
 #include "cli/text.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"
+#include "platform/text.h"
 
 namespace kvcache::cli {
 namespace {
@@ -43,7 +44,7 @@ int show(Context& context, const Options& options) {
     const auto it = metadata.find(options.words[0]);
     if (it == metadata.end())
       throw Error(ErrorKind::impossible, fmt::format("no metadata '{}'", printable(options.words[0])),
-                  fmt::format("kvcache metadata {} list shows what is there", printable(options.file)));
+                  fmt::format("kvcache metadata {} list shows what is there", shell_path(options.file)));
     shown[it->first] = it->second;
     if (!options.output.json) print(printable(it->second, whole) + "\n");
   } else {
@@ -74,6 +75,9 @@ std::string edit(PromptCache& cache, const Options& options) {
       if (equals == std::string::npos)
         throw Error(ErrorKind::usage, fmt::format("'{}' is not KEY=VALUE", printable(word)),
                     "kvcache metadata FILE set model=NAME");
+      if (const std::size_t at = detail::utf8_prefix(word); at != word.size())
+        throw Error(ErrorKind::usage, fmt::format("'{}' is not UTF-8 (at its byte {})", printable(word), at),
+                    "metadata is text: encode other bytes first, for example with base64");
       require_safe_key(key, options.output.force);
       cache.metadata[key] = word.substr(equals + 1);
     }

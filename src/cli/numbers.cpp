@@ -15,6 +15,10 @@ std::optional<std::int64_t> parse_integer(std::string_view text, std::int64_t lo
   return value;
 }
 
+CLI::Validator not_empty() {
+  return {[](std::string& text) { return text.empty() ? std::string("the value is empty") : std::string(); }, ""};
+}
+
 CLI::Option* add_integer(CLI::App& app, const std::string& flags, std::optional<std::int64_t>& value, std::int64_t low,
                          std::int64_t high, const std::string& description) {
   const std::string name = flags.substr(0, flags.find(','));

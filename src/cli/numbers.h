@@ -1,4 +1,4 @@
-// Options whose value is an integer.
+// Values of options: integers, and that there is one.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -12,6 +12,9 @@ namespace kvcache::cli {
 /// Plain decimal, nothing before or after it, within [low, high]; nothing otherwise. CLI11's own conversions take "1e3", "0x10"
 /// and " 1", and wrap what is too large.
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text, std::int64_t low, std::int64_t high);
+
+/// Refuses '' for an option, which would pass for one that is not given: it is what a script's unset variable leaves.
+[[nodiscard]] CLI::Validator not_empty();
 
 /// An option with such a value, stored in `value` when given.
 CLI::Option* add_integer(CLI::App& app, const std::string& flags, std::optional<std::int64_t>& value, std::int64_t low,

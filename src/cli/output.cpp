@@ -31,7 +31,7 @@ void check_target(const OutputOptions& options, const std::vector<std::string>& 
   for (const std::string& input : inputs)
     if (fs::equivalent(input, options.path, error))
       refuse(fmt::format("output {} is the input itself", options.path),
-             options.has_in_place ? "use --in-place to replace it" : "name a new file");
+             options.has_in_place && input == inputs.front() ? "use --in-place to replace it" : "name a new file");
   if (fs::is_directory(status)) refuse(fmt::format("output {} is a folder", options.path), "name a file inside it");
   if (!fs::is_regular_file(status)) refuse(fmt::format("output {} is not a regular file", options.path), "name a new file");
   if (!options.force) refuse(fmt::format("output {} exists", options.path), "--force replaces it");

@@ -85,7 +85,9 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("B");
   add_integer(app, "--value-bits", options->value_bits, 1, 64, "Bits of values; files can only say one number for both")
       ->type_name("B");
-  app.add_option("--layers", options->layers, "Only these: 0,5-9 or 4- or !0 (all but 0)")->type_name("SPEC");
+  app.add_option("--layers", options->layers, "Only these: 0,5-9 or 4- or !0 (all but 0)")
+      ->type_name("SPEC")
+      ->check(not_empty());
   app.add_flag("--requantize", options->requantize, "Decode layers that are quantized already, and quantize them again");
   app.add_flag("--report", options->report, "Measure the error of every layer in the same pass");
   add_output_options(app, options->output);

@@ -8,9 +8,13 @@
 
 namespace kvcache::cli {
 
-std::vector<Document> read_inputs(Context& context, const std::vector<std::string>& files) {
+void check_inputs(const std::vector<std::string>& files) {
   if (std::count(files.begin(), files.end(), "-") > 1)
     throw Error(ErrorKind::usage, "standard input is named twice", "it can be read once: save it to a file first");
+}
+
+std::vector<Document> read_inputs(Context& context, const std::vector<std::string>& files) {
+  check_inputs(files);
   std::vector<Document> documents;
   for (const std::string& file : files) {
     context.subject = file;

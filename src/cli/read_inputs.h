@@ -9,6 +9,9 @@
 
 namespace kvcache::cli {
 
+/// Throws Error(usage) when standard input is named twice.
+void check_inputs(const std::vector<std::string>& files);
+
 /// Reads every file, as read_sound_document() does; errors are about the file at work. Throws Error(usage) when standard input
 /// is named twice.
 [[nodiscard]] std::vector<Document> read_inputs(Context& context, const std::vector<std::string>& files);

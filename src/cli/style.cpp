@@ -22,10 +22,6 @@ bool dumb_terminal() {
 
 }  // namespace
 
-bool is_terminal(std::FILE* stream) {
-  return isatty(fileno(stream)) != 0;
-}
-
 Style::Style(const Context& context, std::FILE* stream) {
   switch (context.color) {
     case When::always:

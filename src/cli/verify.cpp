@@ -13,6 +13,7 @@
 #include "cli/numbers.h"
 #include "cli/parallel.h"
 #include "cli/progress.h"
+#include "cli/read_inputs.h"
 #include "cli/report.h"
 #include "cli/verify_output.h"
 #include "common/nearest.h"
@@ -103,6 +104,7 @@ bool has_warning(const FileReport& report) {
 }
 
 int run(Context& context, const Options& options) {
+  check_inputs(options.paths);
   const VerifyFormat& format = format_of(options);
   VerifyOptions how;
   how.data = options.data;
@@ -147,7 +149,8 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("ID")
       ->allow_extra_args(false);
   app.add_option("--model", options->model_dir, "Compare with a model's folder: its config.json, and the digests of a stamp")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->check(not_empty());
   app.add_flag("--data", options->data, "Read all data: NaN, infinities, rows of zeros");
   app.add_flag("--strict", options->strict, "Exit with 1 for warnings, too");
   app.add_option("--format", options->format, "How to print the results (default text)")->type_name(known_formats("|"));

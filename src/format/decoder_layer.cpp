@@ -133,7 +133,7 @@ bool Decoder::Layer::expect_no_meta() {
         const bool placeholder = meta.values.size() == 1;
         only(eras_where(
                  [&](const EraTraits& t) { return t.list == ListLayout::framed && t.framed_kv_placeholder == placeholder; }),
-             fmt::format("{} in a list counts {} metadata values", printable(in.class_text), meta.values.size()));
+             fmt::format("{} in a list counts {}", printable(in.class_text), metadata_values()));
         return true;
       }
       if (meta.values.size() != 1 || !meta.values[0].empty()) break;
@@ -142,21 +142,25 @@ bool Decoder::Layer::expect_no_meta() {
     case Meta::Form::tree:
       break;
   }
-  return fail("KV304",
-              fmt::format("{} metadata values for a {}, which has none", meta.values.size(), printable(in.class_text)));
+  return fail("KV304", fmt::format("{} for the class {}, which has none", metadata_values(), printable(in.class_text)));
+}
+
+std::string Decoder::Layer::metadata_values() const {
+  return fmt::format("{} metadata value{}", meta.values.size(), meta.values.size() == 1 ? "" : "s");
 }
 
 bool Decoder::Layer::expect_fields(std::initializer_list<std::size_t> counts) {
   std::string wanted;
   for (const std::size_t n : counts) {
     if (meta.form == Meta::Form::list && meta.values.size() == n) return true;
-    wanted += fmt::format("{}{}", wanted.empty() ? "" : " or ", n);
+    wanted += fmt::format("{}{}", wanted.empty() ? "" : ", ", n);
   }
-  std::string found = fmt::format("{} metadata values", meta.values.size());
+  if (const std::size_t last = wanted.rfind(", "); last != std::string::npos) wanted.replace(last, 2, " or ");
+  std::string found = metadata_values();
   if (meta.form == Meta::Form::absent) found = "no metadata";
   if (meta.form == Meta::Form::scalar) found = fmt::format("a single metadata value '{}'", printable(meta.values[0]));
   if (meta.form == Meta::Form::tree) found = "nested metadata";
-  return fail("KV304", fmt::format("{} instead of {} values for a {}", found, wanted, printable(in.class_text)));
+  return fail("KV304", fmt::format("{} instead of {} for the class {}", found, wanted, printable(in.class_text)));
 }
 
 bool Decoder::Layer::integer(std::size_t field, std::string_view name, std::int64_t& value) {
@@ -176,7 +180,7 @@ bool Decoder::Layer::integer(std::size_t field, std::string_view name, std::int6
 bool Decoder::Layer::expect_arrays(std::size_t n, std::vector<std::size_t>& arrays) {
   const auto list = flat_arrays();
   if (!list || list->size() != n)
-    return fail("KV303", fmt::format("{} instead of {} arrays for a {}", describe_arrays(), n, printable(in.class_text)));
+    return fail("KV303", fmt::format("{} instead of {} for the class {}", describe_arrays(), n, printable(in.class_text)));
   arrays = *list;
   return true;
 }

@@ -31,6 +31,8 @@ struct Decoder::Layer {
   [[nodiscard]] bool has_arrays() const { return in.arrays != nullptr && !in.arrays->empty(); }
   /// "2 arrays", "nested arrays", for messages.
   [[nodiscard]] std::string describe_arrays() const;
+  /// "4 metadata values"
+  [[nodiscard]] std::string metadata_values() const;
 
   /// The metadata of a class that has none: empty text, a list with one empty text, or nothing. Narrows the eras.
   bool expect_no_meta();

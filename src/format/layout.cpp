@@ -68,7 +68,7 @@ bool is_sound(const IndexTree<Value>& tree, const std::string& where, const std:
               Findings& findings) {
   if (tree.value && !tree.children.empty()) {
     findings.push_back(
-        make_finding("KV205", where, key, fmt::format("{} has both a value and a list at {}", what, quoted(key))));
+        make_finding("KV205", where, key, fmt::format("both a value and a list of {} at {}", what, quoted(key))));
     return false;
   }
   if (!tree.children.empty() && tree.children.rbegin()->first + 1 != tree.children.size()) {

@@ -59,7 +59,7 @@ OutputFile::OutputFile(const std::string& path, const OutputOptions& options)
   } else if (errno != ENOENT) {
     fail(errno);
   }
-  if (name_.empty()) throw Error(ErrorKind::usage, fmt::format("{} does not name a file", shown_));
+  if (name_.empty()) throw Error(ErrorKind::usage, fmt::format("{} does not name a file", shown_), "name a file in it");
   create(options);
   try {
     if (!options.keep_mode_of.empty()) keep_mode_of(options.keep_mode_of);

@@ -90,7 +90,6 @@ class Tiles {
       if (!floats_) {
         for (std::uint64_t e = 0; e < elements; ++e)
           if (std::memcmp(&raw_a[e * item], &raw_b[e * item], item) != 0) ++sums.differing;
-        sums.max_abs = std::numeric_limits<double>::infinity();
         return sums;
       }
     }
@@ -215,6 +214,10 @@ ValueDifference compare_values(const PartPair& pair, const CompareOptions& optio
     out.profile.push_back(std::sqrt(sums.squares[i].value() / static_cast<double>(sums.counts[i])));
   }
   out.rms_error = counted == 0 ? 0 : std::sqrt(squares / static_cast<double>(counted));
+  if (!is_float(pair.a.dtype()) && out.differing != 0) {
+    out.max_abs_error = out.rms_error = std::numeric_limits<double>::quiet_NaN();
+    out.profile.clear();
+  }
   return out;
 }
 

@@ -72,7 +72,7 @@ Both files are checked by name.
   [3]
   $ cp "$OPS/kv-7-update.safetensors" u.safetensors; kvcache append kv.safetensors --update u.safetensors -o u.safetensors --force
   kvcache append: output u.safetensors is the input itself
-  hint: use --in-place to replace it
+  hint: name a new file
   [2]
   $ ls
   kv.safetensors

@@ -36,6 +36,8 @@ Every command explains itself, with examples.
     --metadata              All metadata of the file, key by key
     --json                  Everything, as JSON; a list for several files
   
+  All commands take -q, --color WHEN and --no-progress, too: `kvcache --help`.
+  
   Examples:
     kvcache inspect chat.safetensors
     kvcache inspect --layers chat.safetensors      one line per layer
@@ -64,6 +66,8 @@ Every command explains itself, with examples.
                             How to print the results (default text)
     --json                  The same as --format json
   
+  All commands take -q, --color WHEN and --no-progress, too: `kvcache --help`.
+  
   Examples:
     kvcache verify chat.safetensors
     kvcache verify --data --for mlx-lm@0.31 chat.safetensors   before a deployment
@@ -86,6 +90,8 @@ Every command explains itself, with examples.
     --force                 Replace OUT if it exists
     --gzip                  Compress the output
     --json                  Print a summary as JSON to standard output
+  
+  All commands take -q, --color WHEN and --no-progress, too: `kvcache --help`.
   
   Examples:
     kvcache trim chat.safetensors -n 7 -o shorter.safetensors

@@ -131,7 +131,7 @@ Values that are none.
   [2]
   $ kvcache --color sometimes verify a.safetensors
   kvcache verify: --color: 'sometimes' is none of auto, always, never
-  hint: `kvcache verify --help` lists the options
+  hint: `kvcache --help` lists the commands
   [2]
 
 What somebody else typed does not reach the terminal raw.
@@ -151,7 +151,7 @@ A file may be called like a command, like an option, or like a list.
   trim: ok (mlx-lm@2026-08)
   $ kvcache verify trim -- -n
   trim: ok (mlx-lm@2026-08)
-  ./-n: ok (mlx-lm@2026-08)
+  -n: ok (mlx-lm@2026-08)
   2 files: 2 ok
   $ kvcache verify '[a,b]'
-  ./[a,b]: ok (mlx-lm@2026-08)
+  [a,b]: ok (mlx-lm@2026-08)
