@@ -37,9 +37,8 @@ Inspect.
     not in    mlx-swift-lm 3.31, 2026-08: layer 0 (KVCache): it is in the form of
               mlx-lm@2026-08: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
-              metadata: tokenizer_config; add it with kvcache metadata
-              'chat.safetensors' set 'tokenizer_config={"trust_remote_code":
-              null}' --in-place
+              metadata: tokenizer_config; add it with
+              `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   $ fresh
   > kvcache inspect --layers chat.safetensors
   chat.safetensors: 62.0 kB
@@ -56,9 +55,8 @@ Inspect.
     not in    mlx-swift-lm 3.31, 2026-08: layer 0 (KVCache): it is in the form of
               mlx-lm@2026-08: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
-              metadata: tokenizer_config; add it with kvcache metadata
-              'chat.safetensors' set 'tokenizer_config={"trust_remote_code":
-              null}' --in-place
+              metadata: tokenizer_config; add it with
+              `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   
     Layer  Class    Tokens  B×H×D   Dtype     Size  Notes
     0      KVCache      40  1×2×64  F16    20.5 kB
@@ -83,9 +81,8 @@ Inspect.
     not in    mlx-swift-lm 3.31, 2026-08: layer 0 (KVCache): it is in the form of
               mlx-lm@2026-08: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
-              metadata: tokenizer_config; add it with kvcache metadata
-              'chat.safetensors' set 'tokenizer_config={"trust_remote_code":
-              null}' --in-place
+              metadata: tokenizer_config; add it with
+              `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   
     Layer  Part      Min   Max      Mean    Std  Histogram     Notes
     0      keys    -3.04  2.87   0.00954  0.997   ▁▁▂▅██▅▂▁▁   0.039 % zeros
@@ -175,11 +172,11 @@ Verify.
   $ fresh
   > kvcache verify chat.safetensors
   chat.safetensors: ok (mlx-lm@2026-08)
-    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with kvcache metadata 'chat.safetensors' set 'tokenizer_config={"trust_remote_code": null}' --in-place
+    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   $ fresh
   > kvcache verify --data --for mlx-lm@0.31 chat.safetensors
   chat.safetensors: ok (mlx-lm@2026-08)
-    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with kvcache metadata 'chat.safetensors' set 'tokenizer_config={"trust_remote_code": null}' --in-place
+    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   $ fresh
   > kvcache verify -r -q ~/prompt-caches
   $ fresh; mkdir caches; cp chat.safetensors caches
