@@ -26,10 +26,10 @@ struct ValueDifference {
   std::uint64_t elements = 0;               ///< compared
   std::uint64_t differing = 0;              ///< by more than the tolerance
   std::optional<std::int64_t> first_token;  ///< position of the first token with a differing value; absent for recurrent state
-  double max_abs_error = 0;                 ///< infinite where one side is NaN and the other is not; NaN for integers that differ
-  double rms_error = 0;                     ///< over `elements`; NaN as above
-  std::vector<double> profile;              ///< RMS error over at most 24 equal stretches of the tokens
-  std::string why_not;                      ///< not compared: "shapes [1, 2, 7, 64] and [1, 4, 7, 64]"
+  double max_abs_error = 0;     ///< infinite where one side is NaN and the other is not; NaN for integers that differ
+  double rms_error = 0;         ///< over `elements`; NaN as above
+  std::vector<double> profile;  ///< RMS error over at most 24 equal stretches of the tokens
+  std::string why_not;          ///< not compared: "shapes [1, 2, 7, 64] and [1, 4, 7, 64]"
 };
 
 /// The values of one layer.
