@@ -142,7 +142,8 @@ TEST(Quantize, AGroupIsAUnit) {
   q.scales.visit(0, 1, [&](const Extent& e) { extent = e; });
   ASSERT_TRUE(extent && extent->computation);
   EXPECT_EQ(extent->computation->unit_input_bytes(), 64U);
-  dequantize(q, 8, 32, Dtype::F16).visit(0, 1, [&](const Extent& e) { extent = e; });
+  const Tensor back = dequantize(q, 8, 32, Dtype::F16);
+  back.visit(0, 1, [&](const Extent& e) { extent = e; });
   EXPECT_EQ(extent->computation->unit_bytes(0), 64U);
 }
 
