@@ -41,8 +41,8 @@ struct Place {
   std::size_t layer = 0;
   std::string where;  ///< "layer 3", "layer 3 child 1"
   bool is_child = false;
-  std::shared_ptr<LayerKeys> keys;  ///< of the layer, shared by its children
-  bool sound = true;                ///< decoding found no error here: other rules may rely on ranks, dtypes and sizes
+  std::shared_ptr<LayerKeys> keys = {};  ///< of the layer, shared by its children
+  bool sound = true;                     ///< decoding found no error here: other rules may rely on ranks, dtypes and sizes
 
   template <typename Class>
   [[nodiscard]] const Class* as() const {
