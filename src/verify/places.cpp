@@ -67,8 +67,8 @@ std::size_t layers_with_meta(const Document& document) {
 std::string LayerKeys::of(const Tensor& tensor) {
   if (!tensor.defined() || tensor.nbytes() == 0) return {};
   if (!filled_) {
-    const Header& header = document_.file.header();
     for (const std::size_t index : source_.arrays) {
+      const Header& header = document_.file.header();
       const TensorEntry& entry = header.tensors[index];
       if (entry.nbytes() != 0) by_offset_.emplace(header.data_begin + entry.begin, entry.key);
     }
