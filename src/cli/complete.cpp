@@ -165,7 +165,8 @@ std::string unquoted(const std::string& word) {
 
 std::string complete(const CLI::App& app, const std::string& shell, std::vector<std::string> words) {
   if (words.empty()) words.emplace_back();
-  const char* home = std::getenv("HOME");
+  // Nothing of ours sets variables, so reading one is safe.
+  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
   for (std::string& word : words) {
     const bool tilde = word.starts_with("~/") && home != nullptr;
     if (shell == "bash") word = unquoted(word);

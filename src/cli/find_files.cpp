@@ -39,12 +39,12 @@ void walk(const fs::path& folder, std::vector<Found>& out) {
   for (const fs::directory_entry& entry : entries) {
     // The entry knows its type from reading the folder: of 10,000 files none is asked for it again, but links.
     std::error_code unknown;
+    const fs::path& path = entry.path();
     if (!entry.is_symlink(unknown) && entry.is_directory(unknown))
-      walk(entry.path(), out);
-    else if (entry.is_regular_file(unknown) && looks_like_a_cache(entry.path()))
-      out.push_back({entry.path().string(), {}});
-    else if (is_named_as_a_cache(entry.path()) && entry.is_symlink(unknown) && is_dangling(entry.path()))
-      out.push_back({entry.path().string(), {}});
+      walk(path, out);
+    else if ((entry.is_regular_file(unknown) && looks_like_a_cache(path)) ||
+             (is_named_as_a_cache(path) && entry.is_symlink(unknown) && is_dangling(path)))
+      out.push_back({path.string(), {}});
   }
 }
 
