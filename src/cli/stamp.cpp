@@ -58,8 +58,8 @@ std::string timestamp() {
   constexpr std::int64_t end_of_9999 = 253'402'300'799;
   auto now = floor<seconds>(system_clock::now());
   // Nothing of ours sets variables, so reading one is safe.
-  if (const char* fixed = std::getenv("SOURCE_DATE_EPOCH");
-      fixed != nullptr && *fixed != '\0') {  // NOLINT(concurrency-mt-unsafe)
+  const char* fixed = std::getenv("SOURCE_DATE_EPOCH");  // NOLINT(concurrency-mt-unsafe)
+  if (fixed != nullptr && *fixed != '\0') {
     const auto epoch = parse_integer(fixed, 0, end_of_9999);
     if (!epoch)
       throw Error(ErrorKind::usage, fmt::format("SOURCE_DATE_EPOCH is '{}'", printable(fixed)),

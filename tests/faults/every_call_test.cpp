@@ -45,6 +45,7 @@ class EveryCall : public testing::TestWithParam<WritingCommand> {
  protected:
   static void SetUpTestSuite() {
     inputs_ = new test::Folder;
+    setenv("SOURCE_DATE_EPOCH", "0", 1);  // the same stamp each time
     make({"create", "--layers", "2", "--heads", "1", "--head-dim", "32", "--tokens", "6", "--fill", "random"}, "plain");
     make({"create", "--layers", "2", "--heads", "1", "--head-dim", "32", "--tokens", "9", "--max-size", "4"}, "ring");
     make({"quantize", input("plain"), "--bits", "4", "--group-size", "32"}, "quantized");
@@ -164,7 +165,8 @@ INSTANTIATE_TEST_SUITE_P(
                     WritingCommand{"extend", {"extend", "<batch>", "<batch>"}},
                     WritingCommand{"align", {"align", "<batch>", "--right-padding", "0,2"}},
                     WritingCommand{"mask", {"mask", "<plain>", "--queries", "2", "--array"}},
-                    WritingCommand{"report", {"report", "<plain>"}}),
+                    WritingCommand{"metadata", {"metadata", "<plain>", "set", "a=b"}},
+                    WritingCommand{"stamp", {"stamp", "<plain>"}}, WritingCommand{"report", {"report", "<plain>"}}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace
