@@ -57,7 +57,10 @@ struct FileReport {
 [[nodiscard]] Findings check(const Document& document);
 /// Findings of the data (KV6xx), in one pass.
 [[nodiscard]] Findings check_data(const Document& document, const VerifyOptions& options);
-/// Would the loader of `era` restore this file, correctly? Silently wrong counts as no. `findings` as from check().
+/// Why the loader of `era` would not restore this file correctly, or nothing. Silently wrong counts as no. `findings` as from
+/// check().
+[[nodiscard]] std::optional<std::string> refusal(const Document& document, Era era, const Findings& findings);
+/// The same with a way out, which may take a trial encoding.
 [[nodiscard]] LoadVerdict would_load(const Document& document, Era era, const Findings& findings);
 
 /// An error that writing does not repair: no command makes a new file of this one. All but KV432, whose rows encoders pad.

@@ -7,7 +7,6 @@
 
 #include "cli/progress.h"
 #include "cli/report.h"
-#include "cli/signals.h"
 #include "cli/staged_folder.h"
 #include "cli/text.h"
 #include "kvcache/edit.h"
@@ -84,8 +83,7 @@ int extract_all(Context& context, const std::string& file, const OutputOptions& 
   how.gzip = output.gzip;
   ProgressBar bar(context, "writing");
   std::uint64_t total = 0;
-  const WriteGuard guard;
-  try {
+  writing(context, output.path, [&] {
     StagedFolder folder(output.path);
     for (std::size_t i = 0; i < names.size(); ++i) {
       how.progress = bar.callback();
@@ -94,10 +92,7 @@ int extract_all(Context& context, const std::string& file, const OutputOptions& 
       files[i]["bytes"] = bytes;
     }
     folder.commit(names);
-  } catch (const Error& error) {
-    if (!is_of_input(error)) context.subject = output.path;
-    throw;
-  }
+  });
   for (const std::string& warning : warnings) warn(context, warning);
   if (!context.quiet)
     say(fmt::format("extracted {}; wrote {} in {} ({}){}", count_of(static_cast<std::uint64_t>(sequences), "sequence"),

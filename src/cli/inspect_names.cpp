@@ -61,14 +61,14 @@ std::vector<std::vector<std::string>> loading_rows(const Document& document, con
   // Refusals by reason, in the order of formats: most reasons hold for several.
   std::vector<std::pair<std::string, std::vector<const Dialect*>>> refusals;
   for (const Dialect* d : runtimes(document.candidates)) {
-    const LoadVerdict verdict = would_load(document, d->era, findings);
-    if (verdict.ok) {
+    const auto reason = refusal(document, d->era, findings);
+    if (!reason) {
       loading.push_back(d);
       continue;
     }
     auto same = refusals.begin();
-    while (same != refusals.end() && same->first != verdict.reason) ++same;
-    if (same == refusals.end()) same = refusals.insert(same, {verdict.reason, {}});
+    while (same != refusals.end() && same->first != *reason) ++same;
+    if (same == refusals.end()) same = refusals.insert(same, {*reason, {}});
     same->second.push_back(d);
   }
   std::vector<std::vector<std::string>> rows;

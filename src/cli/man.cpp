@@ -1,6 +1,7 @@
 #include "cli/man.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
 #include <cctype>

@@ -88,14 +88,15 @@ void write(Context& context, const Options& options, const Cache& cache, const M
   if (mask.kind == Mask::Kind::causal)
     throw Error(ErrorKind::impossible, "the mask is plain causal attention, which needs no array",
                 "--array makes one all the same");
-  context.subject = options.output.path;
   WriteOptions how;
   how.overwrite = options.output.force;
   how.gzip = options.output.gzip;
   ProgressBar bar(context, "writing");
   how.progress = bar.callback();
-  const WriteGuard guard;
-  const std::uint64_t bytes = write_safetensors(options.output.path, {{"mask", mask.array}}, {}, how);
+  std::uint64_t bytes = 0;
+  writing(context, options.output.path, [&] {
+    bytes = write_safetensors(options.output.path, {{"mask", mask.array}}, {}, how);
+  });
   if (!context.quiet)
     say(fmt::format("mask of booleans {}; wrote {} ({})", to_string(mask.array.shape()), options.output.path,
                     human_bytes(static_cast<double>(bytes))));

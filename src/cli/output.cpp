@@ -1,6 +1,7 @@
 #include "cli/output.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -70,18 +71,20 @@ Written write_output(Context& context, const PromptCache& cache, Era era, const 
   if (options.in_place) how.keep_mode_of = written.path;
   ProgressBar bar(context, "writing");
   how.progress = bar.callback();
-  const WriteGuard guard;
-  try {
-    written.bytes = write_safetensors(written.path, encoded.tensors, encoded.metadata, how);
-  } catch (const Error& error) {
-    if (!is_of_input(error)) context.subject = written.path;
-    throw;
-  }
+  writing(context, written.path,
+          [&] { written.bytes = write_safetensors(written.path, encoded.tensors, encoded.metadata, how); });
   return written;
 }
 
-bool is_of_input(const Error& error) {
-  return error.kind() == ErrorKind::impossible || error.code() == "KV100";
+void writing(Context& context, const std::string& path, const std::function<void()>& write) {
+  const WriteGuard guard;
+  try {
+    write();
+  } catch (const Error& error) {
+    const bool of_input = error.kind() == ErrorKind::impossible || error.code() == "KV100";
+    if (!of_input) context.subject = path;
+    throw;
+  }
 }
 
 std::string stamp_note(const CarriedStamp& stamp) {

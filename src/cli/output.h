@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,9 +41,9 @@ struct Written {
   CarriedStamp stamp = {};  ///< what of the input's stamp is still true
 };
 
-/// What cannot be read while the output is written, and values that cannot be computed with, are about the input; everything
-/// else is about the output.
-[[nodiscard]] bool is_of_input(const Error& error);
+/// Runs what writes the output `path`, under a WriteGuard. Its errors are about the output, except that of an input that cannot
+/// be read meanwhile and that of values that cannot be computed with.
+void writing(Context& context, const std::string& path, const std::function<void()>& write);
 
 /// Encodes and writes `cache`. `input`: what it was made from, and with --in-place what is replaced (mode and compression are
 /// kept). Of a stamp, what the edit made untrue is left out. Losses that the era's own writer would incur as well are warnings.

@@ -1,6 +1,7 @@
 #include "cli/prune_plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
 #include <filesystem>
@@ -74,12 +75,12 @@ class Judge {
     if (!candidate.state) return keep(candidate.why);
     if (!file.recognised) return keep(fmt::format("not recognised as a cache: {}", file.verdict));
     if (criteria_.model) {
-      if (file.model != *criteria_.model) return keep(file.model.empty() ? "it names no model" : "model " + file.model);
       reasons.push_back(file.model.empty() ? "it names no model" : "model " + file.model);
+      if (file.model != *criteria_.model) return keep(reasons.back());
     }
     if (!criteria_.format.empty()) {
-      if (file.format != criteria_.format) return keep(file.format.empty() ? "its format is unknown" : "format " + file.format);
-      reasons.push_back("format " + file.format);
+      reasons.push_back(file.format.empty() ? "its format is unknown" : "format " + file.format);
+      if (file.format != criteria_.format) return keep(reasons.back());
     }
     if (criteria_.older_than) {
       const auto age = std::chrono::duration_cast<std::chrono::seconds>(now_ - file.modified);

@@ -198,8 +198,10 @@ std::string how_to_fix(const Document& document, const Dialect& target, const Fi
   }
 }
 
-std::optional<std::string> document_refusal(const Document& document, const EraTraits& loader, const Findings& findings) {
-  const Era era = loader.dialect.era;
+}  // namespace
+
+std::optional<std::string> refusal(const Document& document, Era era, const Findings& findings) {
+  const EraTraits& loader = detail::traits(era);
   const auto error =
       std::find_if(findings.begin(), findings.end(), [](const Finding& f) { return f.severity == Severity::error; });
   if (error != findings.end())
@@ -219,18 +221,10 @@ std::optional<std::string> document_refusal(const Document& document, const EraT
   return std::nullopt;
 }
 
-}  // namespace
-
 LoadVerdict would_load(const Document& document, Era era, const Findings& findings) {
-  const EraTraits& loader = detail::traits(era);
-  LoadVerdict verdict;
-  const auto reason = document_refusal(document, loader, findings);
-  verdict.ok = !reason;
-  if (reason) {
-    verdict.reason = *reason;
-    verdict.fix = how_to_fix(document, loader.dialect, findings);
-  }
-  return verdict;
+  const auto reason = refusal(document, era, findings);
+  if (!reason) return {.ok = true, .reason = {}, .fix = {}};
+  return {.ok = false, .reason = *reason, .fix = how_to_fix(document, dialect(era), findings)};
 }
 
 }  // namespace kvcache

@@ -92,7 +92,8 @@ class Limits(ToolTest):
                 self.assertIn("warning: standard output", result.stderr)
             for arguments in (["trim", "in.safetensors", "-n", "1", "-o", "out2.safetensors"],
                               ["extract", "batch.safetensors", "--all", "-o", "parts2"],
-                              ["mask", "batch.safetensors", "--queries", "2", "--array", "-o", "mask.safetensors"]):
+                              ["mask", "batch.safetensors", "--queries", "2", "--array", "-o", "mask.safetensors"],
+                              ["report", "in.safetensors", "-o", "report.html"]):
                 result = self.run_tool(*arguments, stderr=full)
                 self.assertEqual(result.returncode, 0, result.stdout)
         self.assert_sound("out.safetensors")

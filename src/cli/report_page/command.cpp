@@ -9,8 +9,8 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/report.h"
 #include "cli/report_page/page.h"
-#include "cli/signals.h"
 #include "cli/text.h"
 #include "kvcache/error.h"
 #include "platform/output_file.h"
@@ -47,11 +47,11 @@ Findings findings_of(const Document& document, const CacheStats& stats) {
 }
 
 void write(Context& context, const OutputOptions& options, const std::string& page) {
-  context.subject = options.path;
-  const WriteGuard guard;
-  detail::OutputFile out(options.path, {.overwrite = options.force, .private_mode = true, .keep_mode_of = {}});
-  out.file().pwrite_all(0, std::as_bytes(std::span(page)));
-  out.commit();
+  writing(context, options.path, [&] {
+    detail::OutputFile out(options.path, {.overwrite = options.force, .private_mode = true, .keep_mode_of = {}});
+    out.file().pwrite_all(0, std::as_bytes(std::span(page)));
+    out.commit();
+  });
 }
 
 int run(Context& context, const Options& options) {
@@ -64,9 +64,9 @@ int run(Context& context, const Options& options) {
   const std::string page = report_page({document, overview, findings, stats});
   write(context, options.output, page);
   if (!context.quiet)
-    fmt::print(stderr, "report on {}, {}; wrote {} ({})\n", count_of(overview.layers.size(), "layer"),
-               count_of(static_cast<std::uint64_t>(overview.tokens), "token"), shown_path(options.output.path),
-               human_bytes(static_cast<double>(page.size())));
+    say(fmt::format("report on {}, {}; wrote {} ({})", count_of(overview.layers.size(), "layer"),
+                    count_of(static_cast<std::uint64_t>(overview.tokens), "token"), shown_path(options.output.path),
+                    human_bytes(static_cast<double>(page.size()))));
   if (options.output.json)
     print_late_json(context, {{"schema", "kvcache.report/1"},
                               {"path", options.file},
