@@ -139,7 +139,7 @@ void File::preallocate(std::uint64_t size) const {
 }
 
 void File::start_writeback(std::uint64_t offset, std::uint64_t size) const {
-  constexpr std::uint64_t worthwhile = 1U << 20U;
+  constexpr std::uint64_t worthwhile = 1U << 18U;
   if (size < worthwhile) return;
   static_cast<void>(syscalls().start_writeback(fd_, static_cast<off_t>(offset), static_cast<off_t>(size)));
 }
