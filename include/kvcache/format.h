@@ -120,8 +120,9 @@ struct EncodeOptions {
   bool drop_unset_slots = false;  ///< trailing slots of recurrent layers that are not set
 };
 
-/// What a file of `era` holds for this cache. Throws Error(impossible), naming the layer, the reason and the way out, for what
-/// the era cannot say or its own loader could not restore; Error(usage) for an era that is never written.
+/// What a file of `era` holds for this cache, layer by layer; arrays of less than a page come last, so that large ones stay on
+/// boundaries of pages where their sizes allow it. Throws Error(impossible), naming the layer, the reason and the way out, for
+/// what the era cannot say or its own loader could not restore; Error(usage) for an era that is never written.
 [[nodiscard]] Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options = {});
 
 /// The era in which an edited document is written: the newest it could have been written by that can be written at all, so that

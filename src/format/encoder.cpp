@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
+#include <algorithm>
+
 #include "format/document.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
@@ -344,15 +346,24 @@ Encoded encode_from(const PromptCache& cache, std::optional<Era> from, Era era, 
   return out;
 }
 
+// Between large arrays, the offsets and paddings of a batch would shift every array after them off the boundaries of pages, and
+// with it all later work on the file off the fast way (platform/file.h, copy_in_kernel()).
+Encoded small_arrays_last(Encoded encoded) {
+  constexpr std::uint64_t page = 4096;
+  std::stable_partition(encoded.tensors.begin(), encoded.tensors.end(),
+                        [](const NamedTensor& named) { return named.tensor.nbytes() >= page; });
+  return encoded;
+}
+
 }  // namespace
 
 Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options) {
-  return encode_from(cache, std::nullopt, era, options);
+  return small_arrays_last(encode_from(cache, std::nullopt, era, options));
 }
 
 Encoded encode_edited(const PromptCache& cache, const Document& source, Era era, const EncodeOptions& options) {
   const auto from = source.format == nullptr ? std::nullopt : std::optional(source.format->era);
-  return encode_from(cache, from, era, options);
+  return small_arrays_last(encode_from(cache, from, era, options));
 }
 
 }  // namespace kvcache

@@ -3,6 +3,7 @@
 #include <rapidcheck.h>
 
 #include "files.h"
+#include "kvcache/error.h"
 #include "random_cache.h"
 
 namespace kvcache {
@@ -34,6 +35,23 @@ INSTANTIATE_TEST_SUITE_P(EveryPair, RoundTrip, testing::Combine(testing::ValuesI
                          });
 
 class Written : public testing::TestWithParam<Era> {};
+
+// Offsets and paddings of a batch lie behind its keys and values: those stay on pages, so that copying them stays fast.
+TEST_P(Written, HasSmallArraysLast) {
+  const auto big = [](unsigned seed) { return test::patterned(Dtype::F16, {2, 2, 64, 16}, seed); };
+  PromptCache cache;
+  for (unsigned i = 0; i < 3; ++i)
+    cache.layers.push_back(std::make_unique<BatchKVCache>(BatchKVCache::State{big(2 * i), big(2 * i + 1), {64, 60}, {0, 4}}));
+  std::vector<std::uint64_t> sizes;
+  try {
+    for (const NamedTensor& named : encode(cache, GetParam()).tensors) sizes.push_back(named.tensor.nbytes());
+  } catch (const Error&) {
+    GTEST_SKIP() << "holds no batches";
+  }
+  const auto small = std::find_if(sizes.begin(), sizes.end(), [](std::uint64_t size) { return size < 4096; });
+  EXPECT_EQ(small - sizes.begin(), 6);
+  EXPECT_TRUE(std::all_of(small, sizes.end(), [](std::uint64_t size) { return size < 4096; }));
+}
 
 TEST_P(Written, IsDetectedAndSound) {
   const Era era = GetParam();
