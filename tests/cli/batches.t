@@ -212,7 +212,7 @@ Batches join.
    "output": "five.safetensors",
    "format": "mlx-lm@2026-08",
    "tokens": 20,
-   "bytes": 144176,
+   "bytes": 144240,
    "inputs": [
     "batch.safetensors",
     "two.safetensors",
