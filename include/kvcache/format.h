@@ -22,7 +22,9 @@ enum class Family : std::uint8_t { mlx_lm, mlx_swift_lm, mlxrs };
 /// Every era of every runtime, oldest first within a family. The letters are those of docs/formats.md.
 enum class Era : std::uint8_t { L0, P1, P2, P3, P4, P5, R1, S1, S2, S3, S4 };
 /// How many eras there are.
-inline constexpr std::size_t era_count = 11;
+inline constexpr std::size_t era_count = static_cast<std::size_t>(Era::S4) + 1;
+
+static_assert(era_count <= 16, "EraSet has 16 bits");
 
 /// A set of eras: which ones could have written a layer or a file.
 class EraSet {

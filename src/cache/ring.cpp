@@ -21,7 +21,7 @@ const char* broken_rule(const BatchRotatingKVCache::State& s, std::int64_t rows)
   if (s.max_size < 1 || s.idx < 0 || s.idx > rows || rows > s.total) return "X1";
   if (s.rotated && (rows != s.max_size || s.idx < 1)) return "X2";
   if (!s.rotated && s.idx != rows) return "X3";
-  if (s.total < s.max_size ? s.total != rows : rows < s.max_size) return "X4";
+  if (s.total < s.max_size && s.total != rows) return "X4";
   return nullptr;
 }
 

@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <memory>
 
 #include "cli/commands.h"
@@ -25,9 +25,11 @@ struct Options {
 };
 
 double parse_tolerance(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0) || !std::isfinite(value))
+  // Not std::from_chars, which libc++ (macOS) lacked for double until version 20; strtod would also take blanks, hex and "inf".
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  const bool plain = text.find_first_not_of("0123456789.eE+-") == std::string::npos;
+  if (!plain || end != text.c_str() + text.size() || !(value >= 0) || !std::isfinite(value))
     throw Error(ErrorKind::usage, fmt::format("--tolerance '{}' is no number of at least 0", printable(text)),
                 "for example 1e-3");
   return value;

@@ -17,18 +17,14 @@ std::string_view format_of(const Document& document) {
   return document.format == nullptr ? "mixed" : document.format->id;
 }
 
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 Json value_json(const ValueDifference& v) {
   if (!v.why_not.empty()) return {{"part", v.part}, {"not_compared", v.why_not}};
   return {{"part", v.part},
           {"elements", v.elements},
           {"differing", v.differing},
           {"first_token", json_of(v.first_token)},
-          {"max_error", number(v.max_abs_error)},
-          {"rms_error", number(v.rms_error)}};
+          {"max_error", json_of(v.max_abs_error)},
+          {"rms_error", json_of(v.rms_error)}};
 }
 
 // Integers that differ have no error: they are codes and counts, not measurements.

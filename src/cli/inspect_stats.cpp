@@ -27,16 +27,12 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
   return percents < 10 ? fmt::format("{:.2g} %", percents) : fmt::format("{:.0f} %", percents);
 }
 
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 Json array_json(const ArrayStats& a) {
   if (!a.why_not.empty()) return {{"part", a.part}, {"not_counted", a.why_not}};
   const bool any = a.finite() != 0;
   Json largest = Json::array();
   for (const OutlierChannel& outlier : a.outliers)
-    largest.push_back({{"head", outlier.head}, {"channel", outlier.channel}, {"ratio", number(outlier.ratio)}});
+    largest.push_back({{"head", outlier.head}, {"channel", outlier.channel}, {"ratio", json_of(outlier.ratio)}});
   return {
       {"part", a.part},
       {"count", a.count},

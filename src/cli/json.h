@@ -1,11 +1,10 @@
 // JSON on standard output.
 #pragma once
 
-#include <cstdint>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "cli/stdout.h"
 
@@ -27,6 +26,11 @@ inline void print_json(const Json& document) {
 template <typename T>
 Json json_of(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
+}
+
+/// JSON has no infinity and no NaN: null for them.
+inline Json json_of(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
 }  // namespace kvcache::cli

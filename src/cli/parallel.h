@@ -1,12 +1,15 @@
 // Work on many things at once, results in order.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <exception>
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace kvcache::cli {
@@ -49,7 +52,12 @@ void in_order(std::size_t n, std::size_t workers, const std::function<Result(std
     }
   };
   std::vector<std::thread> threads;
-  for (std::size_t t = 0; t < std::min(workers, n); ++t) threads.emplace_back(run);
+  try {
+    while (threads.size() < std::min(workers, n)) threads.emplace_back(run);
+  } catch (const std::system_error&) {
+    // No more threads to be had: those that exist do all the work.
+    if (threads.empty()) return in_order(n, 1, work, take);
+  }
 
   try {
     for (std::size_t i = 0; i < n; ++i) {

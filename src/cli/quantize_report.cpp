@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <map>
 
 #include "cli/table.h"
@@ -16,10 +15,9 @@ double ratio(std::uint64_t after, std::uint64_t before) {
 }
 
 Json stats_json(const ErrorStats& stats, std::uint64_t after, std::uint64_t before) {
-  const double snr = stats.snr_db();
   return {{"max_abs_error", stats.max_abs_error()},
           {"rmse", stats.rmse()},
-          {"snr_db", std::isfinite(snr) ? Json(snr) : Json(nullptr)},
+          {"snr_db", json_of(stats.snr_db())},
           {"size_ratio", ratio(after, before)}};
 }
 

@@ -8,6 +8,7 @@
 
 #include "kvcache/error.h"
 #include "platform/file.h"
+#include "platform/output_file.h"
 #include "platform/unique_name.h"
 
 namespace kvcache::cli {
@@ -31,6 +32,11 @@ void move(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::rename(from, to, error);
   if (error) fail(fmt::format("cannot move files to {}", to.string()), error.value());
+}
+
+// Without it a power failure could still lose names, and with them the files.
+void sync(const fs::path& folder) {
+  if (detail::sync_folder(folder.string()) != 0) fail(fmt::format("cannot write to {}", folder.string()), errno);
 }
 
 }  // namespace
@@ -57,10 +63,16 @@ std::string StagedFolder::path(const std::string& name) const {
 }
 
 void StagedFolder::commit(const std::vector<std::string>& names) {
-  if (!exists_) return move(staging_, target_);
+  if (!exists_) {
+    sync(staging_);
+    move(staging_, target_);
+    const fs::path parent = fs::path(target_).parent_path();
+    return sync(parent.empty() ? "." : parent);
+  }
   std::size_t moved = 0;
   try {
     for (; moved < names.size(); ++moved) move(path(names[moved]), fs::path(target_) / names[moved]);
+    sync(target_);
   } catch (...) {
     // All or nothing. What --force has replaced by then is lost.
     std::error_code ignored;

@@ -44,6 +44,7 @@ std::string layer_where(std::uint64_t index) {
 
 LayerOutput Decoder::decode(const LayerInput& in) {
   Layer l(*this, in);
+  const auto before = static_cast<std::ptrdiff_t>(findings_.size());
   const std::string array_key = in.key.starts_with("0.") ? in.key.substr(2) : in.key;
   // Gaps are reported once, by the layer that is outermost.
   const bool sound =
@@ -64,7 +65,9 @@ LayerOutput Decoder::decode(const LayerInput& in) {
     if (in.arrays != nullptr) collect(*in.arrays, arrays);
     OpaqueCache::State state;
     state.class_name = in.class_text;
-    state.why = findings_.empty() ? "it could not be decoded" : findings_.back().message;
+    const auto reason = std::find_if(findings_.begin() + before, findings_.end(),
+                                     [](const Finding& f) { return f.severity == Severity::error; });
+    state.why = reason == findings_.end() ? "it could not be decoded" : reason->message;
     for (const std::size_t array : arrays) state.arrays.push_back({entry(array).key, tensor(array)});
     l.out.arrays = std::move(arrays);
     l.out.cache = std::make_unique<OpaqueCache>(std::move(state));

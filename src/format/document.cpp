@@ -184,12 +184,16 @@ void check_control_characters(const Document& document, Findings& findings) {
                                    printable(key))));
 }
 
+void check_layer_count(std::size_t layers) {
+  if (layers > max_layers)
+    throw Error(ErrorKind::unreadable, fmt::format("the header has {} layers, more than {}", layers, max_layers),
+                "no model has that many", "KV103");
+}
+
 void decode_classes(Document& document) {
   const Header& header = document.file.header();
   Layout layout = parse_layout(header, document.findings);
-  if (layout.classes.size() > max_layers)
-    throw Error(ErrorKind::unreadable, fmt::format("the header has {} layers, more than {}", layout.classes.size(), max_layers),
-                "no model has that many", "KV103");
+  check_layer_count(layout.classes.size());
   const bool gap = !layout.classes.empty() && layout.classes.rbegin()->first + 1 != layout.classes.size();
   if (gap)
     document.findings.push_back(make_finding("KV203", {}, fmt::format("2.{}", layout.classes.rbegin()->first),

@@ -38,6 +38,8 @@ void check_control_characters(const Document& document, Findings& findings);
 
 /// A layer takes about a kilobyte once it is decoded; the largest models have a few hundred.
 inline constexpr std::size_t max_layers = 16'384;
+/// Throws Error(unreadable), KV103, for more.
+void check_layer_count(std::size_t layers);
 
 inline constexpr std::string_view state_class_prefix = "__mlx_lm_state_v1__:";
 inline constexpr std::string_view state_key_prefix = "__mlx_lm_state_";

@@ -54,6 +54,7 @@ void decode_legacy(Document& document) {
              header.tensors[i].key);
     }
   }
+  check_layer_count(layers.size());
   if (!layers.empty() && layers.rbegin()->first + 1 != layers.size())
     broken(fmt::format("{} layers, but the last one is layer {}", layers.size(), layers.rbegin()->first),
            fmt::format("{}_keys", layers.rbegin()->first));

@@ -326,6 +326,7 @@ LayerOutput ProvisionalDecoder::layer(const std::string& where, const std::strin
 void ProvisionalDecoder::run() {
   read_sections();
   read_table();
+  check_layer_count(classes_.size());
   std::vector<bool> unused;
   for (const auto& [index, class_text] : classes_) {
     const std::string where = layer_where(index);

@@ -188,10 +188,14 @@ void restore_children(Document& document, std::string_view spec) {
   }
   if (restored.empty())
     throw Error(ErrorKind::usage, "--children: no CacheList of this file has lost its children", "leave --children out");
+  std::vector<std::unique_ptr<Cache>> lists;  // all of them before any is changed: one may refuse
   for (const std::size_t layer : restored) {
     const auto& opaque = dynamic_cast<const OpaqueCache&>(*document.cache.layers[layer]);
-    ListBuilder builder(layer_name(document.cache, layer), top_level_entries(opaque.state().arrays));
-    document.cache.layers[layer] = builder.build(specs);
+    lists.push_back(ListBuilder(layer_name(document.cache, layer), top_level_entries(opaque.state().arrays)).build(specs));
+  }
+  for (std::size_t i = 0; i < restored.size(); ++i) {
+    const std::size_t layer = restored[i];
+    document.cache.layers[layer] = std::move(lists[i]);
     document.sources[layer].decoded = true;
     std::erase_if(document.findings,
                   [where = fmt::format("layer {}", layer)](const Finding& f) { return f.code == "KV312" && f.where == where; });

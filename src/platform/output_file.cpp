@@ -178,17 +178,17 @@ int OutputFile::move_to_new_target() {
   return result;
 }
 
-// Without it a power failure could still lose the name, and with it the file.
 void OutputFile::sync_folder() const {
-  const int fd = retry([&] { return syscalls().open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
-  if (fd < 0) {
-    if (errno == EACCES) return;  // a folder that may be written to but not read
-    fail(errno);
-  }
-  const File folder(fd, shown_);
-  if (retry([&] { return syscalls().fsync(fd); }) == 0) return;
+  if (detail::sync_folder(folder_) != 0) fail(errno);
+}
+
+int sync_folder(const std::string& path) {
+  const int fd = retry([&] { return syscalls().open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
+  if (fd < 0) return errno == EACCES ? 0 : -1;  // a folder that may be written to but not read
+  const File folder(fd, path);
+  if (retry([&] { return syscalls().fsync(fd); }) == 0) return 0;
   // Some network and FUSE file systems have nothing to flush.
-  if (errno != EINVAL && errno != ENOTSUP && errno != EROFS) fail(errno);
+  return errno == EINVAL || errno == ENOTSUP || errno == EROFS ? 0 : -1;
 }
 
 void OutputFile::fail(int error) const {

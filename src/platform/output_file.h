@@ -53,4 +53,7 @@ class OutputFile {
   File file_;
 };
 
+/// Make the names in a folder durable: a power failure could lose them, and with them the files. 0, or -1 with errno.
+[[nodiscard]] int sync_folder(const std::string& path);
+
 }  // namespace kvcache::detail

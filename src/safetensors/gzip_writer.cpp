@@ -6,6 +6,7 @@
 #include <new>
 
 #include "platform/stop.h"
+#include "safetensors/tiles.h"
 
 namespace kvcache::detail {
 namespace {
@@ -58,6 +59,13 @@ class GzipWriter {
   gz_header header_{};
 };
 
+// Chunks of whole units: a group on the edge of two would be computed in both, and its errors counted twice.
+std::uint64_t bytes_at_once(const Tensor& tensor) {
+  const auto whole = whole_output(tensor);
+  const std::uint64_t unit = whole ? whole->computation->unit_bytes(whole->output) : 1;
+  return unit == 0 || unit > chunk_bytes ? chunk_bytes : chunk_bytes / unit * unit;
+}
+
 }  // namespace
 
 std::uint64_t write_gzip(const File& out, const std::string& header, const std::vector<NamedTensor>& tensors,
@@ -67,9 +75,10 @@ std::uint64_t write_gzip(const File& out, const std::string& header, const std::
   std::vector<std::byte> chunk(chunk_bytes);
   for (const NamedTensor& named : tensors) {
     const std::uint64_t size = named.tensor.nbytes();
-    for (std::uint64_t begin = 0; begin < size; begin += chunk_bytes) {
+    const std::uint64_t step = bytes_at_once(named.tensor);
+    for (std::uint64_t begin = 0; begin < size; begin += step) {
       throw_if_stopped();
-      const auto part = std::span(chunk).first(std::min<std::uint64_t>(chunk_bytes, size - begin));
+      const auto part = std::span(chunk).first(std::min<std::uint64_t>(step, size - begin));
       named.tensor.read(begin, part);
       gzip.add(part);
       progress.add(part.size());

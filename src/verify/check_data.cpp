@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <mutex>
 
-#include "kvcache/error.h"
 #include "kvcache/verify.h"
+#include "platform/stop.h"
+#include "safetensors/progress.h"
 #include "tensor/parallel.h"
+#include "tensor/scratch.h"
 #include "verify/scan_items.h"
 #include "verify/scan_kernels.h"
 #include "verify/scan_tail.h"
@@ -17,7 +19,7 @@ namespace detail {
 namespace {
 
 // Small enough for the data to stay in a core's cache between reading and testing.
-constexpr std::uint64_t tile_bytes = 256 * 1024;
+constexpr std::uint64_t tile_size = 256 * 1024;
 
 struct Result {
   Hits nan;
@@ -25,24 +27,21 @@ struct Result {
   Hits both_positive;
 };
 
-// Reads into a buffer that the thread keeps: fresh memory costs more than the scan (docs/design.md).
-std::span<const std::byte> read(const Tensor& tensor, std::uint64_t begin, std::uint64_t size, std::vector<std::byte>& buffer) {
-  if (buffer.empty()) buffer.resize(tile_bytes);
-  const std::span<std::byte> out(buffer.data(), size);
+std::span<const std::byte> read(const Tensor& tensor, std::uint64_t begin, std::span<std::byte> out) {
   tensor.read(begin, out);
   return out;
 }
 
 Result scan_tile(const ScanItem& item, std::uint64_t begin, std::uint64_t size) {
-  thread_local std::vector<std::byte> values;
-  thread_local std::vector<std::byte> biases;
+  const Scratch values(tile_size);
   Result result;
   const Dtype dtype = item.tensor.dtype();
   const std::uint64_t first = begin / (dtype == Dtype::C64 ? 4 : item_size(dtype));
-  const auto data = read(item.tensor, begin, size, values);
+  const auto data = read(item.tensor, begin, values.first(size));
   if (any_non_finite(dtype, data)) count_non_finite(dtype, data, first, result.nan, result.infinity);
   if (item.biases.defined()) {
-    const auto bias = read(item.biases, begin, size, biases);
+    const Scratch biases(tile_size);
+    const auto bias = read(item.biases, begin, biases.first(size));
     if (any_both_positive(dtype, data, bias)) count_both_positive(dtype, data, bias, first, result.both_positive);
   }
   return result;
@@ -55,24 +54,23 @@ std::vector<Result> scan(const std::vector<ScanItem>& items, const VerifyOptions
   std::uint64_t total = 0;
   for (const ScanItem& item : items) {
     first_tile.push_back(tiles);
-    tiles += (item.tensor.nbytes() + tile_bytes - 1) / tile_bytes;
+    tiles += (item.tensor.nbytes() + tile_size - 1) / tile_size;
     total += item.tensor.nbytes();
   }
   std::vector<Result> results(items.size());
   std::mutex mutex;
-  std::uint64_t done = 0;
+  ProgressMeter meter(options.progress, total);
   parallel_for(tiles, options.threads, [&](std::uint64_t tile) {
-    if (stop_requested().load() != 0) throw Error(ErrorKind::interrupted, "interrupted");
+    throw_if_stopped();
     const auto i = static_cast<std::size_t>(std::ranges::upper_bound(first_tile, tile) - first_tile.begin() - 1);
-    const std::uint64_t begin = (tile - first_tile[i]) * tile_bytes;
-    const std::uint64_t size = std::min(tile_bytes, items[i].tensor.nbytes() - begin);
+    const std::uint64_t begin = (tile - first_tile[i]) * tile_size;
+    const std::uint64_t size = std::min(tile_size, items[i].tensor.nbytes() - begin);
     const Result result = scan_tile(items[i], begin, size);
+    meter.add(size);
     const std::lock_guard lock(mutex);
     results[i].nan.add(result.nan);
     results[i].infinity.add(result.infinity);
     results[i].both_positive.add(result.both_positive);
-    done += size;
-    if (options.progress) options.progress(done, total);
   });
   return results;
 }

@@ -2,11 +2,12 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <mutex>
 
-#include "kvcache/error.h"
 #include "kvcache/stamp.h"
+#include "platform/stop.h"
+#include "safetensors/progress.h"
 #include "tensor/parallel.h"
+#include "tensor/scratch.h"
 
 namespace kvcache {
 namespace {
@@ -24,10 +25,10 @@ struct Piece {
 };
 
 std::uint32_t crc_of(const Piece& piece) {
-  thread_local std::vector<std::byte> buffer(buffer_bytes);
+  const Scratch buffer(buffer_bytes);
   uLong crc = 0;
   for (std::uint64_t done = 0; done < piece.size;) {
-    const auto part = std::span(buffer).first(std::min(buffer_bytes, piece.size - done));
+    const auto part = buffer.first(std::min(buffer_bytes, piece.size - done));
     piece.tensor->read(piece.begin + done, part);
     crc = crc32_z(crc, reinterpret_cast<const Bytef*>(part.data()), part.size());
     done += part.size();
@@ -47,15 +48,11 @@ std::map<std::string, std::uint32_t> checksums(const std::vector<NamedTensor>& t
       pieces.push_back({&named.tensor, begin, std::min(piece_bytes, size - begin)});
     total += size;
   }
-  std::mutex mutex;
-  std::uint64_t done = 0;
+  detail::ProgressMeter meter(progress, total);
   detail::parallel_for(pieces.size(), threads, [&](std::uint64_t i) {
-    if (stop_requested().load() != 0) throw Error(ErrorKind::interrupted, "interrupted");
+    detail::throw_if_stopped();
     pieces[i].crc = crc_of(pieces[i]);
-    if (!progress) return;
-    const std::lock_guard lock(mutex);
-    done += pieces[i].size;
-    progress(done, total);
+    meter.add(pieces[i].size);
   });
 
   std::map<std::string, std::uint32_t> sums;

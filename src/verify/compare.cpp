@@ -67,12 +67,15 @@ void Comparer::model_state(const CompareOptions& options) {
   const auto form = [](const Tensor& t) {
     return t.defined() ? fmt::format("{} {}", name(t.dtype()), to_string(t.shape())) : std::string("none");
   };
+  const Progress nobody;  // a few numbers: not worth counting
+  detail::ProgressMeter meter(nobody, 0);
   for (const auto& [key, pair] : entries) {
     const auto& [a, b] = pair;
     const std::string shown = printable(key);
     if (form(a) != form(b)) {
       differ("model state", shown, form(a), form(b));
-    } else if (const ValueDifference values = detail::compare_values({key, a, b, {}, {}}, options); values.differing > 0) {
+    } else if (const ValueDifference values = detail::compare_values({key, a, b, {}, {}}, options, meter);
+               values.differing > 0) {
       differ("model state", shown, fmt::format("{} values", values.elements),
              fmt::format("{} of them differ", values.differing));
     }
@@ -176,16 +179,12 @@ Comparison compare(const PromptCache& a, const PromptCache& b, const CompareOpti
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < layers; ++i) {
     pairs.push_back(detail::pair_parts(detail::logical_parts(*a.layers[i]), detail::logical_parts(*b.layers[i])));
-    for (const detail::PartPair& pair : pairs.back()) total += pair.a.defined() ? pair.a.elements() : 0;
+    for (const detail::PartPair& pair : pairs.back()) total += detail::compared_bytes(pair);
   }
-  std::uint64_t done = 0;
+  detail::ProgressMeter meter(options.progress, total);
   for (std::size_t i = 0; i < layers; ++i) {
     LayerDifference layer{i, printable(layer_name(a, i), 120), {}};
-    for (const detail::PartPair& pair : pairs[i]) {
-      layer.values.push_back(detail::compare_values(pair, options));
-      done += pair.a.defined() ? pair.a.elements() : 0;
-      if (options.progress) options.progress(done, total);
-    }
+    for (const detail::PartPair& pair : pairs[i]) layer.values.push_back(detail::compare_values(pair, options, meter));
     out.layers.push_back(std::move(layer));
   }
   return out;

@@ -9,8 +9,8 @@
 #include <limits>
 #include <mutex>
 
-#include "kvcache/error.h"
 #include "kvcache/quantize.h"
+#include "platform/stop.h"
 #include "tensor/order_free_sum.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
@@ -67,9 +67,17 @@ class Tiles {
 
   [[nodiscard]] std::uint64_t count() const { return (elements_ + tile_elements - 1) / tile_elements; }
 
+  [[nodiscard]] std::uint64_t elements(std::uint64_t tile) const {
+    return std::min(tile_elements, elements_ - tile * tile_elements);
+  }
+  /// Of both arrays.
+  [[nodiscard]] std::uint64_t bytes(std::uint64_t tile) const {
+    return elements(tile) * (item_size(pair_.a.dtype()) + item_size(pair_.b.dtype()));
+  }
+
   [[nodiscard]] TileSums run(std::uint64_t tile) const {
     const std::uint64_t first = tile * tile_elements;
-    const std::uint64_t elements = std::min(tile_elements, elements_ - first);
+    const std::uint64_t elements = this->elements(tile);
     TileSums sums;
     // The widest dtype has 8 bytes, the float32 that everything is compared in 4.
     const Scratch a(elements * sizeof(std::uint64_t));
@@ -187,7 +195,11 @@ std::vector<PartPair> pair_parts(const std::vector<LogicalPart>& a, const std::v
   return pairs;
 }
 
-ValueDifference compare_values(const PartPair& pair, const CompareOptions& options) {
+std::uint64_t compared_bytes(const PartPair& pair) {
+  return pair.why_not.empty() ? pair.a.nbytes() + pair.b.nbytes() : 0;
+}
+
+ValueDifference compare_values(const PartPair& pair, const CompareOptions& options, ProgressMeter& meter) {
   ValueDifference out;
   out.part = pair.name;
   out.why_not = pair.why_not;
@@ -196,8 +208,9 @@ ValueDifference compare_values(const PartPair& pair, const CompareOptions& optio
   Sums<OrderFreeSum> sums;
   std::mutex mutex;
   parallel_for(tiles.count(), options.threads, [&](std::uint64_t tile) {
-    if (stop_requested() != 0) throw Error(ErrorKind::interrupted, "interrupted");
+    throw_if_stopped();
     const TileSums partial = tiles.run(tile);
+    meter.add(tiles.bytes(tile));
     const std::lock_guard lock(mutex);
     merge(partial, sums);
   });

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kvcache/compare.h"
+#include "safetensors/progress.h"
 #include "verify/logical_layer.h"
 
 namespace kvcache::detail {
@@ -20,6 +21,8 @@ struct PartPair {
 /// Match parts by name and cut them to the tokens that both hold.
 [[nodiscard]] std::vector<PartPair> pair_parts(const std::vector<LogicalPart>& a, const std::vector<LogicalPart>& b);
 
-[[nodiscard]] ValueDifference compare_values(const PartPair& pair, const CompareOptions& options);
+/// What compare_values() reads of a pair, in bytes: what `meter` counts.
+[[nodiscard]] std::uint64_t compared_bytes(const PartPair& pair);
+[[nodiscard]] ValueDifference compare_values(const PartPair& pair, const CompareOptions& options, ProgressMeter& meter);
 
 }  // namespace kvcache::detail

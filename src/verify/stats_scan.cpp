@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "kvcache/error.h"
+#include "platform/stop.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
 #include "tensor/simd/kernels.h"
@@ -272,7 +273,7 @@ std::vector<ArrayStats> scan_arrays(std::span<const CountedArray> arrays, const 
   std::vector<Found> found(tasks);
   std::mutex mutex;
   parallel_for(tasks, threads, [&](std::uint64_t task) {
-    if (stop_requested() != 0) throw Error(ErrorKind::interrupted, "interrupted");
+    throw_if_stopped();
     const auto i = static_cast<std::size_t>(std::ranges::upper_bound(first_task, task) - first_task.begin() - 1);
     found[task] = plans[i].run(task - first_task[i]);
     const std::uint64_t values = found[task].sums.finite + found[task].sums.nan + found[task].sums.infinite;

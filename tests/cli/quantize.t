@@ -54,6 +54,16 @@ The error is measured in the same pass.
   hint: --bits 2, 3, 4, 5, 6 or 8
   [2]
 
+Groups are counted once in the report, also where a chunk of the compressed output ends within one.
+
+  $ kvcache create --layers 1 --heads 1 --head-dim 64 --tokens 30000 --fill random -q -o long.safetensors
+  $ kvcache quantize long.safetensors --bits 3 --report --json -q -o long-q3.safetensors | grep -A 8 '"keys"' >plain.report
+  $ kvcache quantize long.safetensors --bits 3 --report --json -q -o long-q3.gz --gzip | grep -A 8 '"keys"' >gzip.report
+  $ wc -l <plain.report
+  9
+  $ cmp plain.report gzip.report
+  $ rm long* *.report
+
 And back.
 
   $ kvcache dequantize q8.safetensors --dtype f32 -o plain.safetensors

@@ -62,6 +62,8 @@ TEST(BatchRotating, LegalStates) {
   EXPECT_EQ(check_window({.max_size = 8, .total = 12, .idx = 12, .rows = 12, .rotated = false, .offset = {12}}), "");
   EXPECT_EQ(check_window({.max_size = 8, .total = 8, .idx = 8, .rows = 8, .rotated = false, .offset = {30}}), "")
       << "merged from a wrapped window";
+  EXPECT_EQ(check_window({.max_size = 8, .total = 10, .idx = 5, .rows = 5, .rotated = false, .offset = {5}}), "")
+      << "nothing says that a batch which has seen more tokens holds them all";
 }
 
 TEST(BatchRotating, BrokenStates) {
