@@ -12,7 +12,7 @@
 namespace kvcache {
 namespace {
 
-// A1: slots are [B, ...] and the lists [B].
+// KV441: slots are [B, ...] and the lists [B].
 void check_state(const ArraysCache& cache) {
   const std::int64_t batch = cache.batch_size().value_or(1);
   const auto fits = [&](std::size_t n) { return static_cast<std::int64_t>(n) == batch; };
@@ -20,11 +20,11 @@ void check_state(const ArraysCache& cache) {
   for (std::size_t i = 0; i < state.slots.size(); ++i) {
     const Tensor& slot = state.slots[i];
     if (slot.defined() && (slot.rank() == 0 || slot.dim(0) != batch)) {
-      detail::contradiction(fmt::format("slot {} is {} in a batch of {} (rule A1)", i, to_string(slot.shape()), batch));
+      detail::contradiction(fmt::format("slot {} is {} in a batch of {} (KV441)", i, to_string(slot.shape()), batch));
     }
   }
   if ((state.left_padding && !fits(state.left_padding->size())) || (state.lengths && !fits(state.lengths->size()))) {
-    detail::contradiction(fmt::format("{} left paddings and {} lengths in a batch of {} (rule A1)",
+    detail::contradiction(fmt::format("{} left paddings and {} lengths in a batch of {} (KV441)",
                                       state.left_padding.value_or(Int32s{}).size(), state.lengths.value_or(Int32s{}).size(),
                                       batch));
   }

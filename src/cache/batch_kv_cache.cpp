@@ -16,14 +16,14 @@ void check_state(const BatchKVCache::State& state) {
   const std::size_t batch =
       state.keys.defined() ? static_cast<std::size_t>(state.keys.dim(detail::batch_axis)) : state.offset.size();
   if (state.offset.size() != batch || state.left_padding.size() != batch) {
-    detail::contradiction(fmt::format("{} sequences, {} offsets, {} left paddings (rule A1)", batch, state.offset.size(),
+    detail::contradiction(fmt::format("{} sequences, {} offsets, {} left paddings (KV309)", batch, state.offset.size(),
                                       state.left_padding.size()));
   }
   const std::int64_t rows = detail::rows_in(state.keys);
   for (std::size_t b = 0; b < batch; ++b) {
     if (state.left_padding[b] < 0 || std::int64_t{state.offset[b]} + state.left_padding[b] != rows) {
-      detail::contradiction(fmt::format("sequence {} has offset {} and left padding {} in {} rows (rules B1, B2)", b,
-                                        state.offset[b], state.left_padding[b], rows));
+      detail::contradiction(fmt::format("sequence {} has offset {} and left padding {} in {} rows ({})", b, state.offset[b],
+                                        state.left_padding[b], rows, state.left_padding[b] < 0 ? "KV452" : "KV451"));
     }
   }
 }

@@ -7,21 +7,23 @@
 namespace kvcache::detail {
 namespace {
 
+// The finding code of what is wrong, or null.
 const char* broken_rule(const RotatingKVCache::State& s, std::int64_t rows) {
-  if (s.max_size < 1 || s.keep < 0 || s.keep >= s.max_size) return "R1";
+  if (s.max_size < 1 || s.keep < 0 || s.keep >= s.max_size) return "KV411";
   if (rows == 0 && s.offset == 0 && s.idx == 0) return nullptr;
-  if (s.idx < 1 || s.idx > rows || rows > s.offset) return "R1";
-  if (s.offset <= s.max_size && (rows != s.offset || s.idx != rows)) return "R2";
-  if (s.offset >= s.max_size && rows < s.max_size) return "R3";
-  if (s.idx < rows && (rows != s.max_size || s.idx <= s.keep)) return "R4";
+  if (s.idx < 1 || s.idx > rows || rows > s.offset) return "KV411";
+  if (s.offset <= s.max_size && (rows != s.offset || s.idx != rows)) return "KV412";
+  if (s.offset >= s.max_size && rows < s.max_size) return "KV413";
+  if (s.idx < rows && (rows != s.max_size || s.idx <= s.keep)) return "KV414";
   return nullptr;
 }
 
 const char* broken_rule(const BatchRotatingKVCache::State& s, std::int64_t rows) {
-  if (s.max_size < 1 || s.idx < 0 || s.idx > rows || rows > s.total) return "X1";
-  if (s.rotated && (rows != s.max_size || s.idx < 1)) return "X2";
-  if (!s.rotated && s.idx != rows) return "X3";
-  if (s.total < s.max_size && s.total != rows) return "X4";
+  if (s.max_size < 1) return "KV466";
+  if (s.idx < 0 || s.idx > rows || rows > s.total) return "KV461";
+  if (s.rotated && (rows != s.max_size || s.idx < 1)) return "KV462";
+  if (!s.rotated && s.idx != rows) return "KV463";
+  if (s.total < s.max_size && s.total != rows) return "KV464";
   return nullptr;
 }
 
@@ -31,19 +33,19 @@ std::optional<std::string> ring_defect(const RotatingKVCache::State& state) {
   const std::int64_t rows = rows_in(state.keys);
   const char* rule = broken_rule(state, rows);
   if (rule == nullptr) return std::nullopt;
-  return fmt::format("{} rows, offset {}, idx {}, keep {}, window {} (rule {})", rows, state.offset, state.idx, state.keep,
+  return fmt::format("{} rows, offset {}, idx {}, keep {}, window {} ({})", rows, state.offset, state.idx, state.keep,
                      state.max_size, rule);
 }
 
 std::optional<std::string> ring_defect(const BatchRotatingKVCache::State& state) {
   const std::int64_t rows = rows_in(state.keys);
   if (const char* rule = broken_rule(state, rows)) {
-    return fmt::format("{} rows, _offset {}, idx {}, window {}, {}rotated (rule {})", rows, state.total, state.idx,
-                       state.max_size, state.rotated ? "" : "not ", rule);
+    return fmt::format("{} rows, _offset {}, idx {}, window {}, {}rotated ({})", rows, state.total, state.idx, state.max_size,
+                       state.rotated ? "" : "not ", rule);
   }
   const std::size_t batch = state.keys.defined() ? static_cast<std::size_t>(state.keys.dim(batch_axis)) : state.offset.size();
   if (state.offset.size() == batch && state.left_padding.size() == batch) return std::nullopt;
-  return fmt::format("{} sequences, {} offsets, {} left paddings (rule A1)", batch, state.offset.size(),
+  return fmt::format("{} sequences, {} offsets, {} left paddings (KV309)", batch, state.offset.size(),
                      state.left_padding.size());
 }
 

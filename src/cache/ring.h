@@ -10,9 +10,9 @@
 
 namespace kvcache::detail {
 
-/// The first of R1-R4 (format notes C.2) that a state breaks, with its numbers; nothing when it is legal.
+/// What a state breaks first, its numbers and the finding code (KV411 to KV414); nothing when it is legal.
 [[nodiscard]] std::optional<std::string> ring_defect(const RotatingKVCache::State& state);
-/// The first of X1-X4 (format notes C.10), and of A1 for the lists.
+/// The same (KV466, KV461 to KV464, and KV309 for the lists).
 [[nodiscard]] std::optional<std::string> ring_defect(const BatchRotatingKVCache::State& state);
 
 /// Throws Error(impossible) with the defect.

@@ -121,13 +121,13 @@ TEST(BatchRotatingKVCache, RefusesToWorkWithContradictions) {
   };
   const struct {
     BatchRotatingKVCache::State state;
-    const char* rule;
-  } cases[] = {{state(4, 3, 4, false), "X1"}, {state(4, 4, 5, false), "X1"}, {state(8, 4, 4, true), "X2"},
-               {state(4, 6, 0, true), "X2"},  {state(4, 6, 2, false), "X3"}, {state(8, 5, 4, false), "X4"}};
+    const char* code;
+  } cases[] = {{state(4, 3, 4, false), "KV461"}, {state(4, 4, 5, false), "KV461"}, {state(8, 4, 4, true), "KV462"},
+               {state(4, 6, 0, true), "KV462"},  {state(4, 6, 2, false), "KV463"}, {state(8, 5, 4, false), "KV464"}};
   for (const auto& broken : cases) {
     BatchRotatingKVCache cache(broken.state);
     const auto error = error_of([&] { append(cache, Batch{{5}}); });
-    EXPECT_NE(std::string(error->what()).find(broken.rule), std::string::npos) << error->what();
+    EXPECT_NE(std::string(error->what()).find(broken.code), std::string::npos) << error->what();
     EXPECT_FALSE(cache.trimmable());
     EXPECT_EQ(error_of([&] { static_cast<void>(cache.extract(0)); })->kind(), ErrorKind::impossible);
   }
