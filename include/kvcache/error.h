@@ -13,7 +13,7 @@ enum class ErrorKind {
   unreadable,   ///< an input is not readable as a prompt cache (broken container, truncated, not a cache): exit 3
   impossible,   ///< the operation is not possible for this cache (wrapped window, classes differ, lossy): exit 4
   io,           ///< the operating system failed us (missing file, permission, disk full): exit 5
-  interrupted,  ///< a stop was requested (see StopFlag in safetensors.h): exit 130 or 143
+  interrupted,  ///< a stop was requested (stop_requested() in safetensors.h): exit 130 or 143
 };
 
 /// Thrown by everything in the library. what() is one line without the file's name; hint() says what to do instead, or

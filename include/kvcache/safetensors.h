@@ -90,7 +90,7 @@ struct WriteOptions {
   bool overwrite = false;         ///< replace an existing file; otherwise Error(usage) when it exists
   bool gzip = false;              ///< compress the output
   bool private_mode = true;       ///< create with 0600 (masked by umask)
-  std::string keep_mode_of = {};  ///< instead: take owner permissions of this existing file (for --in-place)
+  std::string keep_mode_of = {};  ///< instead: take owner and permissions of this existing file (for --in-place)
   unsigned threads = 0;           ///< 0: as many as there are cores
   Progress progress = {};         ///< at most twenty times per second, and at the end
 };

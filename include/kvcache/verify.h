@@ -28,7 +28,7 @@ struct VerifyOptions {
   bool data = false;                         ///< read every tensor: KV6xx
   std::vector<Era> load_in;                  ///< --for: a refusal is KV720
   std::shared_ptr<const ModelFolder> model;  ///< --model: compare with a model's folder (stamp.h), KV81x and KV821
-  unsigned threads = 1;                      ///< for what reads data: stamped checksums, and `data`
+  unsigned threads = 1;                      ///< 0: one per core. For what reads data: stamped checksums, and `data`
   Progress progress;                         ///< of what reads data, bytes
 };
 
@@ -43,7 +43,7 @@ struct FileReport {
   Status status = Status::ok;           ///< the worst finding decides
   const Dialect* format = nullptr;      ///< nullptr: unreadable, or mixed
   Findings findings;                    ///< in the order of the file
-  std::map<Era, LoadVerdict> loads_in;  ///< for every era with a loader
+  std::map<Era, LoadVerdict> loads_in;  ///< every era that is written, and VerifyOptions::load_in; empty if unreadable
   std::vector<std::string> notes;       ///< usage_notes()
   int exit_code = 0;                    ///< 0, 1, 3 or 5
 };
