@@ -84,7 +84,7 @@ class Inputs:
         remove(self.plain, self.q4, self.half, self.batch)
 
     def commands(self):
-        """-> (name, input, arguments, whether they write, bar): bar(written / input) is the issue's limit as a ratio to cp."""
+        """-> (name, input, arguments, whether they write, bar): bar(written / input) is the most it may take, as a ratio to cp."""
         layout = lambda share: 1.1 * share
         half = str(self.tokens // 2)
         return [

@@ -1,4 +1,5 @@
-// The base of all caches, as in the reference: what one layer of a prompt cache remembers.
+// The base of all caches: what one layer of a prompt cache remembers. The reference, here and in the classes, is mlx-lm's
+// mlx_lm/models/cache.py.
 //
 // A cache knows tokens, windows, padding and masks; it knows nothing of files. Its arrays are lazy tensors (tensor.h), so every
 // operation here is cheap whatever the cache's size. K and V are [B, H, S, D]: batch, KV heads, rows (tokens), head dim; the

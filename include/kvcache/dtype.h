@@ -11,7 +11,7 @@
 
 namespace [[gnu::visibility("default")]] kvcache {
 
-/// Every element type that MLX reads from a safetensors file (format notes A.3). F64 is not among them.
+/// Every element type that MLX reads from a safetensors file. F64 is not among them.
 enum class Dtype : std::uint8_t { BOOL, I8, U8, I16, U16, F16, BF16, I32, U32, F32, I64, U64, C64, F8_E4M3, F8_E8M0 };
 
 [[nodiscard]] std::size_t item_size(Dtype dtype) noexcept;                       ///< bytes of one element

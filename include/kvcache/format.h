@@ -75,7 +75,7 @@ struct Dialect {
   bool provisional;         ///< P5: no file of it was ever at hand
 };
 
-/// All formats, in the order of cli.md.
+/// All formats: those of mlx-lm, mlx-swift-lm, mlxrs, in each the oldest first.
 [[nodiscard]] std::span<const Dialect> dialects() noexcept;
 /// The entry of an era.
 [[nodiscard]] const Dialect& dialect(Era era) noexcept;
@@ -136,7 +136,8 @@ struct EncodeOptions {
 /// not fit.
 void restore_children(Document& document, std::string_view spec);
 
-/// Printable form of text from a file: control characters (C0, DEL, C1) and invalid UTF-8 escaped, cut to `limit` characters.
+/// Printable form of text from a file, cut to `limit` characters. Escaped are control characters (C0, DEL, C1), what breaks or
+/// reorders lines (U+2028-202E, U+2066-2069) and invalid UTF-8.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 80);
 
 /// A word of a command line that can be pasted into a shell as it is: quoted where it has to be, control characters and invalid

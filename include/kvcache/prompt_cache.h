@@ -14,7 +14,7 @@
 
 namespace [[gnu::visibility("default")]] kvcache {
 
-/// State of a Swift vision model saved beside the layers (format notes C.12): sorted by name.
+/// State of a Swift vision model saved beside the layers: sorted by name.
 struct ModelState {
   std::vector<std::pair<std::string, Tensor>> entries;  ///< name and array
 };

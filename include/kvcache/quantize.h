@@ -1,5 +1,5 @@
-// Numeric conversions: affine quantization, dequantization and casts, bit-exact with the reference's CPU path (format notes E).
-// All are lazy: the arithmetic runs in tiles when the result is written.
+// Numeric conversions: affine quantization, dequantization and casts, bit-exact with MLX on a CPU (mx.quantize,
+// mx.dequantize), the reference here. All are lazy: the arithmetic runs in tiles when the result is written.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,14 @@
 
 namespace [[gnu::visibility("default")]] kvcache {
 
-/// bits in {2,3,4,5,6,8} and group_size in {32,64,128} (format notes, Q1).
+/// bits in {2,3,4,5,6,8} and group_size in {32,64,128}: what MLX has.
 [[nodiscard]] bool is_supported_bits(std::int64_t bits) noexcept;
 /// @copydoc is_supported_bits
 [[nodiscard]] bool is_supported_group_size(std::int64_t group_size) noexcept;
 
 /// An array [..., D] as packed codes.
 struct Quantized {
-  Tensor weights;  ///< U32 [..., D*bits/32], little-endian bitstream per row (E.2)
+  Tensor weights;  ///< U32 [..., D*bits/32], codes as one little-endian bitstream per row
   Tensor scales;   ///< dtype of the input, [..., D/group_size]
   Tensor biases;   ///< as scales
 };
@@ -49,13 +49,14 @@ struct QuantizeOptions {
   std::shared_ptr<ErrorStats> stats;
 };
 
-/// Affine quantization of the last axis (E.1). x is F16, BF16 or F32 with last dim D, D % group_size == 0 (D may be 0).
-/// Throws Error(usage) on unsupported bits, group size or dtype, Error(impossible) when D does not divide; evaluation throws
-/// Error(impossible) naming label, sequence, head and token at the first NaN or infinity.
+/// Affine quantization of the last axis, as MLX does it. x is F16, BF16 or F32 with last dim D, D % group_size == 0 (D may be
+/// 0). Throws Error(usage) on unsupported bits, group size or dtype, Error(impossible) when D does not divide; evaluation
+/// throws Error(impossible) naming label, sequence, head and token at the first NaN or infinity.
 [[nodiscard]] Quantized quantize(const Tensor& x, int bits, int group_size, QuantizeOptions options = {});
 
-/// code*scale+bias with the two roundings of the reference in the dtype of the scales (E.4), then a cast to `out` where it
-/// differs; out == F32 computes in float32 throughout. Shapes as in Quantized; throws Error(impossible) when they do not fit.
+/// code*scale+bias in the dtype of the scales, the product rounded as well as the sum, as MLX does on a CPU; then a cast to
+/// `out` where it differs; out == F32 computes in float32 throughout. Shapes as in Quantized; throws Error(impossible) when
+/// they do not fit.
 [[nodiscard]] Tensor dequantize(const Quantized& q, int bits, int group_size, Dtype out);
 
 /// Counts what a cast loses. Thread-safe; read after the tensor was written.

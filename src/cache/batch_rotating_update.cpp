@@ -1,4 +1,4 @@
-// How a BatchRotatingKVCache takes new rows (format notes C.10), and how right-padded ones become left-padded.
+// How a BatchRotatingKVCache takes new rows, and how right-padded ones become left-padded.
 //
 // As in rotating_update.cpp, the state is always in its stored form, without the zero rows of a growing buffer.
 #include <algorithm>

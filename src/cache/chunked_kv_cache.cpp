@@ -13,7 +13,7 @@
 namespace kvcache {
 namespace {
 
-// H1 and H3 of the format notes; valid rows beyond the stored ones are lost for good.
+// KV431 and KV433. Not KV432: such a layer is repaired, while valid rows beyond the stored ones are lost for good.
 void check_state(const ChunkedKVCache& cache) {
   const auto& state = cache.state();
   if (state.start_position >= 0 && state.chunk_size.value_or(1) >= 1 && cache.valid_rows() >= 0 &&

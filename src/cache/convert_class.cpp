@@ -1,4 +1,4 @@
-// Windows into plain caches and back (format notes D.4).
+// Windows into plain caches and back (docs/formats.md, "What conversion keeps").
 #include <fmt/format.h>
 
 #include "cache/map_layers.h"

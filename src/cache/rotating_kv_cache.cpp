@@ -78,7 +78,7 @@ std::optional<std::string> RotatingKVCache::why_not_trimmable() const {
   if (auto defect = detail::ring_defect(state_)) return "its numbers contradict each other: " + *defect;
   if (state_.offset < state_.max_size) return std::nullopt;
   const std::int64_t gone = state_.offset - detail::rows_in(state_.keys);
-  // Sound where nothing was evicted, but the references refuse it as well (format notes C.2).
+  // Sound where nothing was evicted, but every runtime refuses it as well.
   if (gone == 0) return fmt::format("its window of {} is full", state_.max_size);
   if (state_.keep == 0) {
     return fmt::format("the window of {} has wrapped: {} of its first tokens are gone", state_.max_size, gone);

@@ -1,4 +1,4 @@
-// How a RotatingKVCache takes new rows: in place for one token, by concatenation for several (format notes C.2).
+// How a RotatingKVCache takes new rows: in place for one token, by concatenation for several.
 //
 // The reference grows its buffer in steps of 256 zero rows, but stores only the rows that hold tokens; the state here is always
 // in that stored form, in which growing by a step and writing one row is appending that row.

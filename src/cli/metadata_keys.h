@@ -5,8 +5,8 @@
 
 namespace kvcache::cli {
 
-/// Throws Error(usage) for a key that mlx-lm returns as something else (format notes B.6), unless `force`; and always for
-/// the keys of mlx-swift-lm's model state, which only that runtime may write.
+/// Throws Error(usage) for a key that mlx-lm returns as something else (docs/formats.md, "User metadata"), unless `force`; and
+/// always for the keys of mlx-swift-lm's model state, which only that runtime may write.
 void require_safe_key(std::string_view key, bool force);
 
 }  // namespace kvcache::cli

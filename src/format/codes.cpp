@@ -11,7 +11,7 @@ constexpr auto error = Severity::error;
 constexpr auto warning = Severity::warning;
 constexpr auto info = Severity::info;
 
-// Ascending, for find_code. Titles are those of docs/findings.md.
+// Ascending, for find_code. docs/findings.md says what each means and what to do.
 constexpr auto table = std::to_array<CodeInfo>({
     {"KV100", error, "cannot be read"},
     {"KV101", error, "too short"},

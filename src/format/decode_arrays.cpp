@@ -114,7 +114,7 @@ void Decoder::decode_arrays(Layer& l) {
     l.out.arrays.push_back(array);
     if (e.dtype == Dtype::F32 && e.shape == Shape{0}) return true;
     Int32s values;
-    // Its own size counts: a disagreement with the slots is an invariant (A1), not a defect of the array.
+    // Its own size counts: a disagreement with the slots is an invariant (KV441), not a defect of the array.
     if (e.shape.size() == 1 && !l.read_int32s(array, e.shape[0], what, values)) return false;
     if (e.shape.size() != 1 && !l.expect_rank(array, 1, what)) return false;
     out = std::move(values);

@@ -14,7 +14,7 @@
 
 namespace kvcache::detail {
 
-/// Cache lists nested deeper than this are refused (findings.md, limits).
+/// Cache lists nested deeper than this are refused (KV207).
 inline constexpr int max_list_depth = 64;
 
 /// One layer (or one child of a CacheList) as it lies in the file.

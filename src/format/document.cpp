@@ -71,7 +71,8 @@ void collect_offsets(const Cache& cache, std::optional<std::int64_t>& offset) {
 
 void set_true_offset(Cache& cache, std::int64_t offset) {
   if (auto* chunked = dynamic_cast<ChunkedKVCache*>(&cache)) {
-    // With start_position 0 all rows count (C.4, H2), so that more of them are tokens of their own; fewer are lost ones.
+    // With start_position 0 all rows count, as every loader takes them, so that more of them are tokens of their own; fewer are
+    // lost ones.
     if (chunked->empty()) return;
     const Tensor& keys = chunked->state().keys;
     if (chunked->state().start_position == 0 && keys.rank() == 4 && keys.dim(2) > offset) return;

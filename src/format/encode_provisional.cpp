@@ -1,4 +1,5 @@
-// Writing mlx-lm's layout of 2026-09-09 (format notes I, provisional): scalars as arrays of one element, named by a table.
+// Writing mlx-lm's layout of 2026-09-09 (docs/formats.md, "P5 is provisional"): scalars as arrays of one element, named by a
+// table.
 #include <fmt/format.h>
 
 #include <limits>

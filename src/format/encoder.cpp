@@ -146,7 +146,7 @@ EncodedLayer Encoder::chunked(const std::string& where, const ChunkedKVCache& ca
 }
 
 /// Whether recurrent state is called MambaCache: as before in a file that is only edited, else by what the models of the target
-/// ask for (format notes D.4).
+/// ask for (docs/formats.md, "What conversion keeps").
 bool Encoder::mamba_class(const ArraysCache& cache) const {
   const Family family = traits_.dialect.family;
   const bool edited = from_ && (family == Family::mlx_lm ? *from_ == traits_.dialect.era : dialect(*from_).family == family);

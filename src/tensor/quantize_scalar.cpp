@@ -43,7 +43,7 @@ std::uint32_t code_of(float value, Affine affine, float levels) {
   return position > 0.0F ? static_cast<std::uint32_t>(std::min(position, levels)) : 0U;
 }
 
-/// Appends codes of `bits` bits to a little-endian bitstream (E.2).
+/// Appends codes of `bits` bits to a little-endian bitstream, the lowest bits first.
 class BitWriter {
  public:
   BitWriter(std::byte* out, int bits) : out_(out), bits_(static_cast<unsigned>(bits)) {}

@@ -1,5 +1,5 @@
-// The arithmetic of format notes E.1, E.2 and E.4 as it is written there, one value at a time: what the vector kernels are
-// tested against, and what runs where there is no vector unit we know.
+// Affine quantization and its inverse as MLX computes them on a CPU, one value at a time: what the vector kernels are tested
+// against, and what runs where there is no vector unit we know.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// What the layers of one model have in common: G4 and G5 of docs/format.md, C.
+// What the layers of one model have in common: sequences and offsets.
 #include <fmt/format.h>
 
 #include <map>

@@ -1,4 +1,4 @@
-// Recurrent state: A1 of docs/format.md, C.5. A2 and A3 are about the slot list and found when decoding.
+// Recurrent state. KV442 and KV443 are about the list of slots and found when decoding.
 #include <fmt/format.h>
 
 #include "verify/rules.h"
@@ -9,7 +9,6 @@ namespace {
 using State = ArraysCache::State;
 using Outcome = std::optional<Problem>;
 
-// A1
 Outcome one_batch_size(const State& s) {
   std::optional<std::int64_t> batch;
   std::string whose;

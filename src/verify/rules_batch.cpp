@@ -1,4 +1,4 @@
-// Left-padded batches: B1 and B2 of docs/format.md, C.9.
+// Left-padded batches.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,7 +15,6 @@ std::size_t sequences(const State& s) {
   return std::min(s.offset.size(), s.left_padding.size());
 }
 
-// B2 below 0
 Outcome padding_not_negative(const State& s) {
   for (std::size_t b = 0; b < sequences(s); ++b)
     if (s.left_padding[b] < 0)
@@ -25,7 +24,7 @@ Outcome padding_not_negative(const State& s) {
   return {};
 }
 
-// B1, in 64 bits: a 32-bit sum can wrap around to the right number
+// In 64 bits: a 32-bit sum can wrap around to the right number
 Outcome offsets_add_up(const State& s) {
   const std::int64_t rows = rows_of(s.keys);
   for (std::size_t b = 0; b < sequences(s); ++b) {
@@ -40,7 +39,6 @@ Outcome offsets_add_up(const State& s) {
   return {};
 }
 
-// B2 above the rows
 Outcome not_trimmed_past(const State& s) {
   const std::int64_t rows = rows_of(s.keys);
   for (std::size_t b = 0; b < sequences(s); ++b)

@@ -1,4 +1,4 @@
-// Batched sliding windows: X1 to X5 of docs/format.md, C.10.
+// Batched sliding windows.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,7 +16,7 @@ Outcome window_has_room(const State& s) {
   return Problem{fmt::format("max_size is {}: a window holds at least one token", s.max_size), {}};
 }
 
-// X1
+// 0 <= idx <= rows <= total.
 Outcome rows_in_range(const State& s) {
   const std::int64_t rows = rows_of(s.keys);
   if (s.idx < 0) return Problem{fmt::format("_idx {} is negative", s.idx), {}};
@@ -27,7 +27,7 @@ Outcome rows_in_range(const State& s) {
   return {};
 }
 
-// X2
+// Rotated: a full ring, idx >= 1.
 Outcome rotated_form(const State& s) {
   const std::int64_t rows = rows_of(s.keys);
   if (!s.rotated) return {};
@@ -38,7 +38,7 @@ Outcome rotated_form(const State& s) {
   return {};
 }
 
-// X3
+// Not rotated: idx == rows.
 Outcome straight_form(const State& s) {
   const std::int64_t rows = rows_of(s.keys);
   if (s.rotated || s.idx == rows) return {};
@@ -46,7 +46,7 @@ Outcome straight_form(const State& s) {
                  {}};
 }
 
-// X4
+// Nothing evicted yet, so rows, total and idx are one number.
 Outcome unfilled_is_complete(const State& s) {
   const std::int64_t rows = rows_of(s.keys);
   if (s.total >= s.max_size || (rows == s.total && s.idx == s.total)) return {};
@@ -56,7 +56,7 @@ Outcome unfilled_is_complete(const State& s) {
       {}};
 }
 
-// X5: sums above the rows are what merging wrapped windows leaves behind.
+// Sums above the rows are what merging wrapped windows leaves behind.
 Outcome offsets_reach_rows(const State& s) {
   const std::int64_t rows = rows_of(s.keys);
   for (std::size_t b = 0; b < std::min(s.offset.size(), s.left_padding.size()); ++b) {

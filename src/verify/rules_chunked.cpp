@@ -1,4 +1,4 @@
-// Chunked attention: H1 to H3 of docs/format.md, C.4.
+// Chunked attention.
 #include <fmt/format.h>
 
 #include "verify/rules.h"
@@ -9,14 +9,13 @@ namespace {
 using State = ChunkedKVCache::State;
 using Outcome = std::optional<Problem>;
 
-// H1
 Outcome fields_in_range(const State& s) {
   if (s.chunk_size && *s.chunk_size < 1) return Problem{fmt::format("chunk_size is {}: it is at least 1", *s.chunk_size), {}};
   if (s.start_position < 0) return Problem{fmt::format("start_position {} is negative", s.start_position), {}};
   return {};
 }
 
-// H3: rows that hold tokens are those from start_position to the true offset.
+// Rows that hold tokens are those from start_position to the true offset.
 Outcome rows_possible(const State& s) {
   if (!s.keys.defined()) return {};
   const std::int64_t rows = rows_of(s.keys);
@@ -38,7 +37,7 @@ Outcome rows_possible(const State& s) {
   return {};
 }
 
-// H2
+// Every loader takes the rows for the offset.
 Outcome loads_exactly(const State& s) {
   if (!s.keys.defined() || s.start_position == 0 || !s.true_offset || rows_of(s.keys) == *s.true_offset) return {};
   const std::int64_t rows = rows_of(s.keys);

@@ -1,4 +1,4 @@
-// Loader bugs that concern the file as a whole: docs/format.md, A.2, B.6, B.7 and C.12.
+// What loaders make of the file as a whole (docs/formats.md, "Bugs of the runtimes" and "User metadata").
 #include <fmt/format.h>
 
 #include <algorithm>

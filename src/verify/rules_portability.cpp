@@ -1,4 +1,4 @@
-// Which loaders treat a layer wrongly, or not at all: docs/format.md, G.
+// Which loaders treat a layer wrongly, or not at all: docs/formats.md, "Bugs of the runtimes".
 #include <fmt/format.h>
 
 #include "format/era.h"

@@ -1,4 +1,4 @@
-// Quantized keys and values: Q1 to Q5 of docs/format.md, C.3.
+// Quantized keys and values.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,7 +24,6 @@ std::optional<std::int64_t> code_width(const Quantized& q, std::int64_t bits) {
   return bit_count / bits;
 }
 
-// Q1
 Outcome parameters_supported(const State& s) {
   if (s.keys.weights.defined() && !is_affine(s)) return {};
   if (!is_supported_bits(s.bits))
@@ -34,7 +33,7 @@ Outcome parameters_supported(const State& s) {
   return {};
 }
 
-// Q5. Only widths that another group size would divide: a width that none divides is damage of the arrays (Q2).
+// Only widths that another group size would divide: a width that none divides is damage of the arrays (KV422).
 Outcome width_divisible(const State& s) {
   if (!is_affine(s)) return {};
   for (const auto& [name, q] : {std::pair{"keys", &s.keys}, std::pair{"values", &s.values}}) {
@@ -48,7 +47,6 @@ Outcome width_divisible(const State& s) {
   return {};
 }
 
-// Q2
 Outcome widths_agree(const State& s) {
   if (!is_affine(s)) return {};
   for (const auto& [name, q] : {std::pair{"keys", &s.keys}, std::pair{"values", &s.values}}) {
@@ -70,7 +68,7 @@ Outcome widths_agree(const State& s) {
   return {};
 }
 
-// Q3
+// Scales and biases alike, and one batch, number of heads and of rows for all six.
 Outcome scales_match(const State& s) {
   if (!s.keys.weights.defined() || !s.values.weights.defined()) return {};
   for (const auto& [name, q] : {std::pair{"keys", &s.keys}, std::pair{"values", &s.values}}) {
@@ -91,7 +89,7 @@ Outcome scales_match(const State& s) {
   return {};
 }
 
-// Q4, the part that breaks loading
+// What breaks loading; rows beyond the offset do not.
 Outcome offset_in_range(const State& s) {
   const std::int64_t rows = rows_of(s.keys.weights);
   if (s.offset < 0) return Problem{fmt::format("offset {} is negative", s.offset), {}};
@@ -101,7 +99,6 @@ Outcome offset_in_range(const State& s) {
   return {};
 }
 
-// Q4, the harmless part
 Outcome no_rows_beyond(const State& s) {
   const std::int64_t rows = rows_of(s.keys.weights);
   if (s.offset == rows) return {};

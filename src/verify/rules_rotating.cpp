@@ -1,4 +1,4 @@
-// Rotating windows: R1 to R4 of docs/format.md, C.2.
+// Rotating windows.
 #include <fmt/format.h>
 
 #include "verify/rules.h"
@@ -9,7 +9,7 @@ namespace {
 using State = RotatingKVCache::State;
 using Outcome = std::optional<Problem>;
 
-// R1: 0 <= keep < max_size, and 1 <= idx <= rows <= offset; or nothing of it after everything was trimmed.
+// 0 <= keep < max_size, and 1 <= idx <= rows <= offset; or nothing of it after everything was trimmed.
 Outcome fields_in_range(const State& s) {
   const std::int64_t rows = rows_of(s.keys);
   if (s.max_size < 1) return Problem{fmt::format("max_size is {}: a window holds at least one token", s.max_size), {}};
@@ -32,7 +32,7 @@ Outcome fields_in_range(const State& s) {
   return {};
 }
 
-// R2: nothing evicted yet, so rows, offset and idx are one number.
+// Nothing evicted yet, so rows, offset and idx are one number.
 Outcome unfilled_is_complete(const State& s) {
   const std::int64_t rows = rows_of(s.keys);
   if (s.offset > s.max_size || (rows == s.offset && s.idx == s.offset)) return {};
@@ -43,7 +43,7 @@ Outcome unfilled_is_complete(const State& s) {
       {}};
 }
 
-// R3: a window that has been full stays full.
+// A window that has been full stays full.
 Outcome filled_has_rows(const State& s) {
   const std::int64_t rows = rows_of(s.keys);
   if (s.offset < s.max_size || rows >= s.max_size) return {};
@@ -53,7 +53,7 @@ Outcome filled_has_rows(const State& s) {
       {}};
 }
 
-// R4: the ring is out of temporal order in one form only.
+// The ring is out of temporal order in one form only.
 Outcome wrapped_form(const State& s) {
   const std::int64_t rows = rows_of(s.keys);
   if (s.idx >= rows) return {};

@@ -1,4 +1,4 @@
-// Codebook-quantized keys and values (Swift): docs/format.md, C.11.
+// Codebook-quantized keys and values (Swift).
 #include <fmt/format.h>
 
 #include "verify/rules.h"

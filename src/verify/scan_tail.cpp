@@ -25,7 +25,7 @@ std::optional<Tail> tail_of(const Place& place) {
   if (const auto* const c = place.as<KVCache>()) return plain(c->state());
   if (const auto* const c = place.as<RotatingKVCache>()) return plain(c->state());
   if (const auto* const c = place.as<ChunkedKVCache>()) {
-    // After a front trim, zero rows up to the offset are what makes loaders restore it (format.md, C.4).
+    // After a front trim, zero rows up to the offset are what makes loaders restore it.
     if (c->state().start_position != 0) return std::nullopt;
     return plain(c->state());
   }

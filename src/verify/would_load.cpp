@@ -1,4 +1,4 @@
-// Would the loader of an era restore a file, correctly? (format notes D.3 and G; silently wrong counts as no.)
+// Would the loader of an era restore a file, correctly? Silently wrong counts as no (docs/formats.md, "Who reads whose files").
 #include <fmt/format.h>
 
 #include <algorithm>

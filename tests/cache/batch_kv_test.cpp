@@ -68,7 +68,7 @@ TEST(BatchKVCache, ExtendPadsTheShorterBatch) {
   EXPECT_EQ(cache.state().left_padding, (Int32s{0, 2, 2}));
 }
 
-// The reference's extend makes everything float32 here (format notes G, 6).
+// The reference's extend makes everything float32 here (docs/formats.md, "Bugs of the runtimes").
 TEST(BatchKVCache, ExtendWithAnEmptyBatchKeepsTheDtype) {
   BatchKVCache cache({0});
   cache.update(Tensor::zeros(Dtype::BF16, {1, 2, 3, 4}), Tensor::zeros(Dtype::BF16, {1, 2, 3, 4}));

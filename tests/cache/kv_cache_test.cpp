@@ -136,7 +136,7 @@ TEST(KVCache, KeepsTheNameOfItsFile) {
   const test::Rows rows = test::rows_of(Tokens{1, 2});
   KVCache cache(KVCache::State{rows.keys, rows.values, "ConcatenateKVCache"});
   EXPECT_EQ(cache.class_name(), "ConcatenateKVCache");
-  // The reference's class of that name saves trimmed rows all the same (format notes G, 8).
+  // The reference's class of that name saves trimmed rows all the same (docs/formats.md, "Bugs of the runtimes").
   cache.trim(1);
   EXPECT_EQ(cache.state().keys.dim(2), 1);
 }

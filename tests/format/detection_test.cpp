@@ -1,4 +1,5 @@
-// Which eras could have written a file: one class at a time, as far as the class tells (format notes D.2).
+// Which eras could have written a file: one class at a time, as far as the class tells
+// (docs/formats.md, "Which era a file is of").
 #include <gtest/gtest.h>
 
 #include "caches.h"

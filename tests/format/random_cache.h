@@ -1,4 +1,4 @@
-// Random caches that given eras can hold without loss (format notes D.4).
+// Random caches that given eras can hold without loss (docs/formats.md, "What conversion keeps").
 #pragma once
 
 #include <rapidcheck.h>

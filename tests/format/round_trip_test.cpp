@@ -1,4 +1,5 @@
-// From one era to another and back: what D.4 of the format notes calls lossless is the identity.
+// From one era to another and back: what conversion keeps comes back as it was
+// (docs/formats.md, "What conversion keeps").
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 

@@ -89,7 +89,7 @@ inline std::vector<HardInput> hard_inputs(Dtype dtype, int bits, std::size_t cou
       {"zeros of both signs", make([&](std::size_t) { return random() % 2 == 0 ? 0.0F : -0.0F; })},
       {"constant", make([](std::size_t) { return 3.5F; })},
       {"negative constant", make([](std::size_t) { return -0.0123F; })},
-      // In F32 and BF16 the scale of these vanishes (E.1 divides by an infinite number of steps).
+      // In F32 and BF16 the scale of these vanishes (the largest value is divided by an infinite number of steps).
       {"largest constant", make([&](std::size_t) { return largest(dtype); })},
       {"all negative", make([&](std::size_t) { return uniform(-4.1F, -1.0F); })},
       {"all positive", make([&](std::size_t) { return uniform(1.0F, 4.1F); })},

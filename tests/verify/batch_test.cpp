@@ -1,4 +1,4 @@
-// B1 and B2 of left-padded batches, X1 to X5 of batched windows, A1 of recurrent state.
+// KV451 to KV453 of left-padded batches, KV461 to KV466 of batched windows, KV441 of recurrent state.
 #include <gtest/gtest.h>
 
 #include <limits>

@@ -1,4 +1,4 @@
-// H1 to H3, and what follows when nobody knows the offset.
+// KV431 to KV433, and what follows when nobody knows the offset (KV703).
 #include <gtest/gtest.h>
 
 #include "places.h"

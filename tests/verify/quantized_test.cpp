@@ -1,4 +1,4 @@
-// Q1 to Q5: widths and parameters of a QuantizedKVCache.
+// KV421 to KV426: widths and parameters of a QuantizedKVCache.
 #include <gtest/gtest.h>
 
 #include "places.h"

@@ -1,4 +1,4 @@
-// R1 to R4: the states a RotatingKVCache can be in.
+// KV411 to KV414: the states a RotatingKVCache can be in.
 #include <gtest/gtest.h>
 
 #include "places.h"

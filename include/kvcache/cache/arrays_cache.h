@@ -1,4 +1,4 @@
-// ArraysCache and MambaCache: the fixed-size state of recurrent and convolutional layers (format notes C.5).
+// ArraysCache and MambaCache: the fixed-size state of recurrent and convolutional layers.
 #pragma once
 
 #include "kvcache/cache.h"

@@ -1,4 +1,4 @@
-// BatchKVCache: left-padded sequences side by side (format notes C.9).
+// BatchKVCache: left-padded sequences side by side.
 #pragma once
 
 #include "kvcache/cache.h"

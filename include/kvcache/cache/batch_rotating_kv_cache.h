@@ -1,4 +1,4 @@
-// BatchRotatingKVCache: sliding windows of several sequences side by side (format notes C.10).
+// BatchRotatingKVCache: sliding windows of several sequences side by side.
 #pragma once
 
 #include "kvcache/cache.h"

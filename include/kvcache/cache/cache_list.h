@@ -1,4 +1,4 @@
-// CacheList: several caches that one layer uses together (format notes C.8).
+// CacheList: several caches that one layer uses together.
 #pragma once
 
 #include "kvcache/cache.h"

@@ -1,4 +1,4 @@
-// ChunkedKVCache: llama4's chunked attention; old chunks are dropped from the front (format notes C.4).
+// ChunkedKVCache: llama4's chunked attention; old chunks are dropped from the front.
 #pragma once
 
 #include "kvcache/cache.h"
@@ -32,7 +32,7 @@ class ChunkedKVCache final : public Cache {
   [[nodiscard]] std::int64_t offset() const;
   /// offset - start_position: rows that hold tokens.
   [[nodiscard]] std::int64_t valid_rows() const;
-  /// The form every loader restores exactly: valid rows, then zero rows so that L == offset (format notes C.4).
+  /// The form every loader restores exactly: valid rows, then zero rows so that L == offset.
   [[nodiscard]] State repaired() const;
 
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;

@@ -1,4 +1,4 @@
-// KVCache: plain keys and values, every token kept (format notes C.1).
+// KVCache: plain keys and values, every token kept.
 #pragma once
 
 #include "kvcache/cache.h"

@@ -1,4 +1,4 @@
-// QuantizedKVCache: keys and values as packed codes with a scale and a bias per group (format notes C.3, E).
+// QuantizedKVCache: keys and values as packed codes with a scale and a bias per group.
 #pragma once
 
 #include "kvcache/cache.h"

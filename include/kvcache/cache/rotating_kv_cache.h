@@ -1,4 +1,4 @@
-// RotatingKVCache: a sliding window with pinned first tokens, kept as a ring (format notes C.2).
+// RotatingKVCache: a sliding window with pinned first tokens, kept as a ring.
 #pragma once
 
 #include "kvcache/cache.h"
@@ -28,7 +28,7 @@ class RotatingKVCache final : public Cache {
 
   /// Rows in temporal order: [0,keep) ++ [idx,L) ++ [keep,idx) when the ring is out of order, else as they are.
   [[nodiscard]] Tensor temporal_order(const Tensor& ring) const;
-  /// Rewrite the ring in temporal order: an equivalent state (format notes C.2).
+  /// Rewrite the ring in temporal order: an equivalent state, with idx == L.
   void unrotate();
   /// Tokens were evicted, or the ring is out of order: what trimming cannot undo.
   [[nodiscard]] bool wrapped() const;

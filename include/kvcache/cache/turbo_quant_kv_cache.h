@@ -1,4 +1,4 @@
-// TurboQuantKVCache (Swift): rotated codebook quantization; inspected, trimmed and passed through (format notes C.11).
+// TurboQuantKVCache (Swift): rotated codebook quantization; inspected, trimmed and passed through.
 #pragma once
 
 #include "kvcache/cache.h"

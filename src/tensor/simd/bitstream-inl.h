@@ -1,5 +1,5 @@
-// Codes of 2 to 8 bits, one per byte, to and from the little-endian bitstream of format notes E.2. Included once per
-// instruction set.
+// Codes of 2 to 8 bits, one per byte, to and from a little-endian bitstream: code j of a row is its bits [j*b, (j+1)*b).
+// Included once per instruction set.
 #include <hwy/highway.h>
 
 #if defined(KVCACHE_BITSTREAM_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,4 +1,4 @@
-// Dequantization (format notes E.4).
+// Dequantization: code times scale plus bias, with the roundings of quantize_scalar.cpp.
 #include "tensor/simd/kernels.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -1,5 +1,5 @@
-// Affine quantization (format notes E.1), a batch of groups at a time so that the arithmetic of their scales fills whole
-// vectors too: find each group's extremes, fit the scales, code the values, pack the codes.
+// Affine quantization, as quantize_scalar.cpp does it, a batch of groups at a time so that the arithmetic of their scales fills
+// whole vectors too: find each group's extremes, fit the scales, code the values, pack the codes.
 #include "tensor/simd/kernels.h"
 
 #undef HWY_TARGET_INCLUDE
