@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fails when an include breaks the rules of docs/architecture.md, whose table this reads."""
+"""Fails when an include breaks the rules of docs/architecture.md, whose table this reads, or a reference leads nowhere."""
 import fnmatch
 import os
 import re
@@ -13,6 +13,14 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 ROW = re.compile(r"^\|\s*`(\w+)`\s*\|[^|]*\|([^|]*)\|([^|]*)\|\s*$", re.MULTILINE)
 # POSIX, Linux and macOS. <csignal> and <cstdio> are standard C++ and not meant here.
 PLATFORM = re.compile(r"(unistd|fcntl|signal|pthread|dirent|dlfcn|poll|termios|pwd|grp|copyfile|windows|io|spawn)\.h$|(sys|linux|mach)/")
+
+# Where references are looked for: folders, and single files. Documents themselves may be anywhere but in what is built.
+TEXTS = ("include", "src", "tests", "scripts", "bench", "docs", "examples", "cmake", "packaging", "CMakeLists.txt", "README.md",
+         "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
+HEADING = re.compile(r'(\S*\w\.md), "([^"]+)"(?: and "([^"]+)")?')
+# What sections of a text outside this repository were called by.
+OUTSIDE = re.compile(r"\bformat\s+notes\b", re.IGNORECASE)
 
 
 class Rule:
@@ -80,6 +88,43 @@ def judge(root, rule, path, folder, public, quoted, name):
     return None
 
 
+def files(root, under):
+    """Paths below `under`, itself if it is a file; neither hidden folders nor what is built."""
+    if os.path.isfile(os.path.join(root, under)):
+        yield under
+    for parent, folders, names in os.walk(os.path.join(root, under)):
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "build")) and f != "__pycache__")
+        for name in sorted(names):
+            yield os.path.relpath(os.path.join(parent, name), root)
+
+
+def read(root, path):
+    with open(os.path.join(root, path), encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+def dangling(root):
+    """References to documents and headings that are not in the tree. A name may leave out the folders before it."""
+    documents = [path for path in files(root, ".") if path.endswith(".md")]
+    headings = {path: re.findall(r"^#+ (.*)$", read(root, path), re.MULTILINE) for path in documents}
+
+    def meant(name):
+        name = re.sub(r"^[./]+", "", name)
+        return [path for path in documents if path == name or path.endswith("/" + name)]
+
+    found = []
+    for path in (path for under in TEXTS for path in files(root, under)):
+        # Addresses are not of this tree. Comments may break a line within a reference.
+        text = re.sub(r"\s*\n\s*(?://+|#)?\s*", " ", re.sub(r"https?://\S+", "", read(root, path)))
+        found += [f"{path}: no document {name}" for name in DOCUMENT.findall(text) if not meant(name)]
+        for name, *quoted in HEADING.findall(text):
+            known = [heading for document in meant(DOCUMENT.search(name).group()) for heading in headings[document]]
+            found += [f"{path}: no heading \"{title}\" in {name}" for title in filter(None, quoted)
+                      if not any(heading.startswith(title) for heading in known)]
+        found += [f"{path}: {phrase}: not a text of this repository" for phrase in OUTSIDE.findall(text)]
+    return found
+
+
 class ThisTree(unittest.TestCase):
     def test_every_include_keeps_the_rules(self):
         self.assertEqual(violations(ROOT), [])
@@ -93,6 +138,9 @@ class ThisTree(unittest.TestCase):
         for folder, allowed in Rule(ROOT).allowed.items():
             self.assertLessEqual(allowed - {folder}, seen, f"{folder} may include a folder that stands below it in the table")
             seen.add(folder)
+
+    def test_every_reference_leads_somewhere(self):
+        self.assertEqual(dangling(ROOT), [])
 
 
 class BrokenTree(unittest.TestCase):
@@ -122,6 +170,24 @@ class BrokenTree(unittest.TestCase):
                 ("include/kvcache/new.h", "<span>", "belongs to no folder"), ("src/new/x.cpp", "<span>", "belongs to no folder")):
             with self.subTest(path=path, include=include):
                 found = self.complaints(path, include)
+                self.assertEqual(len(found), 1 if complaint else 0, found)
+                self.assertIn(complaint or "", " ".join(found))
+
+    def test_references(self):
+        md = ".md"  # by itself, because this file is looked through as well
+        for text, complaint in (
+                (f"// See docs/formats{md}, \"Eras\".", None), (f"// See formats{md}.", None), (f'"/../docs/formats{md}"', None),
+                (f"// See docs/formats{md}, \"Eras\" and\n// \"Last words\".", None), (f"// https://example.org/other{md}", None),
+                (f"// See docs/format{md}.", "no document docs/format"), (f"// See other/formats{md}.", "no document other/"),
+                (f"// See docs/formats{md},\n  // \"Bugs\".", "no heading \"Bugs\""),
+                (f"// See docs/formats{md}, \"Eras\" and \"Bugs\".", "no heading \"Bugs\""),
+                ("// As in C.2 of the format\n// not" "es.", "not a text of this repository")):
+            with self.subTest(text=text), tempfile.TemporaryDirectory() as root:
+                for path, content in (("docs/formats" + md, "# Formats\n\n## Eras\n\n## Last words, and more\n"), ("src/x.cpp", text)):
+                    os.makedirs(os.path.join(root, os.path.dirname(path)))
+                    with open(os.path.join(root, path), "w", encoding="utf-8") as f:
+                        f.write(content)
+                found = dangling(root)
                 self.assertEqual(len(found), 1 if complaint else 0, found)
                 self.assertIn(complaint or "", " ".join(found))
 

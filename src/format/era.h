@@ -1,5 +1,6 @@
-// What distinguishes the eras: the table of docs/formats.md as data. Detection, decoding and encoding all read it, so that a
-// new era is one entry in its family's file.
+// What distinguishes the eras: the table of docs/formats.md as data. Detection, decoding and encoding all read it, so that for
+// them a new era is one entry in its family's file. What its loader makes of files of other eras is in src/verify, by name
+// where no trait says it.
 #pragma once
 
 #include <span>
