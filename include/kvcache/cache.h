@@ -121,15 +121,4 @@ class Cache {
   Cache(const Cache&) = default;  ///< for their copy()
 };
 
-namespace detail {
-/// Shared refusals: "CLASS has no METHOD; ...".
-[[noreturn]] void no_such_operation(std::string_view class_name, std::string_view operation, std::string hint = {});
-/// Keys and values of an update against stored ones: rank 4, equal B, H, D and dtype, equal rows. Throws Error(impossible).
-void check_update(std::string_view class_name, const Tensor& stored_keys, const Tensor& stored_values, const Tensor& keys,
-                  const Tensor& values);
-/// The reference's create_causal_mask(N, offset, window): BOOL [N, offset+N]; true where key position <= query position
-/// (and query position < key position + window).
-Tensor causal_mask(std::int64_t queries, std::int64_t offset, std::optional<std::int64_t> window);
-}  // namespace detail
-
 }  // namespace kvcache

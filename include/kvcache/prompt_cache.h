@@ -38,6 +38,8 @@ struct PromptCache {
 /// Trim every layer by min(n, tokens) or none: throws Error(impossible) naming the first layer that cannot and why. Returns how
 /// many tokens were removed (the largest of the layers' counts: a draft model's layers may hold fewer).
 std::int64_t trim_prompt_cache(PromptCache& cache, std::int64_t n);
+/// The same, by what each layer holds beyond its first `length` tokens: a layer that holds fewer stays as it is.
+std::int64_t trim_prompt_cache_to(PromptCache& cache, std::int64_t length);
 
 /// Sequences of a batch. Throws Error(impossible) when the layers disagree.
 [[nodiscard]] std::int64_t batch_size(const PromptCache& cache);

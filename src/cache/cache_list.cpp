@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cache/context.h"
+#include "cache/copies.h"
 #include "cache/kv_arrays.h"
 #include "kvcache/cache/arrays_cache.h"
 #include "kvcache/error.h"
@@ -13,26 +14,16 @@
 namespace kvcache {
 namespace {
 
-using Children = std::vector<std::unique_ptr<Cache>>;
+using Children = detail::Caches;
 
-std::string child_name(const Children& children, std::size_t index) {
-  return fmt::format("child {} ({})", index, children[index]->class_name());
-}
-
-Children copies(const Children& children) {
-  Children all;
-  for (const auto& child : children) all.push_back(child->copy());
-  return all;
-}
+using detail::child_name;
+using detail::copies;
 
 // f(child, index) on a copy of each; the copies, so that a child that refuses leaves all as they were.
 template <class F>
 Children changed(const Children& children, F&& f) {
-  Children all = copies(children);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    detail::in_context(child_name(all, i), [&] { f(*all[i], i); });
-  }
-  return all;
+  return detail::changed(
+      children, [&](std::size_t i) { return child_name(children, i); }, std::forward<F>(f));
 }
 
 bool is_recurrent(const Cache& cache) {
@@ -188,6 +179,13 @@ std::vector<Cache::Part> CacheList::parts() const {
     for (Part& part : children_[i]->parts()) all.push_back({fmt::format("child {} {}", i, part.name), std::move(part.tensor)});
   }
   return all;
+}
+
+bool any_leaf(const Cache& cache, const std::function<bool(const Cache&)>& holds) {
+  const auto* list = dynamic_cast<const CacheList*>(&cache);
+  if (list == nullptr) return holds(cache);
+  return std::any_of(list->children().begin(), list->children().end(),
+                     [&](const auto& child) { return any_leaf(*child, holds); });
 }
 
 }  // namespace kvcache

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "kvcache/cache.h"
 
@@ -16,6 +17,12 @@ inline constexpr int batch_axis = 0;
 inline constexpr int head_axis = 1;
 inline constexpr int row_axis = 2;
 inline constexpr int dim_axis = 3;
+
+/// Shared refusals: "CLASS has no METHOD; ...".
+[[noreturn]] void no_such_operation(std::string_view class_name, std::string_view operation, std::string hint = {});
+/// Keys and values of an update against stored ones: rank 4, equal B, H, D and dtype, equal rows. Throws Error(impossible).
+void check_update(std::string_view class_name, const Tensor& stored_keys, const Tensor& stored_values, const Tensor& keys,
+                  const Tensor& values);
 
 /// Rows of an array of keys or values; 0 for a cache that was never used.
 [[nodiscard]] std::int64_t rows_in(const Tensor& array);

@@ -29,6 +29,10 @@ void check_mask_size(const Shape& shape);
 /// offset + queries, or something that check_mask_size refuses; 0 <= offset <= max_dim.
 [[nodiscard]] std::int64_t columns_of(std::int64_t queries, std::int64_t offset);
 
+/// The reference's create_causal_mask(N, offset, window): BOOL [N, offset+N]; true where key position <= query position
+/// (and query position < key position + window).
+[[nodiscard]] Tensor causal_mask(std::int64_t queries, std::int64_t offset, std::optional<std::int64_t> window);
+
 /// The reference's create_attention_mask for a cache that keeps all of its `offset` tokens.
 [[nodiscard]] Mask attention_mask(std::int64_t queries, std::int64_t offset, std::optional<std::int64_t> window,
                                   bool return_array);

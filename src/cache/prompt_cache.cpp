@@ -9,6 +9,7 @@
 
 #include "cache/batch.h"
 #include "cache/context.h"
+#include "cache/copies.h"
 #include "cache/kv_arrays.h"
 #include "cache/sized_layer.h"
 #include "kvcache/caches.h"
@@ -17,22 +18,14 @@
 namespace kvcache {
 namespace {
 
-using Layers = std::vector<std::unique_ptr<Cache>>;
-
-Layers copies(const Layers& layers) {
-  Layers all;
-  for (const auto& layer : layers) all.push_back(layer->copy());
-  return all;
-}
+using Layers = detail::Caches;
+using detail::copies;
 
 // f(layer, index) on a copy of each layer; the copies.
 template <class F>
 Layers changed(const PromptCache& cache, F&& f) {
-  Layers layers = copies(cache.layers);
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    detail::in_context(layer_name(cache, i), [&] { f(*layers[i], i); });
-  }
-  return layers;
+  return detail::changed(
+      cache.layers, [&](std::size_t i) { return layer_name(cache, i); }, std::forward<F>(f));
 }
 
 void check_layer_counts(std::size_t a, std::size_t b, const std::string& a_name, const std::string& b_name) {
@@ -61,7 +54,7 @@ void append_to(Cache& cache, const std::string& path, const std::map<std::string
   if (auto* list = dynamic_cast<CacheList*>(&cache)) {
     for (std::size_t i = 0; i < list->children().size(); ++i) {
       const auto& child = list->children()[i];
-      detail::in_context(fmt::format("child {} ({})", i, child->class_name()),
+      detail::in_context(detail::child_name(list->children(), i),
                          [&] { append_to(*child, fmt::format("{}.{}", path, i), update, used); });
     }
     return;
@@ -84,7 +77,8 @@ std::optional<std::string> why_not_trimmable_by(const Cache& cache, std::int64_t
   if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
     for (std::size_t i = 0; i < list->children().size(); ++i) {
       const auto& child = list->children()[i];
-      if (auto why = why_not_trimmable_by(*child, n)) return fmt::format("child {} ({}): {}", i, child->class_name(), *why);
+      if (auto why = why_not_trimmable_by(*child, n))
+        return fmt::format("{}: {}", detail::child_name(list->children(), i), *why);
     }
     return std::nullopt;
   }
@@ -129,11 +123,14 @@ std::int64_t token_count(const PromptCache& cache) {
   return most;
 }
 
-std::int64_t trim_prompt_cache(PromptCache& cache, std::int64_t n) {
-  detail::check_trim_count(n);
+namespace {
+
+// Trims each layer by count(layer), or none.
+template <class Count>
+std::int64_t trim_layers(PromptCache& cache, Count&& count) {
   for (std::size_t i = 0; i < cache.layers.size(); ++i) {
     auto why = cache.layers[i]->why_not_trimmable();
-    if (!why) why = why_not_trimmable_by(*cache.layers[i], n);
+    if (!why) why = why_not_trimmable_by(*cache.layers[i], count(*cache.layers[i]));
     if (why) {
       throw Error(ErrorKind::impossible, fmt::format("{} cannot be trimmed: {}", layer_name(cache, i), *why),
                   "what a cache has dropped or folded into its state cannot be taken out again; keep an untrimmed copy, or "
@@ -141,8 +138,21 @@ std::int64_t trim_prompt_cache(PromptCache& cache, std::int64_t n) {
     }
   }
   std::int64_t most = 0;
-  cache.layers = changed(cache, [&](Cache& layer, std::size_t) { most = std::max(most, layer.trim(n)); });
+  cache.layers = changed(cache, [&](Cache& layer, std::size_t) { most = std::max(most, layer.trim(count(layer))); });
   return most;
+}
+
+}  // namespace
+
+std::int64_t trim_prompt_cache(PromptCache& cache, std::int64_t n) {
+  detail::check_trim_count(n);
+  return trim_layers(cache, [n](const Cache&) { return n; });
+}
+
+std::int64_t trim_prompt_cache_to(PromptCache& cache, std::int64_t length) {
+  detail::check_trim_count(length);
+  return trim_layers(
+      cache, [length](const Cache& layer) { return std::max<std::int64_t>(0, layer.facts().tokens.value_or(0) - length); });
 }
 
 std::int64_t batch_size(const PromptCache& cache) {

@@ -31,11 +31,7 @@ std::map<std::string, Tensor> read_update(Context& context, const std::string& p
 }
 
 bool holds_recurrent_state(const Cache& cache) {
-  if (dynamic_cast<const ArraysCache*>(&cache) != nullptr) return true;
-  const auto* list = dynamic_cast<const CacheList*>(&cache);
-  if (list == nullptr) return false;
-  return std::any_of(list->children().begin(), list->children().end(),
-                     [](const auto& child) { return holds_recurrent_state(*child); });
+  return any_leaf(cache, [](const Cache& leaf) { return dynamic_cast<const ArraysCache*>(&leaf) != nullptr; });
 }
 
 void note_recurrent_layers(const Context& context, const PromptCache& cache) {

@@ -20,10 +20,10 @@ struct Options {
 };
 
 bool pins_tokens(const Cache& cache) {
-  if (const auto* window = dynamic_cast<const RotatingKVCache*>(&cache)) return window->state().keep > 0;
-  const auto* list = dynamic_cast<const CacheList*>(&cache);
-  if (list == nullptr) return false;
-  return std::any_of(list->children().begin(), list->children().end(), [](const auto& child) { return pins_tokens(*child); });
+  return any_leaf(cache, [](const Cache& leaf) {
+    const auto* window = dynamic_cast<const RotatingKVCache*>(&leaf);
+    return window != nullptr && window->state().keep > 0;
+  });
 }
 
 // A BatchRotatingKVCache has no keep: the pinned tokens are evicted like all others from now on.

@@ -7,11 +7,11 @@
 
 namespace kvcache::cli {
 
-std::string sparkline(const std::vector<double>& values, double top) {
+std::string sparkline(const std::vector<double>& values) {
   static constexpr std::array<std::string_view, 9> bars = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-  if (top <= 0)
-    for (const double v : values)
-      if (std::isfinite(v)) top = std::max(top, v);
+  double top = 0;
+  for (const double v : values)
+    if (std::isfinite(v)) top = std::max(top, v);
   std::string out;
   for (const double v : values) {
     std::size_t bar = 0;

@@ -6,7 +6,7 @@
 
 namespace kvcache::cli {
 
-/// One character per value, from ' ' for 0 to a full block for the largest (or `top`); infinities are full.
-[[nodiscard]] std::string sparkline(const std::vector<double>& values, double top = 0);
+/// One character per value, from ' ' for 0 to a full block for the largest; infinities are full.
+[[nodiscard]] std::string sparkline(const std::vector<double>& values);
 
 }  // namespace kvcache::cli

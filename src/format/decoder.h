@@ -57,7 +57,6 @@ class Decoder {
 
   [[nodiscard]] const TensorEntry& entry(std::size_t index) const { return file_.header().tensors[index]; }
   [[nodiscard]] Tensor tensor(std::size_t index) const { return file_.tensor(entry(index)); }
-  [[nodiscard]] Findings& findings() { return findings_; }
 
  private:
   struct Layer;  // the state of decoding one layer

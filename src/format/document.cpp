@@ -54,9 +54,7 @@ std::string say_format(const Document& document, std::size_t layer) {
 }
 
 bool holds_turbo(const std::unique_ptr<Cache>& cache) {
-  if (const auto* list = dynamic_cast<const CacheList*>(cache.get()))
-    return std::any_of(list->children().begin(), list->children().end(), holds_turbo);
-  return dynamic_cast<const TurboQuantKVCache*>(cache.get()) != nullptr;
+  return any_leaf(*cache, [](const Cache& leaf) { return dynamic_cast<const TurboQuantKVCache*>(&leaf) != nullptr; });
 }
 
 void collect_offsets(const Cache& cache, std::optional<std::int64_t>& offset) {

@@ -41,8 +41,4 @@ inline constexpr std::size_t max_layers = 16'384;
 /// Throws Error(unreadable), KV103, for more.
 void check_layer_count(std::size_t layers);
 
-inline constexpr std::string_view state_class_prefix = "__mlx_lm_state_v1__:";
-inline constexpr std::string_view state_key_prefix = "__mlx_lm_state_";
-inline constexpr std::string_view state_tensor_key_prefix = "__mlx_lm_state_tensor_";
-
 }  // namespace kvcache::detail

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include "format/codes.h"
+#include "format/user_metadata.h"
 #include "kvcache/format.h"
 
 namespace kvcache::detail {
 namespace {
 
-constexpr std::string_view state_tensor_prefix = "__mlx_lm_state_tensor_";
 /// A list of lists of 64 levels needs 2 * 64 + 3 components at most; no sound path comes near this.
 constexpr std::size_t max_components = 256;
 
@@ -95,7 +95,7 @@ Layout parse_layout(const Header& header, Findings& findings) {
   ArrayTree arrays;
   for (std::size_t i = 0; i < header.tensors.size(); ++i) {
     const std::string& key = header.tensors[i].key;
-    if (key.starts_with(state_tensor_prefix)) {
+    if (key.starts_with(state_tensor_key_prefix)) {
       layout.state_tensors.emplace(key, i);
     } else if (parse_index(key)) {
       not_a_path(key, "tensor key", "a layer's array needs at least two components", findings);

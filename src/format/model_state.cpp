@@ -3,6 +3,7 @@
 
 #include "format/codes.h"
 #include "format/document.h"
+#include "format/user_metadata.h"
 
 namespace kvcache::detail {
 
@@ -30,16 +31,17 @@ void decode_model_state(Document& document, Layout& layout) {
                                              fmt::format("the model state is broken: {}; mlx-swift-lm refuses the file", why)));
   };
   const auto value = [&](std::string_view name) {
-    const auto it = keys.find(fmt::format("{}{}", state_key_prefix, name));
+    const auto it = keys.find(std::string(name));
     return it == keys.end() ? std::string() : it->second;
   };
-  if (value("version") != "1")
-    return broken(fmt::format("its version is '{}' instead of 1", printable(value("version"))), "1.__mlx_lm_state_version");
-  const auto count = parse_index(value("count"));
+  if (value(state_version_key) != "1")
+    return broken(fmt::format("its version is '{}' instead of 1", printable(value(state_version_key))),
+                  fmt::format("1.{}", state_version_key));
+  const auto count = parse_index(value(state_count_key));
   if (!count || *count + 2 != keys.size() || *count != layout.state_tensors.size())
-    return broken(fmt::format("count is '{}', with {} metadata entries and {} tensors", printable(value("count")),
+    return broken(fmt::format("count is '{}', with {} metadata entries and {} tensors", printable(value(state_count_key)),
                               keys.size() - std::min<std::size_t>(2, keys.size()), layout.state_tensors.size()),
-                  "1.__mlx_lm_state_count");
+                  fmt::format("1.{}", state_count_key));
   if (prefixed != layout.classes.size())
     return broken(fmt::format("{} of {} classes carry its prefix", prefixed, layout.classes.size()), "2.0");
   ModelState state;

@@ -4,6 +4,7 @@
 
 #include "format/decoder.h"
 #include "format/document.h"
+#include "format/user_metadata.h"
 
 namespace kvcache::detail {
 namespace {

@@ -4,12 +4,11 @@
 #include <algorithm>
 
 #include "format/era.h"
+#include "format/user_metadata.h"
 #include "verify/rules.h"
 
 namespace kvcache::detail {
 namespace {
-
-constexpr std::string_view state_prefix = "__mlx_lm_state_";
 
 // Would mlx-lm restore this layer if it got as far? Early Swift wrote no metadata for classes without any, which mlx-lm fills
 // in.
@@ -47,12 +46,6 @@ void python_drops_layers(const Document& document, Findings& findings) {
                                            what, kept, layers)));
 }
 
-bool is_safe_user_key(std::string_view key) {
-  const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
-  const auto more = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-'; };
-  return !key.empty() && letter(key.front()) && std::ranges::all_of(key, more);
-}
-
 // What mlx-lm makes of a user key, by its first component.
 std::string consequence(std::string_view key) {
   if (key.empty()) return "mlx-lm returns the bare value instead of a dict";
@@ -68,7 +61,7 @@ void user_metadata_changes(const Document& document, Findings& findings) {
   constexpr std::size_t most = 10;
   std::size_t count = 0;
   for (const auto& [key, value] : document.cache.metadata) {
-    if (key.starts_with(state_prefix) || is_safe_user_key(key)) continue;
+    if (key.starts_with(state_key_prefix) || is_safe_user_key(key)) continue;
     if (++count > most) continue;
     findings.push_back(make_finding("KV707", "metadata", key,
                                     fmt::format("user key \"{}\": {}", printable(key), consequence(key)),

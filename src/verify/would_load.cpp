@@ -184,7 +184,7 @@ std::string how_to_fix(const Document& document, const Dialect& target, const Fi
   if (std::any_of(findings.begin(), findings.end(), prevents_editing)) return {};
   // What the era writes itself is no better: its own loader refuses it.
   const bool batched_window = std::any_of(document.cache.layers.begin(), document.cache.layers.end(), [](const auto& layer) {
-    return dynamic_cast<const BatchRotatingKVCache*>(layer.get()) != nullptr;
+    return any_leaf(*layer, [](const Cache& leaf) { return dynamic_cast<const BatchRotatingKVCache*>(&leaf) != nullptr; });
   });
   if (batched_window && target.family == Family::mlx_lm)
     return fmt::format("kvcache extract {} --all -o DIR: it loads the sequences one by one", file);

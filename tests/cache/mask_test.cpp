@@ -3,6 +3,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "batch_model.h"
+#include "cache/mask.h"
 #include "kvcache/caches.h"
 #include "support/errors.h"
 

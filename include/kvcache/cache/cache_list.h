@@ -1,6 +1,8 @@
 // CacheList: several caches that one layer uses together.
 #pragma once
 
+#include <functional>
+
 #include "kvcache/cache.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
@@ -37,5 +39,8 @@ class CacheList final : public Cache {
  private:
   std::vector<std::unique_ptr<Cache>> children_;
 };
+
+/// Whether `holds` is true of a cache or, if that is a list, of one in it at any depth.
+[[nodiscard]] bool any_leaf(const Cache& cache, const std::function<bool(const Cache&)>& holds);
 
 }  // namespace kvcache

@@ -1,0 +1,76 @@
+// encode(): the layers of a cache, its metadata and its model state as one file of an era holds them.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "format/document.h"
+#include "format/encoder.h"
+#include "format/user_metadata.h"
+#include "kvcache/edit.h"
+#include "kvcache/error.h"
+
+namespace kvcache {
+namespace {
+
+Encoded encode_from(const PromptCache& cache, std::optional<Era> from, Era era, const EncodeOptions& options) {
+  const detail::EraTraits& traits = detail::traits(era);
+  if (!traits.dialect.writable)
+    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", traits.dialect.id),
+                "no release in use loads it: 'kvcache convert --to' a newer format");
+  if (cache.model_state && !traits.model_state && !options.drop_model_state)
+    throw Error(ErrorKind::impossible,
+                fmt::format("the file carries model state ({}), which {} cannot hold; without it positions of images are lost",
+                            cache.model_state->entries.empty() ? "empty" : printable(cache.model_state->entries.front().first),
+                            traits.dialect.id),
+                "--drop-model-state leaves it out");
+  if (cache.layers.size() > detail::max_layers)
+    throw Error(ErrorKind::impossible,
+                fmt::format("{} layers: kvcache reads no more than {}", cache.layers.size(), detail::max_layers),
+                "no model has that many");
+  if (era == Era::P5) return detail::encode_provisional(cache, options);
+
+  Encoded out;
+  detail::Encoder encoder(traits, options, from, out.warnings);
+  const bool with_state = cache.model_state && traits.model_state && !options.drop_model_state;
+  for (std::size_t i = 0; i < cache.layers.size(); ++i) {
+    detail::EncodedLayer layer = encoder.encode(layer_name(cache, i), *cache.layers[i]);
+    for (auto& [path, tensor] : layer.arrays) out.tensors.push_back({fmt::format("{}.{}", i, path), std::move(tensor)});
+    for (auto& [path, value] : layer.meta)
+      out.metadata.emplace(path.empty() ? fmt::format("0.{}", i) : fmt::format("0.{}.{}", i, path), value);
+    out.metadata.emplace(fmt::format("2.{}", i),
+                         fmt::format("{}{}", with_state ? detail::state_class_prefix : "", layer.class_text));
+  }
+  for (const auto& [key, value] : cache.metadata) out.metadata.emplace("1." + key, value);
+  if (with_state) {
+    const auto& entries = cache.model_state->entries;
+    out.metadata.emplace(fmt::format("1.{}", detail::state_version_key), "1");
+    out.metadata.emplace(fmt::format("1.{}", detail::state_count_key), std::to_string(entries.size()));
+    for (std::size_t k = 0; k < entries.size(); ++k) {
+      out.metadata.emplace(fmt::format("1.{}{}_key", detail::state_key_prefix, k), entries[k].first);
+      out.tensors.push_back({fmt::format("{}{}", detail::state_tensor_key_prefix, k), entries[k].second});
+    }
+  }
+  return out;
+}
+
+// Between large arrays, the offsets and paddings of a batch would shift every array after them off the boundaries of pages, and
+// with it all later work on the file off the fast way (platform/file.h, copy_in_kernel()).
+Encoded small_arrays_last(Encoded encoded) {
+  constexpr std::uint64_t page = 4096;
+  std::stable_partition(encoded.tensors.begin(), encoded.tensors.end(),
+                        [](const NamedTensor& named) { return named.tensor.nbytes() >= page; });
+  return encoded;
+}
+
+}  // namespace
+
+Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options) {
+  return small_arrays_last(encode_from(cache, std::nullopt, era, options));
+}
+
+Encoded encode_edited(const PromptCache& cache, const Document& source, Era era, const EncodeOptions& options) {
+  const auto from = source.format == nullptr ? std::nullopt : std::optional(source.format->era);
+  return small_arrays_last(encode_from(cache, from, era, options));
+}
+
+}  // namespace kvcache
