@@ -19,7 +19,7 @@ std::optional<std::string> why_not_quantizable(const Cache& layer, bool requanti
   }
   if (dynamic_cast<const RotatingKVCache*>(&layer) != nullptr) return "no runtime has a quantized window";
   if (dynamic_cast<const ArraysCache*>(&layer) != nullptr) return "recurrent state is not quantized";
-  if (dynamic_cast<const CacheList*>(&layer) != nullptr) return "mlx-lm does not quantize inside lists";
+  if (dynamic_cast<const CacheList*>(&layer) != nullptr) return "inside lists nothing is quantized, as in mlx-lm";
   return fmt::format("no runtime has a quantized {}", layer.class_name());
 }
 

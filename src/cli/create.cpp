@@ -51,7 +51,7 @@ void check(const Options& options, const std::string& class_name) {
     refuse("what to create is not given", "--layers N --heads H --head-dim D, or --config config.json of a model");
   }
   if (class_name == "ArraysCache")
-    refuse("an ArraysCache has slots of a model's own shapes", "--config config.json of that model");
+    refuse("an ArraysCache has slots of a model's own shapes", "leave out --class and give --config config.json of that model");
   if (class_name == "RotatingKVCache" && !options.max_size)
     refuse("a RotatingKVCache needs the size of its window", "--max-size M");
   if (class_name != "RotatingKVCache" && (options.max_size || options.keep))

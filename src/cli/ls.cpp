@@ -101,6 +101,12 @@ void print_listing_json(const Listing& listing) {
               {"totals", {{"files", listing.files.size()}, {"bytes", bytes}, {"not_caches", listing.other}}}});
 }
 
+std::string shown_format(const ListedFile& file) {
+  if (file.kind == ListedFile::Kind::broken) return "broken";
+  const auto provisional = [&](const Dialect& d) { return d.provisional && d.id == file.format; };
+  return file.format + (std::ranges::any_of(dialects(), provisional) ? " (provisional)" : "");
+}
+
 void print_listing_text(const Context& context, const Listing& listing) {
   using Align = Table::Align;
   const Style style(context, stdout);
@@ -117,8 +123,7 @@ void print_listing_text(const Context& context, const Listing& listing) {
     const bool plain = f.verdict == "ok" || f.verdict == "warnings" || f.kind == ListedFile::Kind::block;
     const std::string note = plain ? "" : fmt::format(": {}", printable(f.verdict));
     table.add({f.kind == ListedFile::Kind::broken ? "" : std::to_string(f.tokens), human_bytes(static_cast<double>(f.bytes)),
-               age(f.modified), f.kind == ListedFile::Kind::broken ? "broken" : f.format, printable(f.model, 32),
-               shown_path(f.path) + note});
+               age(f.modified), shown_format(f), printable(f.model, 32), shown_path(f.path) + note});
   }
   if (!listing.files.empty()) print(table.text(style));
   const auto totals = totals_by_model(listing.files);

@@ -86,6 +86,13 @@ StampRequest read_request(Context& context, const Options& options) {
   return request;
 }
 
+/// All that is read: nothing of it may be overwritten.
+std::vector<std::string> all_inputs(const Options& options, const StampRequest& request) {
+  std::vector<std::string> inputs = {options.file, options.tokens, options.text};
+  for (const auto& [name, digest] : request.model_sha256) inputs.push_back(options.model + '/' + name);
+  return inputs;
+}
+
 std::string in_words(const Stamp& stamp) {
   std::string text = fmt::format("stamped {}", count_of(stamp.crc32->size(), "array"));
   if (!stamp.model_sha256.empty()) text += fmt::format(", {}", count_of(stamp.model_sha256.size(), "model file"));
@@ -107,6 +114,8 @@ Json in_json(const Stamp& stamp) {
 int run(Context& context, const Options& options) {
   check_output(options.output, {options.file});
   StampRequest request = read_request(context, options);
+  // With --in-place the cache alone is written.
+  if (!options.output.in_place) check_output(options.output, all_inputs(options, request));
   context.subject = options.file;
   Document document = read_sound_document(options.file);
   const Era era = era_to_keep(document);

@@ -26,8 +26,7 @@ int run(Context& context, const Options& options) {
                 "-n N removes the last N tokens, --to LEN keeps the first LEN");
   return edit_file(context, {options.file}, options.output, [&](PromptCache& cache) {
     const std::int64_t before = token_count(cache);
-    const std::int64_t n = options.n ? *options.n : std::max<std::int64_t>(0, before - *options.to);
-    const std::int64_t trimmed = trim_prompt_cache(cache, n);
+    const std::int64_t trimmed = options.n ? trim_prompt_cache(cache, *options.n) : trim_prompt_cache_to(cache, *options.to);
     return Edit{fmt::format("trimmed {} of {} tokens: {} left", trimmed, before, token_count(cache)), {{"trimmed", trimmed}}};
   });
 }
@@ -37,7 +36,7 @@ Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   app.add_option("FILE", options->file, "The cache to trim; - is standard input")->required();
   add_integer(app, "-n", options->n, 0, most, "Remove the last N tokens; all, when there are fewer");
-  add_integer(app, "--to", options->to, 0, most, "Remove what is beyond the first LEN tokens")->type_name("LEN");
+  add_integer(app, "--to", options->to, 0, most, "Remove what is beyond the first LEN tokens of each layer")->type_name("LEN");
   add_output_options(app, options->output);
   return [&context, options] { return run(context, *options); };
 }

@@ -141,7 +141,7 @@ int run(Context& context, const Options& options) {
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   app.add_option("PATH", options->paths, "Files, or folders with -r; - is standard input")->required();
-  app.add_flag("-r,--recursive", options->recursive, "Check every *.safetensors and *.gz below a folder");
+  app.add_flag("-r,--recursive", options->recursive, "Check every *.safetensors and gzip-compressed *.gz below a folder");
   add_integer(app, "-j,--jobs", options->jobs, 1, 1024, "Threads (default: as many as there are cores)");
   app.add_option("--for", options->load_in,
                  "It is an error when this format's runtime cannot load the file, for example mlx-lm@0.31; `all` for every "

@@ -119,7 +119,7 @@ Options that make no sense together are refused.
   [2]
   $ kvcache create --layers 2 --heads 2 --head-dim 64 --class ArraysCache -o x.safetensors
   kvcache create: an ArraysCache has slots of a model's own shapes
-  hint: --config config.json of that model
+  hint: leave out --class and give --config config.json of that model
   [2]
   $ kvcache create --layers 2 --heads 2 --head-dim 64 --class RotatingKVCache -o x.safetensors
   kvcache create: a RotatingKVCache needs the size of its window

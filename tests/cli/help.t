@@ -53,7 +53,8 @@ Every command explains itself, with examples.
   
   Options:
     -h, --help              Show this help and exit
-    -r, --recursive         Check every *.safetensors and *.gz below a folder
+    -r, --recursive         Check every *.safetensors and gzip-compressed *.gz
+                            below a folder
     -j, --jobs N            Threads (default: as many as there are cores)
     --for ID                It is an error when this format's runtime cannot load
                             the file, for example mlx-lm@0.31; `all` for every
@@ -84,7 +85,8 @@ Every command explains itself, with examples.
   Options:
     -h, --help              Show this help and exit
     -n N                    Remove the last N tokens; all, when there are fewer
-    --to LEN                Remove what is beyond the first LEN tokens
+    --to LEN                Remove what is beyond the first LEN tokens of each
+                            layer
     -o, --output OUT        Write the result to this file
     --in-place              Replace the input, atomically
     --force                 Replace OUT if it exists

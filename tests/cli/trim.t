@@ -127,3 +127,14 @@ A summary that nobody can read does not undo a file that is written.
   soft.safetensors
   y.safetensors.gz
   z.safetensors.gz
+
+Layers may hold different numbers of tokens, as those of a draft model do: --to is a length for each of them.
+
+  $ cp "$HOSTILE/layers-offset-differs.safetensors" draft.safetensors
+  $ kvcache trim draft.safetensors --to 4 -o four.safetensors
+  trimmed 8 of 12 tokens: 4 left; wrote four.safetensors (1.34 kB)
+  $ kvcache inspect --json four.safetensors | grep '"tokens"'
+     "tokens": 4,
+     "tokens": 4,
+     "tokens": 4,
+    "tokens": 4,
