@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "kvcache/dtype.h"
 #include "kvcache/prompt_cache.h"

@@ -1,10 +1,8 @@
 // Dialects: which tensors and which metadata a prompt cache becomes in the files of each runtime and era, and back.
 #pragma once
 
-#include <bitset>
 #include <cstdint>
-#include <memory>
-#include <optional>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>

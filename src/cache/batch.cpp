@@ -1,7 +1,6 @@
 #include "cache/batch.h"
 
 #include <limits>
-#include <utility>
 
 namespace kvcache::detail {
 

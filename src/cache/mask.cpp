@@ -1,7 +1,6 @@
 #include "cache/mask.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <utility>
 

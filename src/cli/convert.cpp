@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <CLI/CLI.hpp>
-#include <limits>
 #include <memory>
 
 #include "cli/choice.h"

@@ -1,6 +1,5 @@
 // CacheList: children nested in the keys (mlx-lm 0.31 and later) or framed in the metadata (Swift, mlxrs).
 #include "format/decoder_layer.h"
-#include "kvcache/error.h"
 
 namespace kvcache::detail {
 namespace {

@@ -3,7 +3,6 @@
 #include <charconv>
 #include <limits>
 
-#include "kvcache/error.h"
 
 namespace kvcache::detail {
 namespace {

@@ -1,7 +1,6 @@
 // From the fields of a config.json to the caches of its layers, as mlx-lm's models make them.
 #pragma once
 
-#include <optional>
 #include <string_view>
 #include <vector>
 

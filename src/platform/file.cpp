@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -14,7 +13,6 @@
 
 #include "kvcache/error.h"
 #include "platform/retry.h"
-#include "platform/stop.h"
 #include "platform/syscalls.h"
 #include "platform/text.h"
 #include "platform/unique_name.h"

@@ -1,7 +1,6 @@
 // One tensor entry of a header: from what the JSON says to a TensorEntry, or the one thing that is wrong with it.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -1,6 +1,5 @@
 // Where the bytes of a tensor come from (visit) and what they are (read).
 #include <algorithm>
-#include <cstring>
 
 #include <fmt/format.h>
 

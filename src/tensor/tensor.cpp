@@ -2,7 +2,6 @@
 #include "kvcache/tensor.h"
 
 #include <bit>
-#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>

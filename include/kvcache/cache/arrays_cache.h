@@ -1,6 +1,8 @@
 // ArraysCache and MambaCache: the fixed-size state of recurrent and convolutional layers.
 #pragma once
 
+#include <utility>
+
 #include "kvcache/cache.h"
 
 namespace [[gnu::visibility("default")]] kvcache {

@@ -1,6 +1,8 @@
 // BatchRotatingKVCache: sliding windows of several sequences side by side.
 #pragma once
 
+#include <utility>
+
 #include "kvcache/cache.h"
 
 namespace [[gnu::visibility("default")]] kvcache {

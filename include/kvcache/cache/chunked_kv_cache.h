@@ -1,6 +1,8 @@
 // ChunkedKVCache: llama4's chunked attention; old chunks are dropped from the front.
 #pragma once
 
+#include <utility>
+
 #include "kvcache/cache.h"
 
 namespace [[gnu::visibility("default")]] kvcache {

@@ -1,6 +1,8 @@
 // KVCache: plain keys and values, every token kept.
 #pragma once
 
+#include <utility>
+
 #include "kvcache/cache.h"
 
 namespace [[gnu::visibility("default")]] kvcache {

@@ -1,6 +1,8 @@
 // A layer that could not be decoded (unknown class, broken arrays): shown by inspect, refused by every operation.
 #pragma once
 
+#include <utility>
+
 #include "kvcache/cache.h"
 
 namespace [[gnu::visibility("default")]] kvcache {

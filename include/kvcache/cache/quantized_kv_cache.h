@@ -1,6 +1,8 @@
 // QuantizedKVCache: keys and values as packed codes with a scale and a bias per group.
 #pragma once
 
+#include <utility>
+
 #include "kvcache/cache.h"
 #include "kvcache/quantize.h"
 

@@ -1,6 +1,8 @@
 // RotatingKVCache: a sliding window with pinned first tokens, kept as a ring.
 #pragma once
 
+#include <utility>
+
 #include "kvcache/cache.h"
 
 namespace [[gnu::visibility("default")]] kvcache {

@@ -1,6 +1,8 @@
 // TurboQuantKVCache (Swift): rotated codebook quantization; inspected, trimmed and passed through.
 #pragma once
 
+#include <utility>
+
 #include "kvcache/cache.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
