@@ -139,8 +139,10 @@ void Comparer::parameters(const std::string& where, const Cache& a, const Cache&
     number("value bits", &TurboQuantKVCache::State::value_bits);
     number("seed", &TurboQuantKVCache::State::seed);
   } else if (const auto* ra = dynamic_cast<const RotatingKVCache*>(&a), *rb = dynamic_cast<const RotatingKVCache*>(&b);
-             ra != nullptr && rb != nullptr && ra->state().origin != rb->state().origin) {
-    differ(where, "origin", ra->state().origin.value_or("none"), rb->state().origin.value_or("none"), true);
+             ra != nullptr && rb != nullptr) {
+    // A format without this field means the model's own, as the one that has it does by default.
+    const auto origin = [](const RotatingKVCache& ring) { return ring.state().origin.value_or("modelNative"); };
+    if (origin(*ra) != origin(*rb)) differ(where, "origin", origin(*ra), origin(*rb), true);
   } else if (const auto* la = dynamic_cast<const CacheList*>(&a), *lb = dynamic_cast<const CacheList*>(&b);
              la != nullptr && lb != nullptr) {
     for (std::size_t i = 0; i < std::min(la->children().size(), lb->children().size()); ++i)

@@ -44,6 +44,9 @@ Model state, the parameters by which codes are decoded, and where the size of a 
   $ kvcache diff "$DIALECTS/rotating-requested.S4.safetensors" native.safetensors
   layer 0 origin: requested and modelNative (and 1 more layer)
   [1]
+  $ kvcache diff lm.safetensors native.safetensors
+  format: mlx-lm@2026-08 and mlx-swift-lm@2026-08 (compared by meaning)
+  no difference in 1024 values of 2 layers
 
   $ kvcache diff a.safetensors missing.safetensors
   kvcache diff: missing.safetensors: cannot be read: No such file or directory
