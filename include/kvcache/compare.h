@@ -26,6 +26,7 @@ struct ValueDifference {
   std::uint64_t elements = 0;               ///< compared
   std::uint64_t differing = 0;              ///< by more than the tolerance
   std::optional<std::int64_t> first_token;  ///< position of the first token with a differing value; absent for recurrent state
+  std::optional<std::int64_t> sequence;     ///< of several in a batch: the one that token is of; the lowest, if in many
   double max_abs_error = 0;     ///< infinite where one side is NaN and the other is not; NaN for integers that differ
   double rms_error = 0;         ///< over `elements`; NaN as above
   std::vector<double> profile;  ///< RMS error over at most 24 equal stretches of the tokens
@@ -55,9 +56,9 @@ struct CompareOptions {
   Progress progress;     ///< bytes of both caches
 };
 
-/// Windows compare in temporal order, quantized layers by their decoded values, batches sequence by sequence in place. Reads
-/// all values. Throws Error(io) where they cannot be read, Error(interrupted) on a stop; whatever differs is no error. Stamps
-/// are not compared: they are about files.
+/// Windows compare in temporal order, quantized layers by their decoded values, batches sequence by sequence without their left
+/// padding. Reads all values. Throws Error(io) where they cannot be read, Error(interrupted) on a stop; whatever differs is no
+/// error. Stamps are not compared: they are about files.
 [[nodiscard]] Comparison compare(const PromptCache& a, const PromptCache& b, const CompareOptions& options = {});
 
 }  // namespace kvcache

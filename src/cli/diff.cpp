@@ -78,6 +78,6 @@ const Command diff_command = {
     "  kvcache diff chat.safetensors chat-q4.safetensors --tolerance 0.1      what quantizing cost",
     declare,
     "Formats do not matter: windows are compared in the order of their tokens, quantized layers by their decoded "
-    "values. The exit status is 0 when nothing differs and 1 when something does."};
+    "values, batches without their padding. The exit status is 0 when nothing differs and 1 when something does."};
 
 }  // namespace kvcache::cli

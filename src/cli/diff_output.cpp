@@ -23,6 +23,7 @@ Json value_json(const ValueDifference& v) {
           {"elements", v.elements},
           {"differing", v.differing},
           {"first_token", json_of(v.first_token)},
+          {"sequence", json_of(v.sequence)},
           {"max_error", json_of(v.max_abs_error)},
           {"rms_error", json_of(v.rms_error)}};
 }
@@ -30,6 +31,11 @@ Json value_json(const ValueDifference& v) {
 // Integers that differ have no error: they are codes and counts, not measurements.
 std::string error_text(double error) {
   return std::isnan(error) ? "" : fmt::format("{:.3g}", error);
+}
+
+std::string token_text(const ValueDifference& v) {
+  if (!v.first_token) return "";
+  return v.sequence ? fmt::format("{} of sequence {}", *v.first_token, *v.sequence) : std::to_string(*v.first_token);
 }
 
 std::string value_table(const Context& context, const Comparison& comparison) {
@@ -50,7 +56,7 @@ std::string value_table(const Context& context, const Comparison& comparison) {
       if (!v.why_not.empty()) {
         table.add({label, v.part, "", "", "", "", v.why_not});
       } else {
-        table.add({label, v.part, v.first_token ? std::to_string(*v.first_token) : "",
+        table.add({label, v.part, token_text(v),
                    fmt::format("{:.1f} %", 100.0 * static_cast<double>(v.differing) / static_cast<double>(v.elements)),
                    error_text(v.max_abs_error), error_text(v.rms_error), sparkline(v.profile)});
       }

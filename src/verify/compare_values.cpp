@@ -43,6 +43,29 @@ void merge(const TileSums& tile, Sums<OrderFreeSum>& all) {
   }
 }
 
+/// Positions [first, first + count) that a profile is over.
+struct TokenRange {
+  std::int64_t first = 0;
+  std::uint64_t count = 0;  ///< 0: not over tokens
+};
+
+/// Of all sequences, so that the same stretch is of the same tokens in each; else of the array.
+TokenRange token_range(const PartPair& pair) {
+  if (pair.sequences.empty()) {
+    // Only keys and values are over tokens: [B, H, T, D].
+    if (!pair.first_token || pair.a.rank() != 4) return {};
+    return {*pair.first_token, static_cast<std::uint64_t>(pair.a.dim(2))};
+  }
+  std::int64_t first = std::numeric_limits<std::int64_t>::max();
+  std::int64_t end = 0;
+  for (const SequencePair& s : pair.sequences) {
+    if (s.rows == 0) continue;
+    first = std::min(first, s.first_token);
+    end = std::max(end, s.first_token + s.rows);
+  }
+  return end == 0 ? TokenRange{} : TokenRange{first, static_cast<std::uint64_t>(end - first)};
+}
+
 /// Distance of two values: 0 for two NaNs or equal infinities, infinite when only one of them is NaN.
 double distance(float a, float b) {
   if (a == b || (std::isnan(a) && std::isnan(b))) return 0;
@@ -52,12 +75,11 @@ double distance(float a, float b) {
 
 class Tiles {
  public:
-  Tiles(const PartPair& pair, double tolerance) : pair_(pair), tolerance_(tolerance) {
+  Tiles(const PartPair& pair, const TokenRange& range, double tolerance) : pair_(pair), range_(range), tolerance_(tolerance) {
     const std::uint64_t width = pair.a.rank() > 0 ? static_cast<std::uint64_t>(pair.a.dim(-1)) : 1;
     elements_ = pair.a.elements();
     width_ = std::max<std::uint64_t>(1, width);
-    // Only keys and values are over tokens: [B, H, T, D].
-    tokens_ = pair.first_token && pair.a.rank() == 4 ? static_cast<std::uint64_t>(pair.a.dim(2)) : 0;
+    tokens_ = range.count == 0 ? 0 : static_cast<std::uint64_t>(pair.a.dim(2));
     floats_ = is_float(pair.a.dtype()) && is_float(pair.b.dtype());
     if (floats_) {
       a32_ = cast(pair.a, Dtype::F32);
@@ -114,7 +136,9 @@ class Tiles {
  private:
   [[nodiscard]] std::uint64_t token(std::uint64_t row) const { return tokens_ == 0 ? 0 : row % tokens_; }
   [[nodiscard]] std::size_t stretch(std::uint64_t row) const {
-    return tokens_ == 0 ? 0 : static_cast<std::size_t>(token(row) * std::min<std::uint64_t>(stretches, tokens_) / tokens_);
+    if (tokens_ == 0) return 0;
+    const std::uint64_t at = static_cast<std::uint64_t>(*pair_.first_token - range_.first) + token(row);
+    return static_cast<std::size_t>(at * std::min<std::uint64_t>(stretches, range_.count) / range_.count);
   }
 
   /// Calls visit(row, position in the tile, elements) for each row, or part of one, that a tile covers.
@@ -149,15 +173,58 @@ class Tiles {
   }
 
   const PartPair& pair_;
+  TokenRange range_;
   double tolerance_;
   Tensor a32_, b32_;
   bool floats_ = false;
   std::uint64_t elements_ = 0, width_ = 1, tokens_ = 0;
 };
 
+/// Rows of sequence `b`. An array that is no batch starts with the same token in all of its sequences.
+SequenceRows rows_of(const LogicalPart& part, std::size_t b) {
+  return part.sequences.empty() ? SequenceRows{0, part.first_token.value_or(0)} : part.sequences[b];
+}
+
+/// Both over tokens, and at least one a batch: cut each sequence.
+void cut_sequences(const LogicalPart& a, const LogicalPart& b, PartPair& pair) {
+  const auto batch = static_cast<std::size_t>(a.tensor.dim(0));
+  bool held = false;
+  bool shared = false;
+  for (std::size_t i = 0; i < batch; ++i) {
+    const SequenceRows ra = rows_of(a, i);
+    const SequenceRows rb = rows_of(b, i);
+    const std::int64_t end_a = ra.first_token + a.tensor.dim(2) - ra.begin;
+    const std::int64_t end_b = rb.first_token + b.tensor.dim(2) - rb.begin;
+    const std::int64_t first = std::max(ra.first_token, rb.first_token);
+    const std::int64_t rows = std::max<std::int64_t>(0, std::min(end_a, end_b) - first);
+    held = held || end_a > ra.first_token || end_b > rb.first_token;
+    shared = shared || rows > 0;
+    // Without a token in both there is no row to start from: 0, which every array has.
+    pair.sequences.push_back(
+        rows == 0 ? SequencePair{}
+                  : SequencePair{ra.begin + first - ra.first_token, rb.begin + first - rb.first_token, rows, first});
+  }
+  if (held && !shared) pair.why_not = "no token is in both";
+}
+
+/// Keys or values of a batch, or of one that can be told from it by its class only.
+bool over_tokens(const LogicalPart& part) {
+  return part.tensor.rank() == 4 && (part.first_token || part.sequences.size() == static_cast<std::size_t>(part.tensor.dim(0)));
+}
+
+/// But for how many rows they have.
+bool same_but_rows(const Tensor& a, const Tensor& b) {
+  return a.dim(0) == b.dim(0) && a.dim(1) == b.dim(1) && a.dim(3) == b.dim(3);
+}
+
 PartPair cut(const LogicalPart& a, const LogicalPart& b) {
-  PartPair pair{a.name, a.tensor, b.tensor, a.first_token, {}};
-  if (a.first_token && b.first_token && a.tensor.rank() == 4 && b.tensor.rank() == 4) {
+  PartPair pair{a.name, a.tensor, b.tensor, a.first_token, {}, {}};
+  const bool batches =
+      (!a.sequences.empty() || !b.sequences.empty()) && over_tokens(a) && over_tokens(b) && same_but_rows(a.tensor, b.tensor);
+  if (batches) {
+    cut_sequences(a, b, pair);
+    if (!pair.why_not.empty()) return pair;
+  } else if (a.first_token && b.first_token && a.tensor.rank() == 4 && b.tensor.rank() == 4) {
     const std::int64_t first = std::max(*a.first_token, *b.first_token);
     const std::int64_t end = std::min(*a.first_token + a.tensor.dim(2), *b.first_token + b.tensor.dim(2));
     if (end < first) {
@@ -168,7 +235,7 @@ PartPair cut(const LogicalPart& a, const LogicalPart& b) {
     pair.b = b.tensor.slice(2, first - *b.first_token, end - *b.first_token);
     pair.first_token = first;
   }
-  if (pair.a.shape() != pair.b.shape())
+  if (!batches && pair.a.shape() != pair.b.shape())
     pair.why_not = fmt::format("shapes {} and {}", to_string(pair.a.shape()), to_string(pair.b.shape()));
   else if (pair.a.dtype() != pair.b.dtype() && !(is_float(pair.a.dtype()) && is_float(pair.b.dtype())))
     pair.why_not = fmt::format("dtypes {} and {}", name(pair.a.dtype()), name(pair.b.dtype()));
@@ -186,17 +253,22 @@ std::vector<PartPair> pair_parts(const std::vector<LogicalPart>& a, const std::v
     if (twin != b.end())
       pairs.push_back(cut(part, *twin));
     else
-      pairs.push_back({part.name, {}, {}, std::nullopt, "only the first cache has it"});
+      pairs.push_back({part.name, {}, {}, std::nullopt, "only the first cache has it", {}});
   }
   for (const LogicalPart& part : b)
     if (part.tensor.defined() &&
         std::none_of(a.begin(), a.end(), [&](const LogicalPart& p) { return p.name == part.name && p.tensor.defined(); }))
-      pairs.push_back({part.name, {}, {}, std::nullopt, "only the second cache has it"});
+      pairs.push_back({part.name, {}, {}, std::nullopt, "only the second cache has it", {}});
   return pairs;
 }
 
 std::uint64_t compared_bytes(const PartPair& pair) {
-  return pair.why_not.empty() ? pair.a.nbytes() + pair.b.nbytes() : 0;
+  if (!pair.why_not.empty()) return 0;
+  if (pair.sequences.empty()) return pair.a.nbytes() + pair.b.nbytes();
+  std::uint64_t rows = 0;
+  for (const SequencePair& s : pair.sequences) rows += static_cast<std::uint64_t>(s.rows);
+  const auto row = static_cast<std::uint64_t>(pair.a.dim(1)) * static_cast<std::uint64_t>(pair.a.dim(3));
+  return rows * row * (item_size(pair.a.dtype()) + item_size(pair.b.dtype()));
 }
 
 ValueDifference compare_values(const PartPair& pair, const CompareOptions& options, ProgressMeter& meter) {
@@ -204,17 +276,32 @@ ValueDifference compare_values(const PartPair& pair, const CompareOptions& optio
   out.part = pair.name;
   out.why_not = pair.why_not;
   if (!pair.why_not.empty()) return out;
-  const Tiles tiles(pair, options.tolerance);
+  const TokenRange range = token_range(pair);
   Sums<OrderFreeSum> sums;
   std::mutex mutex;
-  parallel_for(tiles.count(), options.threads, [&](std::uint64_t tile) {
-    throw_if_stopped();
-    const TileSums partial = tiles.run(tile);
-    meter.add(tiles.bytes(tile));
-    const std::lock_guard lock(mutex);
-    merge(partial, sums);
-  });
-  out.elements = pair.a.elements();
+  const auto add = [&](const PartPair& arrays) {
+    const Tiles tiles(arrays, range, options.tolerance);
+    parallel_for(tiles.count(), options.threads, [&](std::uint64_t tile) {
+      throw_if_stopped();
+      const TileSums partial = tiles.run(tile);
+      meter.add(tiles.bytes(tile));
+      const std::lock_guard lock(mutex);
+      merge(partial, sums);
+    });
+    out.elements += arrays.a.elements();
+  };
+  if (pair.sequences.empty()) add(pair);
+  for (std::size_t i = 0; i < pair.sequences.size(); ++i) {
+    const SequencePair& s = pair.sequences[i];
+    if (s.rows == 0) continue;
+    const auto sequence = static_cast<std::int64_t>(i);
+    const auto rows = [&](const Tensor& array, std::int64_t begin) {
+      return array.slice(0, sequence, sequence + 1).slice(2, begin, begin + s.rows);
+    };
+    const std::int64_t first = sums.first_token;
+    add({pair.name, rows(pair.a, s.begin_a), rows(pair.b, s.begin_b), s.first_token, {}, {}});
+    if (sums.first_token < first && pair.sequences.size() > 1) out.sequence = sequence;
+  }
   out.differing = sums.differing;
   out.max_abs_error = sums.max_abs;
   if (sums.first_token != std::numeric_limits<std::int64_t>::max()) out.first_token = sums.first_token;

@@ -10,12 +10,21 @@
 
 namespace kvcache::detail {
 
-/// Two arrays of equal shape that stand for the same tokens; or why there are none.
+/// Rows of one sequence of a batch that stand for the same tokens in both arrays.
+struct SequencePair {
+  std::int64_t begin_a = 0, begin_b = 0;
+  std::int64_t rows = 0;
+  std::int64_t first_token = 0;  ///< position of the first of them
+};
+
+/// Two arrays that stand for the same tokens: of equal shape, or batches with what is compared of each sequence; or why there
+/// are none.
 struct PartPair {
   std::string name;
   Tensor a, b;
   std::optional<std::int64_t> first_token;
   std::string why_not;
+  std::vector<SequencePair> sequences;  ///< [B], of batches over tokens; else empty
 };
 
 /// Match parts by name and cut them to the tokens that both hold.

@@ -49,12 +49,11 @@ class Collector {
     const auto& s = batch.state();
     for (const auto& [name, array] : {std::pair{"keys", &s.keys}, std::pair{"values", &s.values}}) {
       const std::int64_t rows = array->dim(2);
-      for (std::size_t i = 0; i < s.left_padding.size(); ++i) {
+      const std::vector<SequenceRows> sequences = sequence_rows(s.offset, s.left_padding, rows);
+      for (std::size_t i = 0; i < sequences.size(); ++i) {
         const auto sequence = static_cast<std::int64_t>(i);
-        const std::int64_t begin = std::clamp<std::int64_t>(s.left_padding[i], 0, rows);
-        const std::int64_t dropped = i < s.offset.size() ? s.offset[i] - (rows - begin) : 0;
-        add_piece(prefix + name, array->slice(0, sequence, sequence + 1).slice(2, begin, rows),
-                  std::max<std::int64_t>(dropped, 0));
+        add_piece(prefix + name, array->slice(0, sequence, sequence + 1).slice(2, sequences[i].begin, rows),
+                  sequences[i].first_token);
       }
     }
   }

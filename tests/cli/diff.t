@@ -26,6 +26,82 @@ A wrapped window is compared where both hold the same tokens, in temporal order.
          values           3    100.0 %       5.96       1.43  ▇██▇█▇▇
   [1]
 
+Batches are compared sequence by sequence: windows in temporal order, and without their left padding, in which `align` leaves what was there.
+How much of it there is does not matter either: filtered windows keep what the longest one made necessary.
+
+  $ kvcache -q unrotate "$OPS/rotating-batch-step8.safetensors" -o windows.safetensors 2>errors
+  $ kvcache diff "$OPS/rotating-batch-step8.safetensors" windows.safetensors
+  no difference in 22540 values of 2 layers
+  $ kvcache -q merge "$OPS"/single-?.safetensors -o batch.safetensors
+  $ kvcache -q align batch.safetensors --right-padding 0,1,3 -o aligned.safetensors
+  $ kvcache -q extract aligned.safetensors --all -o chats
+  $ kvcache -q merge chats/*.safetensors -o again.safetensors
+  $ kvcache diff aligned.safetensors again.safetensors
+  no difference in 16390 values of 2 layers
+  $ kvcache -q merge "$OPS"/rotating-single-[02].safetensors -o two.safetensors 2>errors
+  $ kvcache -q merge "$OPS"/rotating-single-[012].safetensors -o three.safetensors 2>errors
+  $ kvcache -q filter three.safetensors --keep 0,2 -o filtered.safetensors 2>errors
+  $ kvcache diff two.safetensors filtered.safetensors
+  no difference in 6664 values of 2 layers
+
+What differs is said with its first token, and of which sequence that is. Here the last of the values, before offsets and paddings, is another.
+
+  $ cp batch.safetensors other.safetensors
+  $ printf '\100' | dd of=other.safetensors bs=1 seek=$(($(stat -c %s other.safetensors) - 49)) conv=notrunc status=none
+  $ kvcache diff batch.safetensors other.safetensors
+  layer                from token  differing  max error  RMS error  over the tokens
+      1  values  10 of sequence 2      0.0 %       1.96     0.0288  █
+  [1]
+  $ kvcache diff batch.safetensors other.safetensors --json | grep -A6 '"part": "values"' | tail -7
+       "part": "values",
+       "elements": 4608,
+       "differing": 1,
+       "first_token": 10,
+       "sequence": 2,
+       "max_error": 1.95684814453125,
+       "rms_error": 0.02882709568229917
+  $ kvcache -q filter batch.safetensors --keep 2 -o one.safetensors
+  $ kvcache -q filter other.safetensors --keep 2 -o another.safetensors
+  $ kvcache diff one.safetensors another.safetensors
+  layer          from token  differing  max error  RMS error  over the tokens
+      1  values          10      0.1 %       1.96     0.0522  █
+  [1]
+  $ kvcache diff "$OPS/rotating-batch-step7.safetensors" "$OPS/rotating-batch-step8.safetensors"
+  tokens: 28 and 29
+  layer 0 tokens: 28 and 29 (and 1 more layer)
+  layer           from token  differing  max error  RMS error  over the tokens
+      0  offsets                100.0 %
+      1  offsets                100.0 %
+  [1]
+  $ kvcache diff one.safetensors batch.safetensors
+  tokens: 11 and 20
+  layer 0 tokens: 11 and 20 (and 1 more layer)
+  layer 0 batch: 1 and 3 (and 1 more layer)
+  layer           from token  differing  max error  RMS error  over the tokens
+      0  keys                                                  shapes [1, 2, 11,
+                                                               64] and [3, 2, 20,
+                                                               64]
+         values                                                shapes [1, 2, 11,
+                                                               64] and [3, 2, 20,
+                                                               64]
+         offsets                                               shapes [1] and [3]
+      1  keys                                                  shapes [1, 2, 11,
+                                                               64] and [3, 2, 20,
+                                                               64]
+         values                                                shapes [1, 2, 11,
+                                                               64] and [3, 2, 20,
+                                                               64]
+         offsets                                               shapes [1] and [3]
+  [1]
+  $ kvcache diff one.safetensors "$OPS/single-2.safetensors"
+  layer 0 class: BatchKVCache and KVCache (and 1 more layer)
+  layer           from token  differing  max error  RMS error  over the tokens
+      0  offsets                                               only the first
+                                                               cache has it
+      1  offsets                                               only the first
+                                                               cache has it
+  [1]
+
 Model state, the parameters by which codes are decoded, and where the size of a window came from are compared, too.
 
   $ cp "$DIALECTS/model-state.S4.safetensors" state.safetensors
