@@ -46,7 +46,8 @@ std::string value_table(const Context& context, const Comparison& comparison) {
                {"differing", Align::right},
                {"max error", Align::right},
                {"RMS error", Align::right},
-               {"over the tokens", Align::left}});
+               {"over the tokens", Align::left}},
+              0, Table::Last::as_it_is);  // wrapping would drop the blanks in front of a sparkline
   bool any = false;
   for (const LayerDifference& layer : comparison.layers) {
     std::string label = std::to_string(layer.layer);

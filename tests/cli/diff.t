@@ -50,7 +50,7 @@ What differs is said with its first token, and of which sequence that is. Here t
   $ printf '\100' | dd of=other.safetensors bs=1 seek=$(($(stat -c %s other.safetensors) - 49)) conv=notrunc status=none
   $ kvcache diff batch.safetensors other.safetensors
   layer                from token  differing  max error  RMS error  over the tokens
-      1  values  10 of sequence 2      0.0 %       1.96     0.0288  █
+      1  values  10 of sequence 2      0.0 %       1.96     0.0288            █
   [1]
   $ kvcache diff batch.safetensors other.safetensors --json | grep -A6 '"part": "values"' | tail -7
        "part": "values",
@@ -64,7 +64,7 @@ What differs is said with its first token, and of which sequence that is. Here t
   $ kvcache -q filter other.safetensors --keep 2 -o another.safetensors
   $ kvcache diff one.safetensors another.safetensors
   layer          from token  differing  max error  RMS error  over the tokens
-      1  values          10      0.1 %       1.96     0.0522  █
+      1  values          10      0.1 %       1.96     0.0522            █
   [1]
   $ kvcache diff "$OPS/rotating-batch-step7.safetensors" "$OPS/rotating-batch-step8.safetensors"
   tokens: 28 and 29
@@ -78,28 +78,18 @@ What differs is said with its first token, and of which sequence that is. Here t
   layer 0 tokens: 11 and 20 (and 1 more layer)
   layer 0 batch: 1 and 3 (and 1 more layer)
   layer           from token  differing  max error  RMS error  over the tokens
-      0  keys                                                  shapes [1, 2, 11,
-                                                               64] and [3, 2, 20,
-                                                               64]
-         values                                                shapes [1, 2, 11,
-                                                               64] and [3, 2, 20,
-                                                               64]
+      0  keys                                                  shapes [1, 2, 11, 64] and [3, 2, 20, 64]
+         values                                                shapes [1, 2, 11, 64] and [3, 2, 20, 64]
          offsets                                               shapes [1] and [3]
-      1  keys                                                  shapes [1, 2, 11,
-                                                               64] and [3, 2, 20,
-                                                               64]
-         values                                                shapes [1, 2, 11,
-                                                               64] and [3, 2, 20,
-                                                               64]
+      1  keys                                                  shapes [1, 2, 11, 64] and [3, 2, 20, 64]
+         values                                                shapes [1, 2, 11, 64] and [3, 2, 20, 64]
          offsets                                               shapes [1] and [3]
   [1]
   $ kvcache diff one.safetensors "$OPS/single-2.safetensors"
   layer 0 class: BatchKVCache and KVCache (and 1 more layer)
   layer           from token  differing  max error  RMS error  over the tokens
-      0  offsets                                               only the first
-                                                               cache has it
-      1  offsets                                               only the first
-                                                               cache has it
+      0  offsets                                               only the first cache has it
+      1  offsets                                               only the first cache has it
   [1]
 
 Model state, the parameters by which codes are decoded, and where the size of a window came from are compared, too.
@@ -123,6 +113,15 @@ Model state, the parameters by which codes are decoded, and where the size of a 
   $ kvcache diff lm.safetensors native.safetensors
   format: mlx-lm@2026-08 and mlx-swift-lm@2026-08 (compared by meaning)
   no difference in 1024 values of 2 layers
+
+What differs at the end of the tokens is shown at the end.
+
+  $ cp a.safetensors end.safetensors
+  $ printf '\101' | dd of=end.safetensors bs=1 seek=$(($(stat -c %s end.safetensors) - 1)) conv=notrunc status=none
+  $ kvcache diff a.safetensors end.safetensors
+  layer        from token  differing  max error  RMS error  over the tokens
+      0  keys          42      0.0 %        3.3     0.0629                         █
+  [1]
 
   $ kvcache diff a.safetensors missing.safetensors
   kvcache diff: missing.safetensors: cannot be read: No such file or directory
