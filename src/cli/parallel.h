@@ -7,7 +7,6 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -54,8 +53,8 @@ void in_order(std::size_t n, std::size_t workers, const std::function<Result(std
   std::vector<std::thread> threads;
   try {
     while (threads.size() < std::min(workers, n)) threads.emplace_back(run);
-  } catch (const std::system_error&) {
-    // No more threads to be had: those that exist do all the work.
+  } catch (const std::exception&) {
+    // No more threads (or memory for one) to be had: those that exist do all the work.
     if (threads.empty()) return in_order(n, 1, work, take);
   }
 

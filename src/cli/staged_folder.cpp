@@ -67,7 +67,13 @@ void StagedFolder::commit(const std::vector<std::string>& names) {
     sync(staging_);
     move(staging_, target_);
     const fs::path parent = fs::path(target_).parent_path();
-    return sync(parent.empty() ? "." : parent);
+    try {
+      return sync(parent.empty() ? "." : parent);
+    } catch (...) {
+      std::error_code ignored;
+      fs::remove_all(target_, ignored);
+      throw;
+    }
   }
   std::size_t moved = 0;
   try {

@@ -3,7 +3,6 @@
 #include <charconv>
 #include <limits>
 
-
 namespace kvcache::detail {
 namespace {
 

@@ -1,7 +1,6 @@
 // KV6xx: what only the data tell.
 #include <gtest/gtest.h>
 
-
 #include "sample.h"
 #include "support/errors.h"
 #include "verify/scan_kernels.h"
