@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "common/count_of.h"
+
 namespace kvcache::detail {
 
 std::int32_t to_int32(std::int64_t value) {
@@ -63,8 +65,9 @@ void check_right_padding(const Int32s& right_padding, std::int64_t batch) {
 void check_padding_within(const Int32s& right_padding, const Int32s& offset) {
   for (std::size_t i = 0; i < right_padding.size(); ++i) {
     if (right_padding[i] > std::max(offset[i], 0)) {
-      throw Error(ErrorKind::usage, fmt::format("sequence {} has {} token{}: {} of them cannot be right padding", i,
-                                                std::max(offset[i], 0), offset[i] == 1 ? "" : "s", right_padding[i]));
+      throw Error(ErrorKind::usage,
+                  fmt::format("sequence {} has {}: {} of them cannot be right padding", i,
+                              count_of(static_cast<std::uint64_t>(std::max(offset[i], 0)), "token"), right_padding[i]));
     }
   }
 }

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/edit_file.h"
+#include "cli/layer_spec.h"
 #include "cli/read_inputs.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -30,17 +31,11 @@ std::map<std::string, Tensor> read_update(Context& context, const std::string& p
   return arrays;
 }
 
-bool holds_recurrent_state(const Cache& cache) {
-  return any_leaf(cache, [](const Cache& leaf) { return dynamic_cast<const ArraysCache*>(&leaf) != nullptr; });
-}
-
 void note_recurrent_layers(const Context& context, const PromptCache& cache) {
-  std::vector<std::size_t> recurrent;
-  for (std::size_t i = 0; i < cache.layers.size(); ++i)
-    if (holds_recurrent_state(*cache.layers[i])) recurrent.push_back(i);
+  const std::vector<std::size_t> recurrent =
+      layers_holding(cache, [](const Cache& leaf) { return dynamic_cast<const ArraysCache*>(&leaf) != nullptr; });
   if (recurrent.empty()) return;
-  warn(context, fmt::format("recurrent state takes no keys and values and is left as it is: layer{} {}",
-                            recurrent.size() == 1 ? "" : "s", ranges(recurrent)));
+  warn(context, fmt::format("recurrent state takes no keys and values and is left as it is: {}", layers_text(recurrent)));
 }
 
 int run(Context& context, const Options& options) {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "cli/numbers.h"
+#include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
 
@@ -53,6 +54,13 @@ std::vector<bool> parse_layers(std::string_view spec, std::size_t layers) {
     if (comma == std::string_view::npos) return wanted;
     spec.remove_prefix(comma + 1);
   }
+}
+
+std::vector<std::size_t> layers_holding(const PromptCache& cache, const std::function<bool(const Cache&)>& holds) {
+  std::vector<std::size_t> layers;
+  for (std::size_t i = 0; i < cache.layers.size(); ++i)
+    if (any_leaf(*cache.layers[i], holds)) layers.push_back(i);
+  return layers;
 }
 
 }  // namespace kvcache::cli

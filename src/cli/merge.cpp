@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/layer_spec.h"
 #include "cli/output.h"
 #include "cli/read_inputs.h"
 #include "cli/report.h"
@@ -19,21 +20,16 @@ struct Options {
   OutputOptions output;
 };
 
-bool pins_tokens(const Cache& cache) {
-  return any_leaf(cache, [](const Cache& leaf) {
-    const auto* window = dynamic_cast<const RotatingKVCache*>(&leaf);
-    return window != nullptr && window->state().keep > 0;
-  });
+bool pins_tokens(const Cache& leaf) {
+  const auto* window = dynamic_cast<const RotatingKVCache*>(&leaf);
+  return window != nullptr && window->state().keep > 0;
 }
 
 // A BatchRotatingKVCache has no keep: the pinned tokens are evicted like all others from now on.
 void warn_of_lost_pins(const Context& context, const PromptCache& cache) {
-  std::vector<std::size_t> pinned;
-  for (std::size_t i = 0; i < cache.layers.size(); ++i)
-    if (pins_tokens(*cache.layers[i])) pinned.push_back(i);
+  const std::vector<std::size_t> pinned = layers_holding(cache, pins_tokens);
   if (pinned.empty()) return;
-  warn(context, fmt::format("a batch of windows cannot pin tokens: keep of layer{} {} is dropped",
-                            pinned.size() == 1 ? "" : "s", ranges(pinned)));
+  warn(context, fmt::format("a batch of windows cannot pin tokens: keep of {} is dropped", layers_text(pinned)));
 }
 
 int run(Context& context, const Options& options) {

@@ -63,8 +63,7 @@ std::string left_alone(const std::vector<QuantizedLayer>& layers) {
     if (!layer.quantized) reasons[layer.why_not].push_back(layer.layer);
   std::string out;
   for (const auto& [why, indices] : reasons)
-    out += fmt::format("{}layer{} {} ({})", out.empty() ? "; left alone: " : ", ", indices.size() == 1 ? "" : "s",
-                       ranges(indices), why);
+    out += fmt::format("{}{} ({})", out.empty() ? "; left alone: " : ", ", layers_text(indices), why);
   return out;
 }
 

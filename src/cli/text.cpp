@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/count_of.h"
 #include "kvcache/format.h"
 
 namespace kvcache::cli {
@@ -26,7 +27,11 @@ std::string human_bytes(double bytes) {
 }
 
 std::string count_of(std::uint64_t n, std::string_view noun) {
-  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+  return detail::count_of(n, noun);
+}
+
+std::string layers_text(const std::vector<std::size_t>& layers) {
+  return fmt::format("layer{} {}", layers.size() == 1 ? "" : "s", ranges(layers));
 }
 
 std::string ranges(const std::vector<std::size_t>& indices) {

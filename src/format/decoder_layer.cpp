@@ -3,6 +3,8 @@
 #include <charconv>
 #include <limits>
 
+#include "common/count_of.h"
+
 namespace kvcache::detail {
 namespace {
 
@@ -106,7 +108,7 @@ std::optional<std::vector<std::size_t>> Decoder::Layer::flat_arrays() const {
 std::string Decoder::Layer::describe_arrays() const {
   if (!has_arrays()) return "no arrays";
   const auto list = flat_arrays();
-  if (list) return fmt::format("{} array{}", list->size(), list->size() == 1 ? "" : "s");
+  if (list) return count_of(list->size(), "array");
   std::string groups;
   for (const auto& [index, child] : in.arrays->children)
     groups += fmt::format("{}{}", groups.empty() ? "" : " + ", child.value ? 1 : child.children.size());
@@ -144,7 +146,7 @@ bool Decoder::Layer::expect_no_meta() {
 }
 
 std::string Decoder::Layer::metadata_values() const {
-  return fmt::format("{} metadata value{}", meta.values.size(), meta.values.size() == 1 ? "" : "s");
+  return count_of(meta.values.size(), "metadata value");
 }
 
 bool Decoder::Layer::expect_fields(std::initializer_list<std::size_t> counts) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "common/count_of.h"
 #include "format/codes.h"
 #include "format/era.h"
 #include "kvcache/error.h"
@@ -244,10 +245,10 @@ Document decode(SafetensorsFile file) {
   } else if (detail::is_legacy(header)) {
     detail::decode_legacy(document);
   } else {
-    throw Error(ErrorKind::unreadable,
-                fmt::format("not a prompt cache: {} tensor{}, but no list of classes", header.tensors.size(),
-                            header.tensors.size() == 1 ? "" : "s"),
-                "model weights and adapters are safetensors files too; a prompt cache names its classes under '2.'", "KV122");
+    throw Error(
+        ErrorKind::unreadable,
+        fmt::format("not a prompt cache: {}, but no list of classes", detail::count_of(header.tensors.size(), "tensor")),
+        "model weights and adapters are safetensors files too; a prompt cache names its classes under '2.'", "KV122");
   }
   detail::share_true_offset(document.cache);
   detail::check_control_characters(document, document.findings);

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "common/count_of.h"
 #include "format/model_layers.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
@@ -60,8 +61,8 @@ std::vector<std::string> notes_of(const std::vector<LayerSpec>& layers) {
   const auto unknown = static_cast<std::size_t>(std::count_if(layers.begin(), layers.end(), has_unknown_slots));
   if (unknown == 0) return {};
   const auto first = std::find_if(layers.begin(), layers.end(), has_unknown_slots) - layers.begin();
-  return {fmt::format("the shapes of the recurrent state of {} layer{} (from layer {} on) are not known from the config",
-                      unknown, unknown == 1 ? "" : "s", first)};
+  return {fmt::format("the shapes of the recurrent state of {} (from layer {} on) are not known from the config",
+                      detail::count_of(unknown, "layer"), first)};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/count_of.h"
 #include "format/era.h"
 #include "format/user_metadata.h"
 #include "verify/rules.h"
@@ -77,18 +78,17 @@ void zero_element_arrays(const Document& document, Findings& findings) {
   const auto first = std::ranges::find_if(tensors, is_empty);
   if (first == tensors.end()) return;
   const auto count = std::ranges::count_if(tensors, is_empty);
-  findings.push_back(make_finding(
-      "KV708", {}, first->key,
-      fmt::format("{} array{} without elements ({} {} first): MLX before 0.32.1 cannot save {} again", count,
-                  count == 1 ? "" : "s", printable(first->key), to_string(first->shape), count == 1 ? "it" : "them")));
+  findings.push_back(make_finding("KV708", {}, first->key,
+                                  fmt::format("{} without elements ({} {} first): MLX before 0.32.1 cannot save {} again",
+                                              count_of(static_cast<std::uint64_t>(count), "array"), printable(first->key),
+                                              to_string(first->shape), count == 1 ? "it" : "them")));
 }
 
 void carries_model_state(const Document& document, Findings& findings) {
   if (!document.cache.model_state) return;
-  findings.push_back(make_finding(
-      "KV710", {}, {},
-      fmt::format("{} array{} of model state beside the layers: only current mlx-swift-lm loads the file",
-                  document.cache.model_state->entries.size(), document.cache.model_state->entries.size() == 1 ? "" : "s")));
+  findings.push_back(make_finding("KV710", {}, {},
+                                  fmt::format("{} of model state beside the layers: only current mlx-swift-lm loads the file",
+                                              count_of(document.cache.model_state->entries.size(), "array"))));
 }
 
 }  // namespace
