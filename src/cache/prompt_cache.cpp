@@ -107,24 +107,6 @@ std::size_t unrotate(Cache& cache) {
   return 0;
 }
 
-}  // namespace
-
-PromptCache PromptCache::copy() const {
-  return {copies(layers), metadata, model_state};
-}
-
-std::string layer_name(const PromptCache& cache, std::size_t index) {
-  return fmt::format("layer {} ({})", index, cache.layers.at(index)->class_name());
-}
-
-std::int64_t token_count(const PromptCache& cache) {
-  std::int64_t most = 0;
-  for (const auto& layer : cache.layers) most = std::max(most, layer->facts().tokens.value_or(0));
-  return most;
-}
-
-namespace {
-
 // Trims each layer by count(layer), or none.
 template <class Count>
 std::int64_t trim_layers(PromptCache& cache, Count&& count) {
@@ -143,6 +125,20 @@ std::int64_t trim_layers(PromptCache& cache, Count&& count) {
 }
 
 }  // namespace
+
+PromptCache PromptCache::copy() const {
+  return {copies(layers), metadata, model_state};
+}
+
+std::string layer_name(const PromptCache& cache, std::size_t index) {
+  return fmt::format("layer {} ({})", index, cache.layers.at(index)->class_name());
+}
+
+std::int64_t token_count(const PromptCache& cache) {
+  std::int64_t most = 0;
+  for (const auto& layer : cache.layers) most = std::max(most, layer->facts().tokens.value_or(0));
+  return most;
+}
 
 std::int64_t trim_prompt_cache(PromptCache& cache, std::int64_t n) {
   detail::check_trim_count(n);

@@ -74,7 +74,7 @@ void Comparer::model_state(const CompareOptions& options) {
     const std::string shown = printable(key);
     if (form(a) != form(b)) {
       differ("model state", shown, form(a), form(b));
-    } else if (const ValueDifference values = detail::compare_values({key, a, b, {}, {}, {}}, options, meter);
+    } else if (const ValueDifference values = detail::compare_values({key, a, b, {}, {}}, options, meter);
                values.differing > 0) {
       differ("model state", shown, fmt::format("{} values", values.elements),
              fmt::format("{} of them differ", values.differing));

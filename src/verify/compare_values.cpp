@@ -218,7 +218,7 @@ bool same_but_rows(const Tensor& a, const Tensor& b) {
 }
 
 PartPair cut(const LogicalPart& a, const LogicalPart& b) {
-  PartPair pair{a.name, a.tensor, b.tensor, a.first_token, {}, {}};
+  PartPair pair{a.name, a.tensor, b.tensor, a.first_token, {}};
   const bool batches =
       (!a.sequences.empty() || !b.sequences.empty()) && over_tokens(a) && over_tokens(b) && same_but_rows(a.tensor, b.tensor);
   if (batches) {
@@ -253,12 +253,12 @@ std::vector<PartPair> pair_parts(const std::vector<LogicalPart>& a, const std::v
     if (twin != b.end())
       pairs.push_back(cut(part, *twin));
     else
-      pairs.push_back({part.name, {}, {}, std::nullopt, "only the first cache has it", {}});
+      pairs.push_back({part.name, {}, {}, std::nullopt, "only the first cache has it"});
   }
   for (const LogicalPart& part : b)
     if (part.tensor.defined() &&
         std::none_of(a.begin(), a.end(), [&](const LogicalPart& p) { return p.name == part.name && p.tensor.defined(); }))
-      pairs.push_back({part.name, {}, {}, std::nullopt, "only the second cache has it", {}});
+      pairs.push_back({part.name, {}, {}, std::nullopt, "only the second cache has it"});
   return pairs;
 }
 
@@ -299,7 +299,7 @@ ValueDifference compare_values(const PartPair& pair, const CompareOptions& optio
       return array.slice(0, sequence, sequence + 1).slice(2, begin, begin + s.rows);
     };
     const std::int64_t first = sums.first_token;
-    add({pair.name, rows(pair.a, s.begin_a), rows(pair.b, s.begin_b), s.first_token, {}, {}});
+    add({pair.name, rows(pair.a, s.begin_a), rows(pair.b, s.begin_b), s.first_token, {}});
     if (sums.first_token < first && pair.sequences.size() > 1) out.sequence = sequence;
   }
   out.differing = sums.differing;

@@ -24,7 +24,7 @@ struct PartPair {
   Tensor a, b;
   std::optional<std::int64_t> first_token;
   std::string why_not;
-  std::vector<SequencePair> sequences;  ///< [B], of batches over tokens; else empty
+  std::vector<SequencePair> sequences = {};  ///< [B], of batches over tokens; else empty
 };
 
 /// Match parts by name and cut them to the tokens that both hold.

@@ -17,9 +17,9 @@ struct SequenceRows {
 
 struct LogicalPart {
   std::string name;
-  Tensor tensor;                            ///< [B, H, T, D] over tokens, or any shape
-  std::optional<std::int64_t> first_token;  ///< position of row 0 on axis 2; absent: not over tokens, or a batch
-  std::vector<SequenceRows> sequences;      ///< [B], of a batch over tokens; else empty
+  Tensor tensor;                             ///< [B, H, T, D] over tokens, or any shape
+  std::optional<std::int64_t> first_token;   ///< position of row 0 on axis 2; absent: not over tokens, or a batch
+  std::vector<SequenceRows> sequences = {};  ///< [B], of a batch over tokens; else empty
 };
 
 /// Parts of a layer in an order that is the same for all classes of keys and values. Rows that hold no token are left out, or
