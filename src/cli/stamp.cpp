@@ -16,8 +16,8 @@
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
-#include "platform/file.h"
 #include "platform/text.h"
+#include "platform/text_file.h"
 
 namespace kvcache::cli {
 namespace {
@@ -30,19 +30,10 @@ struct Options {
   OutputOptions output;
 };
 
-// A header holds less than 100 MB (KV103), the prompt within it.
-constexpr std::size_t most_bytes = 64U << 20U;
-
 std::string read_text(Context& context, const std::string& path) {
   context.subject = path;
-  const detail::File file = detail::File::open_input(path);
-  std::string text;
-  std::vector<std::byte> buffer(64 << 10);
-  while (const std::size_t n = file.read_some(buffer)) {
-    text.append(reinterpret_cast<const char*>(buffer.data()), n);
-    if (text.size() > most_bytes) throw Error(ErrorKind::usage, "more than 64 MiB", "a header cannot hold that much");
-  }
-  return text;
+  // A header holds less than 100 MB (KV103), the prompt within it.
+  return detail::read_text_file(path, {64U << 20U, ErrorKind::usage, "a header cannot hold that much"});
 }
 
 std::string read_prompt(Context& context, const std::string& path) {
