@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the golden cases of a folder (cases.json and files/) against the built tool.
 
-Cases of commands that do not exist yet stand in not_yet_supported.txt as FOLDER/ID, with * as in file names. They are run
+Cases that the tool does not pass yet stand in not_yet_supported.txt as FOLDER/ID, with * as in file names. They are run
 as well: one that passes has to leave the list, and so has a line that matches nothing. --failing prints such lines.
 """
 import argparse

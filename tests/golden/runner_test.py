@@ -134,6 +134,42 @@ class RunnerTest(unittest.TestCase):
     def test_standard_input(self):
         self.assert_passes('cat > "$4"', stdin="files/in.safetensors", output="files/in.safetensors")
 
+    def test_what_comes_through_pipes(self):
+        for way in ("pipe", "fifo"):
+            args = ["do", f"{{{way}:files/in.safetensors}}", "-o", "{out}"]
+            self.assert_passes('test -p "$2" && cat "$2" > "$4"', args=args, output="files/in.safetensors")
+            self.assert_passes("exit 3", args=args, exit=3)  # never read
+
+    def test_several_outputs(self):
+        args = ["do", "{files/in.safetensors}", "-o", "{outdir}"]
+        outputs = {"a": "files/in.safetensors"}
+        self.assert_passes('cp "$2" "$4/a"', args=args, outputs=outputs)
+        self.assert_fails("no output file a", "true", args=args, outputs=outputs)
+        self.assert_fails("left behind: b", 'cp "$2" "$4/a"; cp "$2" "$4/b"', args=args, outputs=outputs)
+        self.assert_fails("left behind: a", 'cp "$2" "$4/a"; exit 4', args=args, outputs=outputs, exit=4)
+        self.assert_fails("after the last", 'cp "$2" "$4/a"; echo x >> "$4/a"', args=args, outputs=outputs)
+
+    def test_files_changed_in_place(self):
+        case = {"setup": 'echo x > "$DIR/a"; echo x > "$DIR/b"', "after": {"a": "files/in.safetensors"}}
+        self.assert_passes('cp "$2" "$DIR/a"', **case)
+        self.assert_fails("only 2 bytes", "true", **case)
+        self.assert_fails("input folder changed", 'cp "$2" "$DIR/a"; rm "$DIR/b"', **case)
+        self.assert_fails("input folder changed", 'cp "$2" "$DIR/a"; exit 4', exit=4, **case)
+
+    def test_standard_output_as_a_file(self):
+        self.assert_passes('cat "$2"', stdout_output="files/in.safetensors", clean_output=True)
+        self.assert_fails("after the last", 'cat "$2"; echo', stdout_output="files/in.safetensors")
+
+    def test_texts(self):
+        script = "echo Out; echo Err >&2"
+        self.assert_passes(script, stdout_has=["out"], stderr_has=["ERR"], says=["out", "err"], stdout_lacks=["err"],
+                           stderr_lacks=["out"])
+        self.assert_fails("stdout lacks 'err'", script, stdout_has=["err"])
+        self.assert_fails("stderr lacks 'out'", script, stderr_has=["out"])
+        self.assert_fails("the output lacks 'other'", script, says=["out", "other"])
+        self.assert_fails("stdout has 'OUT'", script, stdout_lacks=["OUT"])
+        self.assert_fails("stderr has 'err'", script, stderr_lacks=["err"])
+
     def test_what_is_not_yet_supported_is_listed_exactly(self):
         self.list_unsupported("on*")
         code, output = self.run_tool("exit 2")

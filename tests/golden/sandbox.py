@@ -60,17 +60,63 @@ def tree(folder):
     return found
 
 
+class Pipe:
+    """A file that arrives through a pipe: `path` is what the tool is given, `descriptor` what it inherits (None: a FIFO)."""
+
+    def __init__(self, source, fifo=None):
+        self.fifo, self.descriptor = fifo, None
+        if fifo:
+            os.mkfifo(fifo)
+            self.path, end = fifo, None
+        else:
+            self.descriptor, end = os.pipe()
+            self.path = f"/dev/fd/{self.descriptor}"
+
+        def feed():
+            try:
+                with open(source, "rb") as f, open(fifo, "wb", 0) if fifo else os.fdopen(end, "wb", 0) as pipe:
+                    shutil.copyfileobj(f, pipe)
+            except OSError:
+                pass  # it may stop reading where it has seen enough
+
+        self.feeder = threading.Thread(target=feed, daemon=True)
+        self.feeder.start()
+
+    def close(self):
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+        if self.fifo:
+            # Lets a writer go that the tool never read from.
+            os.close(os.open(self.fifo, os.O_RDONLY | os.O_NONBLOCK))
+        self.feeder.join(2)
+
+
 class Sandbox:
-    """in: what `setup` of a case makes; out: where output belongs; tmp: TMPDIR; their parent: the current directory."""
+    """in: what `setup` of a case makes; out: where output belongs; outdir: where several do; fifos: named pipes; tmp: TMPDIR;
+    their parent: the current directory."""
+
+    FOLDERS = ("in", "out", "outdir", "fifos", "tmp")
 
     def __enter__(self):
         self.root = tempfile.mkdtemp(prefix="kvcache-case-")
-        self.input, self.output, self.tmp = (os.path.join(self.root, name) for name in ("in", "out", "tmp"))
-        for folder in (self.input, self.output, self.tmp):
-            os.mkdir(folder)
+        self.input, self.output, self.outputs, self.fifos, self.tmp = (os.path.join(self.root, name) for name in self.FOLDERS)
+        for name in self.FOLDERS:
+            os.mkdir(os.path.join(self.root, name))
+        self.pipes = []
         return self
 
+    def pipe(self, source, named):
+        """The path of a pipe that `source` comes through, for one run."""
+        self.pipes.append(Pipe(source, os.path.join(self.fifos, f"{len(self.pipes)}.safetensors") if named else None))
+        return self.pipes[-1].path
+
+    def close_pipes(self):
+        while self.pipes:
+            self.pipes.pop().close()
+
     def __exit__(self, *_):
+        self.close_pipes()
         # A case may make a folder that cannot be entered.
         subprocess.run(["chmod", "-R", "u+rwX", self.root], stderr=subprocess.DEVNULL)
         shutil.rmtree(self.root, ignore_errors=True)
@@ -89,7 +135,8 @@ class Sandbox:
         piped = stdin is not None and not stdin.startswith("/dev/")
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(stdin or os.devnull, "rb") as source:
             process = subprocess.Popen(argv, cwd=self.root, env=self.environment(), stdin=subprocess.PIPE if piped else source,
-                                       stdout=out, stderr=err, start_new_session=True)
+                                       stdout=out, stderr=err, start_new_session=True,
+                                       pass_fds=[pipe.descriptor for pipe in self.pipes if pipe.descriptor is not None])
             timed_out = threading.Event()
 
             def stop():
@@ -115,6 +162,7 @@ class Sandbox:
             process.returncode = os.waitstatus_to_exitcode(status)
             timer.cancel()
             feeder.join()
+            self.close_pipes()
             out.seek(0)
             err.seek(0)
             peak_unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
