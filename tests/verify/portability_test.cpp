@@ -71,7 +71,7 @@ TEST(Portability, PythonDropsLayersAtTheEnd) {
 }
 
 TEST(Portability, UserKeys) {
-  for (const char* const key : {"a.b", "0", "5", "", "999999999", "-1", "with space", "\xC3\xBC"}) {
+  for (const char* const key : {"a.b", "0", "5", "", "4321", "-1", "with space", "\xC3\xBC"}) {
     Sample sample;
     sample.kv().metadata[std::string("1.") + key] = "x";
     EXPECT_EQ(sample.codes(), "KV707") << key;
