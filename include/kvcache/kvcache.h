@@ -1,6 +1,7 @@
 // libkvcache: everything.
 #pragma once
 
+#include "kvcache/byte_source.h"   // IWYU pragma: export
 #include "kvcache/caches.h"        // IWYU pragma: export
 #include "kvcache/compare.h"       // IWYU pragma: export
 #include "kvcache/edit.h"          // IWYU pragma: export

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kvcache/byte_source.h"
 #include "kvcache/dtype.h"
 #include "kvcache/finding.h"
 #include "kvcache/tensor.h"
@@ -41,6 +42,10 @@ struct Header {
   [[nodiscard]] const TensorEntry* find(std::string_view key) const noexcept;
 };
 
+namespace detail {
+class File;
+}
+
 /// An open safetensors file. Cheap to copy (shares the descriptor).
 class SafetensorsFile {
  public:
@@ -48,10 +53,12 @@ class SafetensorsFile {
   /// temporary file, as is standard input. Reads the header only. Never blocks on a FIFO, never opens a device.
   /// Throws Error(io, code KV100) or Error(unreadable, code KV101...KV117, KV130, KV131) for the first defect.
   static SafetensorsFile open(const std::string& path);
+  /// The same of any source, which it keeps. `label`: what path() says; empty: the source's own.
+  static SafetensorsFile open(std::shared_ptr<const ByteSource> source, std::string label = {});
 
   /// What the file says it holds.
   [[nodiscard]] const Header& header() const noexcept { return *header_; }
-  /// As given to open().
+  /// As given to open(): what messages call it.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   /// It was compressed.
   [[nodiscard]] bool gzip() const noexcept { return gzip_; }
@@ -63,6 +70,9 @@ class SafetensorsFile {
   [[nodiscard]] const std::shared_ptr<const ByteSource>& source() const noexcept { return source_; }
 
  private:
+  // What comes once and in order, kept in an unlinked temporary file.
+  static SafetensorsFile open_stream(const detail::File& file, const std::string& label);
+
   std::shared_ptr<const Header> header_;
   std::shared_ptr<const ByteSource> source_;
   std::string path_;

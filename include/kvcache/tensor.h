@@ -14,23 +14,10 @@
 #include <span>
 #include <vector>
 
+#include "kvcache/byte_source.h"
 #include "kvcache/dtype.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
-
-/// Something with bytes at absolute offsets: an open file, or memory. Implementations are safe for concurrent readers.
-class ByteSource {
- public:
-  ByteSource() = default;
-  ByteSource(const ByteSource&) = delete;
-  ByteSource& operator=(const ByteSource&) = delete;
-  virtual ~ByteSource() = default;
-  [[nodiscard]] virtual std::uint64_t size() const = 0;  ///< bytes
-  /// Fill `out` from `offset`. Throws Error(io) on a read error, and when the file has become shorter than expected.
-  virtual void read_at(std::uint64_t offset, std::span<std::byte> out) const = 0;
-  /// File descriptor for in-kernel copies, or -1. Owned by the source.
-  [[nodiscard]] virtual int descriptor() const noexcept { return -1; }
-};
 
 /// A computation with one or more outputs that are produced together (packed codes, scales and biases of a quantization).
 /// Work is divided into units, the smallest pieces that can be computed alone (one row of the last axis). Output k holds

@@ -12,7 +12,7 @@ namespace kvcache::detail {
 class File {
  public:
   File() = default;
-  /// `label`: what messages about writing call it.
+  /// `label`: what messages call it.
   File(int fd, std::string label) : fd_(fd), label_(std::move(label)) {}
   File(File&& other) noexcept;
   File& operator=(File&& other) noexcept;
@@ -27,6 +27,7 @@ class File {
   static File temporary();
 
   [[nodiscard]] int descriptor() const noexcept { return fd_; }
+  [[nodiscard]] const std::string& label() const noexcept { return label_; }
   [[nodiscard]] std::uint64_t size() const;
   /// Up to out.size() bytes from where the last call ended; 0 at the end. Throws Error(io, code KV100).
   [[nodiscard]] std::size_t read_some(std::span<std::byte> out) const;

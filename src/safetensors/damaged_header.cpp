@@ -49,9 +49,9 @@ std::optional<Header> read_header(InputStream& input) {
 
 std::optional<Header> read_damaged_header(const std::string& path) {
   try {
-    const File file = File::open_input(path);
-    RawStream raw(file);
-    if (!raw.begins_with_gzip()) return read_header(raw);
+    const auto source = file_source(path);
+    SourceStream raw(*source);
+    if (!begins_with_gzip(*source)) return read_header(raw);
     return read_header(*gunzip(raw));
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::unreadable) throw;

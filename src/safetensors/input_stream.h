@@ -1,4 +1,4 @@
-// Input that comes once and in order: standard input, and what gzip expands to.
+// Input in order: what comes only once, a source from its beginning, and what gzip expands to.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "kvcache/byte_source.h"
 #include "platform/file.h"
 
 namespace kvcache::detail {
@@ -21,7 +22,7 @@ class InputStream {
   [[nodiscard]] virtual std::size_t read(std::span<std::byte> out) = 0;
 };
 
-/// The bytes of a file as they are. They can be looked at before they are read.
+/// The bytes of a file that come once, as they are: a pipe. They can be looked at before they are read.
 class RawStream final : public InputStream {
  public:
   explicit RawStream(const File& file) : file_(file) {}
@@ -36,6 +37,21 @@ class RawStream final : public InputStream {
   std::vector<std::byte> ahead_;
   std::uint64_t consumed_ = 0;
 };
+
+/// The bytes of a source from the first to the last.
+class SourceStream final : public InputStream {
+ public:
+  explicit SourceStream(const ByteSource& source) : source_(source), size_(source.size()) {}
+  [[nodiscard]] std::size_t read(std::span<std::byte> out) override;
+
+ private:
+  const ByteSource& source_;
+  std::uint64_t size_;
+  std::uint64_t position_ = 0;
+};
+
+/// Whether a source begins with the magic of gzip.
+[[nodiscard]] bool begins_with_gzip(const ByteSource& source);
 
 /// What a gzip stream expands to; several members are one stream. Throws Error(unreadable, code KV130) where it is damaged.
 [[nodiscard]] std::unique_ptr<InputStream> gunzip(InputStream& input);

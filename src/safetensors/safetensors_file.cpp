@@ -1,35 +1,54 @@
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "kvcache/error.h"
 #include "kvcache/safetensors.h"
+#include "platform/file_source.h"
 #include "platform/stop.h"
-#include "safetensors/file_source.h"
 #include "safetensors/input_stream.h"
 #include "safetensors/spool.h"
 
 namespace kvcache {
+namespace {
+
+// What most headers end before: for a source that answers slowly, one answer instead of three.
+constexpr std::uint64_t start_bytes = 64U << 10U;
+
+}  // namespace
 
 std::atomic<int>& stop_requested() noexcept {
   return detail::stop_flag();
 }
 
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
-  using namespace detail;
-  const bool standard_input = path == "-";
-  File file = standard_input ? File::standard_input() : File::open_input(path);
+  if (path == "-") return open_stream(detail::File::standard_input(), path);
+  return open(file_source(path), path);
+}
 
+SafetensorsFile SafetensorsFile::open(std::shared_ptr<const ByteSource> source, std::string label) {
+  if (!source) throw Error(ErrorKind::usage, "a file needs a source");
   SafetensorsFile out;
-  out.path_ = path;
-  RawStream raw(file);
-  out.gzip_ = raw.begins_with_gzip();
+  out.path_ = label.empty() ? source->label() : std::move(label);
+  out.disk_bytes_ = source->size();
+  source->will_need(std::array{ByteRange{0, std::min(start_bytes, out.disk_bytes_)}});
+  out.gzip_ = detail::begins_with_gzip(*source);
   if (out.gzip_) {
-    out.source_ = spool(*gunzip(raw), true);
-  } else if (standard_input) {
-    out.source_ = spool(raw, false);
+    detail::SourceStream raw(*source);
+    source = detail::spool(*detail::gunzip(raw), true);
   }
-  if (out.source_ != nullptr) {
-    out.disk_bytes_ = raw.consumed();
-  } else {
-    out.disk_bytes_ = file.size();
-    out.source_ = std::make_shared<FileSource>(std::move(file), out.disk_bytes_);
-  }
+  out.source_ = std::move(source);
+  out.header_ = std::make_shared<Header>(parse_header(*out.source_));
+  return out;
+}
+
+SafetensorsFile SafetensorsFile::open_stream(const detail::File& file, const std::string& label) {
+  SafetensorsFile out;
+  out.path_ = label;
+  detail::RawStream raw(file);
+  out.gzip_ = raw.begins_with_gzip();
+  out.source_ = out.gzip_ ? detail::spool(*detail::gunzip(raw), true) : detail::spool(raw, false);
+  out.disk_bytes_ = raw.consumed();
   out.header_ = std::make_shared<Header>(parse_header(*out.source_));
   return out;
 }

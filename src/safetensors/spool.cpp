@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "platform/file_source.h"
 #include "platform/stop.h"
 #include "safetensors/defect.h"
 #include "safetensors/parse_header.h"
@@ -15,6 +16,7 @@ namespace {
 class PartOfFile final : public ByteSource {
  public:
   PartOfFile(const File& file, std::uint64_t size) : file_(file), size_(size) {}
+  [[nodiscard]] std::string label() const override { return file_.label(); }
   [[nodiscard]] std::uint64_t size() const override { return size_; }
   void read_at(std::uint64_t offset, std::span<std::byte> out) const override { file_.pread_all(offset, out); }
 
@@ -59,7 +61,7 @@ class Limit {
 
 }  // namespace
 
-std::shared_ptr<const FileSource> spool(InputStream& input, bool gzip) {
+std::shared_ptr<const ByteSource> spool(InputStream& input, bool gzip) {
   File file = File::temporary();
   std::vector<std::byte> buffer(256U << 10U);
   Limit limit;

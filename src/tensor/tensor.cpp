@@ -8,7 +8,6 @@
 
 #include "kvcache/error.h"
 #include "tensor/layout.h"
-#include "tensor/memory_source.h"
 #include "tensor/nodes/node.h"
 
 namespace kvcache {
@@ -42,7 +41,7 @@ Tensor Tensor::of_bytes(Dtype dtype, Shape shape, std::vector<std::byte> bytes) 
     throw Error(ErrorKind::usage,
                 fmt::format("{} {} has {} bytes, but {} were given", name(dtype), to_string(shape), expected, bytes.size()));
   }
-  return stored(std::make_shared<detail::MemorySource>(std::move(bytes)), 0, dtype, std::move(shape));
+  return stored(memory_source(std::move(bytes)), 0, dtype, std::move(shape));
 }
 
 Tensor Tensor::of_i32(std::span<const std::int32_t> values) {

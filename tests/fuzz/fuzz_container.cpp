@@ -4,7 +4,6 @@
 #include "fuzz_target.h"
 #include "kvcache/error.h"
 #include "kvcache/safetensors.h"
-#include "tensor/memory_source.h"
 
 using namespace kvcache;
 
@@ -15,7 +14,7 @@ namespace {
 std::shared_ptr<const ByteSource> source_of(std::string_view bytes) {
   std::vector<std::byte> copy(bytes.size());
   std::transform(bytes.begin(), bytes.end(), copy.begin(), [](char c) { return static_cast<std::byte>(c); });
-  return std::make_shared<detail::MemorySource>(std::move(copy));
+  return memory_source(std::move(copy));
 }
 
 void check_entries(const Header& header) {

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "kvcache/safetensors.h"
-#include "tensor/memory_source.h"
 
 namespace test {
 
@@ -31,7 +30,7 @@ inline std::string container(std::string_view json, std::string_view data = {}) 
 }
 
 inline kvcache::Header parse(std::string_view file) {
-  return kvcache::parse_header(kvcache::detail::MemorySource(bytes(file)));
+  return kvcache::parse_header(*kvcache::memory_source(bytes(file)));
 }
 
 }  // namespace test

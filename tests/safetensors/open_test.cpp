@@ -193,5 +193,48 @@ TEST_F(Open, AFullTemporaryFolderIsReported) {
   EXPECT_NE(std::string(error->what()).find("temporary"), std::string::npos);
 }
 
+// A program's own source: notes what it is told.
+class Noting final : public ByteSource {
+ public:
+  explicit Noting(std::string bytes) : bytes_(std::move(bytes)) {}
+  [[nodiscard]] std::string label() const override { return "https://example.org/chat.safetensors"; }
+  [[nodiscard]] std::uint64_t size() const override { return bytes_.size(); }
+  void read_at(std::uint64_t offset, std::span<std::byte> out) const override {
+    std::ranges::copy(std::as_bytes(std::span(bytes_)).subspan(offset, out.size()), out.begin());
+  }
+  void will_need(std::span<const ByteRange> ranges) const override { hints.assign(ranges.begin(), ranges.end()); }
+  mutable std::vector<ByteRange> hints;
+
+ private:
+  std::string bytes_;
+};
+
+TEST(OpenSource, ReadsFromWhateverHasBytes) {
+  const auto source = std::make_shared<Noting>(sound);
+  const SafetensorsFile file = SafetensorsFile::open(source);
+  EXPECT_EQ(file.path(), "https://example.org/chat.safetensors");
+  EXPECT_EQ(file.disk_bytes(), sound.size());
+  EXPECT_FALSE(file.gzip());
+  EXPECT_EQ(contents(file, "0.0"), "12345678");
+  EXPECT_EQ(SafetensorsFile::open(source, "chat").path(), "chat");
+  ASSERT_EQ(source->hints.size(), 1U);
+  EXPECT_EQ(source->hints[0].offset, 0U);
+  EXPECT_EQ(source->hints[0].size, sound.size()) << "never beyond the end";
+}
+
+TEST(OpenSource, TakesGzipAndReportsDefectsAsOfAFile) {
+  const auto open = [](const std::string& bytes) { return SafetensorsFile::open(memory_source(test::bytes(bytes))); };
+  const SafetensorsFile file = open(gzip(sound));
+  EXPECT_TRUE(file.gzip());
+  EXPECT_EQ(file.disk_bytes(), gzip(sound).size());
+  EXPECT_EQ(contents(file, "0.0"), "12345678");
+  EXPECT_EQ(code_of([&] { (void)open(""); }), "KV101");
+  EXPECT_EQ(code_of([&] { (void)open("x"); }), "KV101");
+  EXPECT_EQ(code_of([&] { (void)open(sound.substr(0, sound.size() - 1)); }), "KV117");
+  EXPECT_EQ(code_of([&] { (void)open(gzip(sound).substr(0, 30)); }), "KV130");
+  EXPECT_EQ(test::error_of([&] { (void)SafetensorsFile::open(std::shared_ptr<const ByteSource>()); })->kind(),
+            ErrorKind::usage);
+}
+
 }  // namespace
 }  // namespace kvcache

@@ -74,6 +74,7 @@ TEST(Read, IntegersOfBothWidths) {
 
 TEST(Read, AnErrorOfTheSourceComesThrough) {
   class Shrunken final : public kvcache::ByteSource {
+    [[nodiscard]] std::string label() const override { return "a file"; }
     [[nodiscard]] std::uint64_t size() const override { return 100; }
     void read_at(std::uint64_t, std::span<std::byte>) const override {
       throw kvcache::Error(kvcache::ErrorKind::io, "the file has become shorter");

@@ -63,6 +63,7 @@ using Ints = std::vector<std::int64_t>;
 class FakeFile final : public kvcache::ByteSource {
  public:
   explicit FakeFile(Bytes bytes) : bytes_(std::move(bytes)) {}
+  [[nodiscard]] std::string label() const override { return "a file"; }
   [[nodiscard]] std::uint64_t size() const override { return bytes_.size(); }
   void read_at(std::uint64_t offset, std::span<std::byte> out) const override {
     if (offset + out.size() > bytes_.size()) throw kvcache::Error(kvcache::ErrorKind::io, "read past the end");
