@@ -17,12 +17,26 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// The runtimes that write prompt caches.
 enum class Family : std::uint8_t { mlx_lm, mlx_swift_lm, mlxrs };
 
-/// Every era of every runtime, oldest first within a family. The letters are those of docs/formats.md.
-enum class Era : std::uint8_t { L0, P1, P2, P3, P4, P5, R1, S1, S2, S3, S4 };
+/// Every era of every runtime. The letters are those of docs/formats.md. The numbers are part of the binary interface: a new
+/// era gets the next free one, whatever its family. The order within a family is that of dialects(), not of the numbers.
+enum class Era : std::uint8_t {
+  L0 = 0,
+  P1 = 1,
+  P2 = 2,
+  P3 = 3,
+  P4 = 4,
+  P5 = 5,
+  R1 = 6,
+  S1 = 7,
+  S2 = 8,
+  S3 = 9,
+  S4 = 10,
+  S5 = 11,
+};
 /// How many eras there are.
-inline constexpr std::size_t era_count = static_cast<std::size_t>(Era::S4) + 1;
+inline constexpr std::size_t era_count = static_cast<std::size_t>(Era::S5) + 1;
 
-static_assert(era_count <= 16, "EraSet has 16 bits");
+static_assert(era_count < 64, "EraSet has 64 bits");
 
 /// A set of eras: which ones could have written a layer or a file.
 class EraSet {
@@ -33,7 +47,7 @@ class EraSet {
     for (const Era e : eras) bits_ |= bit(e);
   }
   /// Every era there is.
-  static constexpr EraSet all() { return EraSet((1U << era_count) - 1U); }
+  static constexpr EraSet all() { return EraSet((std::uint64_t{1} << era_count) - 1U); }
   /// Whether `e` is among them.
   [[nodiscard]] constexpr bool has(Era e) const { return (bits_ & bit(e)) != 0; }
   /// Whether it is empty.
@@ -58,9 +72,9 @@ class EraSet {
   friend constexpr bool operator==(EraSet a, EraSet b) = default;
 
  private:
-  explicit constexpr EraSet(unsigned bits) : bits_(static_cast<std::uint16_t>(bits)) {}
-  static constexpr std::uint16_t bit(Era e) { return static_cast<std::uint16_t>(1U << static_cast<unsigned>(e)); }
-  std::uint16_t bits_ = 0;
+  explicit constexpr EraSet(std::uint64_t bits) : bits_(bits) {}
+  static constexpr std::uint64_t bit(Era e) { return std::uint64_t{1} << static_cast<unsigned>(e); }
+  std::uint64_t bits_ = 0;
 };
 
 /// One entry of the list of formats.
@@ -70,16 +84,20 @@ struct Dialect {
   std::string_view letter;  ///< "P3"
   Family family;            ///< the runtime
   bool writable;            ///< encode() takes it
+  bool released;            ///< a release writes it; P4 and S4 were never in one
   bool provisional;         ///< P5: no file of it was ever at hand
+  std::string_view alias;   ///< another id of the same era, or empty
 };
 
 /// All formats: those of mlx-lm, mlx-swift-lm, mlxrs, in each the oldest first.
 [[nodiscard]] std::span<const Dialect> dialects() noexcept;
 /// The entry of an era.
 [[nodiscard]] const Dialect& dialect(Era era) noexcept;
-/// By id, or by family name alone ("mlx-lm" is mlx-lm@0.31). Throws Error(usage) with a suggestion for an unknown one.
+/// By id, or by family name alone ("mlx-lm" is mlx-lm@0.32). Throws Error(usage) for an unknown one. A misspelt family is
+/// suggested, a version never: the nearest by its spelling is seldom the one that was meant.
 [[nodiscard]] const Dialect& find_dialect(std::string_view id);
-/// The newest of a set: mlx-lm before mlxrs before mlx-swift-lm. Nothing for an empty set.
+/// The newest of a set that was released, mlx-lm before mlxrs before mlx-swift-lm; the newest where none was. Nothing for an
+/// empty set.
 [[nodiscard]] const Dialect* preferred(EraSet set) noexcept;
 
 /// How a layer appears in its file.
@@ -97,7 +115,7 @@ struct Document {
   PromptCache cache;                 ///< what it holds, lazily
   std::vector<LayerSource> sources;  ///< one per layer
   EraSet candidates;                 ///< eras that could have written the whole file; empty when mixed
-  const Dialect* format = nullptr;   ///< newest of candidates, or nullptr
+  const Dialect* format = nullptr;   ///< preferred() of candidates, or nullptr
   Findings findings;                 ///< KV118-KV120 of the container, KV2xx, KV3xx, KV471, KV491, KV492, KV503
 };
 

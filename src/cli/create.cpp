@@ -26,7 +26,7 @@ struct Options {
   std::optional<std::int64_t> max_size, keep, chunk_size, bits, group_size, tokens, seed;
   std::optional<Dtype> dtype;
   std::string fill = "zeros";
-  std::string to = "mlx-lm";
+  std::string to = "mlx-lm@0.31";
   OutputOptions output;
 };
 
@@ -146,7 +146,7 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("zeros|random");
   add_integer(app, "--seed", options->seed, 0, std::numeric_limits<std::int64_t>::max(),
               "Of --fill random: the same seed gives the same file (default 0)");
-  app.add_option("--to", options->to, "Format to write (default mlx-lm)")->type_name("ID");
+  app.add_option("--to", options->to, "Format to write (default mlx-lm@0.31)")->type_name("ID");
   add_output_options(app, options->output, false);
   return [&context, options] { return run(context, *options); };
 }

@@ -1,6 +1,4 @@
 // `kvcache inspect --json`: schema kvcache.inspect/1.
-#include <algorithm>
-
 #include "cli/inspect.h"
 #include "kvcache/verify.h"
 
@@ -52,9 +50,10 @@ Json arrays_json(const Document& document, std::size_t layer) {
 Json inspect_json(const Document& document, const CacheStats* stats) {
   const Overview overview = overview_of(document);
   std::vector<std::string> candidates;
-  for (const Dialect& d : dialects())
-    if (document.candidates.has(d.era)) candidates.emplace_back(d.id);
-  std::sort(candidates.begin(), candidates.end());
+  // In the order in which they are preferred, the oldest of each runtime first.
+  for (const Family family : {Family::mlx_lm, Family::mlxrs, Family::mlx_swift_lm})
+    for (const Dialect& d : dialects())
+      if (d.family == family && document.candidates.has(d.era)) candidates.emplace_back(d.id);
   Json layers = Json::array();
   for (std::size_t i = 0; i < overview.layers.size(); ++i) {
     Json layer = {{"index", i}};

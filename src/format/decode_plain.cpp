@@ -1,4 +1,4 @@
-// KVCache, RotatingKVCache, ChunkedKVCache: a pair of keys and values, with nothing, four to six, or two numbers beside it.
+// KVCache, RotatingKVCache, ChunkedKVCache: a pair of keys and values, with nothing, four to seven, or two values beside it.
 #include "format/decoder_layer.h"
 
 namespace kvcache::detail {
@@ -41,7 +41,7 @@ void Decoder::decode_kv(Layer& l) {
 }
 
 void Decoder::decode_rotating(Layer& l) {
-  if (!l.expect_fields({4, 5, 6})) return;
+  if (!l.expect_fields({4, 5, 6, 7})) return;
   const std::size_t fields = l.meta.values.size();
   l.only(eras_where([&](const EraTraits& t) { return t.rotating_fields == fields; }),
          fmt::format("rotating metadata has {} fields", fields));
@@ -53,12 +53,15 @@ void Decoder::decode_rotating(Layer& l) {
   if (has_step) good = l.integer(2, "step", step) && good;
   good = l.integer(has_step ? 3 : 2, "offset", state.offset) && good;
   good = l.integer(has_step ? 4 : 3, "idx", state.idx) && good;
-  if (fields == 6) {
+  if (fields >= 6) {
     state.origin = l.meta.values[5];
     if (*state.origin != "modelNative" && *state.origin != "requested")
       good = l.fail("KV305", fmt::format("origin is '{}' instead of modelNative or requested", printable(*state.origin)),
                     fmt::format("{}.5", l.in.key));
   }
+  if (fields >= 7 && l.meta.values[6] != "true" && l.meta.values[6] != "false")
+    good = l.fail("KV305", fmt::format("wrapped is '{}' instead of true or false", printable(l.meta.values[6])),
+                  fmt::format("{}.6", l.in.key));
   if (!good) return;
   l.done_with_pair<RotatingKVCache>(std::move(state));
 }

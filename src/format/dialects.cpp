@@ -40,25 +40,37 @@ const Dialect& dialect(Era era) noexcept {
 }
 
 const Dialect& find_dialect(std::string_view id) {
+  const std::size_t at = id.find('@');
+  const std::string_view asked = id.substr(0, at);
   std::string known;
-  std::vector<std::string_view> names;
+  std::vector<std::string_view> families;
+  bool family_known = false;
   for (const Dialect& d : dialects()) {
     const std::string_view family = d.id.substr(0, d.id.find('@'));
-    if (d.id == id || (family == id && detail::traits(d.era).current)) return d;
+    if (d.id == id || (!d.alias.empty() && d.alias == id) || (family == id && detail::traits(d.era).current)) return d;
+    family_known = family_known || family == asked;
     known += fmt::format("{}{}", known.empty() ? "" : ", ", d.id);
-    names.insert(names.end(), {d.id, family});
+    families.push_back(family);
   }
-  const std::string_view meant = detail::nearest(id, names);
+  // A version is never guessed by its spelling: the nearest one is another format.
+  const std::string_view meant = family_known ? "" : detail::nearest(asked, families);
   throw Error(ErrorKind::usage, fmt::format("unknown format '{}'", printable(id)),
-              meant.empty() ? "formats: " + known : fmt::format("did you mean {}?", meant));
+              meant.empty()
+                  ? "formats: " + known
+                  : fmt::format("did you mean {}{}?", meant, at == std::string_view::npos ? "" : printable(id.substr(at))));
 }
 
 const Dialect* preferred(EraSet set) noexcept {
-  // The provisional layout never competes, because no other era shares its files.
-  for (const auto family : {detail::mlx_lm_eras(), detail::mlxrs_eras(), detail::mlx_swift_lm_eras()})
-    for (auto newest = family.rbegin(); newest != family.rend(); ++newest)
-      if (set.has(newest->dialect.era)) return &newest->dialect;
-  return nullptr;
+  const Dialect* unreleased = nullptr;
+  for (const auto family : {detail::mlx_lm_eras(), detail::mlxrs_eras(), detail::mlx_swift_lm_eras()}) {
+    for (auto newest = family.rbegin(); newest != family.rend(); ++newest) {
+      const Dialect& d = newest->dialect;
+      if (!set.has(d.era)) continue;
+      if (d.released) return &d;
+      if (unreleased == nullptr) unreleased = &d;
+    }
+  }
+  return unreleased;
 }
 
 }  // namespace kvcache

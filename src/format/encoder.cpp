@@ -61,7 +61,7 @@ void Encoder::no_meta(EncodedLayer& layer, bool framed) const {
 void Encoder::require_used(const std::string& where, const Cache& cache) const {
   if (!cache.empty() || traits_.empty_layers) return;
   refuse(where, fmt::format("the layer was never used and has no arrays; {} cannot load such a layer", target()),
-         "mlx-swift-lm@2026-08 and mlxrs@0.1 can; or save the cache again after the model has run");
+         "mlx-swift-lm@3.33 and mlxrs@0.1 can; or save the cache again after the model has run");
 }
 
 void Encoder::require_batch(const std::string& where, const Cache& cache, bool has_class, std::string_view what) const {
@@ -92,11 +92,12 @@ EncodedLayer Encoder::rotating(const std::string& where, const RotatingKVCache& 
   if (traits_.rotating_fields >= 5) fields.emplace_back("256");  // the growth step, the same in every release
   fields.push_back(std::to_string(s.offset));
   fields.push_back(std::to_string(s.idx));
-  if (traits_.rotating_fields == 6) {
+  if (traits_.rotating_fields >= 6) {
     fields.push_back(s.origin.value_or("modelNative"));
   } else if (s.origin == "requested") {
     warnings_.push_back(origin_lost(where, target()));
   }
+  if (traits_.rotating_fields >= 7) fields.emplace_back(!cache.empty() && s.idx < s.keys.shape()[2] ? "true" : "false");
   set_fields(out, fields);
   return out;
 }
@@ -131,7 +132,7 @@ EncodedLayer Encoder::quantized(const std::string& where, const QuantizedKVCache
 EncodedLayer Encoder::chunked(const std::string& where, const ChunkedKVCache& cache) {
   require_used(where, cache);
   if (cache.empty() && traits_.dialect.family == Family::mlxrs)
-    refuse(where, "mlxrs cannot load a ChunkedKVCache that was never used", "mlx-swift-lm@2026-08 can");
+    refuse(where, "mlxrs cannot load a ChunkedKVCache that was never used", "mlx-swift-lm@3.33 can");
   const ChunkedKVCache::State s = cache.repaired();
   if (!s.chunk_size && !traits_.chunk_none)
     refuse(where, fmt::format("its chunk size is None, which {} cannot load", target()),

@@ -56,7 +56,7 @@ class Encoder {
 /// Metadata as a list: values at "0", "1", ...
 void set_fields(EncodedLayer& layer, const std::vector<std::string>& values);
 
-/// The warning about a window of mlx-swift-lm@2026-08 whose origin an era has no place for.
+/// The warning about a Swift window whose origin an era has no place for.
 [[nodiscard]] std::string origin_lost(const std::string& where, std::string_view target);
 
 /// Slots for an era that has no word for an unset one: trailing ones may be dropped when asked to. Throws Error(impossible).

@@ -34,9 +34,9 @@ enum class ListLayout : std::uint8_t {
 
 struct EraTraits {
   Dialect dialect;
-  bool current;  ///< what the name of the family alone means: its newest release
+  bool current;  ///< what the name of the family alone means
   NoMeta no_meta;
-  std::size_t rotating_fields;   ///< 4: keep, max_size, offset, idx; 5: step before offset; 6: origin at the end
+  std::size_t rotating_fields;   ///< 4: keep, max_size, offset, idx; 5: step before offset; 6: origin behind; 7: wrapped
   bool nested_quantized;         ///< (weights, scales, biases) of keys and of values as two groups, or six in a row
   std::size_t quantized_fields;  ///< 3: offset, group_size, bits; 4: step first
   SlotLayout slots;

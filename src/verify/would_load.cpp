@@ -14,6 +14,9 @@ namespace {
 
 using detail::EraTraits;
 
+/// Those that frame the children of a CacheList as Swift's loaders expect them.
+constexpr EraSet framed_by_swift_eras{Era::S3, Era::S4, Era::S5};
+
 constexpr std::uint64_t mlxrs_file_limit = 8ULL << 30U;
 
 /// Slots that are listed in the metadata, which mlxrs restores with a third field at most.
@@ -119,8 +122,9 @@ std::optional<std::string> LayerLoader::unusable(const Cache& cache) const {
 }
 
 std::optional<std::string> LayerLoader::list(const CacheList& cache, EraSet eras) const {
-  const bool framed_by_swift = eras.has(Era::S3) || eras.has(Era::S4);
-  const bool read = eras.has(era_) || (era_ == Era::S4 && eras.has(Era::S3)) || (rust() && framed_by_swift);
+  const bool framed_by_swift = !(eras & framed_by_swift_eras).none();
+  const bool strict_swift = era_ == Era::S4 || era_ == Era::S5;
+  const bool read = eras.has(era_) || (strict_swift && framed_by_swift) || (rust() && framed_by_swift);
   if (!read) return std::string("children are stored in another form");
   for (std::size_t i = 0; i < cache.children().size(); ++i)
     if (const auto reason = child(*cache.children()[i], eras))
@@ -157,9 +161,10 @@ std::optional<std::string> LayerLoader::refusal(std::size_t layer) const {
   if (dynamic_cast<const BatchKVCache*>(&cache) != nullptr || dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr)
     return std::nullopt;
   if (dynamic_cast<const RotatingKVCache*>(&cache) != nullptr) {
-    // Swift's current loader also takes windows that do not say where their size comes from.
-    const bool strict_swift = era_ == Era::S4 && source.eras.has(Era::S3);
-    return source.eras.has(era_) || strict_swift ? std::nullopt : std::optional(other_form(source));
+    // Swift's newer loaders also take windows that say less than their own.
+    const bool older_window = (era_ == Era::S4 && source.eras.has(Era::S3)) ||
+                              (era_ == Era::S5 && (source.eras.has(Era::S3) || source.eras.has(Era::S4)));
+    return source.eras.has(era_) || older_window ? std::nullopt : std::optional(other_form(source));
   }
   if (dynamic_cast<const QuantizedKVCache*>(&cache) != nullptr) {
     const bool flat_with_step = rust() && source.eras.has(Era::S3);

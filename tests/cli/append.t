@@ -8,7 +8,7 @@ New tokens go behind the old ones, in every layer.
    "schema": "kvcache.append/1",
    "path": "TESTDATA/golden/ops/files/kv-f16.safetensors",
    "output": "out.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 27,
    "bytes": 42112,
    "appended": 7

@@ -7,7 +7,7 @@ Three chats become a batch, and come out of it as they went in.
    "schema": "kvcache.merge/1",
    "path": "single-0.safetensors",
    "output": "batch.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 20,
    "bytes": 62192,
    "inputs": [
@@ -29,7 +29,7 @@ Three chats become a batch, and come out of it as they went in.
    "schema": "kvcache.extract/1",
    "path": "batch.safetensors",
    "output": "again.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 5,
    "bytes": 5568,
    "index": 1
@@ -105,7 +105,7 @@ A folder of sequences arrives complete, or not at all.
    "schema": "kvcache.extract/1",
    "path": "-",
    "output": "from-stdin",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "files": [
     {
      "index": 0,
@@ -176,7 +176,7 @@ Filtering keeps sequences in the order they are named.
    "schema": "kvcache.filter/1",
    "path": "two.safetensors",
    "output": "back.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 20,
    "bytes": 41696,
    "sequences": 2
@@ -210,7 +210,7 @@ Batches join.
    "schema": "kvcache.extend/1",
    "path": "batch.safetensors",
    "output": "five.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 20,
    "bytes": 144240,
    "inputs": [
@@ -237,7 +237,7 @@ Right padding moves to the left.
    "schema": "kvcache.align/1",
    "path": "batch.safetensors",
    "output": "aligned.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 20,
    "bytes": 62192,
    "right_padding": [

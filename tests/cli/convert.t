@@ -4,7 +4,7 @@ One pass carries a cache to another runtime, dtype and class.
   $ kvcache convert g.safetensors --to mlx-swift-lm --class KVCache --dtype f32 -o all.safetensors
   converted to mlx-swift-lm@3.31, 2 layers became KVCache, 3 layers cast to F32; wrote all.safetensors (7.55 kB)
   $ kvcache diff g.safetensors all.safetensors
-  format: mlx-lm@0.19 and mlx-swift-lm@2026-08 (compared by meaning)
+  format: mlx-lm@0.19 and mlx-swift-lm@3.33 (compared by meaning)
   layer 0 class: RotatingKVCache and KVCache (and 1 more layer)
   layer 0 window: 16 and none (and 1 more layer)
   layer 0 keep: 0 and none (and 1 more layer)
@@ -28,9 +28,9 @@ Nothing to do, and options without what they belong to, are usage errors.
   $ kvcache convert g.safetensors --keep 4 --to mlxrs -o x.safetensors
   kvcache convert: --max-size and --keep belong to --class RotatingKVCache
   [2]
-  $ kvcache convert g.safetensors --to mlx-lm@0.32 -o x.safetensors
-  kvcache convert: unknown format 'mlx-lm@0.32'
-  hint: did you mean mlx-lm@0.31?
+  $ kvcache convert g.safetensors --to mlx-lm@0.45 -o x.safetensors
+  kvcache convert: unknown format 'mlx-lm@0.45'
+  hint: formats: mlx-lm@0.18, mlx-lm@0.19, mlx-lm@0.28, mlx-lm@0.31, mlx-lm@2026-08, mlx-lm@0.32, mlx-swift-lm@2.25, mlx-swift-lm@2.31, mlx-swift-lm@3.31, mlx-swift-lm@2026-08, mlx-swift-lm@3.33, mlxrs@0.1
   [2]
   $ kvcache convert g.safetensors --to mlx-lm@0.18 -o x.safetensors
   kvcache convert: mlx-lm@0.18 can be read but is never written
@@ -43,7 +43,7 @@ Nothing to do, and options without what they belong to, are usage errors.
 
 What the target cannot hold is refused, with the way out.
 
-  $ kvcache convert "$DIALECTS/model-state.S4.safetensors" --to mlx-lm -o x.safetensors
+  $ kvcache convert "$DIALECTS/model-state.S4.safetensors" --to mlx-lm@0.31 -o x.safetensors
   kvcache convert: TESTDATA/golden/dialects/files/model-state.S4.safetensors: the file carries model state (a.position), which mlx-lm@0.31 cannot hold; without it positions of images are lost
   hint: --drop-model-state leaves it out
   [4]
@@ -58,19 +58,19 @@ What the target cannot hold is refused, with the way out.
 
 Lists of old files have forgotten their children; the user may know.
 
-  $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm -o x.safetensors
+  $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm@0.31 -o x.safetensors
   kvcache convert: TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors: layer 0: CacheList without the classes of its children (4 arrays): no runtime can load it (KV312)
   hint: kvcache verify TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors lists everything; 'kvcache convert --children KVCache,ArraysCache:2 ...' rebuilds it when you know what the model's layers hold
   [4]
-  $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm --children ArraysCache:2,KVCache -o list.safetensors
+  $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm@0.31 --children ArraysCache:2,KVCache -o list.safetensors
   converted to mlx-lm@0.31; wrote list.safetensors (4.29 kB)
   $ kvcache diff list.safetensors "$DIALECTS/list-arrays-kv.P3.safetensors"
   no difference in 1536 values of 3 layers
-  $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm --children KVCache,KVCache -o x.safetensors
+  $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm@0.31 --children KVCache,KVCache -o x.safetensors
   kvcache convert: TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors: layer 0 (CacheList): KVCache meets an array [1, 3, 8] of F16
   hint: --children takes classes in order: KVCache, ArraysCache:SLOTS, QuantizedKVCache:GROUP_SIZE, RotatingKVCache:MAX_SIZE:KEEP
   [4]
-  $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm --children KVCash -o x.safetensors
+  $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm@0.31 --children KVCash -o x.safetensors
   kvcache convert: TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors: --children: 'KVCash' is not understood
   hint: did you mean KVCache?
   [2]

@@ -53,14 +53,14 @@ Any format that can be written.
   $ kvcache create --layers 2 --heads 2 --head-dim 64 --to mlx-swift-lm -o swift.safetensors
   created 2 layers of 0 tokens; wrote swift.safetensors (384 B)
   $ kvcache inspect --json swift.safetensors | grep '"format"'
-   "format": "mlx-swift-lm@2026-08",
+   "format": "mlx-swift-lm@3.33",
   $ kvcache create --layers 2 --heads 2 --head-dim 64 --to mlx-lm@0.18 -o x.safetensors
   kvcache create: mlx-lm@0.18 can be read but is never written
   hint: no release in use loads it
   [2]
   $ kvcache create --layers 2 --heads 2 --head-dim 64 --to mlx -o x.safetensors
   kvcache create: unknown format 'mlx'
-  hint: formats: mlx-lm@0.18, mlx-lm@0.19, mlx-lm@0.28, mlx-lm@0.31, mlx-lm@2026-08, mlx-lm@2026-09, mlx-swift-lm@2.25, mlx-swift-lm@2.31, mlx-swift-lm@3.31, mlx-swift-lm@2026-08, mlxrs@0.1
+  hint: formats: mlx-lm@0.18, mlx-lm@0.19, mlx-lm@0.28, mlx-lm@0.31, mlx-lm@2026-08, mlx-lm@0.32, mlx-swift-lm@2.25, mlx-swift-lm@2.31, mlx-swift-lm@3.31, mlx-swift-lm@2026-08, mlx-swift-lm@3.33, mlxrs@0.1
   [2]
 
 As a model's config.json says.

@@ -103,7 +103,7 @@ Model state, the parameters by which codes are decoded, and where the size of a 
   $ kvcache diff "$DIALECTS/turbo.S4.safetensors" turbo.safetensors
   layer 0 seed: 42 and 43
   [1]
-  $ kvcache convert "$DIALECTS/rotating-requested.S4.safetensors" --to mlx-lm -o lm.safetensors -q
+  $ kvcache convert "$DIALECTS/rotating-requested.S4.safetensors" --to mlx-lm@0.31 -o lm.safetensors -q
   warning: layer 0 (RotatingKVCache): mlx-lm@0.31 does not store that the window was requested rather than the model's own
   warning: layer 1 (RotatingKVCache): mlx-lm@0.31 does not store that the window was requested rather than the model's own
   $ kvcache convert lm.safetensors --to mlx-swift-lm@2026-08 -o native.safetensors -q
@@ -111,7 +111,7 @@ Model state, the parameters by which codes are decoded, and where the size of a 
   layer 0 origin: requested and modelNative (and 1 more layer)
   [1]
   $ kvcache diff lm.safetensors native.safetensors
-  format: mlx-lm@2026-08 and mlx-swift-lm@2026-08 (compared by meaning)
+  format: mlx-lm@0.31 and mlx-swift-lm@2026-08 (compared by meaning)
   no difference in 1024 values of 2 layers
 
 What differs at the end of the tokens is shown at the end.

@@ -16,7 +16,7 @@ Kvcache itself.
 
   $ fresh
   > kvcache verify -r ~/prompt-caches
-  .*/work/home/prompt-caches/chat.safetensors: ok .mlx-lm@2026-08. (re)
+  .*/work/home/prompt-caches/chat.safetensors: ok .mlx-lm@0.31. (re)
     note: mlx_lm.generate .* (re)
 
 Inspect.
@@ -24,7 +24,7 @@ Inspect.
   $ fresh
   > kvcache inspect chat.safetensors
   chat.safetensors: 62.0 kB
-    format    mlx-lm@2026-08; also written by mlx-lm 0.19, 0.28, 0.31, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
     model     example/tiny
     layers    3 × KVCache
     tokens    40
@@ -34,15 +34,15 @@ Inspect.
     size      61.4 kB, 1.54 kB per token
     can trim  yes
     loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-swift-lm 3.31, 2026-08: layer 0 (KVCache): it is in the form of
-              mlx-lm@2026-08: metadata is an empty text
+    not in    mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
+              form of mlx-lm@0.31: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
               metadata: tokenizer_config; add it with
               `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   $ fresh
   > kvcache inspect --layers chat.safetensors
   chat.safetensors: 62.0 kB
-    format    mlx-lm@2026-08; also written by mlx-lm 0.19, 0.28, 0.31, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
     model     example/tiny
     layers    3 × KVCache
     tokens    40
@@ -52,8 +52,8 @@ Inspect.
     size      61.4 kB, 1.54 kB per token
     can trim  yes
     loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-swift-lm 3.31, 2026-08: layer 0 (KVCache): it is in the form of
-              mlx-lm@2026-08: metadata is an empty text
+    not in    mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
+              form of mlx-lm@0.31: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
               metadata: tokenizer_config; add it with
               `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
@@ -68,7 +68,7 @@ Inspect.
   $ fresh
   > kvcache inspect --stats chat.safetensors
   chat.safetensors: 62.0 kB
-    format    mlx-lm@2026-08; also written by mlx-lm 0.19, 0.28, 0.31, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
     model     example/tiny
     layers    3 × KVCache
     tokens    40
@@ -78,8 +78,8 @@ Inspect.
     size      61.4 kB, 1.54 kB per token
     can trim  yes
     loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-swift-lm 3.31, 2026-08: layer 0 (KVCache): it is in the form of
-              mlx-lm@2026-08: metadata is an empty text
+    not in    mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
+              form of mlx-lm@0.31: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
               metadata: tokenizer_config; add it with
               `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
@@ -106,8 +106,8 @@ Ls.
 
   $ fresh
   > kvcache ls ~/.cache/prompts
-  tokens     size +age  format          model         file (re)
-      40  62.0 kB +[0-9]+ s  mlx-lm@2026-08  example/tiny  .*/work/home/.cache/prompts/chat.safetensors (re)
+  tokens     size +age  format       model         file (re)
+      40  62.0 kB +[0-9]+ s  mlx-lm@0.31  example/tiny  .*/work/home/.cache/prompts/chat.safetensors (re)
   
   1 file, 62.0 kB
   $ fresh
@@ -171,11 +171,11 @@ Verify.
 
   $ fresh
   > kvcache verify chat.safetensors
-  chat.safetensors: ok (mlx-lm@2026-08)
+  chat.safetensors: ok (mlx-lm@0.31)
     note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   $ fresh
   > kvcache verify --data --for mlx-lm@0.31 chat.safetensors
-  chat.safetensors: ok (mlx-lm@2026-08)
+  chat.safetensors: ok (mlx-lm@0.31)
     note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   $ fresh
   > kvcache verify -r -q ~/prompt-caches

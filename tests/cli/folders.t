@@ -14,7 +14,7 @@ What is named like a cache is checked, whatever is in it: empty, zeros, or a lin
   all/empty.safetensors.gz: error KV101 header: too short for a safetensors file: 0 of the 8 bytes that hold the length of the header
   all/loop.safetensors: error KV100: cannot be read: Too many levels of symbolic links
   all/notes.txt.gz: error KV101 header: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
-  all/plain.safetensors.gz: ok (mlx-lm@2026-08)
+  all/plain.safetensors.gz: ok (mlx-lm@0.31)
   all/zeros.safetensors.gz: error KV102 header: the header is empty: its length field is 0
   6 files: 1 ok, 5 unreadable
   [5]

@@ -35,7 +35,7 @@ An empty value is a mistake, not an option that is not given.
   kvcache diff: --tolerance: the value is empty
   hint: `kvcache diff --help` lists the options
   [2]
-  $ kvcache convert "$MODELS/llama-f16.safetensors" --to mlx-lm --children '' -o out.safetensors
+  $ kvcache convert "$MODELS/llama-f16.safetensors" --to mlx-lm@0.31 --children '' -o out.safetensors
   kvcache convert: --children: the value is empty
   hint: `kvcache convert --help` lists the options
   [2]

@@ -2,7 +2,7 @@ What a person wants to know first.
 
   $ cd "$MODELS"; kvcache inspect gemma3_text-bf16.safetensors
   gemma3_text-bf16.safetensors: 20.5 kB
-    format    mlx-lm@2026-08; also written by mlx-lm 0.28, 0.31, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.28, 2026-08, mlxrs 0.1
     model     gemma3_text
     layers    4 × RotatingKVCache window 16, 2 × KVCache
     tokens    43
@@ -14,14 +14,15 @@ What a person wants to know first.
     can trim  no: layer 0 (RotatingKVCache): the window of 16 has wrapped: 27 of
               its first tokens are gone (and 3 more layers)
     loads in  mlx-lm 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08: layer 0 (RotatingKVCache):
-              it is in the form of mlx-lm@2026-08: rotating metadata has 4 fields
+    not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08, 3.33: layer 0
+              (RotatingKVCache): it is in the form of mlx-lm@0.31: rotating
+              metadata has 4 fields
     note      mlx_lm.generate --prompt-cache-file fails without this user
               metadata: tokenizer_config; add it with
               `kvcache metadata gemma3_text-bf16.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   $ cd "$OPS"; kvcache inspect quant-f16-b4-g64.safetensors
   quant-f16-b4-g64.safetensors: 7.98 kB
-    format    mlx-lm@2026-08; also written by mlx-lm 0.28, 0.31
+    format    mlx-lm@0.31; also written by mlx-lm 0.28, 2026-08
     model     example/tiny
     layers    2 × QuantizedKVCache 4-bit
     tokens    12
@@ -31,8 +32,8 @@ What a person wants to know first.
     size      6.91 kB, 576 B per token
     can trim  yes
     loads in  mlx-lm 0.28, 0.31, 2026-08
-    not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08, mlxrs 0.1: layer 0
-              (QuantizedKVCache): it is in the form of mlx-lm@2026-08: quantized
+    not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08, 3.33, mlxrs 0.1: layer 0
+              (QuantizedKVCache): it is in the form of mlx-lm@0.31: quantized
               arrays are nested
   $ kvcache inspect --layers cache-list.safetensors
   cache-list.safetensors: 25.9 kB
@@ -49,8 +50,8 @@ What a person wants to know first.
     can trim  no: layer 0 (CacheList): child 0 (ArraysCache): recurrent state
               cannot be rolled back
     loads in  mlx-lm 2026-08
-    not in    mlx-lm 0.19, 0.28, 0.31, mlx-swift-lm 3.31, 2026-08, mlxrs 0.1:
-              layer 0 (CacheList): children are stored in another form
+    not in    mlx-lm 0.19, 0.28, 0.31, mlx-swift-lm 3.31, 2026-08, 3.33, mlxrs
+              0.1: layer 0 (CacheList): children are stored in another form
   
     Layer  Class            Tokens  B×H×D   Dtype     Size  Notes
     0      CacheList            12                 6.29 kB  no trim
@@ -69,7 +70,7 @@ What a person wants to know first.
     2       rotating metadata has 4 fields
   $ kvcache inspect --layers rotating-wrapped-keep.safetensors
   rotating-wrapped-keep.safetensors: 8.71 kB
-    format    mlx-lm@2026-08; also written by mlx-lm 0.28, 0.31, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.28, 2026-08, mlxrs 0.1
     model     example/tiny
     layers    2 × RotatingKVCache window 8 keep 2
     tokens    15
@@ -81,8 +82,9 @@ What a person wants to know first.
     can trim  no: layer 0 (RotatingKVCache): the window of 8 has wrapped: 7 tokens
               after its 2 pinned ones are gone (and 1 more layer)
     loads in  mlx-lm 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08: layer 0 (RotatingKVCache):
-              it is in the form of mlx-lm@2026-08: rotating metadata has 4 fields
+    not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08, 3.33: layer 0
+              (RotatingKVCache): it is in the form of mlx-lm@0.31: rotating
+              metadata has 4 fields
   
     Layer  Class            Tokens  B×H×D   Dtype     Size  Notes
     0      RotatingKVCache      15  1×2×64  F16    4.10 kB  wrapped, 8 rows,
@@ -96,7 +98,7 @@ What a person wants to know first.
     0-1     rotating metadata has 4 fields
   $ kvcache inspect --tensors --metadata kv-f16.safetensors
   kv-f16.safetensors: 31.3 kB
-    format    mlx-lm@2026-08; also written by mlx-lm 0.19, 0.28, 0.31, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
     model     example/tiny
     layers    3 × KVCache
     tokens    20
@@ -106,8 +108,8 @@ What a person wants to know first.
     size      30.7 kB, 1.54 kB per token
     can trim  yes
     loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-swift-lm 3.31, 2026-08: layer 0 (KVCache): it is in the form of
-              mlx-lm@2026-08: metadata is an empty text
+    not in    mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
+              form of mlx-lm@0.31: metadata is an empty text
   
     Offset  Bytes  Dtype  Key  Shape
      25600   5120  F16    0.0  [1, 2, 20, 64]
@@ -143,7 +145,7 @@ Several files are a list; one that is broken does not hide the others.
    "path": "kv-f16.safetensors",
    "file_bytes": 31320,
    "gzip": false,
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "format_candidates": [
     "mlx-lm@0.19",
     "mlx-lm@0.28",
@@ -152,16 +154,16 @@ Several files are a list; one that is broken does not hide the others.
     "mlxrs@0.1"
   $ kvcache inspect - < kv-f16.safetensors | head -2
   -: 31.3 kB
-    format    mlx-lm@2026-08; also written by mlx-lm 0.19, 0.28, 0.31, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
   $ gzip < kv-f16.safetensors | kvcache inspect - | head -2 | sed 's/: .*,/: SIZE,/'
   -: SIZE, gzip
-    format    mlx-lm@2026-08; also written by mlx-lm 0.19, 0.28, 0.31, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
 
 A layer that cannot be understood is shown; verify says why.
 
   $ cd "$HOSTILE"; kvcache inspect --layers class-unknown-0.safetensors
   class-unknown-0.safetensors: 1.19 kB
-    format    mlx-lm@2026-08; also written by mlx-lm 0.19, 0.28, 0.31, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
     model     example/tiny
     layers    1 × NoSuchCache, 1 × KVCache
     tokens    6
@@ -172,9 +174,9 @@ A layer that cannot be understood is shown; verify says why.
     can trim  no: layer 0 (NoSuchCache): it could not be decoded: unknown class
               'NoSuchCache'; no runtime known to this tool has it
     loads in  no runtime
-    not in    mlx-lm 0.19, 0.28, 0.31, 2026-08, mlx-swift-lm 3.31, 2026-08, mlxrs
-              0.1: layer 0: unknown class 'NoSuchCache'; no runtime known to this
-              tool has it (KV301)
+    not in    mlx-lm 0.19, 0.28, 0.31, 2026-08, mlx-swift-lm 3.31, 2026-08, 3.33,
+              mlxrs 0.1: layer 0: unknown class 'NoSuchCache'; no runtime known to
+              this tool has it (KV301)
     problems  1 error; `kvcache verify` explains
   
     Layer  Class        Tokens  B×H×D  Dtype   Size  Notes

@@ -14,7 +14,7 @@ A folder, with what is in it; files that are no caches are counted, broken ones 
      "path": "all/a.safetensors",
      "kind": "cache",
      "model": "llama",
-     "format": "mlx-lm@2026-08",
+     "format": "mlx-lm@0.31",
      "tokens": 43,
      "bytes": 44756,
      "modified": 1577836800,
@@ -34,7 +34,7 @@ A folder, with what is in it; files that are no caches are counted, broken ones 
      "path": "all/deep/differs.safetensors",
      "kind": "cache",
      "model": "example/tiny",
-     "format": "mlx-lm@2026-08",
+     "format": "mlx-lm@0.31",
      "tokens": 6,
      "bytes": 1566,
      "modified": 1577836800,
@@ -65,10 +65,10 @@ A folder, with what is in it; files that are no caches are counted, broken ones 
    }
   }
   $ kvcache ls all | sed 's/ [0-9]* d / AGE /'
-  tokens     size     age  format          model         file
-      43  44.8 kB  AGE  mlx-lm@2026-08  llama         all/a.safetensors
-            978 B  AGE  broken                        all/deep/cut.safetensors: the header is not JSON: syntax error at byte 203, near '"1.1":'
-       6  1.57 kB  AGE  mlx-lm@2026-08  example/tiny  all/deep/differs.safetensors: errors (KV501)
+  tokens     size     age  format       model         file
+      43  44.8 kB  AGE  mlx-lm@0.31  llama         all/a.safetensors
+            978 B  AGE  broken                     all/deep/cut.safetensors: the header is not JSON: syntax error at byte 203, near '"1.1":'
+       6  1.57 kB  AGE  mlx-lm@0.31  example/tiny  all/deep/differs.safetensors: errors (KV501)
   
   model         files     size
   (not named)       1    978 B

@@ -58,12 +58,12 @@ What may go is said by criteria, and nothing is deleted without --yes.
   keep    all/link.safetensors: a link
   
   would delete 0 of 4 caches, 0 B of 121 kB; 1 more file is no cache and left alone
-  $ kvcache prune all --format mlx-lm@2026-08 --broken
+  $ kvcache prune all --format mlx-lm@0.31 --broken
   keep    all/a.safetensors (44.8 kB): not broken
   keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
   keep    all/cut.safetensors (30.0 kB): its format is unknown
   keep    all/deep/b.safetensors (44.8 kB): not broken
-  delete  all/differs.safetensors (1.57 kB): format mlx-lm@2026-08; broken: errors (KV501)
+  delete  all/differs.safetensors (1.57 kB): format mlx-lm@0.31; broken: errors (KV501)
   keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
   keep    all/link.safetensors: a link
   
@@ -101,7 +101,7 @@ What is deleted.
      "reason": "not broken",
      "recognised": true,
      "model": "llama",
-     "format": "mlx-lm@2026-08",
+     "format": "mlx-lm@0.31",
      "bytes": 44756,
      "modified": TIME
     },
@@ -131,7 +131,7 @@ What is deleted.
      "reason": "not broken",
      "recognised": true,
      "model": "llama",
-     "format": "mlx-lm@2026-08",
+     "format": "mlx-lm@0.31",
      "bytes": 44756,
      "modified": TIME
     },
@@ -141,7 +141,7 @@ What is deleted.
      "reason": "broken: errors (KV501)",
      "recognised": true,
      "model": "example/tiny",
-     "format": "mlx-lm@2026-08",
+     "format": "mlx-lm@0.31",
      "bytes": 1566,
      "modified": TIME
     },

@@ -47,7 +47,7 @@ With the model and the prompt.
    "schema": "kvcache.stamp/1",
    "path": "full.safetensors",
    "output": "full.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 43,
    "bytes": ...
    "stamp": {
@@ -138,7 +138,7 @@ Edits leave in the stamp what is still true.
    "schema": "kvcache.trim/1",
    "path": "full.safetensors",
    "output": "trimmed.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 40,
    "bytes": 42048,
    "dropped_from_stamp": [
@@ -152,7 +152,7 @@ Edits leave in the stamp what is still true.
   model=llama
   n_tokens=43
   $ kvcache verify -q noted.safetensors swift.safetensors q8.safetensors trimmed.safetensors plain.safetensors
-  $ kvcache convert q8.safetensors --to mlx-lm -o q8-again.safetensors; kvcache stamp q8-again.safetensors --in-place
+  $ kvcache convert q8.safetensors --to mlx-lm@0.31 -o q8-again.safetensors; kvcache stamp q8-again.safetensors --in-place
   converted to mlx-lm@0.31; wrote q8-again.safetensors (27.5 kB)
   stamped 24 arrays, 2 model files, 43 token ids, 17 B of prompt; wrote q8-again.safetensors (28.0 kB)
   $ kvcache convert q8-again.safetensors --to mlx-swift-lm -o q8-swift.safetensors && kvcache verify -q q8-swift.safetensors

@@ -5,12 +5,12 @@ What the tool suggests can be copied into a shell as it is: whole, quoted where 
   $ deep=a-folder-with-a-long-name-0123456789/and-another-one-0123456789/and-yet-another-one-0123456789
   $ mkdir -p "$deep"; cp "$HOSTILE/layers-batch-differs.safetensors" "$deep/differs.safetensors"
   $ kvcache verify --for mlx-swift-lm "it's a cache.safetensors"
-  it's a cache.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@2026-08: metadata is an empty text
+  it's a cache.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
     hint: kvcache convert 'it'\''s a cache.safetensors' --to mlx-swift-lm@3.31 -o OUT
     note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with `kvcache metadata 'it'\''s a cache.safetensors' set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   [1]
   $ kvcache verify --for mlx-swift-lm -- -dash.safetensors
-  -dash.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@2026-08: metadata is an empty text
+  -dash.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
     hint: kvcache convert ./-dash.safetensors --to mlx-swift-lm@3.31 -o OUT
     note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with `kvcache metadata ./-dash.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   [1]
@@ -24,7 +24,7 @@ What the tool suggests can be copied into a shell as it is: whole, quoted where 
   [4]
   $ cp "$HOSTILE/tile-ok-forward.safetensors" "$(printf 'red\033[31m.safetensors')"
   $ kvcache verify --for mlx-swift-lm red*
-  red\x1b[31m.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@2026-08: metadata is an empty text
+  red\x1b[31m.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
     hint: kvcache convert $'red\033[31m.safetensors' --to mlx-swift-lm@3.31 -o OUT
   [1]
   $ kvcache inspect "it's a cache.safetensors" | tail -3
@@ -44,13 +44,13 @@ From standard input no second command can read, and a file with errors takes no 
 
 A batched window can be converted, but no release of mlx-lm loads the result.
 
-  $ kvcache verify --for mlx-lm --for mlx-lm@0.31 "$DIALECTS/batch-rotating.R1.safetensors" >said
+  $ kvcache verify --for mlx-lm@0.31 --for mlx-lm@0.31 "$DIALECTS/batch-rotating.R1.safetensors" >said
   [1]
   $ grep KV720 -A1 said
   TESTDATA/golden/dialects/files/batch-rotating.R1.safetensors: error KV720: mlx-lm@0.31: layer 0 (BatchRotatingKVCache): it takes the text of 'rotated' for true, or raises at the first update after loading
     hint: kvcache extract TESTDATA/golden/dialects/files/batch-rotating.R1.safetensors --all -o DIR: it loads the sequences one by one
   $ kvcache extract "$DIALECTS/batch-rotating.R1.safetensors" --all -o parts -q
-  $ kvcache verify -q --for mlx-lm parts/*
+  $ kvcache verify -q --for mlx-lm@0.31 parts/*
 
 What has to be done first is said.
 

@@ -9,7 +9,7 @@ Trimming writes a new, smaller file.
    "schema": "kvcache.trim/1",
    "path": "kv.safetensors",
    "output": "five.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 5,
    "bytes": 8320,
    "trimmed": 15

@@ -7,7 +7,7 @@ A wrapped window in temporal order is the same window: appending gives the same 
    "schema": "kvcache.unrotate/1",
    "path": "wrapped.safetensors",
    "output": "ordered.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 15,
    "bytes": 8768,
    "reordered": 2

@@ -148,10 +148,10 @@ A file may be called like a command, like an option, or like a list.
 
   $ cp "$OPS/kv-f16.safetensors" trim; cp trim ./-n; cp trim '[a,b]'
   $ kvcache verify trim
-  trim: ok (mlx-lm@2026-08)
+  trim: ok (mlx-lm@0.31)
   $ kvcache verify trim -- -n
-  trim: ok (mlx-lm@2026-08)
-  -n: ok (mlx-lm@2026-08)
+  trim: ok (mlx-lm@0.31)
+  -n: ok (mlx-lm@0.31)
   2 files: 2 ok
   $ kvcache verify '[a,b]'
-  [a,b]: ok (mlx-lm@2026-08)
+  [a,b]: ok (mlx-lm@0.31)

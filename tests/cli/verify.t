@@ -2,9 +2,9 @@ A line for every file that is fine, one for every finding, and a sum.
 
   $ cd "$HOSTILE"
   $ kvcache verify tile-ok-forward.safetensors
-  tile-ok-forward.safetensors: ok (mlx-lm@2026-08)
+  tile-ok-forward.safetensors: ok (mlx-lm@0.31)
   $ kvcache verify tile-ok-forward.safetensors tile-trailing.safetensors layers-batch-differs.safetensors json-garbage.safetensors
-  tile-ok-forward.safetensors: ok (mlx-lm@2026-08)
+  tile-ok-forward.safetensors: ok (mlx-lm@0.31)
   tile-trailing.safetensors: warning KV120 header: 1 byte follows the last tensor: MLX reads the file, strict readers refuse it
     hint: any operation of kvcache writes a file without them
   layers-batch-differs.safetensors: error KV501 layer 1: batch size 2, but layer 0 has 1: layers of one cache hold the same sequences
@@ -26,13 +26,13 @@ A line for every file that is fine, one for every finding, and a sum.
 For a runtime.
 
   $ kvcache verify --for mlx-lm@0.31 tile-ok-forward.safetensors
-  tile-ok-forward.safetensors: ok (mlx-lm@2026-08)
+  tile-ok-forward.safetensors: ok (mlx-lm@0.31)
   $ kvcache verify --for mlx-lm@0.31 --for mlx-swift-lm@3.31 tile-ok-forward.safetensors
-  tile-ok-forward.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@2026-08: metadata is an empty text
+  tile-ok-forward.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
     hint: kvcache convert tile-ok-forward.safetensors --to mlx-swift-lm@3.31 -o OUT
   [1]
   $ kvcache verify -q --for all tile-ok-forward.safetensors | wc -l
-  4
+  6
 
 Folders: by name, links to folders not followed, pipes passed over.
 
@@ -40,10 +40,10 @@ Folders: by name, links to folders not followed, pipes passed over.
   $ cp "$HOSTILE/tile-ok-forward.safetensors" a/b/one.safetensors; gzip < a/b/one.safetensors > a/two.gz; cp a/b/one.safetensors a/no.gz
   $ ln -s .. a/up; ln -s b/one.safetensors a/link.safetensors; mkfifo a/pipe.safetensors; ln -s nowhere a/dangling.safetensors
   $ kvcache verify -r .
-  ./a/b/one.safetensors: ok (mlx-lm@2026-08)
+  ./a/b/one.safetensors: ok (mlx-lm@0.31)
   ./a/dangling.safetensors: error KV100: cannot be read: No such file or directory
-  ./a/link.safetensors: ok (mlx-lm@2026-08)
-  ./a/two.gz: ok (mlx-lm@2026-08)
+  ./a/link.safetensors: ok (mlx-lm@0.31)
+  ./a/two.gz: ok (mlx-lm@0.31)
   4 files: 3 ok, 1 unreadable
   [5]
   $ kvcache verify -r -j 4 a a a a a | tail -1
@@ -65,7 +65,7 @@ Folders: by name, links to folders not followed, pipes passed over.
 Standard input, and what is not there.
 
   $ kvcache verify - < "$HOSTILE/tile-ok-forward.safetensors"
-  -: ok (mlx-lm@2026-08)
+  -: ok (mlx-lm@0.31)
   $ kvcache verify ''
   '': error KV100: cannot be read: No such file or directory
   [5]

@@ -20,7 +20,7 @@ std::string writers(PromptCache cache, Era era) {
 TEST(Detection, PlainFilesTellOnlyPythonStyleFromSwift) {
   for (const Era era : {Era::P1, Era::P2, Era::P3, Era::P4, Era::R1})
     EXPECT_EQ(writers(cache_of(test::plain(), test::plain()), era), "P1 P2 P3 P4 R1");
-  for (const Era era : {Era::S3, Era::S4}) EXPECT_EQ(writers(cache_of(test::plain()), era), "S2 S3 S4");
+  for (const Era era : {Era::S3, Era::S4, Era::S5}) EXPECT_EQ(writers(cache_of(test::plain()), era), "S2 S3 S4 S5");
 }
 
 TEST(Detection, WindowsByTheirNumberOfFields) {
@@ -29,29 +29,30 @@ TEST(Detection, WindowsByTheirNumberOfFields) {
   EXPECT_EQ(writers(cache_of(test::rotating()), Era::P1), "P1 S1 S2 S3");
   EXPECT_EQ(writers(cache_of(test::rotating()), Era::S3), "P1 S1 S2 S3");
   EXPECT_EQ(writers(cache_of(test::rotating()), Era::S4), "S4");
+  EXPECT_EQ(writers(cache_of(test::rotating()), Era::S5), "S5");
 }
 
 TEST(Detection, QuantizedLayersByNestingAndFields) {
   EXPECT_EQ(writers(cache_of(test::quantized()), Era::P1), "P1");
   EXPECT_EQ(writers(cache_of(test::quantized()), Era::P4), "P2 P3 P4");
-  EXPECT_EQ(writers(cache_of(test::quantized()), Era::S3), "S1 S2 S3 S4");
+  EXPECT_EQ(writers(cache_of(test::quantized()), Era::S3), "S1 S2 S3 S4 S5");
   EXPECT_EQ(writers(cache_of(test::quantized()), Era::R1), "R1");
 }
 
 TEST(Detection, ChunkedFilesAreTheSameEverywhereButInS1) {
-  EXPECT_EQ(writers(cache_of(test::chunked()), Era::P2), "P1 P2 P3 P4 S2 S3 S4 R1");
-  EXPECT_EQ(writers(cache_of(test::chunked(std::nullopt)), Era::S3), "S2 S3 S4 R1");
+  EXPECT_EQ(writers(cache_of(test::chunked()), Era::P2), "P1 P2 P3 P4 S2 S3 S4 S5 R1");
+  EXPECT_EQ(writers(cache_of(test::chunked(std::nullopt)), Era::S3), "S2 S3 S4 S5 R1");
 }
 
 TEST(Detection, SlotsByLayout) {
   EXPECT_EQ(writers(cache_of(test::arrays("sss"), test::plain()), Era::P3), "P1 P2 P3");
   EXPECT_EQ(writers(cache_of(test::mamba()), Era::P1), "P1 P2");
   EXPECT_EQ(writers(cache_of(test::arrays("sss")), Era::P4), "P4");
-  EXPECT_EQ(writers(cache_of(test::arrays("s-s")), Era::R1), "S3 S4 R1");
-  EXPECT_EQ(writers(cache_of(test::mamba()), Era::S4), "S3 S4 R1");
+  EXPECT_EQ(writers(cache_of(test::arrays("s-s")), Era::R1), "S3 S4 S5 R1");
+  EXPECT_EQ(writers(cache_of(test::mamba()), Era::S4), "S3 S4 S5 R1");
   ArraysCache::State with_lengths = test::slots("ss");
   with_lengths.lengths = Int32s{4};
-  EXPECT_EQ(writers(cache_of(test::arrays(with_lengths)), Era::S3), "S3 S4");
+  EXPECT_EQ(writers(cache_of(test::arrays(with_lengths)), Era::S3), "S3 S4 S5");
 }
 
 TEST(Detection, ListsByTheirChildren) {
@@ -59,8 +60,8 @@ TEST(Detection, ListsByTheirChildren) {
   EXPECT_EQ(of(Era::P3, test::plain(), test::rotating()), "P3 P4");
   EXPECT_EQ(of(Era::P3, test::arrays("ss"), test::plain()), "P3");
   EXPECT_EQ(of(Era::P4, test::arrays("ss"), test::plain()), "P4");
-  EXPECT_EQ(of(Era::S3, test::mamba(), test::chunked()), "S3 S4 R1");
-  EXPECT_EQ(of(Era::S3, test::mamba(), test::plain()), "S3 S4");
+  EXPECT_EQ(of(Era::S3, test::mamba(), test::chunked()), "S3 S4 S5 R1");
+  EXPECT_EQ(of(Era::S3, test::mamba(), test::plain()), "S3 S4 S5");
   EXPECT_EQ(of(Era::R1, test::mamba(), test::plain()), "R1");
   EXPECT_EQ(of(Era::S3, test::mamba(), test::rotating()), "S3");
   EXPECT_EQ(of(Era::S4, test::mamba(), test::rotating()), "S4");
@@ -82,8 +83,8 @@ TEST(Detection, LayersTogetherTellMoreThanEach) {
 TEST(Detection, ModelStateTurboAndUnusedLayers) {
   PromptCache with_state = cache_of(test::plain());
   with_state.model_state.emplace();
-  EXPECT_EQ(writers(std::move(with_state), Era::S4), "S4");
-  EXPECT_EQ(writers(cache_of(test::turbo(), test::plain()), Era::S4), "S4");
+  EXPECT_EQ(writers(std::move(with_state), Era::S4), "S4 S5");
+  EXPECT_EQ(writers(cache_of(test::turbo(), test::plain()), Era::S4), "S4 S5");
   EXPECT_EQ(writers(cache_of(std::make_unique<KVCache>(), test::plain()), Era::R1), "R1");
 }
 

@@ -25,15 +25,26 @@ TEST(Dialects, EveryEraHasOneEntryWithIdAndLetter) {
   EXPECT_EQ(eras.size(), era_count);
 }
 
-TEST(Dialects, AFamilyAloneIsItsNewestRelease) {
-  EXPECT_EQ(find_dialect("mlx-lm").id, "mlx-lm@0.31");
+TEST(Dialects, TheNumbersOfErasNeverChange) {
+  constexpr Era in_order[] = {Era::L0, Era::P1, Era::P2, Era::P3, Era::P4, Era::P5,
+                              Era::R1, Era::S1, Era::S2, Era::S3, Era::S4, Era::S5};
+  EXPECT_EQ(std::size(in_order), era_count);
+  for (std::size_t i = 0; i < std::size(in_order); ++i) EXPECT_EQ(static_cast<std::size_t>(in_order[i]), i);
+}
+
+TEST(Dialects, AFamilyAloneIsWhatPeopleHave) {
+  EXPECT_EQ(find_dialect("mlx-lm").id, "mlx-lm@0.32");
   EXPECT_EQ(find_dialect("mlx-swift-lm").id, "mlx-swift-lm@3.31");
   EXPECT_EQ(find_dialect("mlxrs").id, "mlxrs@0.1");
 }
 
-TEST(Dialects, SuggestsTheNearestId) {
+TEST(Dialects, AnAliasIsTheSameEra) {
+  EXPECT_EQ(find_dialect("mlx-lm@2026-09").id, "mlx-lm@0.32");
+}
+
+TEST(Dialects, SuggestsTheNearestFamilyAndNeverAVersion) {
   const auto hint = [](std::string_view id) { return test::error_of([&] { (void)find_dialect(id); })->hint(); };
-  EXPECT_EQ(hint("mlx-lm@0.30"), "did you mean mlx-lm@0.31?");
+  EXPECT_NE(hint("mlx-lm@0.3").find("formats: mlx-lm@0.18, "), std::string::npos) << hint("mlx-lm@0.3");
   EXPECT_EQ(hint("mlx-swift@3.31"), "did you mean mlx-swift-lm@3.31?");
   EXPECT_NE(hint("gguf").find("formats: mlx-lm@0.18, "), std::string::npos) << hint("gguf");
   EXPECT_NE(hint(std::string(100000, 'm')).find("formats: "), std::string::npos);
@@ -45,11 +56,19 @@ TEST(Dialects, AnUnknownIdIsAUsageErrorAndIsPrintedSafely) {
   EXPECT_EQ(std::string(error->what()), "unknown format 'mlx\\x1b[31m'");
 }
 
-TEST(Dialects, PrefersMlxLmThenMlxrsThenTheNewest) {
-  EXPECT_EQ(preferred({Era::P1, Era::P3, Era::R1, Era::S4})->letter, "P3");
+TEST(Dialects, PrefersTheNewestReleaseOfMlxLmThenMlxrsThenSwift) {
+  EXPECT_EQ(preferred({Era::P1, Era::P3, Era::P4, Era::R1, Era::S4})->letter, "P3");
   EXPECT_EQ(preferred({Era::R1, Era::S4})->letter, "R1");
-  EXPECT_EQ(preferred({Era::S2, Era::S4, Era::S3})->letter, "S4");
+  EXPECT_EQ(preferred({Era::P4, Era::R1})->letter, "R1") << "P4 was never in a release";
+  EXPECT_EQ(preferred({Era::S2, Era::S4, Era::S3})->letter, "S3");
+  EXPECT_EQ(preferred({Era::S3, Era::S4, Era::S5})->letter, "S5");
+  EXPECT_EQ(preferred({Era::S4})->letter, "S4");
+  EXPECT_EQ(preferred({Era::P4, Era::S4})->letter, "P4");
   EXPECT_EQ(preferred({}), nullptr);
+}
+
+TEST(Dialects, TwoErasWereNeverInARelease) {
+  for (const Dialect& d : dialects()) EXPECT_EQ(d.released, d.era != Era::P4 && d.era != Era::S4) << d.id;
 }
 
 TEST(Dialects, OnlyTheProvisionalOneIsMarkedSo) {

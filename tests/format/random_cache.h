@@ -26,7 +26,7 @@ class RandomCache {
         rc::gen::elementOf(std::vector<std::string>{"model", "tokenizer_config", "a.b", "", "0", "7", "ключ"}));
     for (const std::string& name : names)
       cache.metadata[name] = *rc::gen::container<std::string>(rc::gen::inRange<char>(0, 127));
-    if (only({Era::S4}) && coin()) {
+    if (only({Era::S4, Era::S5}) && coin()) {
       cache.model_state.emplace();
       for (const char* name : {"qwen2vl.ropeDeltas", "second"})
         cache.model_state->entries.emplace_back(name, array(kvcache::Dtype::I32, {1, 3}));
@@ -59,9 +59,9 @@ class RandomCache {
                                                   &RandomCache::chunks, &RandomCache::state};
     const bool loads_batches = only({Era::P2, Era::P3, Era::P4, Era::P5, Era::R1});
     if (loads_batches && depth == 2) kinds.insert(kinds.end(), {&RandomCache::batched, &RandomCache::batched_window});
-    if (only({Era::S4, Era::R1})) kinds.push_back(&RandomCache::unused);
-    if (only({Era::S4})) kinds.push_back(&RandomCache::turbo_codes);
-    const bool loads_lists = only({Era::P3, Era::P4, Era::P5, Era::S3, Era::S4, Era::R1});
+    if (only({Era::S4, Era::S5, Era::R1})) kinds.push_back(&RandomCache::unused);
+    if (only({Era::S4, Era::S5})) kinds.push_back(&RandomCache::turbo_codes);
+    const bool loads_lists = only({Era::P3, Era::P4, Era::P5, Era::S3, Era::S4, Era::S5, Era::R1});
     if (loads_lists && depth > 0 && number(0, 3) == 0) {
       std::vector<Made> children;
       for (std::int64_t n = number(1, 3); n > 0; --n) children.push_back(layer(depth - 1));
@@ -81,13 +81,13 @@ class RandomCache {
     const bool wrapped = rows_ > 1 && max_size == rows_ && coin();
     kvcache::RotatingKVCache::State state{keys, values, wrapped ? 0 : number(0, max_size - 1), max_size, rows_, rows_, {}};
     if (wrapped) state.offset += number(1, 9), state.idx = number(1, rows_ - 1);
-    if (only({Era::S4}) && coin()) state.origin = "requested";
+    if (only({Era::S4, Era::S5}) && coin()) state.origin = "requested";
     return std::make_unique<kvcache::RotatingKVCache>(std::move(state));
   }
 
   Made codes() {
     const std::int64_t bits = *rc::gen::elementOf(std::vector<std::int64_t>{2, 4, 8});
-    const bool biases = !only({Era::S3, Era::S4, Era::R1}) || coin();
+    const bool biases = !only({Era::S3, Era::S4, Era::S5, Era::R1}) || coin();
     const auto half = [&] {
       using kvcache::Dtype;
       return kvcache::Quantized{array(Dtype::U32, {1, 2, rows_, 2 * bits}), array(Dtype::BF16, {1, 2, rows_, 2}),
@@ -101,7 +101,7 @@ class RandomCache {
   Made chunks() {
     auto [keys, values] = keys_and_values(1, rows_);
     std::optional<std::int64_t> chunk_size = number(1, 8);
-    if (only({Era::S3, Era::S4, Era::R1}) && coin()) chunk_size.reset();
+    if (only({Era::S3, Era::S4, Era::S5, Era::R1}) && coin()) chunk_size.reset();
     return std::make_unique<kvcache::ChunkedKVCache>(
         kvcache::ChunkedKVCache::State{keys, values, chunk_size, number(0, rows_), std::nullopt});
   }
@@ -110,15 +110,17 @@ class RandomCache {
     const std::int64_t batch = number(1, 3);
     kvcache::ArraysCache::State state;
     const std::int64_t count = eras_.has(Era::P1) ? 2 : number(1, 4);
-    const bool may_be_unset = only({Era::S3, Era::S4, Era::R1});
+    const bool may_be_unset = only({Era::S3, Era::S4, Era::S5, Era::R1});
     for (std::int64_t slot = 0; slot < count; ++slot) {
       const bool set = !may_be_unset || slot == 0 || coin();
       state.slots.push_back(set ? array(kvcache::Dtype::F32, {batch, number(1, 3)}) : kvcache::Tensor());
     }
     // mlxrs keeps the class name, which the others choose by their own rules.
-    const bool swift = through_ == Era::S3 || through_ == Era::S4;
+    constexpr kvcache::EraSet eras_of_swift{Era::S3, Era::S4, Era::S5};
+    const bool swift = eras_of_swift.has(through_);
     if (count == 2) state.mamba = from_ != Era::R1 ? coin() : swift || through_ == Era::P1 || (through_ == Era::R1 && coin());
-    if (!only({Era::P4, Era::P5, Era::S3, Era::S4, Era::R1})) return std::make_unique<kvcache::ArraysCache>(std::move(state));
+    if (!only({Era::P4, Era::P5, Era::S3, Era::S4, Era::S5, Era::R1}))
+      return std::make_unique<kvcache::ArraysCache>(std::move(state));
     if (coin() && (!eras_.has(Era::R1) || batch <= count)) state.left_padding = numbers(batch);
     if (!eras_.has(Era::R1) && coin()) state.lengths = numbers(batch);
     return std::make_unique<kvcache::ArraysCache>(std::move(state));

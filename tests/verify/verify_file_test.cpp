@@ -18,7 +18,7 @@ TEST(VerifyFile, SoundFile) {
   EXPECT_EQ(report.status, Status::ok);
   EXPECT_EQ(report.exit_code, 0);
   ASSERT_NE(report.format, nullptr);
-  EXPECT_EQ(report.format->id, "mlx-lm@2026-08");
+  EXPECT_EQ(report.format->id, "mlx-lm@0.31");
   EXPECT_TRUE(report.findings.empty());
 }
 

@@ -19,7 +19,7 @@ class RotatingKVCache final : public Cache {
     std::int64_t max_size = 0;          ///< window, tokens
     std::int64_t offset = 0;            ///< tokens seen
     std::int64_t idx = 0;               ///< ring row after the newest one
-    std::optional<std::string> origin;  ///< Swift S4: "modelNative" or "requested"
+    std::optional<std::string> origin;  ///< Swift since S4: "modelNative" or "requested"
   };
   /// Never used: a window of `max_size` tokens that pins the first `keep`. Throws Error(usage) unless 0 <= keep < max_size.
   RotatingKVCache(std::int64_t max_size, std::int64_t keep);
