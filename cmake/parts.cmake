@@ -11,6 +11,19 @@ function(kvcache_part name)
   set(KVCACHE_PARTS ${KVCACHE_PARTS} kv_${name} CACHE INTERNAL "")
 endfunction()
 
+# The table of model types, src/model/table/*.types, is embedded as text.
+function(kvcache_model_table)
+  set(model_table "")
+  foreach(name plain windows latent recurrent swift not_yet)
+    set(path ${CMAKE_SOURCE_DIR}/src/model/table/${name}.types)
+    file(READ ${path} text)
+    string(APPEND model_table "${text}")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
+  endforeach()
+  configure_file(${CMAKE_SOURCE_DIR}/src/model/table_text.cpp.in ${CMAKE_BINARY_DIR}/model_table_text.cpp @ONLY)
+  target_sources(kv_model PRIVATE ${CMAKE_BINARY_DIR}/model_table_text.cpp)
+endfunction()
+
 # libkvcache from all parts: the static library, which the tool and other targets of this build use as kvcache::kvcache, and
 # the shared one from the same objects.
 function(kvcache_library)

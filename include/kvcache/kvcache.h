@@ -10,6 +10,7 @@
 #include "kvcache/format.h"        // IWYU pragma: export
 #include "kvcache/generate.h"      // IWYU pragma: export
 #include "kvcache/model_config.h"  // IWYU pragma: export
+#include "kvcache/model_types.h"   // IWYU pragma: export
 #include "kvcache/prompt_cache.h"  // IWYU pragma: export
 #include "kvcache/quantize.h"      // IWYU pragma: export
 #include "kvcache/safetensors.h"   // IWYU pragma: export

@@ -80,6 +80,7 @@ struct LayerSpec {
   std::vector<std::optional<Dtype>> slot_dtypes;       ///< arrays: as slot_shapes; nothing: the dtype of keys
   std::size_t slots = 0;                               ///< arrays
   std::vector<LayerSpec> children;                     ///< list
+  bool unused = false;                                 ///< kv: made, and never filled
 };
 
 /// The reference's make_prompt_cache without a model: RotatingKVCache with keep 4 when max_kv_size is given, else KVCache.

@@ -29,6 +29,7 @@ LayerSpec spec_of(const Cache& cache) {
   spec.kv_heads = facts.kv_heads.value_or(0);
   spec.key_dim = facts.key_dim.value_or(0);
   spec.value_dim = facts.value_dim.value_or(0);
+  spec.unused = facts.empty && !facts.kv_heads;
   if (facts.chunk_size) {
     spec.kind = LayerSpec::Kind::chunked;
     spec.chunk_size = *facts.chunk_size;
@@ -66,6 +67,7 @@ std::uint64_t row_bytes(std::int64_t width, const EstimateRequest& request, bool
 
 std::uint64_t estimate_bytes(const LayerSpec& layer, const EstimateRequest& request) {
   const auto batch = static_cast<std::uint64_t>(request.batch);
+  if (layer.unused) return 0;
   if (layer.kind == LayerSpec::Kind::list) {
     EstimateRequest plain = request;
     plain.bits.reset();  // as mlx-lm, nothing is quantized inside lists

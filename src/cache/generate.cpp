@@ -28,6 +28,7 @@ class Generator {
       case LayerSpec::Kind::kv:
         break;
     }
+    if (spec.unused) return std::make_unique<KVCache>();
     KVCache::State state;
     fill(spec, options_.tokens, state.keys, state.values);
     return std::make_unique<KVCache>(std::move(state));
@@ -37,7 +38,8 @@ class Generator {
   // Every tensor has a stream of its own, numbered in the order of the file.
   Tensor tensor(Dtype dtype, Shape shape) {
     const std::uint64_t stream = streams_++;
-    if (options_.fill == GenerateOptions::Fill::zeros) return Tensor::zeros(dtype, std::move(shape));
+    // Whole numbers are token ids, of which any would do.
+    if (options_.fill == GenerateOptions::Fill::zeros || dtype == Dtype::I64) return Tensor::zeros(dtype, std::move(shape));
     return random_tensor(dtype, std::move(shape), options_.seed, stream);
   }
 

@@ -103,7 +103,8 @@ int run(Context& context, const Options& options) {
     config.layers = layers_from_options(options, class_name);
   } else {
     context.subject = options.config;
-    config = read_model_config(options.config);
+    config =
+        read_model_config(options.config, target.family == Family::mlx_swift_lm ? ModelCode::mlx_swift_lm : ModelCode::mlx_lm);
     for (const std::string& note : config.notes) warn(context, note);
   }
   const PromptCache cache = generate_prompt_cache(config.layers, how_to_fill(options, class_name, config));

@@ -85,17 +85,14 @@ As a model's config.json says.
   $ kvcache create --config "$CONFIGS/llama.json" --class QuantizedKVCache --tokens 10 -o llama-q8.safetensors
   created 3 layers of 10 tokens; wrote llama-q8.safetensors (66.8 kB)
   $ kvcache create --config "$CONFIGS/olmo_hybrid.json" --tokens 10 -o x.safetensors
-  warning: the shapes of the recurrent state of 1 layer (from layer 0 on) are not known from the config
-  kvcache create: TESTDATA/configs/olmo_hybrid.json: layer 0 (ArraysCache): slot 0 is not set, and mlx-lm@0.31 has no way to say so
-  hint: a recurrent layer that was never used cannot be saved there
+  kvcache create: TESTDATA/configs/olmo_hybrid.json: "olmo_hybrid": not in mlx-lm yet; its config tells of delta layers among plain ones
+  hint: 'kvcache models' lists the known ones; give layers, heads and head dim yourself, or a cache that the model made
   [4]
-  $ kvcache -q create --config "$CONFIGS/olmo_hybrid.json" --tokens 10 --to mlxrs -o olmo.safetensors
-  warning: the shapes of the recurrent state of 1 layer (from layer 0 on) are not known from the config
   $ kvcache create --config zeros.safetensors -o x.safetensors
   kvcache create: zeros.safetensors: not a JSON object
   [3]
   $ kvcache create --config missing.json -o x.safetensors
-  kvcache create: missing.json: cannot be read: no such file
+  kvcache create: missing.json: cannot be read: No such file or directory
   [5]
 
 Options that make no sense together are refused.
@@ -159,7 +156,6 @@ Options that make no sense together are refused.
   gemma.safetensors
   llama-q8.safetensors
   narrow.safetensors
-  olmo.safetensors
   q.safetensors
   swift.safetensors
   window.safetensors
