@@ -102,15 +102,18 @@ Saved save_document(const std::string& path, const Document& document, std::opti
 struct ModelFolder {
   std::string path;                           ///< as given
   std::map<std::string, std::string> sha256;  ///< model_digests()
-  std::optional<ModelConfig> config;          ///< nothing: the layers of this model are not known here
+  std::optional<ModelConfig> config;          ///< nothing: what this model caches is not known here
   std::string why_no_config;                  ///< in words, or empty
+  std::optional<ModelConfig> swift_config;    ///< as mlx-swift-lm makes its caches; nothing: as `config`
 };
-/// Throws Error(io) for what cannot be read, Error(unreadable) for a config.json that is none.
+/// Throws Error(io) for what cannot be read, Error(unreadable) for a config.json that is none. One that does not tell the
+/// caches is no error: why_no_config says why.
 [[nodiscard]] ModelFolder read_model_folder(const std::string& path);
 
 /// KV801 to KV805: reads all data that the stamp has checksums of.
 [[nodiscard]] Findings check_stamp(const Document& document, const VerifyOptions& options);
 /// KV81x: layers, classes, heads, dims and windows; KV821: digests of a stamp.
-[[nodiscard]] Findings check_model(const Document& document, const ModelFolder& model);
+/// `code`: whose caches they are compared with; by default those of the runtime whose file it is.
+[[nodiscard]] Findings check_model(const Document& document, const ModelFolder& model, std::optional<ModelCode> code = {});
 
 }  // namespace kvcache

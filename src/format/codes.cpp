@@ -130,6 +130,9 @@ constexpr auto table = std::to_array<CodeInfo>({
     {"KV814", error, "sizes differ from the model"},
     {"KV815", error, "window differs from the model"},
     {"KV816", warning, "window instead of none, or none"},
+    {"KV817", error, "unused, unlike the model's"},
+    {"KV818", warning, "dtype differs from the model"},
+    {"KV819", warning, "quantized, which the model cannot read"},
     {"KV821", error, "model files differ from the stamp"},
 });
 

@@ -22,6 +22,17 @@ std::string digest_of(const fs::path& path) {
   return sum.hex();
 }
 
+/// What mlx-swift-lm makes, where it has code of its own for the type.
+std::optional<ModelConfig> swift_config(const std::string& path, const ModelConfig& config) {
+  try {
+    ModelConfig swift = read_model_config(path, ModelCode::mlx_swift_lm);
+    if (swift.source != config.source) return swift;
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::io) throw;  // a field that only its code needs: as if it had none of its own
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::map<std::string, std::string> model_digests(const std::string& folder) {
@@ -41,10 +52,12 @@ std::map<std::string, std::string> model_digests(const std::string& folder) {
 }
 
 ModelFolder read_model_folder(const std::string& path) {
-  ModelFolder folder{path, model_digests(path), std::nullopt, {}};
+  ModelFolder folder{path, model_digests(path), std::nullopt, {}, std::nullopt};
   try {
     folder.config = read_model_config(path);
+    folder.swift_config = swift_config(path, *folder.config);
   } catch (const Error& e) {
+    // Digests and all that needs no layout are compared with such a model, too.
     if (e.kind() != ErrorKind::impossible) throw;
     folder.why_no_config = e.what();
   }

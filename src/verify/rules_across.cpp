@@ -55,6 +55,13 @@ std::optional<std::int64_t> token_offset(const Place& place) {
   return std::nullopt;
 }
 
+// A layer of a class that counts every token, without any: mlx-swift-lm saves those that were never used.
+bool is_unused(const Place& place) {
+  return place.cache->empty() && !place.is_child &&
+         (place.as<KVCache>() != nullptr || place.as<QuantizedKVCache>() != nullptr || place.as<RotatingKVCache>() != nullptr ||
+          place.as<ChunkedKVCache>() != nullptr);
+}
+
 bool is_leaf(const Place& place) {
   return place.sound && place.as<CacheList>() == nullptr;
 }
@@ -69,6 +76,10 @@ void check_across_layers(const std::vector<Place>& places, Findings& findings) {
     if (const auto batch = place.cache->batch_size()) batches[*batch].push_back(&place);
     if (const auto offset = token_offset(place)) offsets[*offset].push_back(&place);
   }
+  // Among layers that hold tokens, one that was never used counts as 0: the model decodes wrongly with it.
+  if (!offsets.empty())
+    for (const Place& place : places)
+      if (is_leaf(place) && is_unused(place)) offsets[0].push_back(&place);
   report_difference(batches, "KV501", "batch size", "layers of one cache hold the same sequences", findings);
   report_difference(offsets, "KV502", "offset", "right only where a draft model's or multi-token layers are in the file",
                     findings);

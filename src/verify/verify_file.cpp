@@ -46,6 +46,14 @@ void check_loads(const Document& document, const VerifyOptions& options, const F
   }
 }
 
+// --for one runtime: its layers are what counts, whoever wrote the file.
+std::optional<ModelCode> code_asked(const VerifyOptions& options) {
+  if (options.load_in.empty()) return std::nullopt;
+  const auto is_swift = [](Era era) { return dialect(era).family == Family::mlx_swift_lm; };
+  if (std::ranges::all_of(options.load_in, is_swift)) return ModelCode::mlx_swift_lm;
+  return std::ranges::none_of(options.load_in, is_swift) ? std::optional(ModelCode::mlx_lm) : std::nullopt;
+}
+
 void check_document(const Document& document, const VerifyOptions& options, FileReport& report) {
   report.format = document.format;
   const Findings found = check(document);
@@ -53,7 +61,8 @@ void check_document(const Document& document, const VerifyOptions& options, File
   report.findings = found;
   check_loads(document, options, found, report);
   std::ranges::move(check_stamp(document, options), std::back_inserter(report.findings));
-  if (options.model) std::ranges::move(check_model(document, *options.model), std::back_inserter(report.findings));
+  if (options.model)
+    std::ranges::move(check_model(document, *options.model, code_asked(options)), std::back_inserter(report.findings));
   if (options.data) std::ranges::move(check_data(document, options), std::back_inserter(report.findings));
 }
 

@@ -63,8 +63,11 @@ TEST(AcrossLayers, WindowsCountWithTheirOffset) {
   EXPECT_EQ(test::codes_of(check(layers(plain(1, 20), window(8, 21)))), "KV502");
 }
 
-TEST(AcrossLayers, UnusedLayersHaveNeither) {
-  EXPECT_EQ(test::codes_of(check(layers(plain(2, 6), std::make_unique<kvcache::KVCache>()))), "");
+TEST(AcrossLayers, AnUnusedLayerAmongUsedOnesHasNoTokens) {
+  const auto findings = check(layers(plain(2, 6), plain(2, 6), std::make_unique<kvcache::KVCache>()));
+  ASSERT_EQ(test::codes_of(findings), "KV502");
+  EXPECT_EQ(findings[0].where, "layer 2");
+  EXPECT_EQ(test::codes_of(check(layers(std::make_unique<kvcache::KVCache>(), std::make_unique<kvcache::KVCache>()))), "");
 }
 
 TEST(AcrossLayers, ChildrenCountAsLayers) {
