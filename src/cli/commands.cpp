@@ -11,6 +11,7 @@ const Command* const table[] = {
     &diff_command,
     &mask_command,
     &estimate_command,
+    &models_command,
     // Checking
     &verify_command,
     // Editing

@@ -25,6 +25,7 @@ extern const Command ls_command;
 extern const Command mask_command;
 extern const Command merge_command;
 extern const Command metadata_command;
+extern const Command models_command;
 extern const Command prune_command;
 extern const Command quantize_command;
 extern const Command report_command;

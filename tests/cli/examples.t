@@ -161,11 +161,53 @@ Estimate.
   BF16          403 MB          12.3 kB  100 %
   8 bits        214 MB          6.53 kB   53 %
   4 bits        113 MB          3.46 kB   28 %
+  llama: 3 x plain, as mlx_lm/models/llama.py makes them; not in config.json, so
+  assumed: head_dim 128
   $ fresh
   > kvcache estimate --like chat.safetensors --tokens 100000 --bits 4
   100000 tokens     size  a further token
   F16             154 MB          1.54 kB  100 %
   4 bits         43.2 MB            432 B   28 %
+
+Models.
+
+  $ fresh
+  > kvcache models gemma3_text
+  gemma3_text: as mlx_lm/models/gemma3_text.py of mlx-lm d78bf58 makes them
+  for example 22 x window 512, 4 x plain, every sixth
+  
+  field                   when it is absent
+  num_hidden_layers       = 26
+  num_attention_heads     = 4
+  num_key_value_heads     = 1
+  head_dim                = 256
+  sliding_window          = 512
+  sliding_window_pattern  = 6
+  
+  caches
+    layers num_hidden_layers
+    when (i + 1) % sliding_window_pattern == 0 : plain(num_key_value_heads,
+    head_dim)
+    otherwise window(sliding_window, num_key_value_heads, head_dim)
+  
+  traps
+    layer_types and _sliding_window_pattern are not read
+    --max-kv-size changes nothing: the model makes its caches itself
+  $ fresh
+  > kvcache models | grep qwen
+  qwen                 24 x plain
+  qwen2                32 x plain
+  qwen2_moe            32 x plain
+  qwen2_vl             32 x plain (also qwen2_5_vl)
+  qwen3                32 x plain
+  qwen3_5              24 x state, 8 x plain, every fourth
+  qwen3_5_moe          24 x state, 8 x plain, every fourth
+  qwen3_moe            32 x plain
+  qwen3_next           24 x state, 8 x plain, every fourth
+  qwen3_vl             32 x plain
+  qwen3_vl_moe         32 x plain
+    qwen2_5_omni          not in mlx-lm; its language model is described in
+    qwen3_omni_moe        not in mlx-lm; its language model is described in
 
 Verify.
 

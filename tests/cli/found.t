@@ -55,8 +55,8 @@ Estimates beyond what a number holds, of what cannot be quantized, and of two th
   $ kvcache estimate --like narrow.safetensors --tokens 1000 --bits 4
   1000 tokens    size  a further token
   F16          512 kB            512 B  100 %
-  4 bits       512 kB            512 B  100 %
-  2 of 2 layers cannot be quantized in groups of 64 and stay plain: keys are 32 wide
+  4 bits       160 kB            160 B   31 %
+  in groups of 32 (--group-size 32): keys are 32 wide, which 64 does not divide
   $ kvcache estimate --like narrow.safetensors --config huge.json --tokens 1
   kvcache estimate: --config and --like exclude each other
   hint: give one of them
