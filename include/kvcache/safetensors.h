@@ -50,7 +50,8 @@ class File;
 class SafetensorsFile {
  public:
   /// Opens and parses `path`; "-" is standard input. Input that starts with the gzip magic is decompressed into an unlinked
-  /// temporary file, as is standard input. Reads the header only. Never blocks on a FIFO, never opens a device.
+  /// temporary file; what comes through standard input or a pipe (a FIFO, a shell's <(COMMAND)) is copied into one. Reads the
+  /// header only. Never waits for the writer of a FIFO to come, never opens a device.
   /// Throws Error(io, code KV100) or Error(unreadable, code KV101...KV117, KV130, KV131) for the first defect.
   static SafetensorsFile open(const std::string& path);
   /// The same of any source, which it keeps. `label`: what path() says; empty: the source's own.
@@ -105,12 +106,15 @@ struct WriteOptions {
   Progress progress = {};         ///< at most twenty times per second, and at the end
 };
 
-/// Write a file atomically in one streaming pass with bounded memory: a temporary file beside the target (nameless where the
-/// file system can), data, fsync, rename, fsync of the folder. The bytes depend on tensors and metadata only. The header's keys
-/// are in byte order, data in the order given, the header padded with spaces so that data starts at a multiple of 64 bytes, or
-/// of 4096 in files of more than 4 MiB. Empty metadata is written as null. A symbolic link is followed: its target is replaced.
-/// On any error or stop nothing is left behind and an existing file is untouched. Returns the number of bytes written.
-/// Throws Error(usage) for an existing file or a folder, Error(io), Error(interrupted), and whatever evaluating tensors throws.
+/// Write a file ("-": see below) atomically in one streaming pass with bounded memory: a temporary file beside the target
+/// (nameless where the file system can), data, fsync, rename, fsync of the folder. The bytes depend on tensors and metadata
+/// only. The header's keys are in byte order, data in the order given, the header padded with spaces so that data starts at a
+/// multiple of 64 bytes, or of 4096 in files of more than 4 MiB. Empty metadata is written as null. A symbolic link is
+/// followed: its target is replaced. On any error or stop nothing is left behind and an existing file is untouched. Returns the
+/// number of bytes written.
+/// "-" is standard output: it gets the same bytes once all of them are computed, in a temporary file, so that only its own
+/// errors can leave it with a part of them. Throws Error(usage) for an existing file or a folder, Error(io),
+/// Error(interrupted), and whatever evaluating tensors throws.
 std::uint64_t write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
                                 const WriteOptions& options = {});
 

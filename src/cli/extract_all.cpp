@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cli/progress.h"
+#include "cli/read_inputs.h"
 #include "cli/report.h"
 #include "cli/staged_folder.h"
 #include "cli/text.h"
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 
 // "chat" of "folder/chat.safetensors.gz".
 std::string stem(const std::string& file) {
-  if (file == "-") return "sequence";
+  if (comes_once(file)) return "sequence";
   std::string name = fs::path(file).filename().string();
   for (const std::string_view suffix : {".gz", ".safetensors"})
     if (name.size() > suffix.size() && name.ends_with(suffix)) name.resize(name.size() - suffix.size());
@@ -29,6 +30,8 @@ std::string stem(const std::string& file) {
 
 void check_folder(const OutputOptions& output) {
   if (output.path.empty()) throw Error(ErrorKind::usage, "no output is given", "-o DIR: a folder for all sequences");
+  if (output.to_stdout())
+    throw Error(ErrorKind::usage, "-o -: several files do not go to standard output", "-o DIR: a folder for all sequences");
   std::error_code error;
   const fs::file_status status = fs::status(output.path, error);
   if (fs::exists(status) && !fs::is_directory(status))

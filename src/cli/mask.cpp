@@ -98,7 +98,7 @@ void write(Context& context, const Options& options, const Cache& cache, const M
     bytes = write_safetensors(options.output.path, {{"mask", mask.array}}, {}, how);
   });
   if (!context.quiet)
-    say(fmt::format("mask of booleans {}; wrote {} ({})", to_string(mask.array.shape()), options.output.path,
+    say(fmt::format("mask of booleans {}; wrote {} ({})", to_string(mask.array.shape()), shown_output(options.output.path),
                     human_bytes(static_cast<double>(bytes))));
 }
 
@@ -149,7 +149,9 @@ Action declare(CLI::App& app, Context& context) {
   add_integer(app, "--window", options->window, 1, max_dim, "Sliding window of the model, in tokens")->type_name("W");
   app.add_flag("--array", options->array, "An array where the runtime would do without one");
   app.add_flag("--json", options->output.json, "Print kind and shape as JSON");
-  app.add_option("-o,--output", options->output.path, "Write the array to this file, as the tensor 'mask'")->type_name("OUT");
+  app.add_option("-o,--output", options->output.path,
+                 "Write the array to this file, as the tensor 'mask'; - is standard output")
+      ->type_name("OUT");
   app.add_flag("--force", options->output.force, "Replace OUT if it exists");
   app.add_flag("--gzip", options->output.gzip, "Compress the output");
   return [&context, options] { return run(context, *options); };

@@ -8,11 +8,13 @@
 #include <system_error>
 
 #include "cli/progress.h"
+#include "cli/read_inputs.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "cli/text.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
+#include "platform/terminal.h"
 
 namespace kvcache::cli {
 namespace {
@@ -24,8 +26,11 @@ namespace fs = std::filesystem;
 }
 
 void check_target(const OutputOptions& options, const std::vector<std::string>& inputs) {
-  if (options.path == "-")
-    refuse("-o -: the output is not written to standard output", "name a file: it is written atomically, or not at all");
+  if (options.to_stdout()) {
+    if (options.json) refuse("-o - and --json exclude each other", "both go to standard output: name a file with -o");
+    if (detail::is_terminal(stdout)) refuse("-o -: standard output is a terminal", "name a file, or redirect it: -o - > OUT");
+    return;
+  }
   std::error_code error;
   const fs::file_status status = fs::status(options.path, error);
   if (!fs::exists(status)) return;
@@ -34,7 +39,9 @@ void check_target(const OutputOptions& options, const std::vector<std::string>& 
       refuse(fmt::format("output {} is the input itself", options.path),
              options.has_in_place && input == inputs.front() ? "use --in-place to replace it" : "name a new file");
   if (fs::is_directory(status)) refuse(fmt::format("output {} is a folder", options.path), "name a file inside it");
-  if (!fs::is_regular_file(status)) refuse(fmt::format("output {} is not a regular file", options.path), "name a new file");
+  if (!fs::is_regular_file(status))
+    refuse(fmt::format("output {} is not a regular file", options.path),
+           options.path == "/dev/stdout" || options.path == "/dev/fd/1" ? "-o - is standard output" : "name a new file");
   if (!options.force) refuse(fmt::format("output {} exists", options.path), "--force replaces it");
 }
 
@@ -42,7 +49,7 @@ void check_target(const OutputOptions& options, const std::vector<std::string>& 
 
 void add_output_options(CLI::App& app, OutputOptions& options, bool in_place) {
   options.has_in_place = in_place;
-  app.add_option("-o,--output", options.path, "Write the result to this file")->type_name("OUT");
+  app.add_option("-o,--output", options.path, "Write the result to this file; - is standard output")->type_name("OUT");
   if (in_place) app.add_flag("--in-place", options.in_place, "Replace the input, atomically");
   app.add_flag("--force", options.force, "Replace OUT if it exists");
   app.add_flag("--gzip", options.gzip, "Compress the output");
@@ -56,7 +63,9 @@ void check_output(const OutputOptions& options, const std::vector<std::string>& 
            options.has_in_place ? "-o OUT writes a new file, --in-place replaces the input" : "-o OUT writes a new file");
   if (!options.in_place) return check_target(options, inputs);
   for (const std::string& input : inputs)
-    if (input == "-") refuse("--in-place: standard input cannot be replaced", "name an output with -o");
+    if (comes_once(input))
+      refuse(fmt::format("--in-place: {} cannot be replaced", input == "-" ? "standard input" : "a pipe"),
+             "name an output with -o");
 }
 
 Written write_output(Context& context, const PromptCache& cache, Era era, const OutputOptions& options, const Document& input,
@@ -69,6 +78,8 @@ Written write_output(Context& context, const PromptCache& cache, Era era, const 
   how.overwrite = options.in_place || options.force;
   how.gzip = options.gzip || (options.in_place && input.file.gzip());
   if (options.in_place) how.keep_mode_of = written.path;
+  if (!how.gzip && !options.in_place && written.path.ends_with(".gz"))
+    warn(context, fmt::format("{} is named as if it were compressed; --gzip compresses it", shown_path(written.path)));
   ProgressBar bar(context, "writing");
   how.progress = bar.callback();
   writing(context, written.path,
@@ -82,9 +93,13 @@ void writing(Context& context, const std::string& path, const std::function<void
     write();
   } catch (const Error& error) {
     const bool of_input = error.kind() == ErrorKind::impossible || error.code() == "KV100";
-    if (!of_input) context.subject = path;
+    if (!of_input) context.subject = path == "-" ? "" : path;
     throw;
   }
+}
+
+std::string shown_output(const std::string& path) {
+  return path == "-" ? "standard output" : shown_path(path);
 }
 
 std::string stamp_note(const CarriedStamp& stamp) {
@@ -95,7 +110,7 @@ std::string stamp_note(const CarriedStamp& stamp) {
 void print_summary(const Context& context, const OutputOptions& options, const Written& written, std::string_view what,
                    const Json& more) {
   if (!context.quiet)
-    say(fmt::format("{}; wrote {} ({}){}", what, shown_path(written.path), human_bytes(static_cast<double>(written.bytes)),
+    say(fmt::format("{}; wrote {} ({}){}", what, shown_output(written.path), human_bytes(static_cast<double>(written.bytes)),
                     stamp_note(written.stamp)));
   if (!options.json) return;
   Json document = {{"schema", fmt::format("kvcache.{}/1", context.command)},
@@ -106,6 +121,10 @@ void print_summary(const Context& context, const OutputOptions& options, const W
                    {"bytes", written.bytes}};
   if (!written.stamp.dropped.empty()) document["dropped_from_stamp"] = written.stamp.dropped;
   document.update(more);
+  if (options.summaries != nullptr) {
+    document.erase("schema");
+    return options.summaries->push_back(std::move(document));
+  }
   print_late_json(context, document);
 }
 

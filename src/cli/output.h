@@ -22,13 +22,18 @@ struct OutputOptions {
   bool force = false;
   bool gzip = false;
   bool json = false;
+  /// Of several outputs: where the summaries of --json are gathered, in place of standard output.
+  std::vector<Json>* summaries = nullptr;
+
+  [[nodiscard]] bool to_stdout() const { return path == "-"; }
 };
 
 /// -o, --in-place, --force, --gzip, --json. `in_place`: false for commands whose output is no edited input (merge, create).
 void add_output_options(CLI::App& app, OutputOptions& options, bool in_place = true);
 
-/// Before any work: exactly one of -o and --in-place; never standard output, an input's own file without --in-place, an
-/// existing file without --force, or what is not a regular file. Throws Error(usage).
+/// Before any work: exactly one of -o and --in-place; never an input's own file without --in-place, an existing file without
+/// --force, or what is not a regular file; standard output (-o -) only where it is no terminal and nothing else is to be
+/// printed there. Throws Error(usage).
 void check_output(const OutputOptions& options, const std::vector<std::string>& inputs);
 
 /// A file that was written.
@@ -50,6 +55,9 @@ void writing(Context& context, const std::string& path, const std::function<void
 /// Errors of writing are about the output.
 Written write_output(Context& context, const PromptCache& cache, Era era, const OutputOptions& options, const Document& input,
                      const EncodeOptions& encoding = {});
+
+/// A path as it is shown, with words for standard output.
+[[nodiscard]] std::string shown_output(const std::string& path);
 
 /// "; checksums dropped from the stamp", or nothing: for the end of a summary.
 [[nodiscard]] std::string stamp_note(const CarriedStamp& stamp);

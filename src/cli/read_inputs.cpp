@@ -1,16 +1,28 @@
 #include "cli/read_inputs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "cli/output.h"
+#include "cli/text.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
 
+bool comes_once(const std::string& path) {
+  std::error_code error;
+  return path == "-" || std::filesystem::is_fifo(path, error);
+}
+
 void check_inputs(const std::vector<std::string>& files) {
-  if (std::count(files.begin(), files.end(), "-") > 1)
-    throw Error(ErrorKind::usage, "standard input is named twice", "it can be read once: save it to a file first");
+  for (const std::string& file : files)
+    if (std::count(files.begin(), files.end(), file) > 1 && comes_once(file))
+      throw Error(ErrorKind::usage, fmt::format("{} is named twice", file == "-" ? "standard input" : shown_path(file)),
+                  "it can be read once: save it to a file first");
 }
 
 std::vector<Document> read_inputs(Context& context, const std::vector<std::string>& files) {

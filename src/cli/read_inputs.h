@@ -9,7 +9,10 @@
 
 namespace kvcache::cli {
 
-/// Throws Error(usage) when standard input is named twice.
+/// Whether a path is that of something that comes once: standard input, a FIFO, a pipe.
+[[nodiscard]] bool comes_once(const std::string& path);
+
+/// Throws Error(usage) when standard input, or a pipe, is named twice.
 void check_inputs(const std::vector<std::string>& files);
 
 /// Reads every file, as read_sound_document() does; errors are about the file at work. Throws Error(usage) when standard input

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -27,13 +29,31 @@ constexpr std::size_t max_transfer = 1U << 30U;
   throw Error(ErrorKind::io, "cannot be read: " + why, std::move(hint), "KV100");
 }
 
-void require_regular(const struct stat& status) {
+// Whether it is a pipe; regular files are the only others.
+bool require_readable(const struct stat& status, bool pipes) {
   const auto mode = status.st_mode;
-  if (S_ISREG(mode)) return;
+  if (S_ISREG(mode) || (pipes && S_ISFIFO(mode))) return !S_ISREG(mode);
   if (S_ISDIR(mode)) fail_reading("it is a directory", "name a file in it");
   if (S_ISFIFO(mode)) fail_reading("it is a FIFO, which may never end", "give it as standard input, with - for the file name");
   if (S_ISSOCK(mode)) fail_reading("it is a socket");
   fail_reading("it is a device");
+}
+
+// Looked at before it is opened, as opening alone can act (a tape rewinds, the writer of a FIFO wakes up), and afterwards,
+// as it may have been swapped in between; O_NONBLOCK covers that moment, and lets a FIFO be opened that has no writer.
+std::pair<int, bool> open_checked(const std::string& path, bool pipes) {
+  struct stat status {};
+  if (retry([&] { return syscalls().stat(path.c_str(), &status); }) != 0) fail_reading(system_message(errno));
+  require_readable(status, pipes);
+  const int fd = retry([&] { return syscalls().open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0); });
+  if (fd < 0) fail_reading(system_message(errno));
+  try {
+    if (syscalls().fstat(fd, &status) != 0) fail_reading(system_message(errno));
+    return {fd, require_readable(status, pipes)};
+  } catch (...) {
+    syscalls().close(fd);
+    throw;
+  }
 }
 
 std::string temporary_folder() {
@@ -48,11 +68,18 @@ std::string system_message(int error) {
   return std::generic_category().message(error);
 }
 
-File::File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)), owned_(other.owned_), label_(std::move(other.label_)) {}
+File::File(File&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      owned_(other.owned_),
+      pipe_(other.pipe_),
+      heard_(other.heard_),
+      label_(std::move(other.label_)) {}
 
 File& File::operator=(File&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(owned_, other.owned_);
+  std::swap(pipe_, other.pipe_);
+  std::swap(heard_, other.heard_);
   std::swap(label_, other.label_);
   return *this;
 }
@@ -62,21 +89,24 @@ File::~File() {
 }
 
 File File::open_input(const std::string& path) {
-  // Looked at before it is opened, as opening alone can act (a tape rewinds, the writer of a FIFO wakes up), and afterwards,
-  // as it may have been swapped in between; O_NONBLOCK covers that moment.
-  struct stat status {};
-  if (retry([&] { return syscalls().stat(path.c_str(), &status); }) != 0) fail_reading(system_message(errno));
-  require_regular(status);
-  const int fd = retry([&] { return syscalls().open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0); });
-  if (fd < 0) fail_reading(system_message(errno));
+  return {open_checked(path, false).first, path};
+}
+
+File File::open_input_or_pipe(const std::string& path) {
+  const auto [fd, pipe] = open_checked(path, true);
   File file(fd, path);
-  if (syscalls().fstat(fd, &status) != 0) fail_reading(system_message(errno));
-  require_regular(status);
+  file.pipe_ = pipe;
   return file;
 }
 
 File File::standard_input() {
   File file(0, "standard input");
+  file.owned_ = false;
+  return file;
+}
+
+File File::standard_output() {
+  File file(1, "standard output");
   file.owned_ = false;
   return file;
 }
@@ -102,9 +132,29 @@ std::uint64_t File::size() const {
 }
 
 std::size_t File::read_some(std::span<std::byte> out) const {
-  const ssize_t n = retry([&] { return syscalls().read(fd_, out.data(), std::min(out.size(), max_transfer)); });
-  if (n < 0) fail_reading(system_message(errno));
-  return static_cast<std::size_t>(n);
+  // A pipe does not block: nothing to read yet is not the same as nobody to write it, which a blocking open would wait for.
+  constexpr auto patience = std::chrono::seconds(1);
+  constexpr auto step = std::chrono::milliseconds(10);
+  const auto start = std::chrono::steady_clock::now();
+  while (true) {
+    const ssize_t n = retry([&] { return syscalls().read(fd_, out.data(), std::min(out.size(), max_transfer)); });
+    const bool nobody = n == 0 && pipe_ && !heard_;
+    if (n >= 0 && !nobody) {
+      heard_ = true;
+      return static_cast<std::size_t>(n);
+    }
+    if (nobody) {
+      if (std::chrono::steady_clock::now() - start > patience)
+        fail_reading("nobody writes to this pipe", "start what writes to it first");
+      std::this_thread::sleep_for(step);
+    } else if (pipe_ && errno == EAGAIN) {
+      heard_ = true;
+      if (retry([&] { return syscalls().wait_readable(fd_, 1000); }) < 0) fail_reading(system_message(errno));
+    } else {
+      fail_reading(system_message(errno));
+    }
+    throw_if_stopped();
+  }
 }
 
 void File::pread_all(std::uint64_t offset, std::span<std::byte> out) const {
@@ -127,6 +177,14 @@ void File::pwrite_all(std::uint64_t offset, std::span<const std::byte> data) con
     if (n <= 0) fail_writing(n < 0 ? errno : EIO);
     data = data.subspan(static_cast<std::size_t>(n));
     offset += static_cast<std::uint64_t>(n);
+  }
+}
+
+void File::write_all(std::span<const std::byte> data) const {
+  while (!data.empty()) {
+    const ssize_t n = retry([&] { return syscalls().write(fd_, data.data(), std::min(data.size(), max_transfer)); });
+    if (n <= 0) fail_writing(n < 0 ? errno : EIO);
+    data = data.subspan(static_cast<std::size_t>(n));
   }
 }
 

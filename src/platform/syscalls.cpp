@@ -1,6 +1,7 @@
 #include "platform/syscalls.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -26,6 +27,11 @@ int open_file(const char* path, int flags, mode_t mode) {
 
 int open_at(int folder, const char* name, int flags) {
   return ::openat(folder, name, flags);
+}
+
+int wait_readable(int fd, int milliseconds) {
+  pollfd one{fd, POLLIN, 0};
+  return ::poll(&one, 1, milliseconds);
 }
 
 #ifdef __linux__
@@ -108,6 +114,8 @@ Syscalls& syscalls() noexcept {
       .openat = open_at,
       .close = ::close,
       .read = ::read,
+      .wait_readable = wait_readable,
+      .write = ::write,
       .pread = ::pread,
       .pwrite = ::pwrite,
       .fsync = sync_file,

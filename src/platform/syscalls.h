@@ -15,6 +15,8 @@ struct Syscalls {
   int (*openat)(int folder, const char* name, int flags);
   int (*close)(int fd);
   ssize_t (*read)(int fd, void* out, std::size_t size);
+  int (*wait_readable)(int fd, int milliseconds);  ///< poll(): 1, 0 when it is not readable by then
+  ssize_t (*write)(int fd, const void* data, std::size_t size);
   ssize_t (*pread)(int fd, void* out, std::size_t size, off_t offset);
   ssize_t (*pwrite)(int fd, const void* data, std::size_t size, off_t offset);
   int (*fsync)(int fd);  ///< down to the medium (F_FULLFSYNC on macOS)

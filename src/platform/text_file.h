@@ -15,8 +15,8 @@ struct TextLimit {
   std::string hint;
 };
 
-/// What is in a regular file, never more than `limit.bytes` of it in memory. Throws Error(io, code KV100) as
-/// File::open_input() and File::read_some() do, and Error(limit.kind) for a longer file.
+/// What is in a regular file or comes through a pipe, never more than `limit.bytes` of it in memory. Throws Error(io, code
+/// KV100) as File::open_input_or_pipe() and File::read_some() do, and Error(limit.kind) for a longer file.
 [[nodiscard]] std::string read_text_file(const std::string& path, const TextLimit& limit);
 
 }  // namespace kvcache::detail

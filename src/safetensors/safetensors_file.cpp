@@ -6,6 +6,7 @@
 #include "kvcache/safetensors.h"
 #include "platform/file_source.h"
 #include "platform/stop.h"
+#include "safetensors/file_kind.h"
 #include "safetensors/input_stream.h"
 #include "safetensors/spool.h"
 
@@ -15,6 +16,17 @@ namespace {
 // What most headers end before: for a source that answers slowly, one answer instead of three.
 constexpr std::uint64_t start_bytes = 64U << 10U;
 
+Header parse_header_or_name_kind(const ByteSource& source) {
+  try {
+    return parse_header(source);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unreadable) throw;
+    std::string start(std::min<std::uint64_t>(source.size(), detail::file_kind_bytes), '\0');
+    source.read_at(0, std::as_writable_bytes(std::span(start)));
+    detail::throw_naming_kind(error, start);
+  }
+}
+
 }  // namespace
 
 std::atomic<int>& stop_requested() noexcept {
@@ -23,7 +35,10 @@ std::atomic<int>& stop_requested() noexcept {
 
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
   if (path == "-") return open_stream(detail::File::standard_input(), path);
-  return open(file_source(path), path);
+  detail::File file = detail::File::open_input_or_pipe(path);
+  if (file.is_pipe()) return open_stream(file, path);
+  const std::uint64_t size = file.size();
+  return open(std::make_shared<detail::FileSource>(std::move(file), size), path);
 }
 
 SafetensorsFile SafetensorsFile::open(std::shared_ptr<const ByteSource> source, std::string label) {
@@ -38,7 +53,7 @@ SafetensorsFile SafetensorsFile::open(std::shared_ptr<const ByteSource> source, 
     source = detail::spool(*detail::gunzip(raw), true);
   }
   out.source_ = std::move(source);
-  out.header_ = std::make_shared<Header>(parse_header(*out.source_));
+  out.header_ = std::make_shared<Header>(parse_header_or_name_kind(*out.source_));
   return out;
 }
 
@@ -49,7 +64,7 @@ SafetensorsFile SafetensorsFile::open_stream(const detail::File& file, const std
   out.gzip_ = raw.begins_with_gzip();
   out.source_ = out.gzip_ ? detail::spool(*detail::gunzip(raw), true) : detail::spool(raw, false);
   out.disk_bytes_ = raw.consumed();
-  out.header_ = std::make_shared<Header>(parse_header(*out.source_));
+  out.header_ = std::make_shared<Header>(parse_header_or_name_kind(*out.source_));
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "safetensors/spool.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 #include "platform/file_source.h"
 #include "platform/stop.h"
 #include "safetensors/defect.h"
+#include "safetensors/file_kind.h"
 #include "safetensors/parse_header.h"
 
 namespace kvcache::detail {
@@ -47,7 +49,7 @@ class Limit {
     const std::string message =
         fmt::format("more than {} MiB follow the {} bytes that the header asks for", slack >> 20U, limit_ - slack);
     if (gzip) throw_defect({"KV131", message, {}, "decompress it yourself if that is intended"});
-    throw Error(ErrorKind::io, "standard input does not end: " + message, {}, "KV100");
+    throw Error(ErrorKind::io, "it does not end: " + message, {}, "KV100");
   }
 
  private:
@@ -58,6 +60,21 @@ class Limit {
   bool known_ = false;
   std::uint64_t limit_ = 0;
 };
+
+/// The first bytes of what `size` bytes are spooled of. A pipe may have delivered a few only.
+std::string start_of(const File& file, InputStream& input, std::uint64_t size) {
+  std::string start(file_kind_bytes, '\0');
+  const auto bytes = std::as_writable_bytes(std::span(start));
+  std::size_t have = std::min<std::uint64_t>(size, start.size());
+  file.pread_all(0, bytes.first(have));
+  while (have < start.size()) {
+    const std::size_t n = input.read(bytes.subspan(have));
+    if (n == 0) break;
+    have += n;
+  }
+  start.resize(have);
+  return start;
+}
 
 }  // namespace
 
@@ -70,7 +87,11 @@ std::shared_ptr<const ByteSource> spool(InputStream& input, bool gzip) {
     throw_if_stopped();
     file.pwrite_all(size, std::span(buffer).first(n));
     size += n;
-    limit.check(file, size, gzip);
+    try {
+      limit.check(file, size, gzip);
+    } catch (const Error& error) {
+      throw_naming_kind(error, start_of(file, input, size));
+    }
   }
   return std::make_shared<FileSource>(std::move(file), size);
 }

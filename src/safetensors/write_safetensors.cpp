@@ -1,10 +1,31 @@
 #include "kvcache/safetensors.h"
+
+#include <algorithm>
+
+#include "platform/file.h"
 #include "platform/output_file.h"
+#include "platform/stop.h"
 #include "safetensors/data_pass.h"
 #include "safetensors/gzip_writer.h"
 #include "safetensors/progress.h"
 
 namespace kvcache {
+namespace {
+
+/// Copies the first `size` bytes of a file to standard output.
+void send(const detail::File& from, std::uint64_t size) {
+  constexpr std::uint64_t step = 256U << 10U;
+  const detail::File out = detail::File::standard_output();
+  std::vector<std::byte> buffer(std::min(step, size));
+  for (std::uint64_t at = 0; at < size; at += step) {
+    detail::throw_if_stopped();
+    const auto part = std::span(buffer).first(std::min(step, size - at));
+    from.pread_all(at, part);
+    out.write_all(part);
+  }
+}
+
+}  // namespace
 
 std::uint64_t write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
                                 const WriteOptions& options) {
@@ -14,16 +35,23 @@ std::uint64_t write_safetensors(const std::string& path, const std::vector<Named
   for (const NamedTensor& named : tensors) data_bytes += named.tensor.nbytes();
   ProgressMeter progress(options.progress, data_bytes);
 
+  const auto write = [&](const File& file) {
+    if (options.gzip) return write_gzip(file, header, tensors, progress);
+    const std::uint64_t size = header.size() + data_bytes;
+    file.preallocate(size);
+    file.pwrite_all(0, std::as_bytes(std::span(header)));
+    write_data(file, header.size(), tensors, options.threads, progress);
+    return size;
+  };
+  if (path == "-") {
+    const File spooled = File::temporary();
+    const std::uint64_t size = write(spooled);
+    send(spooled, size);
+    return size;
+  }
   OutputFile out(path,
                  {.overwrite = options.overwrite, .private_mode = options.private_mode, .keep_mode_of = options.keep_mode_of});
-  std::uint64_t size = header.size() + data_bytes;
-  if (options.gzip) {
-    size = write_gzip(out.file(), header, tensors, progress);
-  } else {
-    out.file().preallocate(size);
-    out.file().pwrite_all(0, std::as_bytes(std::span(header)));
-    write_data(out.file(), header.size(), tensors, options.threads, progress);
-  }
+  const std::uint64_t size = write(out.file());
   out.commit();
   return size;
 }

@@ -14,7 +14,7 @@ A transcript reads like a session in a terminal:
 Commands are indented by two spaces and start with "$ "; a line that starts with "> " continues one. What follows is what they print,
 standard output and standard error as they come, and last the exit code in brackets unless it is 0. A line that ends in " (re)" is a
 regular expression for the whole line. All commands of a transcript run in one shell (/bin/sh) in one empty folder, where
-$OPS, $MODELS, $DIALECTS and $HOSTILE are the files of the golden cases, and $CONFIGS is testdata/configs.
+$OPS, $MODELS, $DIALECTS, $HOSTILE and $REPORTS are the files of the golden cases, and $CONFIGS is testdata/configs.
 
 A Markdown file (.md) is one as well: its blocks are indented by four spaces, and only those with a "$ " count. There `testdata` is a
 link to the test data, as it is at the top of a checkout.
@@ -57,7 +57,7 @@ def run(binary, testdata, blocks, link):
     """What every command printed, with its exit code as the last line unless it is 0."""
     script = "".join("%s\nprintf '\\n%s %%s\\n' $?\n" % ("\n".join(command), MARK) for _, command, _ in blocks if command)
     env = {"PATH": os.path.dirname(binary) + ":/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TERM": "dumb", "TZ": "UTC"}
-    for name in ("ops", "models", "dialects", "hostile"):
+    for name in ("ops", "models", "dialects", "hostile", "reports"):
         env[name.upper()] = os.path.join(testdata, "golden", name, "files")
     env["CONFIGS"] = os.path.join(testdata, "configs")
     with tempfile.TemporaryDirectory(prefix="kvcache-transcript-") as folder:

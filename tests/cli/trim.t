@@ -34,10 +34,6 @@ Only this much is trimmed: the rest is a usage error before any work.
   kvcache trim: -o and --in-place exclude each other
   hint: give one of them
   [2]
-  $ kvcache trim kv.safetensors -n 1 -o -
-  kvcache trim: -o -: the output is not written to standard output
-  hint: name a file: it is written atomically, or not at all
-  [2]
   $ kvcache trim - -n 1 --in-place < kv.safetensors
   kvcache trim: --in-place: standard input cannot be replaced
   hint: name an output with -o

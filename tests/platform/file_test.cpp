@@ -1,13 +1,17 @@
 // Files: what may be opened, and what happens when a call delivers less than was asked for.
 #include "platform/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
+#include <csignal>
 #include <cstring>
+#include <thread>
 
 #include "platform/stop.h"
 #include "support/errors.h"
@@ -77,6 +81,60 @@ TEST(OpenInput, DoesNotTrustWhatItSawBeforeOpening) {
   const test::Replaced fault(
       &Syscalls::stat, +[](const char*, struct stat* out) { return ::stat(regular.c_str(), out); });
   EXPECT_EQ(code_of([&] { (void)File::open_input(folder / "fifo"); }), "KV100");
+}
+
+TEST(OpenInputOrPipe, ReadsAPipeWhoseWriterIsSlow) {
+  test::Folder folder;
+  ASSERT_EQ(mkfifo((folder / "fifo").c_str(), 0600), 0);
+  const auto read_fifo = [&](const std::vector<std::string_view>& parts) {
+    std::thread writer([&] {
+      const int fd = open((folder / "fifo").c_str(), O_WRONLY);
+      for (const std::string_view part : parts) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        EXPECT_EQ(write(fd, part.data(), part.size()), static_cast<ssize_t>(part.size()));
+      }
+      close(fd);
+    });
+    const File file = File::open_input_or_pipe(folder / "fifo");
+    EXPECT_TRUE(file.is_pipe());
+    std::string out;
+    std::array<std::byte, 64> buffer{};
+    while (const std::size_t n = file.read_some(buffer)) out.append(reinterpret_cast<const char*>(buffer.data()), n);
+    writer.join();
+    return out;
+  };
+  EXPECT_EQ(read_fifo({"a ", "prompt ", "cache"}), "a prompt cache");
+}
+
+TEST(OpenInputOrPipe, DoesNotWaitForAWriterToCome) {
+  test::Folder folder;
+  ASSERT_EQ(mkfifo((folder / "fifo").c_str(), 0600), 0);
+  const File file = File::open_input_or_pipe(folder / "fifo");
+  std::array<std::byte, 8> buffer{};
+  const auto error = error_of([&] { (void)file.read_some(buffer); });
+  EXPECT_STREQ(error->what(), "cannot be read: nobody writes to this pipe");
+  EXPECT_EQ(error->code(), "KV100");
+}
+
+TEST(OpenInputOrPipe, CanBeStoppedWhileItWaits) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  const File file = File::open_input_or_pipe("/dev/fd/" + std::to_string(ends[0]));
+  const test::Replaced wait(
+      &Syscalls::wait_readable, +[](int, int) { return stop_flag() = SIGINT, errno = EINTR, -1; });
+  std::array<std::byte, 8> buffer{};
+  EXPECT_EQ(error_of([&] { (void)file.read_some(buffer); })->kind(), ErrorKind::interrupted);
+  stop_flag() = 0;
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST(OpenInputOrPipe, TakesNothingElseThanFilesAndPipes) {
+  test::Folder folder;
+  for (const std::string& path : {folder.str(), std::string("/dev/zero"), folder / "none"})
+    EXPECT_EQ(code_of([&] { (void)File::open_input_or_pipe(path); }), "KV100");
+  test::write_file(folder / "a", "prompt");
+  EXPECT_FALSE(File::open_input_or_pipe(folder / "a").is_pipe());
 }
 
 TEST(File, CollectsShortReadsAndWritesAndRepeatsInterruptedOnes) {

@@ -73,6 +73,8 @@ class FailingCall {
     replace<&Table::openat>(table.openat);
     replace<&Table::close>(table.close);
     replace<&Table::read>(table.read);
+    replace<&Table::wait_readable>(table.wait_readable);
+    replace<&Table::write>(table.write);
     replace<&Table::pread>(table.pread);
     replace<&Table::pwrite>(table.pwrite);
     replace<&Table::fsync>(table.fsync);

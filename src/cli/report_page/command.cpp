@@ -48,8 +48,10 @@ Findings findings_of(const Document& document, const CacheStats& stats) {
 
 void write(Context& context, const OutputOptions& options, const std::string& page) {
   writing(context, options.path, [&] {
+    const auto bytes = std::as_bytes(std::span(page));
+    if (options.to_stdout()) return detail::File::standard_output().write_all(bytes);
     detail::OutputFile out(options.path, {.overwrite = options.force, .private_mode = true, .keep_mode_of = {}});
-    out.file().pwrite_all(0, std::as_bytes(std::span(page)));
+    out.file().pwrite_all(0, bytes);
     out.commit();
   });
 }
@@ -65,7 +67,7 @@ int run(Context& context, const Options& options) {
   write(context, options.output, page);
   if (!context.quiet)
     say(fmt::format("report on {}, {}; wrote {} ({})", count_of(overview.layers.size(), "layer"),
-                    count_of(static_cast<std::uint64_t>(overview.tokens), "token"), shown_path(options.output.path),
+                    count_of(static_cast<std::uint64_t>(overview.tokens), "token"), shown_output(options.output.path),
                     human_bytes(static_cast<double>(page.size()))));
   if (options.output.json)
     print_late_json(context, {{"schema", "kvcache.report/1"},
@@ -80,7 +82,7 @@ Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   options->output.has_in_place = false;
   app.add_option("FILE", options->file, "The cache; - is standard input")->required();
-  app.add_option("-o,--output", options->output.path, "Write the page to this file")->type_name("OUT");
+  app.add_option("-o,--output", options->output.path, "Write the page to this file; - is standard output")->type_name("OUT");
   app.add_flag("--force", options->output.force, "Replace OUT if it exists");
   app.add_flag("--json", options->output.json, "Print a summary as JSON to standard output");
   return [&context, options] { return run(context, *options); };
