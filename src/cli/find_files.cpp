@@ -14,7 +14,7 @@ bool starts_with_gzip_magic(const fs::path& path) {
   return file.get() == 0x1F && file.get() == 0x8B;
 }
 
-// By its name, whatever is in it: a cache that was cut to nothing is a broken cache, not none.
+// By its name: a cache that was cut to nothing is a broken cache, not none.
 bool is_named_as_a_cache(const fs::path& path) {
   return path.extension() == ".safetensors" || (path.extension() == ".gz" && path.stem().extension() == ".safetensors");
 }
@@ -49,6 +49,10 @@ void walk(const fs::path& folder, std::vector<Found>& out) {
 }
 
 }  // namespace
+
+bool is_named_as_cache(const std::string& path) {
+  return is_named_as_a_cache(path);
+}
 
 std::vector<Found> find_files(const std::string& folder) {
   std::vector<Found> out;

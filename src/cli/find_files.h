@@ -12,6 +12,9 @@ struct Found {
   std::string error;
 };
 
+/// Whether a file is named like a cache, NAME.safetensors or NAME.safetensors.gz, whatever is in it.
+[[nodiscard]] bool is_named_as_cache(const std::string& path);
+
 /// Every *.safetensors and *.safetensors.gz, and every other *.gz that is gzip-compressed, below `folder`, by name, depth
 /// first. Links to files count as files, and so do those that lead nowhere; links to folders are not followed (they may lead
 /// in a circle), and what else is no regular file is passed over.

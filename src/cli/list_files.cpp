@@ -23,11 +23,9 @@ std::string value_of(const Metadata& metadata, const std::string& key) {
   return it == metadata.end() ? std::string() : it->second;
 }
 
-/// omlx keeps blocks of a paged cache as safetensors files with plain metadata.
-constexpr auto block_key = "omlx_cache_format_version";
-
-bool describe_block(const Metadata& metadata, ListedFile& file) {
-  if (!metadata.contains(block_key)) return false;
+bool describe_block(const Header& header, ListedFile& file) {
+  if (!detail::is_omlx_block(header)) return false;
+  const Metadata& metadata = header.metadata;
   file.recognised = true;
   file.kind = ListedFile::Kind::block;
   file.format = "omlx block";
@@ -60,12 +58,17 @@ void describe_cache(const Document& document, ListedFile& file) {
 
 /// A file that no reader takes: whose it is may still be in its header.
 void describe_broken(const Error& error, ListedFile& file) {
-  file.kind = error.code() == "KV122" ? ListedFile::Kind::other : ListedFile::Kind::broken;
+  file.kind = ListedFile::Kind::broken;
   file.verdict = error.what();
-  if (file.kind == ListedFile::Kind::other || error.kind() == ErrorKind::io) return;
+  if (error.kind() == ErrorKind::io) return;
+  if (const std::string what = detail::something_else(file.path, error.code(), is_named_as_cache(file.path)); !what.empty()) {
+    file.kind = ListedFile::Kind::other;
+    file.verdict = what;
+    return;
+  }
   const std::optional<Header> header = detail::read_damaged_header(file.path);
   if (!header) return;
-  const bool block = header->metadata.contains(block_key);
+  const bool block = detail::is_omlx_block(*header);
   file.model = value_of(header->metadata, block ? "model_name" : "model");
   file.recognised = block || detail::is_surely_prompt_cache(*header);
   file.damaged = error.code() != "KV123";
@@ -92,7 +95,7 @@ ListedFile list_file(const std::string& path) {
   describe_on_disk(file);
   try {
     SafetensorsFile container = SafetensorsFile::open(path);
-    if (!describe_block(container.header().metadata, file)) describe_cache(decode(std::move(container)), file);
+    if (!describe_block(container.header(), file)) describe_cache(decode(std::move(container)), file);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     describe_broken(error, file);

@@ -16,8 +16,8 @@ struct ListedFile {
   enum class Kind {
     cache,   ///< a prompt cache
     block,   ///< a block of omlx's paged cache: recognised by its metadata, of no use alone
-    broken,  ///< no readable safetensors file
-    other,   ///< sound, but something else (weights, adapters)
+    broken,  ///< damaged, or missing with a pointer in its place
+    other,   ///< something else, which does not claim to be a cache (weights, a zip archive): what, is in `verdict`
   };
   std::string path;
   Kind kind = Kind::other;

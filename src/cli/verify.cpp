@@ -16,6 +16,7 @@
 #include "cli/report.h"
 #include "cli/verify_output.h"
 #include "common/nearest.h"
+#include "format/recognise.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 
@@ -34,17 +35,21 @@ struct Options {
   bool json = false;
 };
 
-std::vector<Found> files_of(const Context& context, const Options& options) {
-  std::vector<Found> out;
+/// A file to check. What was found in a folder may be something else, what was named is reported whatever it is.
+struct Candidate {
+  Found found;
+  bool named = false;
+};
+
+std::vector<Candidate> files_of(const Options& options) {
+  std::vector<Candidate> out;
   for (const std::string& path : options.paths) {
     std::error_code unknown;
     if (!options.recursive || !std::filesystem::is_directory(path, unknown)) {
-      out.push_back({path, {}});
+      out.push_back({{path, {}}, true});
       continue;
     }
-    std::vector<Found> below = find_files(path);
-    if (below.empty() && !context.quiet) warn(context, fmt::format("{}: no cache files in this folder", path));
-    std::move(below.begin(), below.end(), std::back_inserter(out));
+    for (Found& found : find_files(path)) out.push_back({std::move(found), false});
   }
   return out;
 }
@@ -88,6 +93,12 @@ FileReport unreadable_folder(const Found& found) {
   return report;
 }
 
+/// A report, and what the file is where it need not be a cache and is none.
+struct Outcome {
+  FileReport report;
+  std::string something_else;
+};
+
 FileReport verify_one(const Found& found, const VerifyOptions& how) {
   if (!found.error.empty()) return unreadable_folder(found);
   FileReport report = verify_file(found.path, how);
@@ -95,6 +106,23 @@ FileReport verify_one(const Found& found, const VerifyOptions& how) {
   if (report.exit_code == 5 && std::filesystem::is_directory(found.path, unknown))
     for (Finding& finding : report.findings) finding.hint = "-r checks the files in it";
   return report;
+}
+
+Outcome look_at(const Candidate& candidate, const VerifyOptions& how) {
+  Outcome out{verify_one(candidate.found, how), {}};
+  if (!candidate.named && out.report.exit_code == exit_code(ErrorKind::unreadable))
+    out.something_else =
+        detail::something_else(candidate.found.path, out.report.findings.front().code, is_named_as_cache(candidate.found.path));
+  return out;
+}
+
+/// A wrong path, or an empty folder, must not pass for one in order.
+[[noreturn]] void refuse_nothing(const Options& options, const VerifyCounts& counts) {
+  const std::string where = options.paths.size() == 1 ? options.paths.front() : "these folders";
+  std::string others = not_caches_in_words(counts);
+  if (const std::size_t more = others.find(" more "); more != std::string::npos) others.erase(more, 5);
+  throw Error(ErrorKind::usage, fmt::format("nothing to check: no caches in {}{}", where, others.empty() ? "" : "; " + others),
+              "name a folder that has *.safetensors files, or the files themselves");
 }
 
 bool has_warning(const FileReport& report) {
@@ -113,7 +141,7 @@ int run(Context& context, const Options& options) {
     how.model = std::make_shared<const ModelFolder>(read_model_folder(options.model_dir));
     context.subject.clear();
   }
-  const std::vector<Found> files = files_of(context, options);
+  const std::vector<Candidate> files = files_of(options);
 
   // Threads go to files first; what is left of them scans the data of one.
   const auto threads = static_cast<std::size_t>(options.jobs.value_or(std::max(1U, std::thread::hardware_concurrency())));
@@ -125,14 +153,20 @@ int run(Context& context, const Options& options) {
   const std::unique_ptr<VerifyOutput> output = format.make(context, options.strict);
   VerifyCounts counts;
   int code = 0;
-  in_order<FileReport>(
-      files.size(), workers, [&](std::size_t i) { return verify_one(files[i], how); },
-      [&](std::size_t, const FileReport& report) {
+  in_order<Outcome>(
+      files.size(), workers, [&](std::size_t i) { return look_at(files[i], how); },
+      [&](std::size_t i, const Outcome& outcome) {
+        const FileReport& report = outcome.report;
+        if (!outcome.something_else.empty()) {
+          counts.not_caches[outcome.something_else].push_back(files[i].found.path);
+          return;
+        }
         ++counts.files;
         ++counts.by_status[report.status];
         code = std::max({code, report.exit_code, options.strict && has_warning(report) ? 1 : 0});
         output->add(report);
       });
+  if (counts.files == 0) refuse_nothing(options, counts);
   output->finish(counts);
   return code;
 }
@@ -140,7 +174,9 @@ int run(Context& context, const Options& options) {
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   app.add_option("PATH", options->paths, "Files, or folders with -r; - is standard input")->required();
-  app.add_flag("-r,--recursive", options->recursive, "Check every *.safetensors and gzip-compressed *.gz below a folder");
+  app.add_flag(
+      "-r,--recursive", options->recursive,
+      "Check every *.safetensors and gzip-compressed *.gz below a folder; what does not claim to be a cache is counted only");
   add_integer(app, "-j,--jobs", options->jobs, 1, 1024, "Threads (default: as many as there are cores)");
   app.add_option("--for", options->load_in,
                  "It is an error when this format's runtime cannot load the file, for example mlx-lm@0.31; `all` for every "
@@ -170,6 +206,10 @@ const Command verify_command = {
     declare,
     "Every problem has a code that keeps its meaning. Without --data only the header and small arrays are read. The "
     "exit status is 1 when an error was found, or with --strict a warning; 3 when a file is no readable prompt "
-    "cache; 5 when it could not be opened."};
+    "cache; 5 when it could not be opened.\n\n"
+    "With -r, files that do not claim to be caches (model weights, token ids, archives, what macOS leaves on foreign drives) "
+    "are "
+    "counted and passed over; a damaged cache, an empty file and a pointer of Git LFS are not. A file that is named is always "
+    "reported. Nothing to check at all is exit status 2."};
 
 }  // namespace kvcache::cli

@@ -46,7 +46,14 @@ class JsonOutput final : public VerifyOutput {
       const auto found = counts.by_status.find(status);
       summary[std::string(kvcache::name(status))] = found == counts.by_status.end() ? 0 : found->second;
     }
-    print_json({{"schema", "kvcache.verify/1"}, {"files", std::move(files_)}, {"summary", std::move(summary)}});
+    Json others = Json::array();
+    for (const auto& [what, paths] : counts.not_caches)
+      for (const std::string& path : paths) others.push_back({{"path", path}, {"what", what}});
+    summary["not_caches"] = others.size();
+    print_json({{"schema", "kvcache.verify/1"},
+                {"files", std::move(files_)},
+                {"not_caches", std::move(others)},
+                {"summary", std::move(summary)}});
   }
 
  private:

@@ -36,7 +36,7 @@ class TextOutput final : public VerifyOutput {
   }
 
   void finish(const VerifyCounts& counts) override {
-    if (!quiet_ && counts.files != 1) print(in_words(counts));
+    if (!quiet_ && (counts.files != 1 || !counts.not_caches.empty())) print(in_words(counts));
   }
 
  private:

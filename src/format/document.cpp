@@ -8,6 +8,7 @@
 #include "common/count_of.h"
 #include "format/codes.h"
 #include "format/era.h"
+#include "format/recognise.h"
 #include "kvcache/error.h"
 
 namespace kvcache {
@@ -190,6 +191,19 @@ void check_layer_count(std::size_t layers) {
                 "no model has that many", "KV103");
 }
 
+/// Sound, but no prompt cache: what is it?
+[[noreturn]] void refuse_other(const Header& header) {
+  std::string first = header.tensors.empty() ? "" : fmt::format(" such as '{}'", printable(header.tensors.front().key));
+  const std::string what = fmt::format("{}{}", count_of(header.tensors.size(), "tensor"), first);
+  if (claims_to_be_cache(header))
+    throw Error(ErrorKind::unreadable, fmt::format("not a prompt cache: {}, but no list of classes", what),
+                "a prompt cache names its classes in metadata, under '2.': a program that saved this file anew has lost them",
+                "KV122");
+  throw Error(ErrorKind::unreadable,
+              fmt::format("not a prompt cache, but {}: {}, and no list of classes", contents_in_words(header), what),
+              "a prompt cache names its classes in metadata, under '2.'; name the cache itself", "KV122");
+}
+
 void decode_classes(Document& document) {
   const Header& header = document.file.header();
   Layout layout = parse_layout(header, document.findings);
@@ -245,10 +259,7 @@ Document decode(SafetensorsFile file) {
   } else if (detail::is_legacy(header)) {
     detail::decode_legacy(document);
   } else {
-    throw Error(
-        ErrorKind::unreadable,
-        fmt::format("not a prompt cache: {}, but no list of classes", detail::count_of(header.tensors.size(), "tensor")),
-        "model weights and adapters are safetensors files too; a prompt cache names its classes under '2.'", "KV122");
+    detail::refuse_other(header);
   }
   detail::share_true_offset(document.cache);
   detail::check_control_characters(document, document.findings);

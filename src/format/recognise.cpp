@@ -5,6 +5,8 @@
 #include "format/decoder.h"
 #include "format/document.h"
 #include "format/user_metadata.h"
+#include "safetensors/damaged_header.h"
+#include "safetensors/file_kind.h"
 
 namespace kvcache::detail {
 namespace {
@@ -25,6 +27,35 @@ bool is_class(std::string_view text) {
   return Decoder::knows_class(text);
 }
 
+/// "0.1", "3.0.1": an array of a layer.
+bool is_layer_path(const TensorEntry& entry) {
+  std::string_view key = entry.key;
+  if (key.find('.') == std::string_view::npos) return false;
+  while (true) {
+    const std::size_t dot = key.find('.');
+    if (!parse_index(key.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    key.remove_prefix(dot + 1);
+  }
+}
+
+bool is_integer(Dtype dtype) {
+  constexpr Dtype integers[] = {Dtype::I16, Dtype::U16, Dtype::I32, Dtype::U32, Dtype::I64, Dtype::U64};
+  return std::ranges::find(integers, dtype) != std::ranges::end(integers);
+}
+
+bool has_part(const Header& header, std::initializer_list<std::string_view> parts) {
+  return std::ranges::any_of(header.tensors, [&](const TensorEntry& entry) {
+    return std::ranges::any_of(parts, [&](std::string_view part) { return entry.key.find(part) != std::string::npos; });
+  });
+}
+
+/// Token ids are few arrays of integers; prompts are seldom stored as more than ids, a mask and positions.
+bool is_token_ids(const Header& header) {
+  return !header.tensors.empty() && header.tensors.size() <= 4 &&
+         std::ranges::all_of(header.tensors, [](const TensorEntry& e) { return is_integer(e.dtype) && e.shape.size() <= 2; });
+}
+
 }  // namespace
 
 bool is_surely_prompt_cache(const Header& header) {
@@ -32,6 +63,40 @@ bool is_surely_prompt_cache(const Header& header) {
                           [](const auto& entry) { return may_hold_class(entry.first) && is_class(entry.second); }))
     return true;
   return !header.tensors.empty() && std::ranges::all_of(header.tensors, is_legacy_key, &TensorEntry::key);
+}
+
+bool is_omlx_block(const Header& header) {
+  return header.metadata.contains("omlx_cache_format_version");
+}
+
+bool claims_to_be_cache(const Header& header) {
+  const auto of_layers = [](const auto& entry) { return entry.first.starts_with("2."); };
+  if (std::ranges::any_of(header.metadata, of_layers) || is_provisional(header) || is_legacy(header)) return true;
+  // Without any metadata it may be a cache that a program has saved anew without them. A file of nothing is no model either.
+  return header.tensors.empty() || std::ranges::all_of(header.tensors, is_layer_path);
+}
+
+std::string_view contents_in_words(const Header& header) {
+  if (is_omlx_block(header)) return "a block of omlx's paged cache";
+  if (header.tensors.empty()) return "a file without arrays";
+  if (is_token_ids(header)) return "token ids";
+  if (has_part(header, {"lora_a", "lora_b", "lora_A", "lora_B", "dora_"})) return "weights of an adapter (LoRA)";
+  if (has_part(header, {".weight", ".bias", ".scales", "layers.", "embed", "proj", "blocks.", "norm"}) ||
+      header.metadata.contains("format"))
+    return "model weights";
+  return "arrays of another kind";
+}
+
+std::string something_else(const std::string& path, std::string_view code, bool named_as_cache) {
+  if (path == "-" || code == "KV100") return {};
+  const std::string unknown = named_as_cache ? "" : "something else";
+  if (const FileKind* kind = file_kind_of(path)) return kind->placeholder && named_as_cache ? "" : std::string(kind->name);
+  const std::optional<Header> header = read_damaged_header(path);
+  if (!header) return unknown;
+  if (claims_to_be_cache(*header)) return {};
+  // A block is no cache, but one that is cut off is damage.
+  if (is_omlx_block(*header) && code != "KV122") return {};
+  return std::string(contents_in_words(*header));
 }
 
 }  // namespace kvcache::detail

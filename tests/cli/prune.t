@@ -29,10 +29,9 @@ What may go is said by criteria, and nothing is deleted without --yes.
   delete  all/cut.safetensors (30.0 kB): broken: tensor '0.0': it ends at byte 44032 of the data, the file at 29276
   keep    all/deep/b.safetensors (44.8 kB): not broken
   delete  all/differs.safetensors (1.57 kB): broken: errors (KV501)
-  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
   keep    all/link.safetensors: a link
   
-  would delete 2 of 4 caches, 31.6 kB of 121 kB; 1 more file is no cache and left alone
+  would delete 2 of 4 caches, 31.6 kB of 121 kB; 2 more files are no caches and left alone
   nothing was deleted: --yes does it
   $ kvcache -q prune all --broken
   delete  all/cut.safetensors (30.0 kB): broken: tensor '0.0': it ends at byte 44032 of the data, the file at 29276
@@ -43,10 +42,9 @@ What may go is said by criteria, and nothing is deleted without --yes.
   keep    all/cut.safetensors (30.0 kB): it names no model
   delete  all/deep/b.safetensors (44.8 kB): model llama; AGE old
   keep    all/differs.safetensors (1.57 kB): model example/tiny
-  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
   keep    all/link.safetensors: a link
   
-  would delete 2 of 4 caches, 89.5 kB of 121 kB; 1 more file is no cache and left alone
+  would delete 2 of 4 caches, 89.5 kB of 121 kB; 2 more files are no caches and left alone
   nothing was deleted: --yes does it
   $ kvcache prune all --model nobody
   keep    all/a.safetensors (44.8 kB): model llama
@@ -54,20 +52,18 @@ What may go is said by criteria, and nothing is deleted without --yes.
   keep    all/cut.safetensors (30.0 kB): it names no model
   keep    all/deep/b.safetensors (44.8 kB): model llama
   keep    all/differs.safetensors (1.57 kB): model example/tiny
-  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
   keep    all/link.safetensors: a link
   
-  would delete 0 of 4 caches, 0 B of 121 kB; 1 more file is no cache and left alone
+  would delete 0 of 4 caches, 0 B of 121 kB; 2 more files are no caches and left alone
   $ kvcache prune all --format mlx-lm@0.31 --broken
   keep    all/a.safetensors (44.8 kB): not broken
   keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
   keep    all/cut.safetensors (30.0 kB): its format is unknown
   keep    all/deep/b.safetensors (44.8 kB): not broken
   delete  all/differs.safetensors (1.57 kB): format mlx-lm@0.31; broken: errors (KV501)
-  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
   keep    all/link.safetensors: a link
   
-  would delete 1 of 4 caches, 1.57 kB of 121 kB; 1 more file is no cache and left alone
+  would delete 1 of 4 caches, 1.57 kB of 121 kB; 2 more files are no caches and left alone
   nothing was deleted: --yes does it
 
 A size keeps the youngest; the others have to meet the other criteria as well. Folders inside one another count once.
@@ -78,10 +74,9 @@ A size keeps the youngest; the others have to meet the other criteria as well. F
   keep    all/cut.safetensors (30.0 kB): the caches that stay fit into 100 kB
   keep    all/deep/b.safetensors (44.8 kB): the caches that stay fit into 100 kB
   keep    all/differs.safetensors (1.57 kB): the caches that stay fit into 100 kB
-  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
   keep    all/link.safetensors: a link
   
-  would delete 1 of 4 caches, 44.8 kB of 121 kB; 1 more file is no cache and left alone
+  would delete 1 of 4 caches, 44.8 kB of 121 kB; 2 more files are no caches and left alone
   nothing was deleted: --yes does it
   $ kvcache prune all --keep-bytes 1GB -q
   $ kvcache prune all --keep-bytes 0 --model llama -q
@@ -146,16 +141,6 @@ What is deleted.
      "modified": TIME
     },
     {
-     "path": "all/hello.safetensors",
-     "action": "keep",
-     "reason": "not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header",
-     "recognised": false,
-     "model": null,
-     "format": null,
-     "bytes": 5,
-     "modified": TIME
-    },
-    {
      "path": "all/link.safetensors",
      "action": "keep",
      "reason": "a link",
@@ -183,17 +168,16 @@ What is deleted.
      "files": 0,
      "bytes": 0
     },
-    "not_caches": 1
+    "not_caches": 2
    }
   }
   $ kvcache prune all --older-than 52w --yes | sed 's/[0-9]* d old/AGE old/'
   deleted all/a.safetensors (44.8 kB): AGE old
   keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
   deleted all/deep/b.safetensors (44.8 kB): AGE old
-  keep    all/hello.safetensors: not recognised as a cache: too short for a safetensors file: 5 of the 8 bytes that hold the length of the header
   keep    all/link.safetensors: a link
   
-  deleted 2 of 2 caches, 89.5 kB of 89.5 kB; 1 more file is no cache and left alone
+  deleted 2 of 2 caches, 89.5 kB of 89.5 kB; 2 more files are no caches and left alone
   $ find all -type f -o -type l | LC_ALL=C sort
   all/cut-weights.safetensors
   all/hello.safetensors
@@ -222,18 +206,16 @@ Blocks of omlx are caches too; damaged ones are known by their metadata. A class
   delete  more/cut-block.safetensors (267 B): broken: tensor 'keys': it ends at byte 100 of the data, the file at 99
   keep    more/foreign.safetensors: not recognised as a cache: tensor 'keys': it ends at byte 100 of the data, the file at 99
   keep    more/newer.safetensors (235 B): not broken
-  keep    more/weights.safetensors: not recognised as a cache: tensor 'keys': it ends at byte 100 of the data, the file at 99
   
-  would delete 1 of 3 caches, 267 B of 770 B
+  would delete 1 of 3 caches, 267 B of 770 B; 1 more file is no cache and left alone
   nothing was deleted: --yes does it
   $ kvcache prune more --format omlx --yes
   deleted more/block.safetensors (268 B): format omlx block
   keep    more/cut-block.safetensors (267 B): its format is unknown
   keep    more/foreign.safetensors: not recognised as a cache: tensor 'keys': it ends at byte 100 of the data, the file at 99
   keep    more/newer.safetensors (235 B): format mlx-swift-lm@2.25
-  keep    more/weights.safetensors: not recognised as a cache: tensor 'keys': it ends at byte 100 of the data, the file at 99
   
-  deleted 1 of 3 caches, 268 B of 770 B
+  deleted 1 of 3 caches, 268 B of 770 B; 1 more file is no cache and left alone
   $ ls more
   cut-block.safetensors
   foreign.safetensors

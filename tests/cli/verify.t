@@ -49,8 +49,9 @@ Folders: by name, links to folders not followed, pipes passed over.
   $ kvcache verify -r -j 4 a a a a a | tail -1
   20 files: 15 ok, 5 unreadable
   $ kvcache verify -r empty
-  warning: empty: no cache files in this folder
-  0 files
+  kvcache verify: nothing to check: no caches in empty
+  hint: name a folder that has *.safetensors files, or the files themselves
+  [2]
   $ kvcache verify a
   a: error KV100: cannot be read: it is a directory
     hint: -r checks the files in it
@@ -88,12 +89,14 @@ Standard input, and what is not there.
      "notes": []
     }
    ],
+   "not_caches": [],
    "summary": {
     "files": 1,
     "ok": 0,
     "warnings": 0,
     "errors": 0,
-    "unreadable": 1
+    "unreadable": 1,
+    "not_caches": 0
    }
   }
   [5]
