@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/each_file.h"
 #include "cli/edit_file.h"
 #include "cli/integer_list.h"
 
@@ -14,22 +15,25 @@ namespace kvcache::cli {
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
   std::vector<std::int64_t> right_padding;
   OutputOptions output;
 };
 
 int run(Context& context, const Options& options) {
-  return edit_file(context, {options.file}, options.output, [&](PromptCache& cache) {
+  const auto edit = [&](PromptCache& cache) {
     align_prompt_cache(cache, Int32s(options.right_padding.begin(), options.right_padding.end()));
     return Edit{fmt::format("moved right padding of {} rows to the left", fmt::join(options.right_padding, ", ")),
                 {{"right_padding", options.right_padding}}};
+  };
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return edit_file(context, {file}, output, edit);
   });
 }
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  app.add_option("FILE", options->file, "The batch; - is standard input")->required();
+  add_files(app, options->files, "The batch");
   add_integer_list(app, "--right-padding", options->right_padding, 0, std::numeric_limits<std::int32_t>::max(),
                    "How many of its last rows are padding, for each sequence")
       ->required()

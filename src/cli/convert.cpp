@@ -8,6 +8,7 @@
 #include "cli/choice.h"
 #include "cli/commands.h"
 #include "cli/dtype_option.h"
+#include "cli/each_file.h"
 #include "cli/numbers.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -20,7 +21,7 @@ namespace kvcache::cli {
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
   std::string to;
   std::optional<Dtype> dtype;
   std::string class_name;
@@ -44,19 +45,16 @@ void check(const Options& options) {
   if (options.allow_overflow && !options.dtype) throw Error(ErrorKind::usage, "--allow-overflow belongs to --dtype");
 }
 
-int run(Context& context, const Options& options) {
-  check(options);
-  // An unknown format is worth knowing before anything else is looked at.
-  const Dialect* target = options.to.empty() ? nullptr : &find_dialect(options.to);
-  if (target != nullptr && !target->writable)
-    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", target->id), "no release in use loads it");
-  check_output(options.output, {options.file});
-  context.subject = options.file;
+/// `target`: the format to write, or nullptr: the one it has.
+int convert_one(Context& context, const Options& options, const Dialect* target, const std::string& file,
+                const OutputOptions& output) {
+  check_output(output, {file});
+  context.subject = file;
   Document document;
   if (options.children.empty()) {
-    document = read_sound_document(options.file);
+    document = read_sound_document(file);
   } else {
-    document = read_document(options.file);
+    document = read_document(file);
     restore_children(document, options.children);
     require_sound(document);
   }
@@ -77,20 +75,31 @@ int run(Context& context, const Options& options) {
     done.push_back(fmt::format("{} cast to {}", count_of(n, "layer"), name(*options.dtype)));
   }
   if (done.empty()) done.emplace_back("rewritten");
-  const Written written = write_output(context, document.cache, era, options.output, document, options.encoding);
+  const Written written = write_output(context, document.cache, era, output, document, options.encoding);
   Json more = Json::object();
   if (options.dtype) {
     more["overflows"] = stats->overflows();
     if (stats->overflows() > 0) warn(context, fmt::format("{} became infinite", count_of(stats->overflows(), "value")));
   }
-  print_summary(context, options.output, written, fmt::format("{}", fmt::join(done, ", ")), more);
+  print_summary(context, output, written, fmt::format("{}", fmt::join(done, ", ")), more);
   return 0;
+}
+
+int run(Context& context, const Options& options) {
+  check(options);
+  // An unknown format is worth knowing before anything else is looked at.
+  const Dialect* target = options.to.empty() ? nullptr : &find_dialect(options.to);
+  if (target != nullptr && !target->writable)
+    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", target->id), "no release in use loads it");
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return convert_one(context, options, target, file, output);
+  });
 }
 
 Action declare(CLI::App& app, Context& context) {
   constexpr std::int64_t most = max_dim;
   const auto options = std::make_shared<Options>();
-  app.add_option("FILE", options->file, "The cache to convert; - is standard input")->required();
+  add_files(app, options->files, "The cache to convert");
   app.add_option("--to", options->to, "Format to write: mlx-lm, mlx-swift-lm, mlxrs or an era of them (mlx-lm@2026-08)")
       ->type_name("ID");
   add_dtype(app, options->dtype, "Cast keys and values; recurrent state and quantized layers stay");

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/dtype_option.h"
+#include "cli/each_file.h"
 #include "cli/edit_file.h"
 #include "cli/text.h"
 #include "kvcache/transform.h"
@@ -14,21 +15,24 @@ namespace kvcache::cli {
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
   std::optional<Dtype> dtype;
   OutputOptions output;
 };
 
 int run(Context& context, const Options& options) {
-  return edit_file(context, {options.file}, options.output, [&](PromptCache& cache) {
+  const auto edit = [&](PromptCache& cache) {
     const std::size_t changed = dequantize_prompt_cache(cache, options.dtype);
     return Edit{fmt::format("dequantized {}", count_of(changed, "layer")), {{"layers_dequantized", changed}}};
+  };
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return edit_file(context, {file}, output, edit);
   });
 }
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  app.add_option("FILE", options->file, "The cache to dequantize; - is standard input")->required();
+  add_files(app, options->files, "The cache to dequantize");
   add_dtype(app, options->dtype, "Of the result; by default what the layers had before they were quantized");
   add_output_options(app, options->output);
   return [&context, options] { return run(context, *options); };

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/each_file.h"
 #include "cli/edit_file.h"
 #include "cli/integer_list.h"
 #include "cli/text.h"
@@ -13,23 +14,26 @@ namespace kvcache::cli {
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
   std::vector<std::int64_t> keep;
   OutputOptions output;
 };
 
 int run(Context& context, const Options& options) {
-  return edit_file(context, {options.file}, options.output, [&](PromptCache& cache) {
+  const auto edit = [&](PromptCache& cache) {
     const auto before = static_cast<std::uint64_t>(batch_size(cache));
     filter_prompt_cache(cache, options.keep);
     return Edit{fmt::format("kept {} of {}", options.keep.size(), count_of(before, "sequence")),
                 {{"sequences", options.keep.size()}}};
+  };
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return edit_file(context, {file}, output, edit);
   });
 }
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  app.add_option("FILE", options->file, "The batch; - is standard input")->required();
+  add_files(app, options->files, "The batch");
   add_integer_list(app, "--keep", options->keep, 0, max_dim, "Sequences to keep, numbered from 0, in the order they shall have")
       ->required()
       ->type_name("I,J,...");

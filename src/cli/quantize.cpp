@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/each_file.h"
 #include "cli/layer_spec.h"
 #include "cli/numbers.h"
 #include "cli/output.h"
@@ -18,7 +19,7 @@ namespace kvcache::cli {
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
   std::optional<std::int64_t> bits, key_bits, value_bits, group_size;
   std::string layers;
   bool report = false;
@@ -44,7 +45,7 @@ int chosen_bits(const Options& options) {
   return static_cast<int>(*keys);
 }
 
-int run(Context& context, const Options& options) {
+QuantizeRequest request_of(const Options& options) {
   QuantizeRequest request;
   request.bits = chosen_bits(options);
   request.group_size = static_cast<int>(options.group_size.value_or(64));
@@ -52,32 +53,46 @@ int run(Context& context, const Options& options) {
     throw Error(ErrorKind::usage, fmt::format("group size {} is not supported", request.group_size), "32, 64 or 128");
   request.requantize = options.requantize;
   request.report = options.report;
-  check_output(options.output, {options.file});
-  context.subject = options.file;
-  Document document = read_sound_document(options.file);
+  if (options.report && options.output.to_stdout())
+    throw Error(ErrorKind::usage, "-o - and --report exclude each other", "both go to standard output: name a file with -o");
+  return request;
+}
+
+int quantize_one(Context& context, const Options& options, QuantizeRequest request, const std::string& file,
+                 const OutputOptions& output) {
+  check_output(output, {file});
+  context.subject = file;
+  Document document = read_sound_document(file);
   const Era era = era_to_keep(document);
   if (!options.layers.empty()) {
     const auto wanted = parse_layers(options.layers, document.cache.layers.size());
     request.wanted = [wanted](std::size_t layer) { return wanted[layer]; };
   }
   const std::vector<QuantizedLayer> layers = quantize_prompt_cache(document.cache, request);
-  const Written written = write_output(context, document.cache, era, options.output, document);
+  const Written written = write_output(context, document.cache, era, output, document);
 
   std::size_t changed = 0;
   for (const QuantizedLayer& layer : layers) changed += layer.quantized ? 1 : 0;
   Json more = {{"bits", request.bits}, {"group_size", request.group_size}, {"layers_quantized", changed}};
-  if (options.report || options.output.json) more["layers"] = quantize_layers_json(layers);
-  if (options.report && !options.output.json) print_late(context, quantize_report_text(context, layers));
-  print_summary(context, options.output, written,
+  if (options.report || output.json) more["layers"] = quantize_layers_json(layers);
+  if (options.report && !output.json) print_late(context, quantize_report_text(context, layers));
+  print_summary(context, output, written,
                 fmt::format("quantized {} of {} to {} bits in groups of {}{}", changed, count_of(layers.size(), "layer"),
                             request.bits, request.group_size, left_alone(layers)),
                 more);
   return 0;
 }
 
+int run(Context& context, const Options& options) {
+  const QuantizeRequest request = request_of(options);
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return quantize_one(context, options, request, file, output);
+  });
+}
+
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  app.add_option("FILE", options->file, "The cache to quantize; - is standard input")->required();
+  add_files(app, options->files, "The cache to quantize");
   add_integer(app, "--bits", options->bits, 1, 64, "Bits per value: 2, 3, 4, 5, 6 or 8")->type_name("B");
   add_integer(app, "--group-size", options->group_size, 1, 65536, "Values that share a scale: 32, 64 or 128 (default 64)")
       ->type_name("G");

@@ -42,6 +42,11 @@ WriteGuard::WriteGuard() {
   throw Error(ErrorKind::interrupted, "interrupted");
 }
 
+void end_of_one_output() {
+  writing = false;
+  if (stop_requested() != 0) throw Error(ErrorKind::interrupted, "interrupted");
+}
+
 WriteGuard::~WriteGuard() {
   // When the output is complete a late signal finds a command that is done: it ends with 0, not with an output and 130.
   writing = std::uncaught_exceptions() == 0;

@@ -21,4 +21,8 @@ class WriteGuard {
   WriteGuard& operator=(const WriteGuard&) = delete;
 };
 
+/// Between two outputs of one command: signals end it again, also one that came while the last one was written. Throws
+/// Error(interrupted).
+void end_of_one_output();
+
 }  // namespace kvcache::cli

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/each_file.h"
 #include "cli/numbers.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -23,7 +24,7 @@ namespace kvcache::cli {
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
   std::string model;
   std::string tokens;
   std::string text;
@@ -78,8 +79,8 @@ StampRequest read_request(Context& context, const Options& options) {
 }
 
 /// All that is read: nothing of it may be overwritten.
-std::vector<std::string> all_inputs(const Options& options, const StampRequest& request) {
-  std::vector<std::string> inputs = {options.file, options.tokens, options.text};
+std::vector<std::string> all_inputs(const Options& options, const std::string& file, const StampRequest& request) {
+  std::vector<std::string> inputs = {file, options.tokens, options.text};
   for (const auto& [name, digest] : request.model_sha256) inputs.push_back(options.model + '/' + name);
   return inputs;
 }
@@ -102,13 +103,12 @@ Json in_json(const Stamp& stamp) {
           {"text_bytes", stamp.text ? Json(stamp.text->size()) : Json(nullptr)}};
 }
 
-int run(Context& context, const Options& options) {
-  check_output(options.output, {options.file});
-  StampRequest request = read_request(context, options);
+int stamp_one(Context& context, const Options& options, StampRequest request, const std::string& file,
+              const OutputOptions& output) {
   // With --in-place the cache alone is written.
-  if (!options.output.in_place) check_output(options.output, all_inputs(options, request));
-  context.subject = options.file;
-  Document document = read_sound_document(options.file);
+  check_output(output, output.in_place ? std::vector<std::string>{file} : all_inputs(options, file, request));
+  context.subject = file;
+  Document document = read_sound_document(file);
   const Era era = era_to_keep(document);
   Stamp stamp;
   {
@@ -117,14 +117,22 @@ int run(Context& context, const Options& options) {
     stamp = make_stamp(document.cache, encode_edited(document.cache, document, era), request);
   }
   document.cache.metadata.insert_or_assign(std::string(stamp_key), to_json(stamp));
-  const Written written = write_output(context, document.cache, era, options.output, document);
-  print_summary(context, options.output, written, in_words(stamp), {{"stamp", in_json(stamp)}});
+  const Written written = write_output(context, document.cache, era, output, document);
+  print_summary(context, output, written, in_words(stamp), {{"stamp", in_json(stamp)}});
   return 0;
+}
+
+int run(Context& context, const Options& options) {
+  const StampRequest request = read_request(context, options);
+  context.subject.clear();
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return stamp_one(context, options, request, file, output);
+  });
 }
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  app.add_option("FILE", options->file, "The cache to stamp; - is standard input")->required();
+  add_files(app, options->files, "The cache to stamp");
   app.add_option("--model", options->model, "Add digests of this model's config.json and tokenizer files")->type_name("DIR");
   app.add_option("--tokens", options->tokens,
                  "Add the token ids of the prompt: a JSON list, or integers separated by blanks or commas")

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/each_file.h"
 #include "cli/edit_file.h"
 #include "cli/numbers.h"
 #include "kvcache/error.h"
@@ -14,7 +15,7 @@ namespace kvcache::cli {
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
   std::optional<std::int64_t> n;
   std::optional<std::int64_t> to;
   OutputOptions output;
@@ -24,17 +25,20 @@ int run(Context& context, const Options& options) {
   if (options.n.has_value() == options.to.has_value())
     throw Error(ErrorKind::usage, options.n ? "-n and --to exclude each other" : "how much is not given",
                 "-n N removes the last N tokens, --to LEN keeps the first LEN");
-  return edit_file(context, {options.file}, options.output, [&](PromptCache& cache) {
+  const auto edit = [&](PromptCache& cache) {
     const std::int64_t before = token_count(cache);
     const std::int64_t trimmed = options.n ? trim_prompt_cache(cache, *options.n) : trim_prompt_cache_to(cache, *options.to);
     return Edit{fmt::format("trimmed {} of {} tokens: {} left", trimmed, before, token_count(cache)), {{"trimmed", trimmed}}};
+  };
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return edit_file(context, {file}, output, edit);
   });
 }
 
 Action declare(CLI::App& app, Context& context) {
   constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
   const auto options = std::make_shared<Options>();
-  app.add_option("FILE", options->file, "The cache to trim; - is standard input")->required();
+  add_files(app, options->files, "The cache to trim");
   add_integer(app, "-n", options->n, 0, most, "Remove the last N tokens; all, when there are fewer");
   add_integer(app, "--to", options->to, 0, most, "Remove what is beyond the first LEN tokens of each layer")->type_name("LEN");
   add_output_options(app, options->output);

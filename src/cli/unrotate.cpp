@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/each_file.h"
 #include "cli/edit_file.h"
 #include "cli/text.h"
 
@@ -12,22 +13,25 @@ namespace kvcache::cli {
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
   OutputOptions output;
 };
 
 int run(Context& context, const Options& options) {
-  return edit_file(context, {options.file}, options.output, [](PromptCache& cache) {
+  const auto edit = [](PromptCache& cache) {
     const std::size_t reordered = unrotate_prompt_cache(cache);
     return Edit{reordered == 0 ? "every window was in order already"
                                : fmt::format("put {} into temporal order", count_of(reordered, "window")),
                 {{"reordered", reordered}}};
+  };
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return edit_file(context, {file}, output, edit);
   });
 }
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  app.add_option("FILE", options->file, "The cache; - is standard input")->required();
+  add_files(app, options->files, "The cache");
   add_output_options(app, options->output);
   return [&context, options] { return run(context, *options); };
 }

@@ -86,9 +86,7 @@ Nothing is written that could not be read again, and no input is overwritten.
   hint: name a new file
   [2]
   $ kvcache trim narrow.safetensors -n 1 -o newdir/
-  kvcache trim: newdir/: 'newdir/' does not name a file
-  hint: name a file in it
-  [2]
+  trimmed 1 of 8 tokens: 7 left; wrote newdir/narrow.safetensors (3.97 kB)
 
 Brackets and dashes are characters like others.
 

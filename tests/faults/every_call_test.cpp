@@ -1,6 +1,8 @@
 // Every command that writes, with every system call that it makes failing in turn: afterwards there is the old file or the
 // complete new one, and nothing else.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <functional>
@@ -144,6 +146,54 @@ TEST_P(EveryCall, SurvivesAPowerCut) {
       for (const std::string& name : folder_.names())
         if (name.ends_with(".kvcache-tmp")) std::filesystem::remove(folder_ / name);
       EXPECT_EQ(folder_.names(), there ? Words{"out.safetensors"} : Words{});
+      return true;
+    });
+  }
+}
+
+/// While it lives, descriptor 1 is a file.
+class StandardOutput {
+ public:
+  explicit StandardOutput(const std::string& path) : saved_(dup(1)) {
+    const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    dup2(fd, 1);
+    close(fd);
+  }
+  StandardOutput(const StandardOutput&) = delete;
+  StandardOutput& operator=(const StandardOutput&) = delete;
+  ~StandardOutput() {
+    dup2(saved_, 1);
+    close(saved_);
+  }
+
+ private:
+  int saved_;
+};
+
+TEST_P(EveryCall, SendsAllToStandardOutputOrSaysThatItDidNot) {
+  const std::string wanted = complete();
+  std::filesystem::remove(output_);
+  Words to_stdout = words();
+  to_stdout.pop_back();
+  to_stdout.back() = "-";
+  for (const int error : {EIO, ENOSPC, EINTR, test::short_transfer}) {
+    for_each_call(false, [&](int at) {
+      std::optional<Error> failure;
+      {
+        std::cout.flush();
+        const StandardOutput redirected(output_);
+        const test::FailingCall fault(at, error);
+        failure = run(to_stdout);
+        if (!fault.happened()) return false;
+      }
+      SCOPED_TRACE("errno " + std::to_string(error));
+      EXPECT_EQ(folder_.names(), Words{"out.safetensors"});
+      EXPECT_TRUE(wanted.starts_with(text()));
+      if (!failure)
+        EXPECT_EQ(text(), wanted);
+      else
+        EXPECT_EQ(failure->kind(), ErrorKind::io) << failure->what();
+      EXPECT_FALSE(failure && error == test::short_transfer) << failure->what();
       return true;
     });
   }

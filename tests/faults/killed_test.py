@@ -62,6 +62,44 @@ class Killed(ToolTest):
                 os.remove(self.path("out.safetensors"))
         print("exit codes:", dict(sorted(seen.items())))
 
+    def test_standard_output_is_complete_or_the_exit_code_tells(self):
+        random.seed(os.environ.get("KVCACHE_SEED", "6"))
+        os.mkdir(self.path("tmp"))
+        for _ in range(KILLS // 10):
+            number = random.choice(list(EXIT_CODES))
+            with open(self.path("out"), "wb") as out:
+                process = self.start("quantize", "in.safetensors", "--bits", "4", "-o", "-", stdout=out,
+                                     env={**os.environ, "TMPDIR": self.path("tmp")})
+                time.sleep(random.uniform(0, 1.2 * self.duration))
+                process.send_signal(number)
+                code = process.wait(timeout=60)
+            self.assertIn(code, EXIT_CODES[number])
+            text = self.read("out")
+            self.assertTrue(self.wanted.startswith(text) and (code != 0 or text == self.wanted), f"exit code {code}, {len(text)} bytes")
+            self.assertEqual(self.names("tmp"), [])
+
+    def test_of_several_files_each_is_old_or_new(self):
+        random.seed(os.environ.get("KVCACHE_SEED", "6"))
+        old, names = self.read("in.safetensors"), ["a.safetensors", "b.safetensors", "c.safetensors"]
+        for _ in range(KILLS // 10):
+            number = random.choice(list(EXIT_CODES))
+            for name in names:
+                with open(self.path(name), "wb") as f:
+                    f.write(old)
+            process = self.start("quantize", *names, "--bits", "4", "--in-place")
+            time.sleep(random.uniform(0, 3.5 * self.duration))
+            process.send_signal(number)
+            code = process.wait(timeout=60)
+            self.assertIn(code, EXIT_CODES[number])
+            if number == signal.SIGKILL:
+                for name in [n for n in self.names() if n.endswith(".kvcache-tmp")]:
+                    os.remove(self.path(name))
+            self.assertEqual(self.names(), sorted([*names, "in.safetensors"]))
+            new = [self.read(name) != old for name in names]
+            self.assertTrue(all(self.read(name) in (old, self.wanted) for name in names))
+            self.assertEqual(new, sorted(new, reverse=True), "one after the other")
+            self.assertTrue(code != 0 or all(new), f"exit code {code}, {new}")
+
 
 if __name__ == "__main__":
     unittest.main()

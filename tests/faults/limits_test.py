@@ -81,6 +81,36 @@ class Limits(ToolTest):
             os.close(writer)
             self.assertEqual((result.returncode, result.stderr), (5, ""), arguments)
 
+    def test_standard_output_that_is_full_or_closed(self):
+        with open("/dev/full", "wb") as full:
+            self.refused(self.run_tool("trim", "in.safetensors", "-n", "1", "-o", "-", stdout=full), "No space left on device")
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.refused(self.run_tool("trim", "in.safetensors", "-n", "1", "-o", "-", stdout=writer), "Broken pipe")
+        os.close(writer)
+
+    def test_full_disk_for_what_goes_to_standard_output(self):
+        self.small_disk("1m")
+        for more in ([], ["--gzip"]):
+            result = self.run_tool("trim", "in.safetensors", "-n", "1", "-o", "-", *more, env={**os.environ, "TMPDIR": self.path("disk")})
+            self.refused(result, "No space left on device")
+            self.assertEqual((result.stdout, self.names("disk")), ("", []))
+
+    def test_full_disk_for_one_of_several(self):
+        self.small_disk("3m")
+        self.make("small.safetensors", tokens=8)
+        before = self.read("small.safetensors")
+        for name in ("in", "small"):
+            shutil.copy(self.path(f"{name}.safetensors"), self.path(f"disk/{name}.safetensors"))
+        result = self.run_tool("trim", "disk/in.safetensors", "disk/small.safetensors", "-n", "1", "--in-place")
+        self.assertEqual(result.returncode, 5, result.stderr)
+        self.assertIn("No space left on device", result.stderr)
+        self.assertIn("2 files: 1 written, 1 failed", result.stderr)
+        self.assertEqual(self.names("disk"), ["in.safetensors", "small.safetensors"])
+        self.assertEqual(self.read("disk/in.safetensors"), self.read("in.safetensors"))
+        self.assertNotEqual(self.read("disk/small.safetensors"), before)
+        self.assert_sound("disk/small.safetensors")
+
     def test_a_summary_that_nobody_reads_does_not_undo_the_work(self):
         self.assertEqual(self.run_tool("merge", "in.safetensors", "in.safetensors", "-o", "batch.safetensors").returncode, 0)
         with open("/dev/full", "w") as full:
