@@ -15,6 +15,7 @@
 #include "cli/version.h"
 #include "common/nearest.h"
 #include "kvcache/error.h"
+#include "kvcache/format.h"
 
 namespace kvcache::cli {
 namespace {
@@ -38,15 +39,28 @@ std::string without_mark(std::string argument) {
   return argument;
 }
 
+bool is_option(std::string_view argument) {
+  return argument.size() > 1 && argument.front() == '-';
+}
+
+// -1 looks like a number to CLI11, and so like an operand. Ours are files and words: it is an option that does not exist.
+[[noreturn]] void refuse_number(const std::string& text) {
+  throw Error(ErrorKind::usage, fmt::format("unknown option '{}'", printable(text)),
+              fmt::format("a file of that name is {}, or comes after --", shell_path(text)));
+}
+
 void take_marks_off(CLI::App& app) {
-  const CLI::Validator unmark(
-      [](std::string& text) {
-        text = without_mark(text);
-        return std::string();
-      },
-      "");
-  for (CLI::Option* option : app.get_options())
-    if (option->get_items_expected_max() > 0) option->transform(unmark);
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() == 0) continue;
+    const CLI::Validator unmark(
+        [operand = option->get_positional()](std::string& text) {
+          if (operand && is_option(text)) refuse_number(text);
+          text = without_mark(text);
+          return std::string();
+        },
+        "");
+    option->transform(unmark);
+  }
 }
 
 std::vector<std::string> operands_marked(int argc, const char* const* argv) {
@@ -106,9 +120,12 @@ std::string mismatch_in_words(const std::string& text) {
 }
 
 Error usage_error(const Context& context, const CLI::App& app, const CLI::App* command, const CLI::ParseError& error) {
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+  // An unknown option is the cause, and what is missing may be no more than its consequence.
+  const bool missing = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (missing || dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
     for (const std::string& argument : app.remaining(true))
-      if (argument != "--") return not_understood(context, app, command, without_mark(argument));
+      if (argument != "--" && (!missing || is_option(argument)))
+        return not_understood(context, app, command, without_mark(argument));
   std::string message = error.what();
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) message = mismatch_in_words(message);
   if (const std::size_t mark = message.find(hint_mark); mark != std::string::npos)
@@ -134,7 +151,7 @@ void declare_global_options(CLI::App& app, Context& context) {
       ->type_name("auto|always|never");
   app.add_flag_callback(
       "--no-progress", [&context] { context.progress = false; }, "No progress bars");
-  app.set_version_flag("--version", "kvcache " + std::string(version()), "Show the version and exit");
+  app.set_version_flag("-V,--version", "kvcache " + std::string(version()), "Show the version and exit");
   // Global options are understood after the command, too.
   app.fallthrough();
 }
@@ -196,6 +213,9 @@ Action CommandLine::parse(int argc, const char* const* argv) {
       print(text + '\n');
       return 0;
     };
+  } catch (const Error&) {
+    if (const CLI::App* command = chosen()) context_.command = command->get_name();
+    throw;
   } catch (const CLI::ParseError& error) {
     const CLI::App* command = chosen();
     if (command != nullptr) context_.command = command->get_name();

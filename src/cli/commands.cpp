@@ -34,6 +34,8 @@ const Command* const table[] = {
     &report_command,
     &prune_command,
     &completion_command,
+    &help_command,
+    &version_command,
     // Hidden
     &generate_command,
 };

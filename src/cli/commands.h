@@ -20,6 +20,7 @@ extern const Command extend_command;
 extern const Command extract_command;
 extern const Command filter_command;
 extern const Command generate_command;
+extern const Command help_command;
 extern const Command inspect_command;
 extern const Command ls_command;
 extern const Command mask_command;
@@ -33,6 +34,7 @@ extern const Command stamp_command;
 extern const Command trim_command;
 extern const Command unrotate_command;
 extern const Command verify_command;
+extern const Command version_command;
 
 /// In the order of --help: by group, and within a group what is needed first comes first.
 [[nodiscard]] std::span<const Command* const> commands() noexcept;

@@ -340,7 +340,7 @@ Extend.
   joined 2 batches: 6 sequences now; wrote day.safetensors (124 kB)
   $ fresh; for i in a b c; do cp batch.safetensors $i.safetensors; done
   > kvcache extend a.safetensors b.safetensors c.safetensors --gzip -o abc.safetensors.gz
-  joined 3 batches: 9 sequences now; wrote abc.safetensors.gz (20.2 kB)
+  joined 3 batches: 9 sequences now; wrote abc.safetensors.gz (166 kB)
 
 Align.
 
@@ -404,3 +404,18 @@ Prune.
   deleted .*/chat.safetensors .62.0 kB.: [0-9]+ d old (re)
   
   deleted 1 of 1 cache, 62.0 kB of 62.0 kB
+
+Words for options.
+
+  $ {
+  > kvcache help
+  > kvcache help trim
+  > } | grep -e '^Usage'
+  Usage: kvcache [OPTIONS] COMMAND [OPTIONS] FILE...
+  Usage: kvcache trim FILE... [OPTIONS]
+  $ {
+  > kvcache version
+  > kvcache --version
+  > } | sed 's/[0-9].*/.../'
+  kvcache ...
+  kvcache ...

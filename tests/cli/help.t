@@ -14,7 +14,7 @@ Every command explains itself, with examples.
                             Colour the output; auto (the default): only on a
                             terminal, and without NO_COLOR set
     --no-progress           No progress bars
-    --version               Show the version and exit
+    -V, --version           Show the version and exit
   
     kvcache inspect chat.safetensors       what is in it, and who can load it
     kvcache verify -r ~/prompt-caches      is every file intact
@@ -54,7 +54,8 @@ Every command explains itself, with examples.
   Options:
     -h, --help              Show this help and exit
     -r, --recursive         Check every *.safetensors and gzip-compressed *.gz
-                            below a folder
+                            below a folder; what does not claim to be a cache is
+                            counted only
     -j, --jobs N            Threads (default: as many as there are cores)
     --for ID                It is an error when this format's runtime cannot load
                             the file, for example mlx-lm@0.31; `all` for every
@@ -77,17 +78,18 @@ Every command explains itself, with examples.
   $ kvcache trim --help
   Remove the last tokens from every layer, or from none
   
-  Usage: kvcache trim FILE [OPTIONS]
+  Usage: kvcache trim FILE... [OPTIONS]
   
   Arguments:
-    FILE                    The cache to trim; - is standard input
+    FILE                    The cache to trim; - is standard input. Several with
+                            --in-place, or with -o and a folder
   
   Options:
     -h, --help              Show this help and exit
     -n N                    Remove the last N tokens; all, when there are fewer
     --to LEN                Remove what is beyond the first LEN tokens of each
                             layer
-    -o, --output OUT        Write the result to this file
+    -o, --output OUT        Write the result to this file; - is standard output
     --in-place              Replace the input, atomically
     --force                 Replace OUT if it exists
     --gzip                  Compress the output
@@ -111,3 +113,4 @@ Without the command's name there is a list of them; each has help that fits 80 c
   >   examples="$(kvcache $c --help | sed -n '/^Examples/,$p' | grep -c "kvcache $c")"
   >   [ "$examples" -ge 2 ] || echo "$c: $examples examples"
   > done
+  version: 1 examples

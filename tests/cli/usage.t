@@ -80,8 +80,8 @@ Arguments that are missing, too many, or given twice.
   hint: `kvcache trim --help` lists the options
   [2]
   $ kvcache trim a.safetensors b.safetensors
-  kvcache trim: unexpected argument 'b.safetensors'
-  hint: `kvcache trim --help` lists the options
+  kvcache trim: how much is not given
+  hint: -n N removes the last N tokens, --to LEN keeps the first LEN
   [2]
   $ kvcache trim a.safetensors -n
   kvcache trim: -n needs a value
@@ -155,3 +155,44 @@ A file may be called like a command, like an option, or like a list.
   2 files: 2 ok
   $ kvcache verify '[a,b]'
   [a,b]: ok (mlx-lm@0.31)
+
+Words where others have options, and options that do not exist.
+
+  $ kvcache version | sed 's/[0-9].*/.../'
+  kvcache ...
+  $ kvcache -V | sed 's/[0-9].*/.../'
+  kvcache ...
+  $ kvcache help | head -n 3
+  Inspects, verifies, converts and edits prompt-cache files of mlx-lm,
+  mlx-swift-lm and mlxrs.
+  
+  $ kvcache help trim >words; kvcache trim --help >option; cmp words option
+  $ kvcache help trin
+  kvcache help: COMMAND: 'trin' is no command
+  hint: did you mean trim?
+  [2]
+  $ kvcache help trim now
+  kvcache help: unexpected argument 'now'
+  hint: `kvcache help --help` lists the options
+  [2]
+  $ kvcache inspect -x
+  kvcache inspect: unknown option '-x'
+  hint: `kvcache inspect --help` lists the options
+  [2]
+  $ kvcache inspect --jsn
+  kvcache inspect: unknown option '--jsn'
+  hint: did you mean --json?
+  [2]
+  $ kvcache ls -1
+  kvcache ls: unknown option '-1'
+  hint: a file of that name is ./-1, or comes after --
+  [2]
+  $ kvcache trim -n 1 --fore
+  kvcache trim: unknown option '--fore'
+  hint: did you mean --force?
+  [2]
+  $ kvcache inspect
+  kvcache inspect: FILE is required
+  hint: `kvcache inspect --help` lists the options
+  [2]
+  $ cd "$(mktemp -d)"; cp "$REPORTS/plain.safetensors" ./-1; kvcache verify -q ./-1 && kvcache verify -q -- -1
