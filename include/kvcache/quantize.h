@@ -46,17 +46,26 @@ struct QuantizeOptions {
   std::string label;
   /// When set, decoded values are compared with the input (costs a decode per tile).
   std::shared_ptr<ErrorStats> stats;
+  /// The command that makes float16 values bfloat16, for the hint where their codes would overflow.
+  std::string wider = {};
 };
 
 /// Affine quantization of the last axis, as MLX does it. x is F16, BF16 or F32 with last dim D, D % group_size == 0 (D may be
 /// 0). Throws Error(usage) on unsupported bits, group size or dtype, Error(impossible) when D does not divide; evaluation
-/// throws Error(impossible) naming label, sequence, head and token at the first NaN or infinity.
+/// throws Error(impossible) naming label, sequence, head and token at the first NaN or infinity, and for a group whose codes
+/// would decode to infinity (float16 values some 65504 apart: code times scale overflows before the bias is added).
 [[nodiscard]] Quantized quantize(const Tensor& x, int bits, int group_size, QuantizeOptions options = {});
+
+/// What to call the tensor, and what may come of it.
+struct DequantizeOptions {
+  std::string label = {};      ///< names the tensor in errors: "layer 3 keys"
+  bool allow_infinity = true;  ///< otherwise evaluation throws Error(impossible) at the first codes that decode to infinity
+};
 
 /// code*scale+bias in the dtype of the scales, the product rounded as well as the sum, as MLX does on a CPU; then a cast to
 /// `out` where it differs; out == F32 computes in float32 throughout. Shapes as in Quantized; throws Error(impossible) when
 /// they do not fit.
-[[nodiscard]] Tensor dequantize(const Quantized& q, int bits, int group_size, Dtype out);
+[[nodiscard]] Tensor dequantize(const Quantized& q, int bits, int group_size, Dtype out, DequantizeOptions options = {});
 
 /// Counts what a cast loses. Thread-safe; read after the tensor was written.
 class CastStats {

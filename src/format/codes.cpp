@@ -101,6 +101,7 @@ constexpr auto table = std::to_array<CodeInfo>({
     {"KV603", warning, "infinity in a recurrent slot"},
     {"KV604", warning, "unlikely quantization"},
     {"KV605", warning, "zero rows at the end"},
+    {"KV606", error, "decodes to infinity"},
 
     {"KV701", warning, "rotated flag"},
     {"KV702", warning, "batched window is read-only"},

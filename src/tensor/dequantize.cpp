@@ -5,6 +5,8 @@
 
 #include "kvcache/error.h"
 #include "kvcache/quantize.h"
+#include "tensor/overflow.h"
+#include "tensor/position.h"
 #include "tensor/quantize_layout.h"
 #include "tensor/scratch.h"
 #include "tensor/simd/kernels.h"
@@ -15,7 +17,8 @@ namespace {
 /// A unit is one group.
 class Dequantization final : public Computation {
  public:
-  Dequantization(Quantized q, GroupLayout layout, Dtype out) : q_(std::move(q)), layout_(layout), out_(out) {}
+  Dequantization(Quantized q, GroupLayout layout, Dtype out, Shape shape, DequantizeOptions options)
+      : q_(std::move(q)), layout_(layout), out_(out), shape_(std::move(shape)), options_(std::move(options)) {}
 
   [[nodiscard]] std::size_t outputs() const override { return 1; }
   [[nodiscard]] std::uint64_t units() const override { return q_.scales.elements(); }
@@ -38,17 +41,39 @@ class Dequantization final : public Computation {
       q_.weights.read(group * layout_.weight_bytes(), weights);
       q_.scales.read(group * item, scales);
       q_.biases.read(group * item, biases);
-      simd::decode(layout_, {weights.data(), scales.data(), biases.data()}, groups, out_,
-                   out[0].data() + (group - first) * decoded_bytes());
+      const ConstEncodedGroups encoded{weights.data(), scales.data(), biases.data()};
+      // In float32 the product of a 16-bit scale cannot overflow.
+      if (!options_.allow_infinity && out_ == layout_.dtype &&
+          may_overflow(layout_, encoded.scales, encoded.biases, static_cast<std::size_t>(groups)))
+        check(group, groups, encoded);
+      simd::decode(layout_, encoded, groups, out_, out[0].data() + (group - first) * decoded_bytes());
     }
   }
 
  private:
   [[nodiscard]] std::size_t decoded_bytes() const { return static_cast<std::size_t>(layout_.group_size) * item_size(out_); }
 
+  void check(std::uint64_t first_group, std::uint64_t groups, ConstEncodedGroups encoded) const {
+    for (std::uint64_t g = 0; g < groups; ++g) {
+      const std::size_t item = item_size(layout_.dtype);
+      const auto at = overflowing_value(
+          layout_, {encoded.weights + g * layout_.weight_bytes(), encoded.scales + g * item, encoded.biases + g * item});
+      if (!at) continue;
+      throw Error(
+          ErrorKind::impossible,
+          fmt::format("{}: the codes at {} decode to infinity: code times scale is beyond {}", options_.label,
+                      describe_position(shape_, (first_group + g) * static_cast<std::uint64_t>(layout_.group_size) + *at),
+                      name(layout_.dtype)),
+          layout_.dtype == Dtype::F32 ? "this layer was damaged when it was quantized: make it anew"
+                                      : "`kvcache dequantize FILE --dtype f32 -o OUT` computes with the range of float32");
+    }
+  }
+
   Quantized q_;
   GroupLayout layout_;
   Dtype out_;
+  Shape shape_;
+  DequantizeOptions options_;
 };
 
 /// Shape of the decoded tensor; throws when the three do not belong together (KV422, KV423).
@@ -81,7 +106,8 @@ Shape decoded_shape(const Quantized& q, int bits, int group_size) {
 
 }  // namespace
 
-Tensor dequantize(const Quantized& q, int bits, int group_size, Dtype out) {
+Tensor dequantize(const Quantized& q, int bits, int group_size, Dtype out, DequantizeOptions options) {
+  if (options.label.empty()) options.label = "dequantized values";
   if (!is_supported_bits(bits) || !is_supported_group_size(group_size)) {
     throw Error(ErrorKind::usage, fmt::format("cannot dequantize {} bits in groups of {}", bits, group_size),
                 "bits are 2, 3, 4, 5, 6 or 8, groups 32, 64 or 128");
@@ -93,9 +119,10 @@ Tensor dequantize(const Quantized& q, int bits, int group_size, Dtype out) {
   const Dtype dtype = q.scales.dtype();
   const Dtype computed_in = out == Dtype::F32 ? out : dtype;
   if (q.scales.elements() == 0) return Tensor::zeros(out, std::move(shape));
-  const auto computation = std::make_shared<Dequantization>(q, GroupLayout{dtype, bits, group_size}, computed_in);
-  return cast(Tensor::computed(computation, 0, computed_in, std::move(shape)), out,
-              {.label = "dequantized values", .allow_overflow = false, .stats = nullptr});
+  const CastOptions casting{.label = options.label, .allow_overflow = false, .stats = nullptr};
+  const auto computation =
+      std::make_shared<Dequantization>(q, GroupLayout{dtype, bits, group_size}, computed_in, shape, std::move(options));
+  return cast(Tensor::computed(computation, 0, computed_in, std::move(shape)), out, casting);
 }
 
 }  // namespace kvcache

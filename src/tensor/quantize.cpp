@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "kvcache/error.h"
+#include "tensor/overflow.h"
 #include "tensor/position.h"
 #include "tensor/quantize_layout.h"
 #include "tensor/quantize_scalar.h"
@@ -48,7 +49,7 @@ class Quantization final : public Computation {
                                   place(2, item_size(layout_.dtype))};
       const auto input = values.first(groups * layout_.value_bytes());
       x_.read(group * layout_.value_bytes(), input);
-      if (!simd::encode(layout_, input.data(), groups, encoded)) throw_not_finite(input, group, encoded.scales);
+      if (!simd::encode(layout_, input.data(), groups, encoded)) check(input, group, groups, encoded);
       // Measured with the weights, in case the outputs are read one after the other.
       if (options_.stats && !out[0].empty()) measure(input, groups, encoded);
     }
@@ -63,37 +64,53 @@ class Quantization final : public Computation {
     options_.stats->add(difference.max_abs, difference.sum_sq_error, difference.sum_sq_signal, count);
   }
 
-  [[noreturn]] void throw_not_finite(std::span<const std::byte> tile, std::uint64_t first_group,
-                                     const std::byte* scales) const {
+  // What the kernel has found something in: throws for values that cannot be quantized, or for codes that would not decode.
+  void check(std::span<const std::byte> input, std::uint64_t first_group, std::uint64_t groups, EncodedGroups encoded) const {
     const std::size_t item = item_size(layout_.dtype);
-    const auto group_size = static_cast<std::uint64_t>(layout_.group_size);
-    std::size_t at = 0;
-    while (at < tile.size() && std::isfinite(scalar::load(layout_.dtype, tile.data() + at))) at += item;
-    if (at == tile.size()) throw_too_wide(first_group + first_infinite(scales));
-    const float value = scalar::load(layout_.dtype, tile.data() + at);
+    for (std::size_t at = 0; at < input.size(); at += item) {
+      const float value = scalar::load(layout_.dtype, input.data() + at);
+      if (!std::isfinite(value)) throw_not_finite(value, first_group * group_size() + at / item);
+    }
+    for (std::uint64_t g = 0; g < groups; ++g) {
+      const ConstEncodedGroups one{encoded.weights + g * layout_.weight_bytes(), encoded.scales + g * item,
+                                   encoded.biases + g * item};
+      if (!std::isfinite(scalar::load(layout_.dtype, one.scales))) throw_too_wide(first_group + g);
+      if (const auto at = overflowing_value(layout_, one)) throw_overflow((first_group + g) * group_size() + *at);
+    }
+  }
+
+  [[nodiscard]] std::uint64_t group_size() const { return static_cast<std::uint64_t>(layout_.group_size); }
+
+  [[noreturn]] void throw_not_finite(float value, std::uint64_t element) const {
     throw Error(
         ErrorKind::impossible,
         fmt::format("{}: {} at {}", options_.label,
                     std::isnan(value) ? "NaN"
                     : value > 0       ? "infinity"
                                       : "-infinity",
-                    describe_position(x_.shape(), first_group * group_size + at / item)),
+                    describe_position(x_.shape(), element)),
         "one such value would spoil the scale of its whole group; this cache was damaged when it was computed, make it anew");
-  }
-
-  [[nodiscard]] std::uint64_t first_infinite(const std::byte* scales) const {
-    std::uint64_t group = 0;
-    while (std::isfinite(scalar::load(layout_.dtype, scales + group * item_size(layout_.dtype)))) ++group;
-    return group;
   }
 
   // The reference would write an infinite scale, and its group would decode to NaN.
   [[noreturn]] void throw_too_wide(std::uint64_t group) const {
+    throw Error(ErrorKind::impossible,
+                fmt::format("{}: the {} values from {} on are so far apart that their scale would be infinite", options_.label,
+                            layout_.group_size, describe_position(x_.shape(), group * group_size())),
+                "no model computes such values: make the cache anew, or leave the layer out with --layers");
+  }
+
+  // The reference writes such codes, and what attention makes of them is NaN.
+  [[noreturn]] void throw_overflow(std::uint64_t element) const {
+    const bool f16 = layout_.dtype == Dtype::F16;
     throw Error(
         ErrorKind::impossible,
-        fmt::format("{}: the {} values from {} on are so far apart that their scale would be infinite", options_.label,
-                    layout_.group_size, describe_position(x_.shape(), group * static_cast<std::uint64_t>(layout_.group_size))),
-        "no model computes such values: make the cache anew, or leave the layer out with --layers");
+        fmt::format("{}: the values of the group of {} at {} are so far apart that {} bits would decode to infinity: code "
+                    "times scale is beyond {}",
+                    options_.label, layout_.group_size, describe_position(x_.shape(), element), layout_.bits,
+                    name(layout_.dtype)),
+        !f16 || options_.wider.empty() ? "make the cache anew, or leave the layer out with --layers"
+                                       : options_.wider + " first: BF16 has the range of F32");
   }
 
   Tensor x_;

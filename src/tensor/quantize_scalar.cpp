@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "kvcache/quantize.h"
+#include "tensor/overflow.h"
 
 // No operation here may be fused with another (kv_tensor is compiled with -ffp-contract=off): the reference rounds each.
 namespace kvcache::scalar {
@@ -80,6 +81,13 @@ class BitReader {
   std::uint32_t pending_ = 0;
 };
 
+/// As stored, without the sign.
+std::uint32_t magnitude_bits(Dtype dtype, const std::byte* p) {
+  std::uint32_t bits = 0;
+  std::memcpy(&bits, p, item_size(dtype));
+  return bits & (dtype == Dtype::F32 ? 0x7FFFFFFFU : 0x7FFFU);
+}
+
 float round_to(Dtype dtype, float value) {
   if (dtype == Dtype::F16) return f16_to_f32(f32_to_f16(value));
   if (dtype == Dtype::BF16) return bf16_to_f32(f32_to_bf16(value));
@@ -112,22 +120,22 @@ bool encode(const GroupLayout& layout, const std::byte* values, std::size_t grou
   const std::size_t item = item_size(layout.dtype);
   const std::size_t size = static_cast<std::size_t>(layout.group_size);
   const float levels = static_cast<float>((1 << layout.bits) - 1);
+  const std::uint32_t safe_scale = largest_safe_scale(layout.dtype, layout.bits);
   std::array<float, max_group_size> x{};
-  bool finite = true;
+  bool sound = true;
   for (std::size_t group = 0; group < groups; ++group) {
     for (std::size_t i = 0; i < size; ++i) {
       x[i] = load(layout.dtype, values + group * layout.value_bytes() + i * item);
-      finite = finite && std::isfinite(x[i]);
+      sound = sound && std::isfinite(x[i]);
     }
     const Affine affine = fit(x.data(), size, levels);
     store(layout.dtype, affine.scale, out.scales + group * item);
-    // A range beyond float32 gives an infinite scale, which would decode to NaN.
-    finite = finite && std::isfinite(load(layout.dtype, out.scales + group * item));
+    sound = sound && magnitude_bits(layout.dtype, out.scales + group * item) <= safe_scale;
     store(layout.dtype, affine.bias, out.biases + group * item);
     BitWriter codes(out.weights + group * layout.weight_bytes(), layout.bits);
     for (std::size_t i = 0; i < size; ++i) codes.put(code_of(x[i], affine, levels));
   }
-  return finite;
+  return sound;
 }
 
 void decode(const GroupLayout& layout, ConstEncodedGroups in, std::size_t groups, Dtype out_dtype, std::byte* out) {

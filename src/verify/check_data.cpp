@@ -2,11 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
+#include <utility>
 
 #include "kvcache/verify.h"
 #include "platform/stop.h"
 #include "safetensors/progress.h"
+#include "tensor/overflow.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
 #include "verify/scan_items.h"
@@ -25,11 +28,29 @@ struct Result {
   Hits nan;
   Hits infinity;
   Hits both_positive;
+  Hits decodes_to_infinity;
 };
 
 std::span<const std::byte> read(const Tensor& tensor, std::uint64_t begin, std::span<std::byte> out) {
   tensor.read(begin, out);
   return out;
+}
+
+// Groups, counted from `first` in the tile, whose codes decode to infinity. Codes are read of suspects only.
+void count_overflows(const ScanItem& item, std::span<const std::byte> scales, std::span<const std::byte> biases,
+                     std::uint64_t first, Hits& hits) {
+  const GroupLayout& layout = item.codes->layout;
+  const std::size_t size = item_size(layout.dtype);
+  const auto rows = static_cast<std::uint64_t>(item.tensor.dim(2));
+  const auto groups_per_row = static_cast<std::uint64_t>(item.tensor.dim(3));
+  std::array<std::byte, max_group_size> codes{};
+  for (std::size_t g = 0; g < scales.size() / size; ++g) {
+    const std::uint64_t group = first + g;
+    if (!may_overflow(layout, scales.data() + g * size, biases.data() + g * size, 1)) continue;
+    if (std::cmp_greater_equal(group / groups_per_row % rows, item.codes->tokens)) continue;
+    item.codes->weights.read(group * layout.weight_bytes(), std::span(codes).first(layout.weight_bytes()));
+    if (overflowing_value(layout, {codes.data(), scales.data() + g * size, biases.data() + g * size})) hits.add(group);
+  }
 }
 
 Result scan_tile(const ScanItem& item, std::uint64_t begin, std::uint64_t size) {
@@ -43,6 +64,8 @@ Result scan_tile(const ScanItem& item, std::uint64_t begin, std::uint64_t size) 
     const Scratch biases(tile_size);
     const auto bias = read(item.biases, begin, biases.first(size));
     if (any_both_positive(dtype, data, bias)) count_both_positive(dtype, data, bias, first, result.both_positive);
+    if (item.codes && may_overflow(item.codes->layout, data.data(), bias.data(), data.size() / item_size(dtype)))
+      count_overflows(item, data, bias, first, result.decodes_to_infinity);
   }
   return result;
 }
@@ -71,6 +94,7 @@ std::vector<Result> scan(const std::vector<ScanItem>& items, const VerifyOptions
     results[i].nan.add(result.nan);
     results[i].infinity.add(result.infinity);
     results[i].both_positive.add(result.both_positive);
+    results[i].decodes_to_infinity.add(result.decodes_to_infinity);
   });
   return results;
 }
@@ -89,24 +113,32 @@ std::string position(const ScanItem& item, std::uint64_t element) {
   return "index " + to_string(index);
 }
 
-void report(const ScanItem& item, const Result& result, Findings& findings) {
+void report(const ScanItem& item, const Result& result, const std::string& file, Findings& findings) {
   struct Kind {
     std::string_view code;
     const Hits& hits;
     std::string_view one, many, consequence;
+    std::string hint = {};
   };
   const bool slot = item.role == Role::slot;
-  const Kind kinds[] = {{"KV601", result.nan, "NaN", "NaN", "it spreads to every later token"},
-                        {slot ? "KV603" : "KV602", result.infinity, "infinite value", "infinite values",
-                         slot ? "right only for models that start this state at infinity" : "attention makes NaN of it"},
-                        {"KV604", result.both_positive, "group with scale > 0 and bias > 0",
-                         "groups with scale > 0 and bias > 0", "no MLX encoder writes that"}};
+  const Kind kinds[] = {
+      {"KV601", result.nan, "NaN", "NaN", "it spreads to every later token"},
+      {slot ? "KV603" : "KV602", result.infinity, "infinite value", "infinite values",
+       slot ? "right only for models that start this state at infinity" : "attention makes NaN of it"},
+      {"KV604", result.both_positive, "group with scale > 0 and bias > 0", "groups with scale > 0 and bias > 0",
+       "no MLX encoder writes that"},
+      {"KV606", result.decodes_to_infinity, "group decodes to infinity", "groups decode to infinity",
+       "code times scale overflows before the bias is added, and attention makes NaN of it",
+       item.tensor.dtype() == Dtype::F32
+           ? std::string()
+           : fmt::format("kvcache dequantize {} --dtype f32 -o OUT computes with the range of float32", file)}};
   for (const Kind& kind : kinds) {
     if (kind.hits.count == 0 || (kind.code == "KV602" && item.role == Role::other)) continue;
     findings.push_back(make_finding(
         kind.code, item.where, item.key,
         fmt::format("{}: {} {}, first at {}: {}", item.name, kind.hits.count, kind.hits.count == 1 ? kind.one : kind.many,
-                    position(item, kind.hits.first), kind.consequence)));
+                    position(item, kind.hits.first), kind.consequence),
+        kind.hint));
   }
 }
 
@@ -120,7 +152,7 @@ Findings check_data(const Document& document, const VerifyOptions& options) {
   const std::vector<ScanItem> items = scan_items(document, all);
   const std::vector<Result> results = scan(items, options);
   Findings findings;
-  for (std::size_t i = 0; i < items.size(); ++i) report(items[i], results[i], findings);
+  for (std::size_t i = 0; i < items.size(); ++i) report(items[i], results[i], shell_path(document.file.path()), findings);
   for (const Place& place : all)
     if (place.sound) check_zero_tail(place, findings);
   sort_findings(findings);

@@ -20,16 +20,50 @@ Role role_of(const Place& place) {
   return Role::keys_values;
 }
 
-// The biases that belong to a scales tensor of a quantized cache, or no tensor.
-Tensor biases_of(const Place& place, const Tensor& scales) {
-  const auto* const cache = place.as<QuantizedKVCache>();
-  if (cache == nullptr) return {};
-  for (const Quantized* q : {&cache->state().keys, &cache->state().values}) {
-    const bool pair = q->scales.defined() && q->biases.defined() && q->scales.nbytes() != 0 && q->biases.nbytes() != 0 &&
-                      q->scales.dtype() == q->biases.dtype() && q->scales.shape() == q->biases.shape();
-    if (pair && offset_in_file(q->scales) == offset_in_file(scales)) return q->biases;
+/// Codes with scales and biases, and how they are decoded.
+struct CodedArray {
+  Quantized arrays;
+  std::int64_t bits = 0;
+  std::int64_t group_size = 0;
+  std::int64_t tokens = 0;
+};
+
+std::vector<CodedArray> coded_arrays(const Place& place) {
+  if (const auto* const cache = place.as<QuantizedKVCache>()) {
+    const auto& s = cache->state();
+    return {{s.keys, s.bits, s.group_size, s.offset}, {s.values, s.bits, s.group_size, s.offset}};
   }
-  return {};
+  const auto* const turbo = place.as<TurboQuantKVCache>();
+  if (turbo == nullptr || turbo->state().form != TurboQuantKVCache::Form::affine_keys) return {};
+  const auto& s = turbo->state();
+  const Quantized keys{s.arrays[0], s.arrays[1], s.arrays[2]};
+  const std::int64_t groups = keys.scales.rank() == 0 ? 0 : keys.scales.dim(-1);
+  return {{keys, 8, groups == 0 ? 0 : keys.weights.dim(-1) * 4 / groups, s.offset}};
+}
+
+bool is_pair(const Quantized& q) {
+  return q.scales.defined() && q.biases.defined() && q.scales.nbytes() != 0 && q.biases.nbytes() != 0 &&
+         q.scales.dtype() == q.biases.dtype() && q.scales.shape() == q.biases.shape();
+}
+
+std::optional<ScanCodes> codes_of(const CodedArray& coded) {
+  const Tensor& weights = coded.arrays.weights;
+  const Tensor& scales = coded.arrays.scales;
+  if (!is_supported_bits(coded.bits) || !is_supported_group_size(coded.group_size) || weights.rank() != 4 ||
+      scales.rank() != 4 || !std::equal(weights.shape().begin(), weights.shape().end() - 1, scales.shape().begin()) ||
+      weights.dim(-1) * 32 != scales.dim(-1) * coded.group_size * coded.bits)
+    return std::nullopt;
+  return ScanCodes{weights, {scales.dtype(), static_cast<int>(coded.bits), static_cast<int>(coded.group_size)}, coded.tokens};
+}
+
+// The biases and codes that belong to a scales tensor, where they do.
+void add_codes(const Place& place, ScanItem& item) {
+  for (const CodedArray& coded : coded_arrays(place)) {
+    if (!is_pair(coded.arrays) || offset_in_file(coded.arrays.scales) != offset_in_file(item.tensor)) continue;
+    item.biases = coded.arrays.biases;
+    item.codes = codes_of(coded);
+    return;
+  }
 }
 
 void add_cache(const Place& place, std::vector<ScanItem>& items) {
@@ -37,12 +71,13 @@ void add_cache(const Place& place, std::vector<ScanItem>& items) {
   for (const Cache::Part& part : place.cache->parts()) {
     if (!part.tensor.defined() || part.tensor.nbytes() == 0 || !is_scannable(part.tensor.dtype())) continue;
     items.push_back({.tensor = part.tensor,
-                     .biases = biases_of(place, part.tensor),
+                     .biases = {},
                      .role = role_of(place),
                      .where = place.where,
                      .key = place.keys->of(part.tensor),
                      .name = part.name,
                      .file_offset = offset_in_file(part.tensor)});
+    add_codes(place, items.back());
   }
 }
 

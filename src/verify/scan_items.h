@@ -1,9 +1,11 @@
 // What the data scan looks at: every float array of a document, and what it is for.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "tensor/quantize_layout.h"
 #include "verify/rules.h"
 
 namespace kvcache::detail {
@@ -14,9 +16,17 @@ enum class Role : std::uint8_t {
   other,        ///< arrays of layers that could not be decoded, model state: only NaN is said to be wrong
 };
 
+/// What scales belong to: group g of them has the codes [g * layout.weight_bytes(), ...) of `weights`.
+struct ScanCodes {
+  Tensor weights;
+  GroupLayout layout;
+  std::int64_t tokens = 0;  ///< rows that hold any: nobody decodes the others
+};
+
 struct ScanItem {
   Tensor tensor;
-  Tensor biases;  ///< beside scales: the biases of the same groups
+  Tensor biases;                        ///< beside scales: the biases of the same groups
+  std::optional<ScanCodes> codes = {};  ///< beside scales whose codes can be decoded
   Role role = Role::other;
   std::string where;
   std::string key;

@@ -103,6 +103,34 @@ TEST(Data, ScalesAndBiases) {
   EXPECT_EQ(quantized_codes({}, {{7, infinity}}), "KV602");
 }
 
+// One group of 32 4-bit codes at sequence 0, head 0, row 3, in float16.
+std::string codes_of_group(F16 scale, F16 bias, F32 word) {
+  const Tensor scales = ones({1, 2, 6, 2});
+  const Tensor codes = Tensor::zeros(Dtype::U32, {1, 2, 6, 8});
+  std::vector<std::pair<std::size_t, F16>> negative;
+  for (std::size_t i = 0; i < 24; ++i) negative.emplace_back(i, F16{0xBC00});
+  const Tensor s = with<F16>(scales, negative);
+  Sample sample;
+  sample.layer("QuantizedKVCache", {"6", "32", "4"},
+               {{"0.0", codes},
+                {"0.1", s},
+                {"0.2", scales},
+                {"1.0", with<F32>(codes, {{28, word}, {29, word}, {30, word}, {31, word}})},
+                {"1.1", with<F16>(s, {{7, scale}})},
+                {"1.2", with<F16>(scales, {{7, bias}})}});
+  return sample.data_codes();
+}
+
+// 15 x 4368 is 65520, which is infinite in float16.
+TEST(Data, CodesThatDecodeToInfinity) {
+  constexpr F32 top_codes = 0xFFFFFFFF, lower_codes = 0xEEEEEEEE;
+  EXPECT_EQ(codes_of_group(0xEC44, largest_f16, top_codes), "KV606");
+  EXPECT_EQ(codes_of_group(0xEC43, largest_f16, top_codes), "") << "one step less";
+  EXPECT_EQ(codes_of_group(0xEC44, largest_f16, lower_codes), "") << "no code is 15";
+  EXPECT_EQ(codes_of_group(0x6C00, 0x6C00, top_codes), "KV604 KV606") << "the sum, of signs that nobody writes";
+  EXPECT_EQ(codes_of_group(infinity_f16, 0xBC00, top_codes), "KV602") << "a defect of its own";
+}
+
 // `zero_rows` rows of zeros at the end of each head.
 Tensor with_tail(std::int64_t rows, std::int64_t zero_rows) {
   return ones({1, 2, rows - zero_rows, 8}).pad(2, 0, zero_rows);

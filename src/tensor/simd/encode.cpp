@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include <hwy/highway.h>
+#include "tensor/overflow.h"
 #include "tensor/quantize_scalar.h"
 #include "tensor/simd/bitstream-inl.h"
 #include "tensor/simd/float_lanes-inl.h"
@@ -118,9 +119,10 @@ bool find_extremes(const std::byte* values, std::size_t group_size, std::size_t 
   return hn::AllTrue(block, finite);
 }
 
-/// False when a scale is infinite: the range of its group is beyond float32.
+/// False when the magnitude of a scale is above `safe_scale`, as an infinite one is.
 template <class Lanes>
-bool fit_scales(float levels, std::size_t groups, Batch<Lanes>& batch, std::byte* scales, std::byte* biases) {
+bool fit_scales(float levels, typename Lanes::Bits safe_scale, std::size_t groups, Batch<Lanes>& batch, std::byte* scales,
+                std::byte* biases) {
   const hn::ScalableTag<float> d;
   constexpr std::size_t item = sizeof(typename Lanes::Bits);
   alignas(64) std::byte rounded_scale[batch_groups * item];
@@ -144,14 +146,13 @@ bool fit_scales(float levels, std::size_t groups, Batch<Lanes>& batch, std::byte
   std::memcpy(scales, rounded_scale, groups * item);
   std::memcpy(biases, rounded_bias, groups * item);
   using T = typename Lanes::Bits;
-  constexpr T infinity = static_cast<T>(Lanes::infinity);
-  bool finite = true;
+  bool safe = true;
   for (std::size_t i = 0; i < groups; ++i) {
     T bits = 0;
     std::memcpy(&bits, rounded_scale + i * item, item);
-    finite = finite && (bits & infinity) != infinity;
+    safe = safe && (bits & hwy::LimitsMax<T>()) <= safe_scale;
   }
-  return finite;
+  return safe;
 }
 
 /// One byte per code.
@@ -198,13 +199,14 @@ template <class Lanes>
 bool encode_as(const GroupLayout& layout, const std::byte* values, std::size_t groups, EncodedGroups out) {
   const std::size_t group_size = static_cast<std::size_t>(layout.group_size);
   const float levels = static_cast<float>((1 << layout.bits) - 1);
-  bool finite = true;
+  const auto safe_scale = static_cast<typename Lanes::Bits>(largest_safe_scale(layout.dtype, layout.bits));
+  bool sound = true;
   Batch<Lanes> batch;
   while (groups > 0) {
     const std::size_t count = std::min(groups, batch_groups);
     const std::size_t bytes = count * layout.weight_bytes();
-    finite = find_extremes(values, group_size, count, batch) && finite;
-    finite = fit_scales(levels, count, batch, out.scales, out.biases) && finite;
+    sound = find_extremes(values, group_size, count, batch) && sound;
+    sound = fit_scales(levels, safe_scale, count, batch, out.scales, out.biases) && sound;
     if (layout.bits == 8) {
       code_values(values, levels, group_size, count, batch, reinterpret_cast<std::uint8_t*>(out.weights));
     } else {
@@ -218,7 +220,7 @@ bool encode_as(const GroupLayout& layout, const std::byte* values, std::size_t g
     out.scales += count * item_size(layout.dtype);
     out.biases += count * item_size(layout.dtype);
   }
-  return finite;
+  return sound;
 }
 
 bool EncodeGroups(const GroupLayout& layout, const std::byte* values, std::size_t groups, EncodedGroups out) {

@@ -10,7 +10,8 @@
 
 namespace kvcache::simd {
 
-/// Quantizes `groups` groups. False when some value or scale is not finite; the output is then meaningless.
+/// Quantizes `groups` groups. False when some value is not finite, and the output is then meaningless, or when some scale is so
+/// large that a group could decode to infinity (largest_safe_scale), which is for the caller to find out.
 [[nodiscard]] bool encode(const GroupLayout& layout, const std::byte* values, std::size_t groups, EncodedGroups out);
 
 /// Decodes to layout.dtype with its two roundings, or to F32 without rounding in between.
