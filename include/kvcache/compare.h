@@ -42,7 +42,7 @@ struct LayerDifference {
 
 /// What compare() found.
 struct Comparison {
-  std::vector<Difference> differences;  ///< before values
+  std::vector<Difference> differences;  ///< before values; with a tolerance none of storage
   std::vector<LayerDifference> layers;  ///< the layers that both have
   /// Nothing differs; with a tolerance, values within it and another way of storing them count as the same.
   [[nodiscard]] bool equal() const;

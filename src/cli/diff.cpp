@@ -52,7 +52,7 @@ int run(Context& context, const Options& options) {
   }
   if (options.json)
     print_json(diff_json(a, b, comparison));
-  else
+  else if (!context.quiet)
     print(diff_text(context, a, b, comparison));
   return comparison.equal() ? 0 : 1;
 }
@@ -61,7 +61,7 @@ Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   app.add_option("A", options->a, "A cache; - is standard input")->required();
   app.add_option("B", options->b, "Another one, of any format")->required();
-  app.add_option("--tolerance", options->tolerance, "Values this close are equal; then dtype and quantization may differ too")
+  app.add_option("--tolerance", options->tolerance, "Values this close are equal, and dtype and quantization no difference")
       ->type_name("X")
       ->check(not_empty());
   app.add_flag("--json", options->json, "Everything, as JSON");
@@ -78,6 +78,7 @@ const Command diff_command = {
     "  kvcache diff chat.safetensors chat-q4.safetensors --tolerance 0.1      what quantizing cost",
     declare,
     "Formats do not matter: windows are compared in the order of their tokens, quantized layers by their decoded "
-    "values, batches without their padding. The exit status is 0 when nothing differs and 1 when something does."};
+    "values, batches without their padding. The exit status is 0 when nothing differs and 1 when something does; with -q "
+    "it is all the answer."};
 
 }  // namespace kvcache::cli

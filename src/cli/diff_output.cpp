@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <tuple>
@@ -52,7 +53,7 @@ std::string value_table(const Context& context, const Comparison& comparison) {
   for (const LayerDifference& layer : comparison.layers) {
     std::string label = std::to_string(layer.layer);
     for (const ValueDifference& v : layer.values) {
-      if (v.differing == 0 && v.why_not.empty() && v.max_abs_error == 0) continue;
+      if (v.differing == 0 && v.why_not.empty()) continue;
       any = true;
       if (!v.why_not.empty()) {
         table.add({label, v.part, "", "", "", "", v.why_not});
@@ -122,9 +123,16 @@ std::string diff_text(const Context& context, const Document& a, const Document&
   out += value_table(context, comparison);
   if (comparison.equal()) {
     std::uint64_t elements = 0;
-    for (const LayerDifference& layer : comparison.layers)
-      for (const ValueDifference& v : layer.values) elements += v.elements;
-    out += fmt::format("no difference in {} of {}\n", count_of(elements, "value"), count_of(comparison.layers.size(), "layer"));
+    double largest = 0;
+    for (const LayerDifference& layer : comparison.layers) {
+      for (const ValueDifference& v : layer.values) {
+        elements += v.elements;
+        largest = std::max(largest, v.max_abs_error);
+      }
+    }
+    out += fmt::format("no difference{} in {} of {}{}\n", comparison.tolerant ? " beyond the tolerance" : "",
+                       count_of(elements, "value"), count_of(comparison.layers.size(), "layer"),
+                       largest > 0 ? fmt::format("; the largest is {:.3g}", largest) : "");
   }
   return out;
 }

@@ -130,6 +130,21 @@ What differs at the end of the tokens is shown at the end.
   kvcache diff: --tolerance '-1' is no number of at least 0
   hint: for example 1e-3
   [2]
+
+With a tolerance, dtypes and quantization are no difference; -q leaves the exit status.
+
+  $ kvcache -q quantize a.safetensors --bits 8 --group-size 32 -o q8.safetensors
+  $ kvcache diff a.safetensors q8.safetensors --tolerance 0.1
+  no difference beyond the tolerance in 22016 values of 4 layers; the largest is 0.0107
+  $ kvcache diff a.safetensors q8.safetensors --tolerance 0.1 --json | grep -E '"equal"|"differences"'
+   "equal": true,
+   "differences": [],
+  $ kvcache diff a.safetensors q8.safetensors --tolerance 0.008 | head -2
+  layer          from token  differing  max error  RMS error  over the tokens
+      0  keys            15      0.0 %    0.00879     0.0027  ▅▅▆▆▅▅▇▅▇▅▆▆▅▆█▆▆▆▅▇▇▅▆▆
+  $ kvcache -q diff a.safetensors q8.safetensors
+  [1]
+
   $ kvcache diff a.safetensors
   kvcache diff: B is required
   hint: `kvcache diff --help` lists the options
