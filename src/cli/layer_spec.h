@@ -10,8 +10,9 @@
 
 namespace kvcache::cli {
 
-/// "0,5-9" these, "4-" from 4 on, "-3" up to 3, "!0" all but 0; "0-9,!4" these but not 4. One flag per layer.
-/// Throws Error(usage) for anything else and for a layer that is not there.
+/// "0,5-9" these, "4-" from 4 on, "-1" or "last" the last one, "-3-" the last three, "!0,!-1" all but the first and the last.
+/// Blanks around commas do not matter. One flag per layer. Throws Error(usage) for anything else, among it layers beside
+/// exclusions, a range that runs backwards, a layer that is not there, and what leaves none.
 [[nodiscard]] std::vector<bool> parse_layers(std::string_view spec, std::size_t layers);
 
 /// Layers that are, or have in a list at any depth, a cache of which `holds` is true.

@@ -12,6 +12,7 @@
 #include "cli/quantize_report.h"
 #include "cli/text.h"
 #include "kvcache/error.h"
+#include "kvcache/format.h"
 #include "kvcache/transform.h"
 #include "kvcache/verify.h"
 
@@ -53,6 +54,9 @@ QuantizeRequest request_of(const Options& options) {
     throw Error(ErrorKind::usage, fmt::format("group size {} is not supported", request.group_size), "32, 64 or 128");
   request.requantize = options.requantize;
   request.report = options.report;
+  request.command = fmt::format("kvcache quantize FILE --bits {}", request.bits);
+  if (!options.layers.empty()) request.command += " --layers " + shell_word(options.layers);
+  if (options.requantize) request.command += " --requantize";
   if (options.report && options.output.to_stdout())
     throw Error(ErrorKind::usage, "-o - and --report exclude each other", "both go to standard output: name a file with -o");
   return request;
@@ -100,7 +104,7 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("B");
   add_integer(app, "--value-bits", options->value_bits, 1, 64, "Bits of values; files can only say one number for both")
       ->type_name("B");
-  app.add_option("--layers", options->layers, "Only these: 0,5-9 or 4- or !0 (all but 0)")
+  app.add_option("--layers", options->layers, "Only these: 0,5-9 or 4- (from 4 on); -1 or last; all but these: !0,!-1")
       ->type_name("SPEC")
       ->check(not_empty());
   app.add_flag("--requantize", options->requantize, "Decode layers that are quantized already, and quantize them again");
@@ -117,10 +121,15 @@ const Command quantize_command = {
     "Store keys and values in fewer bits",
     "  kvcache quantize chat.safetensors --bits 8 -o chat-q8.safetensors\n"
     "  kvcache quantize chat.safetensors --bits 4 --group-size 32 --report -o chat-q4.safetensors\n"
-    "  kvcache quantize chat.safetensors --bits 4 --layers '!0' -o chat-q4.safetensors      all but the first",
+    "  kvcache quantize chat.safetensors --bits 4 --layers '!0' -o chat-q4.safetensors      all but the first\n"
+    "  kvcache quantize chat.safetensors --bits 4 --layers '!0,!-1' -o chat-q4.safetensors  all but the first and the last",
     declare,
     "The result is bit for bit what mlx-lm's to_quantized makes of a layer. Windows, chunks, recurrent state, "
     "batches and lists stay as they are, as in mlx-lm. The group size has to divide the head dims. NaN and infinity "
-    "are refused, with their place."};
+    "are refused, with their place, and so are groups of float16 values so far apart that their codes would decode to "
+    "infinity: `kvcache convert --dtype bf16` comes first then.\n\n"
+    "--layers takes numbers and ranges separated by commas: 3, 5-9, 4- (to the last), negative numbers and `last` "
+    "counted from the end (-1, -3-, 4-last). With ! in front of each, all layers but these: !0,!-1. Layers and "
+    "exclusions do not mix."};
 
 }  // namespace kvcache::cli

@@ -134,7 +134,7 @@ Options that make no sense together are refused.
   [2]
   $ kvcache create --layers 2 --heads 2 --head-dim 65 --class QuantizedKVCache -o x.safetensors
   kvcache create: layer 0 (KVCache): group size 64 does not divide the head dims 65 (keys) and 65 (values)
-  hint: no supported group size divides them: leave the layer out with --layers
+  hint: no group size (32, 64, 128) divides them
   [4]
   $ kvcache create --layers 2 --heads 2 --head-dim 64 --seed 4 -o x.safetensors
   kvcache create: --seed belongs to --fill random

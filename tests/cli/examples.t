@@ -125,7 +125,6 @@ Diff.
   no difference in 15360 values of 3 layers
   $ fresh
   > kvcache diff chat.safetensors chat-q4.safetensors --tolerance 0.1
-  layer 0 class: KVCache and QuantizedKVCache (and 2 more layers)
   layer          from token  differing  max error  RMS error  over the tokens
       0  keys             0     31.9 %      0.328     0.0874  ▇▇▇▇▇▇▇█▇▇▇█▇▇██▇█▇▇▇██▇
          values           0     33.2 %      0.316     0.0884  ▇▇███▇▇██▇▇▇▇▇▇▇▇██▇▇▇▇█
@@ -263,6 +262,9 @@ Quantize.
   $ fresh chat-q4.safetensors
   > kvcache quantize chat.safetensors --bits 4 --layers '!0' -o chat-q4.safetensors
   quantized 2 of 3 layers to 4 bits in groups of 64; left alone: layer 0 (it was not asked for); wrote chat-q4.safetensors (33.2 kB)
+  $ fresh chat-q4.safetensors
+  > kvcache quantize chat.safetensors --bits 4 --layers '!0,!-1' -o chat-q4.safetensors
+  quantized 1 of 3 layers to 4 bits in groups of 64; left alone: layers 0, 2 (it was not asked for); wrote chat-q4.safetensors (47.6 kB)
 
 Dequantize.
 

@@ -35,7 +35,7 @@ The error is measured in the same pass.
   [2]
   $ kvcache quantize chat.safetensors --bits 4 --group-size 128 -o x.safetensors
   kvcache quantize: chat.safetensors: layer 0 (KVCache): group size 128 does not divide the head dims 32 (keys) and 32 (values)
-  hint: group sizes that do: 32
+  hint: `kvcache quantize chat.safetensors --bits 4 --group-size 32 -o chat-new.safetensors`
   [4]
   $ kvcache quantize chat.safetensors --key-bits 8 --value-bits 4 --group-size 32 -o x.safetensors
   kvcache quantize: 8 bits for keys and 4 for values: a QuantizedKVCache stores one number of bits for both, in every format
@@ -43,16 +43,82 @@ The error is measured in the same pass.
   [4]
   $ kvcache quantize chat.safetensors --bits 4 --group-size 32 --layers 2-9 -o x.safetensors
   kvcache quantize: chat.safetensors: --layers: '2-9' is beyond the last layer, 3
-  hint: for example 0,5-9 (these), 4- (from 4 on), !0 (all but 0)
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
   [2]
+  $ kvcache quantize chat.safetensors --bits 4 --group-size 128 --layers '!last' --requantize -o x.safetensors
+  kvcache quantize: chat.safetensors: layer 0 (KVCache): group size 128 does not divide the head dims 32 (keys) and 32 (values)
+  hint: `kvcache quantize chat.safetensors --bits 4 --group-size 32 --layers '!last' --requantize -o chat-new.safetensors`
+  [4]
   $ kvcache quantize chat.safetensors --bits 4 --group-size 32 --layers a -o x.safetensors
   kvcache quantize: chat.safetensors: --layers: 'a' is no layer or range of layers
-  hint: for example 0,5-9 (these), 4- (from 4 on), !0 (all but 0)
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
   [2]
   $ kvcache quantize chat.safetensors -o x.safetensors
   kvcache quantize: how many bits is not given
   hint: --bits 2, 3, 4, 5, 6 or 8
   [2]
+
+Layers are counted from either end; layers and exclusions do not mix, as "!0,-1" would mean one thing here and another there.
+
+  $ q() { kvcache quantize chat.safetensors --bits 8 --group-size 32 --layers "$1" -o l.safetensors --force 2>&1 | sed 's/; wrote.*//'; }
+  $ q -1; q last; q 0,-1; q '!0,!-1'; q -2-; q -3-last; q '1, 3'; q 2-; q '!1-2'
+  quantized 1 of 4 layers to 8 bits in groups of 32; left alone: layers 0-2 (it was not asked for)
+  quantized 1 of 4 layers to 8 bits in groups of 32; left alone: layers 0-2 (it was not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 1-2 (it was not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 0, 3 (it was not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 0-1 (it was not asked for)
+  quantized 3 of 4 layers to 8 bits in groups of 32; left alone: layer 0 (it was not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 0, 2 (it was not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 0-1 (it was not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 1-2 (it was not asked for)
+  $ q '!0,-1'; q '0,!-1'; q '!0,3'
+  kvcache quantize: chat.safetensors: --layers: '!0,-1' mixes layers and exclusions: write !-1 for another one that is left out
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '0,!-1' mixes layers and exclusions: write !0 for another one that is left out
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '!0,3' mixes layers and exclusions: write !3 for another one that is left out
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  $ q -5; q 4; q 3-1; q -1-0; q -0; q 1-2-3; q 1,; q '!'; q --1; q '!!1'; q last-last-; q 0-last,x; q '!0-'; q ' '
+  kvcache quantize: chat.safetensors: --layers: '-5' is beyond the first layer, 0
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '4' is beyond the last layer, 3
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '3-1' runs backwards, from layer 3 to 1
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '-1-0' runs backwards, from layer 3 to 0
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '-0' is no layer or range of layers
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '1-2-3' is no layer or range of layers
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '' is no layer or range of layers
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '!' is no layer or range of layers
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '--1' is no layer or range of layers
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '!!1' is no layer or range of layers
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: 'last-last-' is no layer or range of layers
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: 'x' is no layer or range of layers
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '!0-' leaves no layer
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+  kvcache quantize: chat.safetensors: --layers: '' is no layer or range of layers
+  hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)
+
+A float16 group may have a range whose codes overflow when they are decoded: a single 65504 among small ones is enough.
+
+  $ kvcache -q create --layers 1 --heads 1 --head-dim 64 --tokens 8 --fill random --seed 1 -o small.safetensors
+  $ cp small.safetensors wide.safetensors
+  $ printf '\377\173' | dd of=wide.safetensors bs=1 seek=$(($(stat -c %s wide.safetensors) - 500)) conv=notrunc status=none
+  $ kvcache quantize wide.safetensors --bits 8 -o x.safetensors
+  kvcache quantize: wide.safetensors: layer 0 (KVCache) values: the values of the group of 64 at sequence 0, head 0, token 4 are so far apart that 8 bits would decode to infinity: code times scale is beyond F16
+  hint: `kvcache convert wide.safetensors --dtype bf16 -o wide-new.safetensors` first: BF16 has the range of F32
+  [4]
+  $ kvcache -q convert wide.safetensors --dtype bf16 -o wide-new.safetensors && kvcache -q quantize wide-new.safetensors --bits 8 -o wide-q8.safetensors && kvcache verify -q --data wide-q8.safetensors
+  $ rm l.safetensors small.safetensors wide*
 
 Groups are counted once in the report, also where a chunk of the compressed output ends within one.
 
@@ -69,16 +135,7 @@ And back.
   $ kvcache dequantize q8.safetensors --dtype f32 -o plain.safetensors
   dequantized 3 layers; wrote plain.safetensors (77.8 kB)
   $ kvcache diff q8.safetensors plain.safetensors --tolerance 1e-2
-  layer 1 class: QuantizedKVCache and KVCache (and 2 more layers)
-  layer 1 dtype: F16 and F32 (and 2 more layers)
-  layer          from token  differing  max error  RMS error  over the tokens
-      1  keys                    0.0 %   0.000977   0.000291  ▇█▇▅▆▆▆▆▆▅▆▇▇▆▇▆▇▇▇▆█▇▆█
-         values                  0.0 %   0.000977   0.000282  ▇▇▅▆▆▆█▆▆▇▇▆▇▆█▇▆█▇▆▆▇▇▆
-      2  keys                    0.0 %   0.000977   0.000317  ▇▇▇▇█▆▇▇▇▅▆▆▆▇▆▇▆▆▅▄▆▅▆▇
-         values                  0.0 %   0.000977   0.000308  ▇▆▆▆▆▇▇▆▆▅▆▆▆▆▆▇▇▆█▇▇▆▄▅
-      3  keys                    0.0 %   0.000977   0.000284  ▆▇▇▆▅▅▅▅▅▇▆▆▆▆▅▆▆▆▅▆▆▆▇█
-         values                  0.0 %   0.000977   0.000324  ▆█▆▇█▇▇▇▆█▇▇▇▇▇▆▇▇█▆▇▆▇▇
-  no difference in 22016 values of 4 layers
+  no difference beyond the tolerance in 22016 values of 4 layers; the largest is 0.000977
   $ ls
   again.safetensors
   chat.safetensors
