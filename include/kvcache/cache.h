@@ -59,6 +59,12 @@ struct Facts {
   std::vector<Facts> children;                            ///< of a CacheList
 };
 
+/// Why something cannot be done, and what to do instead.
+struct Refusal {
+  std::string why;   ///< a clause, with the values at hand
+  std::string hint;  ///< in it FILE is the cache's file and OUT another one; empty where there is no better advice than any
+};
+
 /// One layer of a prompt cache. Never assigned through this class; copied by copy().
 class Cache {
  public:
@@ -82,8 +88,16 @@ class Cache {
   [[nodiscard]] bool trimmable() const { return !why_not_trimmable().has_value(); }
   /// Nothing when the cache can be trimmed, else a clause for "cannot be trimmed: ...", with the values at hand.
   [[nodiscard]] virtual std::optional<std::string> why_not_trimmable() const = 0;
-  /// Remove the last min(n, tokens) tokens; returns how many. n >= 0. Throws Error(impossible) when !trimmable().
+  /// Remove the last min(n, tokens) tokens; returns how many. n >= 0. A batch loses n of each sequence. Throws
+  /// Error(impossible) when why_not_trimmable_by(n).
   virtual std::int64_t trim(std::int64_t n);
+  /// Keep the first `length` tokens, of each sequence of a batch; returns how many went, of the sequence that lost most.
+  /// length >= 0. Throws Error(impossible) when why_not_trimmable_to(length).
+  virtual std::int64_t trim_to(std::int64_t length);
+  /// Nothing when trim(n) works. Beyond why_not_trimmable(): some tokens can be given back and others not.
+  [[nodiscard]] virtual std::optional<Refusal> why_not_trimmable_by(std::int64_t n) const;
+  /// Nothing when trim_to(length) works.
+  [[nodiscard]] virtual std::optional<Refusal> why_not_trimmable_to(std::int64_t length) const;
 
   /// The reference's update_and_fetch for keys and values [B, H, N, D] of the cache's dtype. An empty cache takes any shape.
   /// Throws Error(impossible) for a class that has no such method, or when shapes or dtypes do not fit (naming both).

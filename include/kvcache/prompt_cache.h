@@ -35,10 +35,12 @@ struct PromptCache {
 /// Logical length: the largest offset of the layers that have one, in tokens.
 [[nodiscard]] std::int64_t token_count(const PromptCache& cache);
 
-/// Trim every layer by min(n, tokens) or none: throws Error(impossible) naming the first layer that cannot and why. Returns how
-/// many tokens were removed (the largest of the layers' counts: a draft model's layers may hold fewer).
+/// Trim every layer by min(n, tokens) or none: throws Error(impossible) naming the first layer that cannot and why. A batch
+/// loses n tokens of each sequence, and cannot where one has fewer. Returns how many tokens were removed (the largest of the
+/// layers' counts: a draft model's layers may hold fewer).
 std::int64_t trim_prompt_cache(PromptCache& cache, std::int64_t n);
-/// The same, by what each layer holds beyond its first `length` tokens: a layer that holds fewer stays as it is.
+/// The same, to the first `length` tokens of each layer and sequence: what holds fewer stays as it is. Returns the largest of
+/// the counts.
 std::int64_t trim_prompt_cache_to(PromptCache& cache, std::int64_t length);
 
 /// Sequences of a batch. Throws Error(impossible) when the layers disagree.
@@ -56,9 +58,9 @@ void filter_prompt_cache(PromptCache& cache, std::span<const std::int64_t> indic
 /// does not fit and why.
 void extend_prompt_cache(PromptCache& cache, const PromptCache& other, const std::string& other_name);
 
-/// Append keys and values, named "LAYER.keys" and "LAYER.values" ("LAYER.CHILD.keys" within a CacheList), to every layer that
-/// takes any (recurrent state does not). Throws Error(impossible) naming a layer without update, Error(usage) naming an update
-/// without layer.
+/// Append keys and values, named "LAYER.keys" and "LAYER.values" ("LAYER.CHILD.keys" within a CacheList), to every layer, the
+/// same number of tokens. Throws Error(impossible) naming a layer without update or one of recurrent state, which only the
+/// model can move along; Error(usage) naming an update without layer.
 void append_prompt_cache(PromptCache& cache, const std::map<std::string, Tensor>& update);
 /// The last right_padding[b] rows of sequence b are padding: move them to the left (prepare and finalize on every layer).
 void align_prompt_cache(PromptCache& cache, const Int32s& right_padding);

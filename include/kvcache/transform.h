@@ -18,9 +18,15 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// Throws Error(impossible) naming the first layer that has lost tokens. Returns how many layers changed.
 std::size_t convert_to_plain(PromptCache& cache);
 
+/// What convert_to_rotating did.
+struct WindowsMade {
+  std::size_t layers = 0;    ///< that changed
+  std::int64_t dropped = 0;  ///< tokens that went, of the layer that lost most
+};
+
 /// Turn plain caches into windows of `max_size` tokens that pin the first `keep`. Longer caches lose the tokens between.
-/// Throws Error(usage) unless 0 <= keep < max_size. Returns how many layers changed.
-std::size_t convert_to_rotating(PromptCache& cache, std::int64_t max_size, std::int64_t keep);
+/// Throws Error(usage) unless 0 <= keep < max_size.
+WindowsMade convert_to_rotating(PromptCache& cache, std::int64_t max_size, std::int64_t keep);
 
 /// Cast keys and values to F16, BF16 or F32. Recurrent state, whose precision models choose with care, and quantized layers
 /// stay. Throws Error(usage) for another dtype. Returns how many layers changed.
@@ -34,6 +40,7 @@ struct QuantizeRequest {
   std::function<bool(std::size_t layer)> wanted;  ///< empty: every layer
   bool requantize = false;                        ///< decode layers that are quantized already and quantize them again
   bool report = false;                            ///< gather ErrorStats
+  std::string command;                            ///< that asked, but for the group size: hints repeat it with another one
 };
 
 /// What quantize_prompt_cache did with one layer.
@@ -52,11 +59,11 @@ struct QuantizedLayer {
 
 /// As mlx-lm's to_quantized on every plain layer; windows, chunks, recurrent state, batches and lists stay as they are, as in
 /// the reference. Throws Error(usage) for unsupported bits or group size, Error(impossible) naming the layer when the group
-/// size does not divide a head dim (with the sizes that would).
+/// size does not divide a head dim (with one that does), and when decoding would drop rows behind a layer's offset.
 std::vector<QuantizedLayer> quantize_prompt_cache(PromptCache& cache, const QuantizeRequest& request);
 
 /// QuantizedKVCache layers (also in lists) become KVCache. `dtype`: of the result, by default that of the scales. Returns how
-/// many layers changed. Throws Error(impossible) for a mode without biases.
+/// many layers changed. Throws Error(impossible) for a mode without biases and for rows behind the offset, which would be lost.
 std::size_t dequantize_prompt_cache(PromptCache& cache, std::optional<Dtype> dtype);
 
 }  // namespace kvcache

@@ -72,6 +72,17 @@ void check_padding_within(const Int32s& right_padding, const Int32s& offset) {
   }
 }
 
+std::optional<Refusal> why_not_from_each(const Int32s& offset, std::int64_t n) {
+  const auto tokens = [](std::int32_t one) { return static_cast<std::uint64_t>(std::max(one, 0)); };
+  const auto small = std::find_if(offset.begin(), offset.end(), [&](std::int32_t one) { return std::max(one, 0) < n; });
+  if (small == offset.end()) return std::nullopt;
+  const std::uint64_t fewest = tokens(*std::min_element(offset.begin(), offset.end()));
+  const std::string to = "`kvcache trim FILE --to LEN -o OUT` keeps the first LEN tokens of each sequence";
+  return Refusal{
+      fmt::format("sequence {} has {}: {} cannot be removed", small - offset.begin(), count_of(tokens(*small), "token"), n),
+      fewest == 0 ? to : fmt::format("at most {} can be removed from each; {}", fewest, to)};
+}
+
 Int32s pending(const Int32s& right_padding) {
   const bool any = std::any_of(right_padding.begin(), right_padding.end(), [](std::int32_t padding) { return padding > 0; });
   return any ? right_padding : Int32s{};

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -36,6 +37,8 @@ void check_right_padding(const Int32s& right_padding, std::int64_t batch);
 void check_padding_within(const Int32s& right_padding, const Int32s& offset);
 /// What prepare() remembers: nothing where no sequence is padded.
 [[nodiscard]] Int32s pending(const Int32s& right_padding);
+/// Why n tokens cannot be taken from each sequence: the first one that has fewer is named.
+[[nodiscard]] std::optional<Refusal> why_not_from_each(const Int32s& offset, std::int64_t n);
 /// Throws Error(impossible) when a batch waits for finalize().
 void check_not_pending(const Int32s& right_padding, const char* operation);
 /// Bytes of keys and values that left padding takes.
@@ -99,6 +102,38 @@ State side_by_side(std::span<const Sequence> sequences) {
   if (rows > 0) state.keys = concatenate(keys, batch_axis);
   if (rows > 0) state.values = concatenate(values, batch_axis);
   return state;
+}
+
+/// Keeps the first `length` tokens of each sequence, all where it has fewer: rows [rows - offset[b], rows) hold the tokens, and
+/// do so again in the result. Returns how many went, of the sequence that lost most; then 0 is no change.
+template <class State>
+std::int64_t keep_first(State& state, std::int64_t length) {
+  const std::int64_t rows = rows_in(state.keys);
+  std::int64_t most_gone = 0;
+  std::int64_t most_left = 0;
+  Int32s left;
+  for (const std::int32_t tokens : state.offset) {
+    left.push_back(to_int32(std::clamp<std::int64_t>(length, 0, std::max(tokens, 0))));
+    most_gone = std::max<std::int64_t>(most_gone, tokens - left.back());
+    most_left = std::max<std::int64_t>(most_left, left.back());
+  }
+  if (most_gone == 0) return 0;
+  each_array(state, [&](const Tensor& array) {
+    if (most_left == 0) return array.slice(row_axis, 0, 0);
+    std::vector<Tensor> sequences;
+    for (std::size_t b = 0; b < left.size(); ++b) {
+      const auto index = static_cast<std::int64_t>(b);
+      const std::int64_t begin = rows - std::max(state.offset[b], 0);
+      sequences.push_back(array.slice(batch_axis, index, index + 1)
+                              .slice(row_axis, begin, begin + left[b])
+                              .pad(row_axis, most_left - left[b], 0));
+    }
+    return concatenate(sequences, batch_axis);
+  });
+  state.left_padding.clear();
+  for (const std::int32_t tokens : left) state.left_padding.push_back(to_int32(most_left - tokens));
+  state.offset = std::move(left);
+  return most_gone;
 }
 
 /// Keeps these sequences, in this order.

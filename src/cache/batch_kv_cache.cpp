@@ -56,10 +56,30 @@ Facts BatchKVCache::facts() const {
   return facts;
 }
 
+std::optional<Refusal> BatchKVCache::why_not_trimmable_by(std::int64_t n) const {
+  return empty() ? std::nullopt : detail::why_not_from_each(state_.offset, n);
+}
+
+std::optional<Refusal> BatchKVCache::why_not_trimmable_to(std::int64_t /*length*/) const {
+  return std::nullopt;
+}
+
+std::int64_t BatchKVCache::trim_to(std::int64_t length) {
+  detail::check_trim_count(length);
+  check_state(state_);
+  detail::check_not_pending(right_padding_, "trim");
+  if (empty()) return 0;
+  State next = state_;
+  const std::int64_t trimmed = detail::keep_first(next, length);
+  state_ = std::move(next);
+  return trimmed;
+}
+
 std::int64_t BatchKVCache::trim(std::int64_t n) {
   detail::check_trim_count(n);
   check_state(state_);
   detail::check_not_pending(right_padding_, "trim");
+  detail::check_trimmable(why_not_trimmable_by(n));
   const std::int64_t trimmed = std::min(size(), n);
   if (trimmed == 0) return 0;
   State next = state_;

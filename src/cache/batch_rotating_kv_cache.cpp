@@ -58,15 +58,46 @@ Facts BatchRotatingKVCache::facts() const {
 
 std::optional<std::string> BatchRotatingKVCache::why_not_trimmable() const {
   if (auto defect = detail::ring_defect(state_)) return "its numbers contradict each other: " + *defect;
-  if (state_.total < state_.max_size) return std::nullopt;
-  const std::int64_t gone = state_.total - detail::rows_in(state_.keys);
+  const std::int64_t rows = detail::rows_in(state_.keys);
+  if (state_.total < state_.max_size) {
+    for (std::size_t b = 0; b < state_.offset.size(); ++b) {
+      const std::int64_t held = rows - state_.left_padding[b];
+      if (!empty() && state_.offset[b] > std::min(held, rows))
+        return fmt::format("sequence {} has only {} of its {} tokens", b, std::clamp<std::int64_t>(held, 0, rows),
+                           state_.offset[b]);
+    }
+    return std::nullopt;
+  }
+  const std::int64_t gone = state_.total - rows;
   if (gone == 0) return fmt::format("its window of {} is full", state_.max_size);
   return fmt::format("the window of {} has wrapped: {} of its first rows are gone", state_.max_size, gone);
 }
 
+std::optional<Refusal> BatchRotatingKVCache::why_not_trimmable_by(std::int64_t n) const {
+  if (auto refusal = Cache::why_not_trimmable_by(n)) return refusal;
+  return empty() ? std::nullopt : detail::why_not_from_each(state_.offset, n);
+}
+
+std::optional<Refusal> BatchRotatingKVCache::why_not_trimmable_to(std::int64_t /*length*/) const {
+  return Cache::why_not_trimmable_by(0);
+}
+
+std::int64_t BatchRotatingKVCache::trim_to(std::int64_t length) {
+  detail::check_trim_count(length);
+  detail::check_trimmable(why_not_trimmable_to(length));
+  detail::check_not_pending(right_padding_, "trim");
+  if (empty()) return 0;
+  State next = state_;
+  const std::int64_t trimmed = detail::keep_first(next, length);
+  next.idx = detail::rows_in(next.keys);
+  next.total = next.idx;
+  if (trimmed > 0) state_ = std::move(next);
+  return trimmed;
+}
+
 std::int64_t BatchRotatingKVCache::trim(std::int64_t n) {
-  if (!trimmable()) return Cache::trim(n);
   detail::check_trim_count(n);
+  detail::check_trimmable(why_not_trimmable_by(n));
   detail::check_not_pending(right_padding_, "trim");
   const std::int64_t trimmed = std::min(state_.total, n);
   if (trimmed == 0) return 0;

@@ -2,6 +2,7 @@
 #include "kvcache/cache.h"
 
 #include <typeinfo>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -24,8 +25,22 @@ constexpr const char* single_hint = "only batches have it; `kvcache merge` makes
 
 std::int64_t Cache::trim(std::int64_t n) {
   detail::check_trim_count(n);
-  throw Error(ErrorKind::impossible, fmt::format("cannot be trimmed: {}", why_not_trimmable().value_or("it has no tokens")),
-              "keep a copy from before the tokens to remove, or process the prompt again");
+  detail::check_trimmable(why_not_trimmable_by(n).value_or(Refusal{"it has no tokens", {}}));
+  return 0;
+}
+
+std::int64_t Cache::trim_to(std::int64_t length) {
+  detail::check_trim_count(length);
+  return trim(detail::tokens_beyond(*this, length));
+}
+
+std::optional<Refusal> Cache::why_not_trimmable_by(std::int64_t /*n*/) const {
+  if (auto why = why_not_trimmable()) return Refusal{std::move(*why), {}};
+  return std::nullopt;
+}
+
+std::optional<Refusal> Cache::why_not_trimmable_to(std::int64_t length) const {
+  return why_not_trimmable_by(detail::tokens_beyond(*this, length));
 }
 
 void Cache::update(const Tensor& /*keys*/, const Tensor& /*values*/) {

@@ -26,6 +26,16 @@ Children changed(const Children& children, F&& f) {
       children, [&](std::size_t i) { return child_name(children, i); }, std::forward<F>(f));
 }
 
+// What the first child says that has something against it.
+template <class F>
+std::optional<Refusal> first_refusal(const Children& children, F&& f) {
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    if (const std::optional<Refusal> refusal = f(*children[i]))
+      return Refusal{child_name(children, i) + ": " + refusal->why, refusal->hint};
+  }
+  return std::nullopt;
+}
+
 bool is_recurrent(const Cache& cache) {
   return dynamic_cast<const ArraysCache*>(&cache) != nullptr;
 }
@@ -77,11 +87,27 @@ std::optional<std::string> CacheList::why_not_trimmable() const {
   return std::nullopt;
 }
 
+std::optional<Refusal> CacheList::why_not_trimmable_by(std::int64_t n) const {
+  return first_refusal(children_, [n](const Cache& child) { return child.why_not_trimmable_by(n); });
+}
+
+std::optional<Refusal> CacheList::why_not_trimmable_to(std::int64_t length) const {
+  return first_refusal(children_, [length](const Cache& child) { return child.why_not_trimmable_to(length); });
+}
+
 std::int64_t CacheList::trim(std::int64_t n) {
-  if (!trimmable()) return Cache::trim(n);
   detail::check_trim_count(n);
+  detail::check_trimmable(why_not_trimmable_by(n));
   std::int64_t trimmed = 0;
-  children_ = changed(children_, [&](Cache& child, std::size_t) { trimmed = child.trim(n); });
+  children_ = changed(children_, [&](Cache& child, std::size_t) { trimmed = std::max(trimmed, child.trim(n)); });
+  return trimmed;
+}
+
+std::int64_t CacheList::trim_to(std::int64_t length) {
+  detail::check_trim_count(length);
+  detail::check_trimmable(why_not_trimmable_to(length));
+  std::int64_t trimmed = 0;
+  children_ = changed(children_, [&](Cache& child, std::size_t) { trimmed = std::max(trimmed, child.trim_to(length)); });
   return trimmed;
 }
 

@@ -114,9 +114,34 @@ Facts ChunkedKVCache::facts() const {
   return facts;
 }
 
+std::optional<Refusal> ChunkedKVCache::why_not_trimmable_by(std::int64_t n) const {
+  const std::int64_t start = state_.start_position;
+  const std::int64_t removed = std::min(n, offset());
+  if (removed <= 0 || start <= 0) return std::nullopt;
+  const std::int64_t size = state_.chunk_size.value_or(0);
+  const std::int64_t left = offset() - removed;
+  std::string why;
+  if (removed > valid_rows()) {
+    why = fmt::format("its first {} of {} tokens are gone from the chunk, so at most {} of the last can be removed", start,
+                      offset(), std::max<std::int64_t>(valid_rows(), 0));
+  } else if (size > 0 && left / size * size < start) {
+    why =
+        fmt::format("behind {} tokens the next one would look back to token {}, but the first {} of {} are gone from the chunk",
+                    left, left / size * size, start, offset());
+  } else {
+    return std::nullopt;
+  }
+  const std::int64_t shortest = size > 0 ? (start + size - 1) / size * size : start;
+  if (shortest >= offset())
+    return Refusal{std::move(why), "no shorter cache of these tokens is sound: process the prompt again"};
+  return Refusal{std::move(why),
+                 fmt::format("{} tokens or more can stay: `kvcache trim FILE --to {} -o OUT`", shortest, shortest)};
+}
+
 std::int64_t ChunkedKVCache::trim(std::int64_t n) {
   detail::check_trim_count(n);
   check_state(*this);
+  detail::check_trimmable(why_not_trimmable_by(n));
   const std::int64_t trimmed = std::min(valid_rows(), n);
   if (trimmed == 0) return 0;
   check_valid_rows_known(*this);

@@ -1,4 +1,6 @@
 // Windows into plain caches and back (docs/formats.md, "What conversion keeps").
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "cache/map_layers.h"
@@ -25,11 +27,12 @@ std::size_t convert_to_plain(PromptCache& cache) {
   });
 }
 
-std::size_t convert_to_rotating(PromptCache& cache, std::int64_t max_size, std::int64_t keep) {
+WindowsMade convert_to_rotating(PromptCache& cache, std::int64_t max_size, std::int64_t keep) {
   if (keep < 0 || keep >= max_size)
     throw Error(ErrorKind::usage, fmt::format("a window of {} cannot pin {} tokens", max_size, keep),
                 "keep must be below max_size");
-  return detail::map_layers(cache, [&](const std::string&, const Cache& layer) -> std::unique_ptr<Cache> {
+  WindowsMade made;
+  made.layers = detail::map_layers(cache, [&](const std::string&, const Cache& layer) -> std::unique_ptr<Cache> {
     const auto* plain = dynamic_cast<const KVCache*>(&layer);
     if (plain == nullptr) return nullptr;
     if (plain->empty()) return std::make_unique<RotatingKVCache>(max_size, keep);
@@ -44,8 +47,10 @@ std::size_t convert_to_rotating(PromptCache& cache, std::int64_t max_size, std::
     s.max_size = max_size;
     s.offset = rows;
     s.idx = s.keys.dim(2);
+    made.dropped = std::max(made.dropped, rows - s.idx);
     return std::make_unique<RotatingKVCache>(std::move(s));
   });
+  return made;
 }
 
 }  // namespace kvcache

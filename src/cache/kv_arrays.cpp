@@ -1,5 +1,7 @@
 #include "cache/kv_arrays.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "kvcache/error.h"
@@ -107,8 +109,24 @@ void contradiction(const std::string& defect) {
               "`kvcache verify` explains what is wrong with the file");
 }
 
+Refusal rows_behind_offset(std::int64_t rows, std::int64_t offset) {
+  return {fmt::format("it has {} rows but offset {}: the last {} would be lost", rows, offset, rows - offset),
+          "`kvcache repair FILE -o OUT` restores an offset that the other layers agree on"};
+}
+
 void check_trim_count(std::int64_t n) {
   if (n < 0) throw Error(ErrorKind::usage, fmt::format("cannot trim {} tokens", n), "give a number of tokens from 0");
+}
+
+void check_trimmable(const std::optional<Refusal>& refusal) {
+  if (!refusal) return;
+  throw Error(
+      ErrorKind::impossible, "cannot be trimmed: " + refusal->why,
+      refusal->hint.empty() ? "keep a copy from before the tokens to remove, or process the prompt again" : refusal->hint);
+}
+
+std::int64_t tokens_beyond(const Cache& cache, std::int64_t length) {
+  return std::max<std::int64_t>(0, cache.facts().tokens.value_or(0) - length);
 }
 
 }  // namespace kvcache::detail

@@ -64,7 +64,15 @@ void describe_arrays(const Tensor& keys, const Tensor& values, Facts& facts);
 /// The refusal of an operation on a state that no program can have written.
 [[noreturn]] void contradiction(const std::string& defect);
 
+/// Rows behind a layer's offset hold tokens that the offset has lost, or nothing: no operation that would drop them may decide
+/// that. The refusal of those that would.
+[[nodiscard]] Refusal rows_behind_offset(std::int64_t rows, std::int64_t offset);
+
 /// Throws Error(usage) when n < 0.
 void check_trim_count(std::int64_t n);
+/// Throws Error(impossible) for a reason not to trim.
+void check_trimmable(const std::optional<Refusal>& refusal);
+/// Tokens that a single sequence holds beyond its first `length`.
+[[nodiscard]] std::int64_t tokens_beyond(const Cache& cache, std::int64_t length);
 
 }  // namespace kvcache::detail

@@ -12,6 +12,7 @@
 #include "cache/copies.h"
 #include "cache/kv_arrays.h"
 #include "cache/sized_layer.h"
+#include "common/count_of.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 
@@ -20,6 +21,7 @@ namespace {
 
 using Layers = detail::Caches;
 using detail::copies;
+using detail::count_of;
 
 // f(layer, index) on a copy of each layer; the copies.
 template <class F>
@@ -48,6 +50,22 @@ void check_layer(std::span<const PromptCache* const> caches, std::span<const std
   }
 }
 
+bool is_recurrent(const Cache& leaf) {
+  return dynamic_cast<const ArraysCache*>(&leaf) != nullptr;
+}
+
+// Recurrent state moves with every token, and nothing but the model can move it: beside keys and values of more tokens it would
+// be that of an older moment, and no model decodes rightly from the two.
+void check_no_recurrent_state(const PromptCache& cache) {
+  for (std::size_t i = 0; i < cache.layers.size(); ++i) {
+    if (!any_leaf(*cache.layers[i], is_recurrent)) continue;
+    throw Error(ErrorKind::impossible,
+                fmt::format("{} holds recurrent state, which takes no keys and values and would stay behind the new tokens",
+                            layer_name(cache, i)),
+                "let the model process the tokens: only it can move the state along");
+  }
+}
+
 // Feeds the update's entries under `path` to a cache; the names it used go into `used`.
 void append_to(Cache& cache, const std::string& path, const std::map<std::string, Tensor>& update,
                std::set<std::string>& used) {
@@ -61,31 +79,41 @@ void append_to(Cache& cache, const std::string& path, const std::map<std::string
   }
   const auto keys = update.find(path + ".keys");
   const auto values = update.find(path + ".values");
-  const bool given = keys != update.end() || values != update.end();
-  if (!given && dynamic_cast<const ArraysCache*>(&cache) != nullptr) return;
   if (keys == update.end() || values == update.end()) {
     throw Error(ErrorKind::impossible, fmt::format("the update has no {}.{}", path, keys == update.end() ? "keys" : "values"),
                 "every layer with keys and values takes the same tokens");
   }
-  cache.update(keys->second, values->second);
+  if (auto* quantized = dynamic_cast<QuantizedKVCache*>(&cache)) {
+    quantized->update(keys->second, values->second, "the update's " + keys->first, "the update's " + values->first);
+  } else {
+    cache.update(keys->second, values->second);
+  }
   used.insert(keys->first);
   used.insert(values->first);
 }
 
-// Chunked layers have dropped the tokens before start_position, so only those behind it can be taken off.
-std::optional<std::string> why_not_trimmable_by(const Cache& cache, std::int64_t n) {
-  if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
-    for (std::size_t i = 0; i < list->children().size(); ++i) {
-      const auto& child = list->children()[i];
-      if (auto why = why_not_trimmable_by(*child, n))
-        return fmt::format("{}: {}", detail::child_name(list->children(), i), *why);
+// Windows are all that cannot be trimmed, and none has dropped a token yet.
+bool trimmable_as_plain(const PromptCache& cache) {
+  return std::none_of(cache.layers.begin(), cache.layers.end(), [](const auto& layer) {
+    return any_leaf(*layer, [](const Cache& leaf) {
+      const auto* window = dynamic_cast<const RotatingKVCache*>(&leaf);
+      return window != nullptr ? window->state().offset != detail::rows_in(window->state().keys) : !leaf.trimmable();
+    });
+  });
+}
+
+// Every layer takes the same tokens. (Each array has been found to be [B, H, N, D].)
+void check_equal_rows(const std::map<std::string, Tensor>& update) {
+  for (const auto& [key, tensor] : update) {
+    const auto& [first_key, first] = *update.begin();
+    if (detail::rows_in(tensor) != detail::rows_in(first)) {
+      throw Error(ErrorKind::impossible,
+                  fmt::format("the update has {} in {} and {} in {}",
+                              count_of(static_cast<std::uint64_t>(detail::rows_in(first)), "token"), first_key,
+                              count_of(static_cast<std::uint64_t>(detail::rows_in(tensor)), "token"), key),
+                  "every layer takes the same tokens");
     }
-    return std::nullopt;
   }
-  const auto* chunked = dynamic_cast<const ChunkedKVCache*>(&cache);
-  if (chunked == nullptr || chunked->valid_rows() >= std::min(n, chunked->offset())) return std::nullopt;
-  return fmt::format("its first {} of {} tokens are gone from the chunk, so at most {} of the last can be removed",
-                     chunked->state().start_position, chunked->offset(), std::max<std::int64_t>(chunked->valid_rows(), 0));
 }
 
 std::size_t unrotate(Cache& cache) {
@@ -107,20 +135,25 @@ std::size_t unrotate(Cache& cache) {
   return 0;
 }
 
-// Trims each layer by count(layer), or none.
-template <class Count>
-std::int64_t trim_layers(PromptCache& cache, Count&& count) {
+std::string trim_hint(const PromptCache& cache) {
+  if (trimmable_as_plain(cache))
+    return "no window has dropped a token yet: `kvcache convert --class KVCache FILE -o OUT` makes caches of them that can be "
+           "trimmed";
+  return "what a cache has dropped or folded into its state cannot be taken out again; keep an untrimmed copy, or process the "
+         "prompt again";
+}
+
+// trim(layer) for each layer, or for none where why_not(layer) says something of one.
+template <class WhyNot, class Trim>
+std::int64_t trim_layers(PromptCache& cache, WhyNot&& why_not, Trim&& trim) {
   for (std::size_t i = 0; i < cache.layers.size(); ++i) {
-    auto why = cache.layers[i]->why_not_trimmable();
-    if (!why) why = why_not_trimmable_by(*cache.layers[i], count(*cache.layers[i]));
-    if (why) {
-      throw Error(ErrorKind::impossible, fmt::format("{} cannot be trimmed: {}", layer_name(cache, i), *why),
-                  "what a cache has dropped or folded into its state cannot be taken out again; keep an untrimmed copy, or "
-                  "process the prompt again");
+    if (const std::optional<Refusal> refusal = why_not(*cache.layers[i])) {
+      throw Error(ErrorKind::impossible, fmt::format("{} cannot be trimmed: {}", layer_name(cache, i), refusal->why),
+                  refusal->hint.empty() ? trim_hint(cache) : refusal->hint);
     }
   }
   std::int64_t most = 0;
-  cache.layers = changed(cache, [&](Cache& layer, std::size_t) { most = std::max(most, layer.trim(count(layer))); });
+  cache.layers = changed(cache, [&](Cache& layer, std::size_t) { most = std::max(most, trim(layer)); });
   return most;
 }
 
@@ -142,13 +175,15 @@ std::int64_t token_count(const PromptCache& cache) {
 
 std::int64_t trim_prompt_cache(PromptCache& cache, std::int64_t n) {
   detail::check_trim_count(n);
-  return trim_layers(cache, [n](const Cache&) { return n; });
+  return trim_layers(
+      cache, [n](const Cache& layer) { return layer.why_not_trimmable_by(n); }, [n](Cache& layer) { return layer.trim(n); });
 }
 
 std::int64_t trim_prompt_cache_to(PromptCache& cache, std::int64_t length) {
   detail::check_trim_count(length);
   return trim_layers(
-      cache, [length](const Cache& layer) { return std::max<std::int64_t>(0, layer.facts().tokens.value_or(0) - length); });
+      cache, [length](const Cache& layer) { return layer.why_not_trimmable_to(length); },
+      [length](Cache& layer) { return layer.trim_to(length); });
 }
 
 std::int64_t batch_size(const PromptCache& cache) {
@@ -229,6 +264,7 @@ void extend_prompt_cache(PromptCache& cache, const PromptCache& other, const std
 }
 
 void append_prompt_cache(PromptCache& cache, const std::map<std::string, Tensor>& update) {
+  check_no_recurrent_state(cache);
   std::set<std::string> used;
   Layers layers = changed(cache, [&](Cache& layer, std::size_t i) { append_to(layer, fmt::format("{}", i), update, used); });
   for (const auto& [key, tensor] : update) {
@@ -237,6 +273,7 @@ void append_prompt_cache(PromptCache& cache, const std::map<std::string, Tensor>
                   "name arrays LAYER.keys and LAYER.values, in a CacheList LAYER.CHILD.keys and LAYER.CHILD.values");
     }
   }
+  check_equal_rows(update);
   cache.layers = std::move(layers);
 }
 

@@ -1,4 +1,6 @@
 // Plain layers into quantized ones and back.
+#include <cstdlib>
+
 #include <fmt/format.h>
 
 #include "cache/map_layers.h"
@@ -23,11 +25,49 @@ std::optional<std::string> why_not_quantizable(const Cache& layer, bool requanti
   return fmt::format("no runtime has a quantized {}", layer.class_name());
 }
 
-std::string dividing_sizes(std::int64_t key_dim, std::int64_t value_dim) {
-  std::string out;
+// Commands that make float16 values bfloat16 ones.
+constexpr const char* widen_plain = "`kvcache convert FILE --dtype bf16 -o OUT`";
+constexpr const char* widen_codes = "`kvcache dequantize FILE --dtype bf16 -o OUT`";
+
+bool divides(std::int64_t group_size, const Cache& layer) {
+  const Facts facts = layer.facts();
+  return facts.key_dim.value_or(0) % group_size == 0 && facts.value_dim.value_or(0) % group_size == 0;
+}
+
+bool to_be_quantized(const PromptCache& cache, const QuantizeRequest& request, std::size_t layer) {
+  return (!request.wanted || request.wanted(layer)) && !why_not_quantizable(*cache.layers[layer], request.requantize);
+}
+
+/// Of the sizes that divide the head dims of all layers that are to be quantized, the nearest to the one that was asked for (of
+/// two as near the smaller, as mlx-swift-lm chooses); 0 when there is none.
+int fitting_group_size(const PromptCache& cache, const QuantizeRequest& request) {
+  int best = 0;
+  for (const int size : {32, 64, 128}) {
+    bool fits = true;
+    for (std::size_t i = 0; i < cache.layers.size(); ++i)
+      fits = fits && (!to_be_quantized(cache, request, i) || divides(size, *cache.layers[i]));
+    if (fits && (best == 0 || std::abs(size - request.group_size) < std::abs(best - request.group_size))) best = size;
+  }
+  return best;
+}
+
+std::string group_size_hint(const PromptCache& cache, const QuantizeRequest& request, std::size_t layer) {
+  if (const int size = fitting_group_size(cache, request); size != 0) {
+    if (request.command.empty()) return fmt::format("group size {} fits", size);
+    return fmt::format("`{} --group-size {} -o OUT`", request.command, size);
+  }
   for (const int size : {32, 64, 128})
-    if (key_dim % size == 0 && value_dim % size == 0) out += fmt::format("{}{}", out.empty() ? "" : ", ", size);
-  return out;
+    if (divides(size, *cache.layers[layer]))
+      return fmt::format("group size {} would fit this layer, but none fits all: quantize them in several steps with --layers",
+                         size);
+  return fmt::format("no group size (32, 64, 128) divides them{}",
+                     request.command.empty() ? "" : fmt::format(": leave the layer out with --layers '!{}'", layer));
+}
+
+/// Decoding takes the rows up to the offset: what is behind it would be gone from the result.
+void check_offset(const std::string& where, const QuantizedKVCache& layer) {
+  if (const auto refusal = layer.why_not_cut())
+    throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, refusal->why), refusal->hint);
 }
 
 }  // namespace
@@ -60,8 +100,9 @@ std::vector<QuantizedLayer> quantize_prompt_cache(PromptCache& cache, const Quan
       values = plain->state().values;
     } else {
       const auto& quantized = dynamic_cast<const QuantizedKVCache&>(layer);
-      keys = quantized.decoded_keys();
-      values = quantized.decoded_values();
+      check_offset(layer_name(cache, i), quantized);
+      keys = quantized.decoded_keys({}, {.label = layer_name(cache, i) + " keys", .allow_infinity = false});
+      values = quantized.decoded_values({}, {.label = layer_name(cache, i) + " values", .allow_infinity = false});
     }
     if (keys.dim(1) != values.dim(1))
       throw Error(ErrorKind::impossible,
@@ -71,20 +112,21 @@ std::vector<QuantizedLayer> quantize_prompt_cache(PromptCache& cache, const Quan
     const std::int64_t key_dim = keys.dim(3);
     const std::int64_t value_dim = values.dim(3);
     if (key_dim % request.group_size != 0 || value_dim % request.group_size != 0) {
-      const std::string sizes = dividing_sizes(key_dim, value_dim);
       throw Error(ErrorKind::impossible,
                   fmt::format("{}: group size {} does not divide the head dims {} (keys) and {} (values)", layer_name(cache, i),
                               request.group_size, key_dim, value_dim),
-                  sizes.empty() ? "no supported group size divides them: leave the layer out with --layers"
-                                : "group sizes that do: " + sizes);
+                  group_size_hint(cache, request, i));
     }
     if (request.report) {
       r.keys = std::make_shared<ErrorStats>();
       r.values = std::make_shared<ErrorStats>();
     }
+    const bool plain = dynamic_cast<const KVCache*>(&layer) != nullptr;
     const auto encode = [&](const Tensor& x, std::string_view what, const std::shared_ptr<ErrorStats>& stats) {
       return quantize(x, request.bits, request.group_size,
-                      {.label = fmt::format("{} {}", layer_name(cache, i), what), .stats = stats});
+                      {.label = fmt::format("{} {}", layer_name(cache, i), what),
+                       .stats = stats,
+                       .wider = plain ? widen_plain : widen_codes});
     };
     const auto bytes = [](const Quantized& q) { return q.weights.nbytes() + q.scales.nbytes() + q.biases.nbytes(); };
     QuantizedKVCache::State s;
@@ -115,8 +157,10 @@ std::size_t dequantize_prompt_cache(PromptCache& cache, std::optional<Dtype> dty
     if (!quantized->state().keys.biases.defined())
       throw Error(ErrorKind::impossible, where + " is quantized in a mode without biases that the file does not name",
                   "only the program that wrote it can decode it");
+    check_offset(where, *quantized);
     return std::make_unique<KVCache>(
-        KVCache::State{quantized->decoded_keys(dtype), quantized->decoded_values(dtype), "KVCache"});
+        KVCache::State{quantized->decoded_keys(dtype, {.label = where + " keys", .allow_infinity = false}),
+                       quantized->decoded_values(dtype, {.label = where + " values", .allow_infinity = false}), "KVCache"});
   });
 }
 

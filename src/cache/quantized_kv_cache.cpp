@@ -37,14 +37,15 @@ Tensor decoded_outline(const Quantized& side, std::int64_t bits) {
   return Tensor::zeros(side.scales.dtype(), std::move(shape));
 }
 
-Tensor decoded(const Quantized& side, const QuantizedKVCache::State& state, std::optional<Dtype> dtype) {
+Tensor decoded(const Quantized& side, const QuantizedKVCache::State& state, std::optional<Dtype> dtype,
+               DequantizeOptions options) {
   if (!side.weights.defined()) return {};
   Quantized rows = side;
   for (Tensor* array : {&rows.weights, &rows.scales, &rows.biases}) {
     if (array->defined()) *array = array->slice(detail::row_axis, 0, std::min(state.offset, detail::rows_in(*array)));
   }
-  return dequantize(rows, static_cast<int>(state.bits), static_cast<int>(state.group_size),
-                    dtype.value_or(side.scales.dtype()));
+  return dequantize(rows, static_cast<int>(state.bits), static_cast<int>(state.group_size), dtype.value_or(side.scales.dtype()),
+                    std::move(options));
 }
 
 void check_state(const QuantizedKVCache::State& state) {
@@ -63,12 +64,12 @@ QuantizedKVCache::QuantizedKVCache(std::int64_t group_size, std::int64_t bits) {
   state_.bits = bits;
 }
 
-Tensor QuantizedKVCache::decoded_keys(std::optional<Dtype> dtype) const {
-  return decoded(state_.keys, state_, dtype);
+Tensor QuantizedKVCache::decoded_keys(std::optional<Dtype> dtype, DequantizeOptions options) const {
+  return decoded(state_.keys, state_, dtype, std::move(options));
 }
 
-Tensor QuantizedKVCache::decoded_values(std::optional<Dtype> dtype) const {
-  return decoded(state_.values, state_, dtype);
+Tensor QuantizedKVCache::decoded_values(std::optional<Dtype> dtype, DequantizeOptions options) const {
+  return decoded(state_.values, state_, dtype, std::move(options));
 }
 
 std::unique_ptr<Cache> QuantizedKVCache::copy() const {
@@ -102,39 +103,68 @@ Facts QuantizedKVCache::facts() const {
   return facts;
 }
 
+std::optional<Refusal> QuantizedKVCache::why_not_cut() const {
+  const std::int64_t rows = detail::rows_in(state_.keys.weights);
+  if (state_.offset >= rows) return std::nullopt;
+  return detail::rows_behind_offset(rows, state_.offset);
+}
+
+std::optional<Refusal> QuantizedKVCache::why_not_trimmable_by(std::int64_t n) const {
+  return n == 0 ? std::nullopt : why_not_cut();
+}
+
+// The first tokens are the first rows, whatever the offset should be: only beyond it that makes a difference.
+std::optional<Refusal> QuantizedKVCache::why_not_trimmable_to(std::int64_t length) const {
+  return length <= state_.offset ? std::nullopt : why_not_cut();
+}
+
 std::int64_t QuantizedKVCache::trim(std::int64_t n) {
   detail::check_trim_count(n);
   check_state(state_);
+  detail::check_trimmable(why_not_trimmable_by(n));
   const std::int64_t trimmed = std::min(state_.offset, n);
-  if (trimmed == 0) return 0;
+  return trimmed == 0 ? 0 : trim_to(state_.offset - trimmed);
+}
+
+std::int64_t QuantizedKVCache::trim_to(std::int64_t length) {
+  detail::check_trim_count(length);
+  check_state(state_);
+  detail::check_trimmable(why_not_trimmable_to(length));
+  if (length >= detail::rows_in(state_.keys.weights)) return 0;
   State next = state_;
-  next.offset -= trimmed;
-  each_part(next, [&](const Tensor& array) { return array.slice(detail::row_axis, 0, next.offset); });
+  next.offset = length;
+  each_part(next, [&](const Tensor& array) { return array.slice(detail::row_axis, 0, length); });
+  const std::int64_t trimmed = state_.offset - length;
   state_ = std::move(next);
   return trimmed;
 }
 
 void QuantizedKVCache::update(const Tensor& keys, const Tensor& values) {
+  update(keys, values, "keys", "values");
+}
+
+void QuantizedKVCache::update(const Tensor& keys, const Tensor& values, const std::string& keys_label,
+                              const std::string& values_label) {
   check_state(state_);
   if (!empty() && (!state_.keys.biases.defined() || !state_.values.biases.defined())) {
     throw Error(ErrorKind::impossible, "it was quantized in a mode without biases, which nothing here can encode",
                 "process the prompt again, or quantize a plain cache");
   }
+  if (const auto refusal = why_not_cut()) throw Error(ErrorKind::impossible, refusal->why, refusal->hint);
   if (!empty() && !is_supported_bits(state_.bits)) detail::contradiction(fmt::format("{} bits", state_.bits));
   detail::check_update(class_name(), empty() ? Tensor() : decoded_outline(state_.keys, state_.bits),
                        empty() ? Tensor() : decoded_outline(state_.values, state_.bits), keys, values);
   const auto bits = static_cast<int>(state_.bits);
   const auto group_size = static_cast<int>(state_.group_size);
   State next = state_;
-  // The reference overwrites rows beyond the offset.
-  each_part(next, [&](const Tensor& array) { return array.slice(detail::row_axis, 0, next.offset); });
   const auto append = [](Quantized& side, const Quantized& fresh) {
     side.weights = detail::with_appended_rows(side.weights, fresh.weights);
     side.scales = detail::with_appended_rows(side.scales, fresh.scales);
     side.biases = detail::with_appended_rows(side.biases, fresh.biases);
   };
-  append(next.keys, quantize(keys, bits, group_size, {.label = "keys", .stats = nullptr}));
-  append(next.values, quantize(values, bits, group_size, {.label = "values", .stats = nullptr}));
+  const std::string wider = "`kvcache dequantize FILE --dtype bf16 -o OUT`, and an update of that dtype,";
+  append(next.keys, quantize(keys, bits, group_size, {.label = keys_label, .stats = nullptr, .wider = wider}));
+  append(next.values, quantize(values, bits, group_size, {.label = values_label, .stats = nullptr, .wider = wider}));
   next.offset = detail::to_int32(next.offset + detail::rows_in(keys));
   state_ = std::move(next);
 }

@@ -88,8 +88,8 @@ std::optional<std::string> RotatingKVCache::why_not_trimmable() const {
 }
 
 std::int64_t RotatingKVCache::trim(std::int64_t n) {
-  if (!trimmable()) return Cache::trim(n);
   detail::check_trim_count(n);
+  detail::check_trimmable(why_not_trimmable_by(n));
   const std::int64_t trimmed = std::min(state_.offset, n);
   if (trimmed == 0) return 0;
   State next = state_;

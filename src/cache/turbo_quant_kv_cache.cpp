@@ -92,9 +92,17 @@ Facts TurboQuantKVCache::facts() const {
   return facts;
 }
 
+std::optional<Refusal> TurboQuantKVCache::why_not_trimmable_by(std::int64_t n) const {
+  if (n == 0 || empty() || !has_rows(state_.arrays.front())) return std::nullopt;
+  const std::int64_t rows = state_.arrays.front().dim(detail::row_axis);
+  if (state_.offset >= rows) return std::nullopt;
+  return detail::rows_behind_offset(rows, state_.offset);
+}
+
 std::int64_t TurboQuantKVCache::trim(std::int64_t n) {
   detail::check_trim_count(n);
   if (empty()) return 0;
+  detail::check_trimmable(why_not_trimmable_by(n));
   State next = state_;
   const std::int64_t trimmed = std::min(state_.offset, n);
   next.offset -= trimmed;

@@ -7,11 +7,8 @@
 
 #include "cli/commands.h"
 #include "cli/edit_file.h"
-#include "cli/layer_spec.h"
 #include "cli/read_inputs.h"
-#include "cli/report.h"
 #include "cli/text.h"
-#include "kvcache/caches.h"
 
 namespace kvcache::cli {
 namespace {
@@ -31,19 +28,11 @@ std::map<std::string, Tensor> read_update(Context& context, const std::string& p
   return arrays;
 }
 
-void note_recurrent_layers(const Context& context, const PromptCache& cache) {
-  const std::vector<std::size_t> recurrent =
-      layers_holding(cache, [](const Cache& leaf) { return dynamic_cast<const ArraysCache*>(&leaf) != nullptr; });
-  if (recurrent.empty()) return;
-  warn(context, fmt::format("recurrent state takes no keys and values and is left as it is: {}", layers_text(recurrent)));
-}
-
 int run(Context& context, const Options& options) {
   check_inputs({options.file, options.update});
   return edit_file(context, {options.file, options.update}, options.output, [&](PromptCache& cache) {
     const std::int64_t before = token_count(cache);
     append_prompt_cache(cache, read_update(context, options.update));
-    note_recurrent_layers(context, cache);
     const std::int64_t after = token_count(cache);
     return Edit{fmt::format("appended {}: {} now", count_of(static_cast<std::uint64_t>(after - before), "token"), after),
                 {{"appended", after - before}}};
@@ -74,6 +63,7 @@ const Command append_command = {
     declare,
     "The update is a safetensors file with arrays LAYER.keys and LAYER.values of shape [B, H, N, D] for N new "
     "tokens (LAYER.CHILD.keys within a CacheList). Windows drop what they have no room for, quantized layers "
-    "quantize what comes, and recurrent state takes nothing."};
+    "quantize what comes. A cache with recurrent state is refused: only the model can move that along, and beside newer "
+    "keys and values it would be of an older moment."};
 
 }  // namespace kvcache::cli

@@ -64,10 +64,14 @@ int convert_one(Context& context, const Options& options, const Dialect* target,
   if (target != nullptr)
     done.push_back(fmt::format("converted to {}{}", target->id, target->provisional ? " (provisional)" : ""));
   if (!options.class_name.empty()) {
-    const bool window = options.class_name == "RotatingKVCache";
-    const std::size_t n = window ? convert_to_rotating(document.cache, *options.max_size, options.keep.value_or(0))
-                                 : convert_to_plain(document.cache);
-    done.push_back(fmt::format("{} became {}", count_of(n, "layer"), options.class_name));
+    WindowsMade made;
+    if (options.class_name == "RotatingKVCache")
+      made = convert_to_rotating(document.cache, *options.max_size, options.keep.value_or(0));
+    else
+      made.layers = convert_to_plain(document.cache);
+    done.push_back(fmt::format(
+        "{} became {}{}", count_of(made.layers, "layer"), options.class_name,
+        made.dropped == 0 ? "" : fmt::format(" and dropped {} of {} tokens", made.dropped, token_count(document.cache))));
   }
   const auto stats = std::make_shared<CastStats>();
   if (options.dtype) {

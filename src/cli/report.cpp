@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string>
 
+#include "cli/hint.h"
 #include "cli/signals.h"
 #include "cli/style.h"
 #include "kvcache/format.h"
@@ -48,7 +49,7 @@ int report_error(const Context& context, const Error& error) {
   std::string text = context.subject.empty() ? std::string() : context.subject + ": ";
   text += error.what();
   print_line(style.red(prefix(context)), text);
-  if (!error.hint().empty()) print_line(style.bold("hint: "), error.hint());
+  if (!error.hint().empty()) print_line(style.bold("hint: "), with_names(error.hint(), context.subject));
   return exit_code(error.kind());
 }
 

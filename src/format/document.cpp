@@ -63,8 +63,10 @@ void collect_offsets(const Cache& cache, std::optional<std::int64_t>& offset) {
   if (offset) return;
   if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
     for (const auto& child : list->children()) collect_offsets(*child, offset);
-  } else if (!cache.empty() &&
-             (dynamic_cast<const KVCache*>(&cache) != nullptr || dynamic_cast<const QuantizedKVCache*>(&cache) != nullptr)) {
+  } else if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache)) {
+    // An offset that leaves rows behind it (KV426) may be a lost one: by it, chunks would be cut.
+    if (!quantized->empty() && !quantized->why_not_cut()) offset = quantized->size();
+  } else if (!cache.empty() && dynamic_cast<const KVCache*>(&cache) != nullptr) {
     offset = cache.size();
   }
 }

@@ -108,10 +108,31 @@ TEST(BatchKVCache, AlignWorksOnRowsAlreadyStored) {
   EXPECT_EQ(error_of([&] { cache.prepare({1, -1}); })->kind(), ErrorKind::usage);
 }
 
-TEST(BatchKVCache, ShortSequencesSurviveTrimmingMoreThanTheyHold) {
+TEST(BatchKVCache, IsNotTrimmedByMoreThanASequenceHolds) {
   BatchKVCache cache = merged({{1, 2, 3}, {7}});
-  EXPECT_EQ(cache.trim(2), 2);
-  EXPECT_EQ(cache.state().offset, (Int32s{1, -1}));
+  const auto error = error_of([&] { cache.trim(2); });
+  EXPECT_STREQ(error->what(), "cannot be trimmed: sequence 1 has 1 token: 2 cannot be removed");
+  EXPECT_EQ(cache.trim(1), 1);
+  EXPECT_EQ(cache.state().offset, (Int32s{2, 0}));
+  EXPECT_EQ(extracted(cache, 1), Tokens{});
+}
+
+TEST(BatchKVCache, KeepsTheFirstTokensOfEachSequence) {
+  BatchKVCache cache = merged({{1, 2, 3, 4}, {7}, {5, 6, 8}});
+  EXPECT_EQ(cache.trim_to(4), 0);
+  EXPECT_EQ(cache.trim_to(2), 2);
+  EXPECT_EQ(batch_in(cache.state()), (Batch{{1, 2}, {0, 7}, {5, 6}}));
+  EXPECT_EQ(cache.state().left_padding, (Int32s{0, 1, 0}));
+  EXPECT_EQ(cache.trim_to(0), 2);
+  EXPECT_EQ(cache.size(), 0);
+  EXPECT_EQ(cache.state().left_padding, (Int32s{0, 0, 0}));
+}
+
+// What mlx-lm's own trim leaves behind: a negative offset.
+TEST(BatchKVCache, SequencesTrimmedPastTheirStartAreEmpty) {
+  const test::Rows rows = test::rows_of(Batch{{1}, {0}});
+  BatchKVCache cache(BatchKVCache::State{rows.keys, rows.values, {1, -1}, {0, 2}});
+  EXPECT_EQ(error_of([&] { cache.trim(1); })->kind(), ErrorKind::impossible);
   EXPECT_EQ(extracted(cache, 1), Tokens{});
   append(cache, Batch{{4}, {8}});
   EXPECT_EQ(extracted(cache, 0), (Tokens{1, 4}));
@@ -177,11 +198,12 @@ RC_GTEST_PROP(BatchKVCacheProperty, EveryOperationKeepsEverySequence, ()) {
       model.sequences.insert(model.sequences.end(), other.sequences.begin(), other.sequences.end());
       model.next = other.next;
     } else {
-      // No sequence is trimmed below nothing: that is allowed, and another test's subject.
       std::size_t shortest = 3;
       for (const Tokens& tokens : model.sequences) shortest = std::min(shortest, tokens.size());
       cache.trim(static_cast<std::int64_t>(shortest));
       model.trim(static_cast<std::int64_t>(shortest));
+      cache.trim_to(step);
+      model.trim_to(step);
     }
     for (std::size_t b = 0; b < model.sequences.size(); ++b) {
       RC_ASSERT(cache.state().offset[b] + cache.state().left_padding[b] == cache.size());

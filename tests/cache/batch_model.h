@@ -29,6 +29,9 @@ struct BatchModel {
   void trim(std::int64_t count) {
     for (Tokens& tokens : sequences) tokens.resize(tokens.size() - std::min(tokens.size(), static_cast<std::size_t>(count)));
   }
+  void trim_to(std::int64_t length) {
+    for (Tokens& tokens : sequences) tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(length)));
+  }
   void filter(const std::vector<std::int64_t>& indices) {
     Batch kept;
     for (const std::int64_t index : indices) kept.push_back(sequences[static_cast<std::size_t>(index)]);

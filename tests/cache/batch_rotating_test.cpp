@@ -72,6 +72,16 @@ TEST(BatchRotatingKVCache, TrimsOnlyBelowItsWindow) {
   EXPECT_EQ(cache.why_not_trimmable(), "the window of 4 has wrapped: 2 of its first rows are gone");
 }
 
+TEST(BatchRotatingKVCache, IsTrimmedSequenceBySequence) {
+  BatchRotatingKVCache cache = merged(8, {{1, 2, 3, 4}, {7}});
+  EXPECT_STREQ(error_of([&] { cache.trim(2); })->what(), "cannot be trimmed: sequence 1 has 1 token: 2 cannot be removed");
+  EXPECT_EQ(cache.trim_to(2), 2);
+  EXPECT_EQ(batch_in(cache.state()), (Batch{{1, 2}, {0, 7}}));
+  EXPECT_EQ(cache.state().offset, (Int32s{2, 1}));
+  EXPECT_EQ(cache.state().total, 2);
+  EXPECT_EQ(cache.state().idx, 2);
+}
+
 TEST(BatchRotatingKVCache, ExtendBringsRingsIntoOneOrder) {
   BatchRotatingKVCache cache = merged(4, {{1, 2, 3, 4}});
   append(cache, Batch{{5}});
@@ -167,6 +177,8 @@ RC_GTEST_PROP(BatchRotatingKVCacheProperty, EverySequenceKeepsItsWindow, ()) {
       for (const Tokens& tokens : model.sequences) shortest = std::min(shortest, tokens.size());
       cache.trim(static_cast<std::int64_t>(shortest));
       model.trim(static_cast<std::int64_t>(shortest));
+      cache.trim_to(step - 10);
+      model.trim_to(step - 10);
     }
     RC_ASSERT(detail::ring_defect(cache.state()) == std::nullopt);
     for (std::size_t b = 0; b < model.sequences.size(); ++b) {

@@ -71,10 +71,26 @@ TEST(ChunkedKVCache, TrimsItsValidRowsOnly) {
   append(cache, Tokens{8});
   EXPECT_EQ(cache.trim(2), 2);
   EXPECT_EQ(valid_tokens(cache), (Tokens{4, 5, 6}));
-  EXPECT_EQ(cache.trim(9), 3);
-  EXPECT_EQ(cache.offset(), 3);
-  append(cache, Tokens{4});
+  EXPECT_EQ(error_of([&] { cache.trim(9); })->kind(), ErrorKind::impossible);
+  EXPECT_EQ(valid_tokens(cache), (Tokens{4, 5, 6}));
+  EXPECT_EQ(cache.trim_to(4), 2);
   EXPECT_EQ(valid_tokens(reloaded(cache)), (Tokens{4}));
+}
+
+// Chunks of 4, and tokens 1 to 3 are gone: behind 3 tokens the next one would look back to the first.
+TEST(ChunkedKVCache, IsNotTrimmedIntoAChunkThatHasLostItsFront) {
+  ChunkedKVCache cache(4);
+  append(cache, count_from(1, 7));
+  append(cache, Tokens{8});
+  ASSERT_EQ(cache.state().start_position, 3);
+  EXPECT_EQ(cache.why_not_trimmable_to(4), std::nullopt);
+  const auto refusal = cache.why_not_trimmable_to(3);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->why,
+            "behind 3 tokens the next one would look back to token 0, but the first 3 of 8 are gone from the chunk");
+  EXPECT_EQ(refusal->hint, "4 tokens or more can stay: `kvcache trim FILE --to 4 -o OUT`");
+  EXPECT_EQ(error_of([&] { cache.trim(5); })->kind(), ErrorKind::impossible);
+  EXPECT_EQ(cache.why_not_trimmable_by(0), std::nullopt);
 }
 
 TEST(ChunkedKVCache, WithoutAChunkSizeKeepsEverything) {
@@ -105,7 +121,11 @@ RC_GTEST_PROP(ChunkedKVCacheProperty, HoldsTheTokensFromItsStart, ()) {
       append(cache, count_from(seen + 1, step + 1));
       seen += step + 1;
       RC_ASSERT(cache.valid_rows() == std::min(before, chunk_size) + step + 1);
+    } else if (const std::int64_t left = std::max(0, seen - (step - 6)); cache.why_not_trimmable_by(step - 6)) {
+      // What the next token would see is gone.
+      RC_ASSERT(left / chunk_size * chunk_size < cache.state().start_position);
     } else {
+      RC_ASSERT(left / chunk_size * chunk_size >= cache.state().start_position);
       seen -= static_cast<int>(cache.trim(step - 6));
     }
     RC_ASSERT(cache.offset() == seen);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kvcache/caches.h"
+#include "kvcache/transform.h"
 #include "support/errors.h"
 #include "tokens.h"
 
@@ -56,6 +57,25 @@ TEST(PromptCache, TrimsNoLayerWhenOneCannot) {
   EXPECT_EQ(cache.layers[0]->size(), 6);
 }
 
+// A prompt longer than the window, stored whole.
+TEST(PromptCache, SaysHowWindowsThatAreFullButWholeCanBeTrimmed) {
+  PromptCache cache = prompt(count_from(1, 9));
+  const auto whole = error_of([&] { trim_prompt_cache(cache, 1); });
+  EXPECT_NE(whole->hint().find("convert --class KVCache"), std::string::npos);
+  cache.layers.push_back(std::make_unique<ArraysCache>(2));
+  const auto recurrent = error_of([&] { trim_prompt_cache(cache, 1); });
+  EXPECT_EQ(recurrent->hint().find("convert --class KVCache"), std::string::npos);
+}
+
+TEST(PromptCache, AppendsTheSameTokensToEveryLayer) {
+  PromptCache cache = prompt({1, 2});
+  auto arrays = update({3, 4}, {"0"});
+  arrays.merge(update({3}, {"1"}));
+  EXPECT_STREQ(error_of([&] { append_prompt_cache(cache, arrays); })->what(),
+               "the update has 2 tokens in 0.keys and 1 token in 1.keys");
+  EXPECT_EQ(token_count(cache), 2);
+}
+
 TEST(PromptCache, AppendsToEveryLayerOrNone) {
   PromptCache cache = prompt({1, 2});
   append_prompt_cache(cache, update({3, 4}, {"0", "1"}));
@@ -72,17 +92,62 @@ TEST(PromptCache, AppendsToEveryLayerOrNone) {
   EXPECT_EQ(token_count(cache), 4);
 }
 
-TEST(PromptCache, AppendsWithinListsAndAroundRecurrentState) {
+TEST(PromptCache, AppendsWithinLists) {
   std::vector<std::unique_ptr<Cache>> children;
-  children.push_back(std::make_unique<ArraysCache>(2));
+  children.push_back(std::make_unique<KVCache>());
   children.push_back(std::make_unique<KVCache>());
   PromptCache cache;
   cache.layers.push_back(std::make_unique<CacheList>(std::move(children)));
-  cache.layers.push_back(std::make_unique<ArraysCache>(1));
-  append_prompt_cache(cache, update({1, 2}, {"0.1"}));
+  append_prompt_cache(cache, update({1, 2}, {"0.0", "0.1"}));
   EXPECT_EQ(token_count(cache), 2);
-  EXPECT_STREQ(error_of([&] { append_prompt_cache(cache, update({1}, {"0"})); })->what(),
+  EXPECT_STREQ(error_of([&] { append_prompt_cache(cache, update({1}, {"0.0"})); })->what(),
                "layer 0 (CacheList): child 1 (KVCache): the update has no 0.1.keys");
+}
+
+// Its state would be that of an older moment.
+TEST(PromptCache, AppendsNothingBesideRecurrentState) {
+  const auto hybrid = [](bool in_list) {
+    std::vector<std::unique_ptr<Cache>> caches;
+    caches.push_back(std::make_unique<KVCache>());
+    caches.push_back(std::make_unique<ArraysCache>(2));
+    PromptCache cache;
+    if (in_list) cache.layers.push_back(std::make_unique<CacheList>(std::move(caches)));
+    if (!in_list) cache.layers = std::move(caches);
+    return cache;
+  };
+  PromptCache flat = hybrid(false);
+  EXPECT_STREQ(
+      error_of([&] {
+        append_prompt_cache(flat, update({1, 2}, {"0"}));
+      })->what(),
+      "layer 1 (ArraysCache) holds recurrent state, which takes no keys and values and would stay behind the new tokens");
+  PromptCache list = hybrid(true);
+  EXPECT_EQ(error_of([&] { append_prompt_cache(list, update({1, 2}, {"0.0"})); })->kind(), ErrorKind::impossible);
+  EXPECT_EQ(token_count(list), 0);
+}
+
+TEST(PromptCache, DropsNoRowsBehindAnOffset) {
+  const auto packed = [] {
+    return Quantized{Tensor::zeros(Dtype::U32, {1, 1, 5, 8}), Tensor::zeros(Dtype::F16, {1, 1, 5, 1}),
+                     Tensor::zeros(Dtype::F16, {1, 1, 5, 1})};
+  };
+  PromptCache cache;
+  cache.layers.push_back(std::make_unique<QuantizedKVCache>(QuantizedKVCache::State{packed(), packed(), 2, 64, 4}));
+  const auto refused = [&](auto&& operation) {
+    const auto error = error_of(operation);
+    return error && error->kind() == ErrorKind::impossible && std::string(error->what()).find("layer 0") == 0 &&
+           std::string(error->what()).find("5 rows but offset 2") != std::string::npos &&
+           error->hint().find("kvcache repair") != std::string::npos;
+  };
+  const Tensor row = Tensor::zeros(Dtype::F16, {1, 1, 1, 64});
+  QuantizeRequest request;
+  request.requantize = true;
+  EXPECT_TRUE(refused([&] { dequantize_prompt_cache(cache, {}); }));
+  EXPECT_TRUE(refused([&] { static_cast<void>(quantize_prompt_cache(cache, request)); }));
+  EXPECT_TRUE(refused([&] { trim_prompt_cache(cache, 1); }));
+  EXPECT_TRUE(refused([&] { trim_prompt_cache_to(cache, 3); }));
+  EXPECT_TRUE(refused([&] { append_prompt_cache(cache, {{"0.keys", row}, {"0.values", row}}); }));
+  EXPECT_EQ(trim_prompt_cache_to(cache, 2), 0);
 }
 
 TEST(PromptCache, MergesExtractsFiltersAndExtends) {

@@ -63,15 +63,21 @@ TEST(QuantizedKVCache, RefusesRowsOfAnotherKind) {
   EXPECT_EQ(cache.size(), 2);
 }
 
-TEST(QuantizedKVCache, IgnoresRowsBeyondItsOffset) {
+TEST(QuantizedKVCache, ShowsNoRowsBehindItsOffsetButDropsNone) {
   QuantizedKVCache::State state = quantized(5).state();
   state.offset = 3;
   QuantizedKVCache cache(state);
   EXPECT_EQ(cache.decoded_keys().dim(2), 3);
   EXPECT_EQ(cache.facts().padding_bytes, cache.nbytes() / 5 * 2);
-  cache.update(floats(1, 9), floats(1, 9));
-  EXPECT_EQ(cache.size(), 4);
-  EXPECT_EQ(cache.state().keys.weights.dim(2), 4);
+  EXPECT_EQ(cache.trim(0), 0);
+  const auto lost = error_of([&] { cache.update(floats(1, 9), floats(1, 9)); });
+  EXPECT_STREQ(lost->what(), "it has 5 rows but offset 3: the last 2 would be lost");
+  EXPECT_EQ(error_of([&] { cache.trim(1); })->kind(), ErrorKind::impossible);
+  EXPECT_EQ(error_of([&] { cache.trim_to(4); })->kind(), ErrorKind::impossible);
+  EXPECT_EQ(cache.state().keys.weights.dim(2), 5);
+  // The first tokens are the first rows, whatever the offset should have been.
+  EXPECT_EQ(cache.trim_to(2), 1);
+  EXPECT_EQ(cache.state().keys.weights.dim(2), 2);
 }
 
 TEST(QuantizedKVCache, RefusesToWorkWithContradictions) {

@@ -19,19 +19,19 @@ New tokens go behind the old ones, in every layer.
     2      KVCache      12  1×2×64  F16    6.14 kB
     0-2     metadata is an empty text
 
-Recurrent state takes none, and that is said. An update is any safetensors file of these names; this one holds two arrays of zeros.
+Beside recurrent state nothing is appended: only the model can move that along. An update is any safetensors file of these names; this one
+holds two arrays of zeros.
 
   $ header='{"2.keys":{"dtype":"F16","shape":[1,8,1,64],"data_offsets":[0,1024]},"2.values":{"dtype":"F16","shape":[1,8,1,64],"data_offsets":[1024,2048]}}'
   $ (printf "\\$(printf %o ${#header})\0\0\0\0\0\0\0%s" "$header"; head -c 2048 /dev/zero) > step.safetensors
   $ kvcache -q create --config "$CONFIGS/lfm2.json" --tokens 5 -o lfm2.safetensors
-  $ kvcache append lfm2.safetensors --update step.safetensors -o lfm2-6.safetensors
-  warning: recurrent state takes no keys and values and is left as it is: layers 0-1
-  appended 1 token: 6 now; wrote lfm2-6.safetensors (20.9 kB)
-
-It cannot take any, either.
-
+  $ kvcache append lfm2.safetensors --update step.safetensors -o x.safetensors
+  kvcache append: lfm2.safetensors: layer 0 (ArraysCache) holds recurrent state, which takes no keys and values and would stay behind the new tokens
+  hint: let the model process the tokens: only it can move the state along
+  [4]
   $ kvcache append "$OPS/arrays.safetensors" --update "$OPS/kv-7-update.safetensors" -o x.safetensors
-  kvcache append: TESTDATA/golden/ops/files/arrays.safetensors: layer 0 (ArraysCache): ArraysCache has no update with keys and values
+  kvcache append: TESTDATA/golden/ops/files/arrays.safetensors: layer 0 (ArraysCache) holds recurrent state, which takes no keys and values and would stay behind the new tokens
+  hint: let the model process the tokens: only it can move the state along
   [4]
 
 Nothing is written unless every array fits: one is missing, one has no layer, shapes differ.
@@ -76,7 +76,6 @@ Both files are checked by name.
   [2]
   $ ls
   kv.safetensors
-  lfm2-6.safetensors
   lfm2.safetensors
   one.safetensors
   out.safetensors

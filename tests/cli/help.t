@@ -86,9 +86,9 @@ Every command explains itself, with examples.
   
   Options:
     -h, --help              Show this help and exit
-    -n N                    Remove the last N tokens; all, when there are fewer
+    -n N                    Remove the last N tokens, in a batch of each sequence
     --to LEN                Remove what is beyond the first LEN tokens of each
-                            layer
+                            layer and sequence
     -o, --output OUT        Write the result to this file; - is standard output
     --in-place              Replace the input, atomically
     --force                 Replace OUT if it exists

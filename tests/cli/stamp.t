@@ -30,7 +30,7 @@ One flipped bit, anywhere.
        "key": "1.1",
   $ kvcache stamp damaged.safetensors --in-place
   kvcache stamp: damaged.safetensors: array 1.1 has CRC-32 8d99a649, but 76c7c102 in the stamp that it has: it was damaged or changed
-  hint: if it was changed on purpose, `kvcache metadata FILE unset kvcache_stamp` removes the old stamp
+  hint: if it was changed on purpose, `kvcache metadata damaged.safetensors unset kvcache_stamp` removes the old stamp
   [4]
 
 With the model and the prompt.

@@ -134,3 +134,43 @@ Layers may hold different numbers of tokens, as those of a draft model do: --to 
      "tokens": 4,
      "tokens": 4,
     "tokens": 4,
+
+Of a batch, -n takes the same number from each sequence, or nothing where one has fewer; --to keeps the first tokens of each.
+
+  $ kvcache -q merge "$OPS"/single-?.safetensors -o batch.safetensors
+  $ kvcache trim batch.safetensors -n 5 -o less.safetensors
+  trimmed 5 of 20 tokens from each sequence: 15, 0, 6 left; wrote less.safetensors (46.8 kB)
+  $ kvcache trim batch.safetensors -n 6 -o x.safetensors
+  kvcache trim: batch.safetensors: layer 0 (BatchKVCache) cannot be trimmed: sequence 1 has 5 tokens: 6 cannot be removed
+  hint: at most 5 can be removed from each; `kvcache trim batch.safetensors --to LEN -o batch-new.safetensors` keeps the first LEN tokens of each sequence
+  [4]
+  $ kvcache trim batch.safetensors --to 13 -o thirteen.safetensors --json
+  trimmed up to 7 of 20 tokens from each sequence: 13, 5, 11 left; wrote thirteen.safetensors (40.7 kB)
+  {
+   "schema": "kvcache.trim/1",
+   "path": "batch.safetensors",
+   "output": "thirteen.safetensors",
+   "format": "mlx-lm@2026-08",
+   "tokens": 13,
+   "bytes": 40688,
+   "trimmed": 7
+  }
+  $ kvcache -q extract thirteen.safetensors --index 2 -o third.safetensors && kvcache -q diff third.safetensors "$OPS/single-2.safetensors"
+  $ kvcache verify -q less.safetensors thirteen.safetensors
+
+A window that is full but has dropped nothing is refused, as in every runtime; what it is made of can be trimmed.
+
+  $ kvcache -q create --layers 1 --heads 1 --head-dim 8 --tokens 20 -o twenty.safetensors
+  $ kvcache -q convert twenty.safetensors --class RotatingKVCache --max-size 20 -o window.safetensors
+  $ kvcache trim window.safetensors -n 3 -o x.safetensors
+  kvcache trim: window.safetensors: layer 0 (RotatingKVCache) cannot be trimmed: its window of 20 is full
+  hint: no window has dropped a token yet: `kvcache convert --class KVCache window.safetensors -o window-new.safetensors` makes caches of them that can be trimmed
+  [4]
+  $ kvcache -q convert --class KVCache window.safetensors -o window-new.safetensors && kvcache trim window-new.safetensors -n 3 -o x.safetensors
+  trimmed 3 of 20 tokens: 17 left; wrote x.safetensors (736 B)
+  $ kvcache convert twenty.safetensors --class RotatingKVCache --max-size 8 --keep 2 -o narrow.safetensors
+  1 layer became RotatingKVCache and dropped 12 of 20 tokens; wrote narrow.safetensors (512 B)
+  $ kvcache trim narrow.safetensors -n 3 -o y.safetensors
+  kvcache trim: narrow.safetensors: layer 0 (RotatingKVCache) cannot be trimmed: the window of 8 has wrapped: 12 tokens after its 2 pinned ones are gone
+  hint: what a cache has dropped or folded into its state cannot be taken out again; keep an untrimmed copy, or process the prompt again
+  [4]

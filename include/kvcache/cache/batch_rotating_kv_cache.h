@@ -38,7 +38,10 @@ class BatchRotatingKVCache final : public Cache {
   [[nodiscard]] bool empty() const override { return !state_.keys.defined(); }
   [[nodiscard]] Facts facts() const override;
   [[nodiscard]] std::optional<std::string> why_not_trimmable() const override;
-  std::int64_t trim(std::int64_t n) override;
+  [[nodiscard]] std::optional<Refusal> why_not_trimmable_by(std::int64_t n) const override;
+  [[nodiscard]] std::optional<Refusal> why_not_trimmable_to(std::int64_t length) const override;
+  std::int64_t trim(std::int64_t n) override;  ///< the reference's trim leaves a negative offset where a sequence has fewer
+  std::int64_t trim_to(std::int64_t length) override;
   void update(const Tensor& keys, const Tensor& values) override;
   [[nodiscard]] Mask make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const override;
   void filter(std::span<const std::int64_t> indices) override;

@@ -22,7 +22,10 @@ class CacheList final : public Cache {
   [[nodiscard]] bool empty() const override;
   [[nodiscard]] Facts facts() const override;
   [[nodiscard]] std::optional<std::string> why_not_trimmable() const override;
+  [[nodiscard]] std::optional<Refusal> why_not_trimmable_by(std::int64_t n) const override;
+  [[nodiscard]] std::optional<Refusal> why_not_trimmable_to(std::int64_t length) const override;
   std::int64_t trim(std::int64_t n) override;
+  std::int64_t trim_to(std::int64_t length) override;
   /// One update per child: keys and values interleaved, k0 v0 k1 v1 ... (children that take none are skipped with undefined).
   void update_children(std::span<const Tensor> keys_and_values);
   [[nodiscard]] Mask make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const override;

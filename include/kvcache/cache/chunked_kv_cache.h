@@ -44,6 +44,8 @@ class ChunkedKVCache final : public Cache {
   [[nodiscard]] bool empty() const override { return !state_.keys.defined(); }
   [[nodiscard]] Facts facts() const override;
   [[nodiscard]] std::optional<std::string> why_not_trimmable() const override { return std::nullopt; }
+  /// The next token looks back to the start of its chunk: what it sees there must not be among the tokens that were dropped.
+  [[nodiscard]] std::optional<Refusal> why_not_trimmable_by(std::int64_t n) const override;
   std::int64_t trim(std::int64_t n) override;
   void update(const Tensor& keys, const Tensor& values) override;
   [[nodiscard]] Mask make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const override;

@@ -17,7 +17,7 @@ class QuantizedKVCache final : public Cache {
     /// biases: a mode without biases, which is carried but never decoded.
     Quantized keys;
     Quantized values;              ///< as the keys
-    std::int64_t offset = 0;       ///< tokens; rows beyond it are ignored
+    std::int64_t offset = 0;       ///< tokens; rows beyond it are ignored on load, and no operation here drops them
     std::int64_t group_size = 64;  ///< values that share a scale
     std::int64_t bits = 8;         ///< per value
   };
@@ -28,10 +28,13 @@ class QuantizedKVCache final : public Cache {
   /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
+  /// What is to be said before rows behind the offset are dropped; nothing when there are none.
+  [[nodiscard]] std::optional<Refusal> why_not_cut() const;
+
   /// Decoded keys / values [B, H, offset, D] in the dtype of the scales unless `dtype` says otherwise.
-  [[nodiscard]] Tensor decoded_keys(std::optional<Dtype> dtype = std::nullopt) const;
+  [[nodiscard]] Tensor decoded_keys(std::optional<Dtype> dtype = std::nullopt, DequantizeOptions options = {}) const;
   /// @copydoc decoded_keys
-  [[nodiscard]] Tensor decoded_values(std::optional<Dtype> dtype = std::nullopt) const;
+  [[nodiscard]] Tensor decoded_values(std::optional<Dtype> dtype = std::nullopt, DequantizeOptions options = {}) const;
 
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return "QuantizedKVCache"; }
@@ -41,7 +44,12 @@ class QuantizedKVCache final : public Cache {
   [[nodiscard]] Facts facts() const override;
   [[nodiscard]] std::optional<std::string> why_not_trimmable() const override { return std::nullopt; }
   std::int64_t trim(std::int64_t n) override;
+  std::int64_t trim_to(std::int64_t length) override;
+  [[nodiscard]] std::optional<Refusal> why_not_trimmable_by(std::int64_t n) const override;
+  [[nodiscard]] std::optional<Refusal> why_not_trimmable_to(std::int64_t length) const override;
   void update(const Tensor& keys, const Tensor& values) override;  ///< takes plain keys and values and quantizes them
+  /// The same, with names of the arrays for errors: they are quantized when the result is written.
+  void update(const Tensor& keys, const Tensor& values, const std::string& keys_label, const std::string& values_label);
   [[nodiscard]] Mask make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const override;
   [[nodiscard]] std::optional<std::int64_t> batch_size() const override;
   [[nodiscard]] std::vector<Part> parts() const override;

@@ -41,6 +41,7 @@ class TurboQuantKVCache final : public Cache {
   [[nodiscard]] bool empty() const override { return state_.arrays.empty(); }
   [[nodiscard]] Facts facts() const override;
   [[nodiscard]] std::optional<std::string> why_not_trimmable() const override { return std::nullopt; }
+  [[nodiscard]] std::optional<Refusal> why_not_trimmable_by(std::int64_t n) const override;
   std::int64_t trim(std::int64_t n) override;
   [[nodiscard]] std::optional<std::int64_t> batch_size() const override;
   [[nodiscard]] std::vector<Part> parts() const override;
