@@ -41,7 +41,7 @@ struct Candidate {
   bool named = false;
 };
 
-std::vector<Candidate> files_of(const Options& options) {
+std::vector<Candidate> files_of(const Context& context, const Options& options) {
   std::vector<Candidate> out;
   for (const std::string& path : options.paths) {
     std::error_code unknown;
@@ -49,7 +49,11 @@ std::vector<Candidate> files_of(const Options& options) {
       out.push_back({{path, {}}, true});
       continue;
     }
-    for (Found& found : find_files(path)) out.push_back({std::move(found), false});
+    std::vector<Found> below = find_files(path);
+    // Of the only path that is an error (below).
+    if (below.empty() && options.paths.size() > 1 && !context.quiet)
+      warn(context, fmt::format("{}: no cache files in this folder", path));
+    for (Found& found : below) out.push_back({std::move(found), false});
   }
   return out;
 }
@@ -141,7 +145,7 @@ int run(Context& context, const Options& options) {
     how.model = std::make_shared<const ModelFolder>(read_model_folder(options.model_dir));
     context.subject.clear();
   }
-  const std::vector<Candidate> files = files_of(options);
+  const std::vector<Candidate> files = files_of(context, options);
 
   // Threads go to files first; what is left of them scans the data of one.
   const auto threads = static_cast<std::size_t>(options.jobs.value_or(std::max(1U, std::thread::hardware_concurrency())));
