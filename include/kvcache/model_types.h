@@ -1,7 +1,6 @@
 // The model types whose caches are known, as mlx-lm's own code makes them.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
