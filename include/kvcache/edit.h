@@ -1,13 +1,13 @@
 // Writing a cache back in the format it was read from.
 #pragma once
 
-#include "kvcache/format.h"
+#include "kvcache/release.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
 
-/// As encode(), for a cache that comes from `source`. Where that is of the format of `era` already, nothing changes but what
+/// As encode(), for a cache that comes from `source`. Where that is of the format of `target` already, nothing changes but what
 /// was edited: recurrent layers keep their class name, which a conversion chooses by what the target's models ask for.
-[[nodiscard]] Encoded encode_edited(const PromptCache& cache, const Document& source, Era era,
+[[nodiscard]] Encoded encode_edited(const PromptCache& cache, const Document& source, const Target& target,
                                     const EncodeOptions& options = {});
 
 }  // namespace kvcache

@@ -93,8 +93,7 @@ struct Dialect {
 [[nodiscard]] std::span<const Dialect> dialects() noexcept;
 /// The entry of an era.
 [[nodiscard]] const Dialect& dialect(Era era) noexcept;
-/// By id, or by family name alone ("mlx-lm" is mlx-lm@0.32). Throws Error(usage) for an unknown one. A misspelt family is
-/// suggested, a version never: the nearest by its spelling is seldom the one that was meant.
+/// That of an id, as find_target() of release.h takes it. Throws what that throws.
 [[nodiscard]] const Dialect& find_dialect(std::string_view id);
 /// The newest of a set that was released, mlx-lm before mlxrs before mlx-swift-lm; the newest where none was. Nothing for an
 /// empty set.

@@ -61,6 +61,8 @@ class SafetensorsFile {
   [[nodiscard]] const Header& header() const noexcept { return *header_; }
   /// As given to open(): what messages call it.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// Whether path() is the name of a file, by which other programs know it too: not of standard input, nor of memory.
+  [[nodiscard]] bool named() const noexcept { return named_; }
   /// It was compressed.
   [[nodiscard]] bool gzip() const noexcept { return gzip_; }
   /// Bytes of the file as it lies on disk (compressed size for gzip).
@@ -77,6 +79,7 @@ class SafetensorsFile {
   std::shared_ptr<const Header> header_;
   std::shared_ptr<const ByteSource> source_;
   std::string path_;
+  bool named_ = false;
   bool gzip_ = false;
   std::uint64_t disk_bytes_ = 0;
 };

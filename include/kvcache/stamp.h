@@ -12,6 +12,7 @@
 #include "kvcache/finding.h"
 #include "kvcache/format.h"
 #include "kvcache/model_config.h"
+#include "kvcache/release.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
 
@@ -94,8 +95,8 @@ struct Saved {
 
 /// encode_edited(), carry_stamp() and write_safetensors() in one: the cache of a document, edited or not, into a file of its
 /// format. Throws what they throw, and leaves no file behind then. Everything lazy is computed now, in one streaming pass;
-/// `how.progress` is told about it. Another format: `era`.
-Saved save_document(const std::string& path, const Document& document, std::optional<Era> era = {},
+/// `how.progress` is told about it. Another format: `target`.
+Saved save_document(const std::string& path, const Document& document, const std::optional<Target>& target = {},
                     const WriteOptions& how = {}, const EncodeOptions& options = {});
 
 /// A model's folder, to compare files with.

@@ -11,12 +11,13 @@
 
 #include "kvcache/finding.h"
 #include "kvcache/format.h"
+#include "kvcache/release.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
 
 struct ModelFolder;
 
-/// What a runtime of an era makes of a file.
+/// What a runtime of an era, or a release of it, makes of a file.
 struct LoadVerdict {
   bool ok = false;     ///< it restores what the file means
   std::string reason;  ///< why not, or empty
@@ -26,7 +27,7 @@ struct LoadVerdict {
 /// What to check beside the header.
 struct VerifyOptions {
   bool data = false;                         ///< read every tensor: KV6xx
-  std::vector<Era> load_in;                  ///< --for: a refusal is KV720
+  std::vector<Target> load_in;               ///< --for: a refusal is KV720
   std::shared_ptr<const ModelFolder> model;  ///< --model: compare with a model's folder (stamp.h), KV81x and KV821
   unsigned threads = 1;                      ///< 0: one per core. For what reads data: stamped checksums, and `data`
   Progress progress;                         ///< of what reads data, bytes
@@ -43,7 +44,7 @@ struct FileReport {
   Status status = Status::ok;           ///< the worst finding decides
   const Dialect* format = nullptr;      ///< nullptr: unreadable, or mixed
   Findings findings;                    ///< in the order of the file
-  std::map<Era, LoadVerdict> loads_in;  ///< every era that is written, and VerifyOptions::load_in; empty if unreadable
+  std::map<Era, LoadVerdict> loads_in;  ///< loads_in(), and whole eras of VerifyOptions::load_in; empty if unreadable
   std::vector<std::string> notes;       ///< usage_notes()
   int exit_code = 0;                    ///< 0, 1, 3 or 5
 };
@@ -57,18 +58,31 @@ struct FileReport {
 [[nodiscard]] Findings check(const Document& document);
 /// Findings of the data (KV6xx), in one pass.
 [[nodiscard]] Findings check_data(const Document& document, const VerifyOptions& options);
-/// Why the loader of `era` would not restore this file correctly, or nothing. Silently wrong counts as no. `findings` as from
-/// check().
-[[nodiscard]] std::optional<std::string> refusal(const Document& document, Era era, const Findings& findings);
+/// Why the loader of `target` would not restore this file correctly, or nothing. Silently wrong counts as no, and so do a name
+/// or a compression that keep it from the bytes. Of several releases, all have to refuse. `findings` as from check().
+[[nodiscard]] std::optional<std::string> refusal(const Document& document, const Target& target, const Findings& findings);
 /// The same with a way out, which may take a trial encoding.
-[[nodiscard]] LoadVerdict would_load(const Document& document, Era era, const Findings& findings);
+[[nodiscard]] LoadVerdict would_load(const Document& document, const Target& target, const Findings& findings);
+/// The same for every era that is written.
+[[nodiscard]] std::map<Era, LoadVerdict> loads_in(const Document& document, const Findings& findings);
+
+/// Files of one class, and who restores them.
+struct Reading {
+  Era writer;              ///< whose files
+  std::string class_name;  ///< of their layers
+  EraSet loaders;          ///< who restores them
+};
+/// For every era that is written and every class that it has, in its simplest state. Made by the rules that refusal() goes by.
+[[nodiscard]] std::vector<Reading> who_reads_whom();
 
 /// An error that writing does not repair: no command makes a new file of this one. All but KV432, whose rows encoders pad.
 [[nodiscard]] bool prevents_editing(const Finding& finding);
 
 /// What the file lacks for everyday use although nothing is wrong with it, one printable sentence each, with the command that
-/// helps: user metadata that mlx-lm's generate needs. None for files with errors.
-[[nodiscard]] std::vector<std::string> usage_notes(const Document& document, const Findings& findings);
+/// helps: user metadata that mlx-lm's generate needs, that of `targets` where some are given, else that of the releases whose
+/// format it is. None for files with errors.
+[[nodiscard]] std::vector<std::string> usage_notes(const Document& document, const Findings& findings,
+                                                   std::span<const Target> targets = {});
 
 /// read_document() for operations: throws Error(impossible) with the first error finding, except those that rewriting repairs
 /// (a chunked layer that loaders misread, KV432).

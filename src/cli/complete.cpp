@@ -12,6 +12,7 @@
 #include "cli/inspect.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
+#include "kvcache/release.h"
 
 namespace kvcache::cli {
 namespace {
@@ -38,6 +39,11 @@ Answer formats(std::string_view flag) {
     if (writable && !d.writable) continue;
     answer.candidates.push_back({std::string(d.id), d.provisional ? "provisional" : ""});
   }
+  for (const Release& r : releases())
+    if (!writable || dialect(r.era).writable) {
+      const std::string_view id = dialect(r.era).id;
+      answer.candidates.push_back({fmt::format("{}@{}", id.substr(0, id.find('@')), to_string(r.version)), std::string(id)});
+    }
   for (const std::string_view family : {"mlx-lm", "mlx-swift-lm", "mlxrs"})
     answer.candidates.push_back({std::string(family), std::string(find_dialect(family).id)});
   if (flag == "--for") answer.candidates.push_back({"all", "every runtime"});

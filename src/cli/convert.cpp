@@ -45,8 +45,8 @@ void check(const Options& options) {
   if (options.allow_overflow && !options.dtype) throw Error(ErrorKind::usage, "--allow-overflow belongs to --dtype");
 }
 
-/// `target`: the format to write, or nullptr: the one it has.
-int convert_one(Context& context, const Options& options, const Dialect* target, const std::string& file,
+/// `to`: the format to write, or nothing: the one it has.
+int convert_one(Context& context, const Options& options, const std::optional<Target>& to, const std::string& file,
                 const OutputOptions& output) {
   check_output(output, {file});
   context.subject = file;
@@ -58,11 +58,10 @@ int convert_one(Context& context, const Options& options, const Dialect* target,
     restore_children(document, options.children);
     require_sound(document);
   }
-  const Era era = target != nullptr ? target->era : era_to_keep(document);
+  const Target target = to ? *to : Target(era_to_keep(document));
 
   std::vector<std::string> done;
-  if (target != nullptr)
-    done.push_back(fmt::format("converted to {}{}", target->id, target->provisional ? " (provisional)" : ""));
+  if (to) done.push_back(fmt::format("converted to {}{}", to->id(), dialect(to->era()).provisional ? " (provisional)" : ""));
   if (!options.class_name.empty()) {
     WindowsMade made;
     if (options.class_name == "RotatingKVCache")
@@ -79,7 +78,7 @@ int convert_one(Context& context, const Options& options, const Dialect* target,
     done.push_back(fmt::format("{} cast to {}", count_of(n, "layer"), name(*options.dtype)));
   }
   if (done.empty()) done.emplace_back("rewritten");
-  const Written written = write_output(context, document.cache, era, output, document, options.encoding);
+  const Written written = write_output(context, document.cache, target, output, document, options.encoding);
   Json more = Json::object();
   if (options.dtype) {
     more["overflows"] = stats->overflows();
@@ -92,11 +91,12 @@ int convert_one(Context& context, const Options& options, const Dialect* target,
 int run(Context& context, const Options& options) {
   check(options);
   // An unknown format is worth knowing before anything else is looked at.
-  const Dialect* target = options.to.empty() ? nullptr : &find_dialect(options.to);
-  if (target != nullptr && !target->writable)
-    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", target->id), "no release in use loads it");
+  std::optional<Target> to;
+  if (!options.to.empty()) to = find_target(options.to);
+  if (to && !dialect(to->era()).writable)
+    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", to->id()), "no release in use loads it");
   return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
-    return convert_one(context, options, target, file, output);
+    return convert_one(context, options, to, file, output);
   });
 }
 
@@ -104,7 +104,8 @@ Action declare(CLI::App& app, Context& context) {
   constexpr std::int64_t most = max_dim;
   const auto options = std::make_shared<Options>();
   add_files(app, options->files, "The cache to convert");
-  app.add_option("--to", options->to, "Format to write: mlx-lm, mlx-swift-lm, mlxrs or an era of them (mlx-lm@2026-08)")
+  app.add_option("--to", options->to,
+                 "Format to write: mlx-lm, mlx-swift-lm, mlxrs, an era of them (mlx-lm@0.31) or a release (mlx-lm@0.30.7)")
       ->type_name("ID");
   add_dtype(app, options->dtype, "Cast keys and values; recurrent state and quantized layers stay");
   app.add_option("--class", options->class_name, "Turn windows into plain caches, or plain caches into windows")

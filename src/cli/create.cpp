@@ -93,8 +93,9 @@ GenerateOptions how_to_fill(const Options& options, const std::string& class_nam
 int run(Context& context, const Options& options) {
   const std::string class_name = class_of(options);
   check(options, class_name);
-  const Dialect& target = find_dialect(options.to);
-  if (!target.writable) refuse(fmt::format("{} can be read but is never written", target.id), "no release in use loads it");
+  const Target target = find_target(options.to);
+  if (!dialect(target.era()).writable)
+    refuse(fmt::format("{} can be read but is never written", target.id()), "no release in use loads it");
   std::vector<std::string> inputs;
   if (!options.config.empty()) inputs = {options.config, options.config + "/config.json"};
   check_output(options.output, inputs);
@@ -103,12 +104,12 @@ int run(Context& context, const Options& options) {
     config.layers = layers_from_options(options, class_name);
   } else {
     context.subject = options.config;
-    config =
-        read_model_config(options.config, target.family == Family::mlx_swift_lm ? ModelCode::mlx_swift_lm : ModelCode::mlx_lm);
+    config = read_model_config(
+        options.config, dialect(target.era()).family == Family::mlx_swift_lm ? ModelCode::mlx_swift_lm : ModelCode::mlx_lm);
     for (const std::string& note : config.notes) warn(context, note);
   }
   const PromptCache cache = generate_prompt_cache(config.layers, how_to_fill(options, class_name, config));
-  const Written written = write_output(context, cache, target.era, options.output, Document());
+  const Written written = write_output(context, cache, target, options.output, Document());
   print_summary(context, options.output, written,
                 fmt::format("created {} of {}", count_of(cache.layers.size(), "layer"),
                             count_of(static_cast<std::uint64_t>(options.tokens.value_or(0)), "token")),

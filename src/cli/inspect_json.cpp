@@ -1,5 +1,6 @@
 // `kvcache inspect --json`: schema kvcache.inspect/1.
 #include "cli/inspect.h"
+#include "cli/loads_in_json.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
@@ -49,6 +50,7 @@ Json arrays_json(const Document& document, std::size_t layer) {
 
 Json inspect_json(const Document& document, const CacheStats* stats) {
   const Overview overview = overview_of(document);
+  const Findings found = check(document);
   std::vector<std::string> candidates;
   // In the order in which they are preferred, the oldest of each runtime first.
   for (const Family family : {Family::mlx_lm, Family::mlxrs, Family::mlx_swift_lm})
@@ -77,7 +79,8 @@ Json inspect_json(const Document& document, const CacheStats* stats) {
             {"bytes_per_token", json_of(overview.bytes_per_token())},
             {"trimmable", overview.trimmable},
             {"padding_bytes", overview.padding_bytes}}},
-          {"notes", usage_notes(document, check(document))}};
+          {"loads_in", loads_in_json(loads_in(document, found))},
+          {"notes", usage_notes(document, found)}};
 }
 
 }  // namespace kvcache::cli

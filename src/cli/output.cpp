@@ -68,10 +68,11 @@ void check_output(const OutputOptions& options, const std::vector<std::string>& 
              "name an output with -o");
 }
 
-Written write_output(Context& context, const PromptCache& cache, Era era, const OutputOptions& options, const Document& input,
-                     const EncodeOptions& encoding) {
-  Written written{input.file.path(), options.in_place ? input.file.path() : options.path, &dialect(era), token_count(cache)};
-  Encoded encoded = encode_edited(cache, input, era, encoding);
+Written write_output(Context& context, const PromptCache& cache, const Target& target, const OutputOptions& options,
+                     const Document& input, const EncodeOptions& encoding) {
+  Written written{input.file.path(), options.in_place ? input.file.path() : options.path, &dialect(target.era()),
+                  token_count(cache)};
+  Encoded encoded = encode_edited(cache, input, target, encoding);
   written.stamp = carry_stamp(input, cache, encoded);
   for (const std::string& warning : encoded.warnings) warn(context, warning);
   WriteOptions how;

@@ -11,6 +11,7 @@
 #include "cli/json.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
+#include "kvcache/release.h"
 #include "kvcache/stamp.h"
 
 namespace kvcache::cli {
@@ -51,10 +52,10 @@ struct Written {
 void writing(Context& context, const std::string& path, const std::function<void()>& write);
 
 /// Encodes and writes `cache`. `input`: what it was made from, and with --in-place what is replaced (mode and compression are
-/// kept). Of a stamp, what the edit made untrue is left out. Losses that the era's own writer would incur as well are warnings.
-/// Errors of writing are about the output.
-Written write_output(Context& context, const PromptCache& cache, Era era, const OutputOptions& options, const Document& input,
-                     const EncodeOptions& encoding = {});
+/// kept). Of a stamp, what the edit made untrue is left out. Losses that the target's own writer would incur as well are
+/// warnings. Errors of writing are about the output.
+Written write_output(Context& context, const PromptCache& cache, const Target& target, const OutputOptions& options,
+                     const Document& input, const EncodeOptions& encoding = {});
 
 /// A path as it is shown, with words for standard output.
 [[nodiscard]] std::string shown_output(const std::string& path);

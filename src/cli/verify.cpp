@@ -58,15 +58,15 @@ std::vector<Candidate> files_of(const Context& context, const Options& options) 
   return out;
 }
 
-std::vector<Era> eras_of(const std::vector<std::string>& ids) {
-  std::vector<Era> out;
+std::vector<Target> targets_of(const std::vector<std::string>& ids) {
+  std::vector<Target> out;
   for (const std::string& id : ids) {
     if (id != "all") {
-      out.push_back(find_dialect(id).era);
+      out.push_back(find_target(id));
       continue;
     }
     for (const Dialect& d : dialects())
-      if (d.writable && !d.provisional) out.push_back(d.era);
+      if (d.writable && !d.provisional) out.emplace_back(d.era);
   }
   return out;
 }
@@ -139,7 +139,7 @@ int run(Context& context, const Options& options) {
   const VerifyFormat& format = format_of(options);
   VerifyOptions how;
   how.data = options.data;
-  how.load_in = eras_of(options.load_in);
+  how.load_in = targets_of(options.load_in);
   if (!options.model_dir.empty()) {
     context.subject = options.model_dir;
     how.model = std::make_shared<const ModelFolder>(read_model_folder(options.model_dir));
@@ -182,9 +182,10 @@ Action declare(CLI::App& app, Context& context) {
       "-r,--recursive", options->recursive,
       "Check every *.safetensors and gzip-compressed *.gz below a folder; what does not claim to be a cache is counted only");
   add_integer(app, "-j,--jobs", options->jobs, 1, 1024, "Threads (default: as many as there are cores)");
-  app.add_option("--for", options->load_in,
-                 "It is an error when this format's runtime cannot load the file, for example mlx-lm@0.31; `all` for every "
-                 "runtime. May be repeated")
+  app.add_option(
+         "--for", options->load_in,
+         "It is an error when this format's runtime cannot load the file, for example mlx-lm@0.31, or a single release, "
+         "mlx-lm@0.30.7; `all` for every runtime. May be repeated")
       ->type_name("ID")
       ->allow_extra_args(false);
   app.add_option("--model", options->model_dir, "Compare with a model's folder: its config.json, and the digests of a stamp")

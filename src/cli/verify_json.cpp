@@ -1,5 +1,6 @@
 // `kvcache verify --json`: schema kvcache.verify/1.
 #include "cli/json.h"
+#include "cli/loads_in_json.h"
 #include "cli/verify_output.h"
 
 namespace kvcache::cli {
@@ -14,25 +15,14 @@ Json json_of(const Finding& finding) {
   return out;
 }
 
-Json json_of(const LoadVerdict& verdict) {
-  Json out = {{"ok", verdict.ok}};
-  if (!verdict.reason.empty()) out["reason"] = verdict.reason;
-  if (!verdict.fix.empty()) out["fix"] = verdict.fix;
-  return out;
-}
-
 Json json_of(const FileReport& report) {
   Json findings = Json::array();
   for (const Finding& finding : report.findings) findings.push_back(json_of(finding));
-  Json loads_in = Json::object();
-  for (const Dialect& d : dialects())
-    if (const auto found = report.loads_in.find(d.era); found != report.loads_in.end())
-      loads_in[std::string(d.id)] = json_of(found->second);
   return {{"path", report.path},
           {"status", kvcache::name(report.status)},
           {"format", report.format == nullptr ? Json(nullptr) : Json(report.format->id)},
           {"findings", std::move(findings)},
-          {"loads_in", std::move(loads_in)},
+          {"loads_in", loads_in_json(report.loads_in)},
           {"notes", report.notes}};
 }
 

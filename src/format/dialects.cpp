@@ -1,11 +1,7 @@
-// The list of formats: looking them up, and which of several is meant.
-#include <fmt/format.h>
-
+// The list of formats, and which of several is meant.
 #include <array>
 
-#include "common/nearest.h"
 #include "format/era.h"
-#include "kvcache/error.h"
 
 namespace kvcache {
 namespace {
@@ -37,27 +33,6 @@ const detail::EraTraits& detail::traits(Era era) noexcept {
 
 const Dialect& dialect(Era era) noexcept {
   return detail::traits(era).dialect;
-}
-
-const Dialect& find_dialect(std::string_view id) {
-  const std::size_t at = id.find('@');
-  const std::string_view asked = id.substr(0, at);
-  std::string known;
-  std::vector<std::string_view> families;
-  bool family_known = false;
-  for (const Dialect& d : dialects()) {
-    const std::string_view family = d.id.substr(0, d.id.find('@'));
-    if (d.id == id || (!d.alias.empty() && d.alias == id) || (family == id && detail::traits(d.era).current)) return d;
-    family_known = family_known || family == asked;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", d.id);
-    families.push_back(family);
-  }
-  // A version is never guessed by its spelling: the nearest one is another format.
-  const std::string_view meant = family_known ? "" : detail::nearest(asked, families);
-  throw Error(ErrorKind::usage, fmt::format("unknown format '{}'", printable(id)),
-              meant.empty()
-                  ? "formats: " + known
-                  : fmt::format("did you mean {}{}?", meant, at == std::string_view::npos ? "" : printable(id.substr(at))));
 }
 
 const Dialect* preferred(EraSet set) noexcept {

@@ -12,25 +12,25 @@
 namespace kvcache {
 namespace {
 
-Encoded encode_from(const PromptCache& cache, std::optional<Era> from, Era era, const EncodeOptions& options) {
-  const detail::EraTraits& traits = detail::traits(era);
+Encoded encode_from(const PromptCache& cache, std::optional<Era> from, const Target& target, const EncodeOptions& options) {
+  const detail::EraTraits traits = detail::traits(target);
   if (!traits.dialect.writable)
-    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", traits.dialect.id),
+    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", target.id()),
                 "no release in use loads it: 'kvcache convert --to' a newer format");
   if (cache.model_state && !traits.model_state && !options.drop_model_state)
     throw Error(ErrorKind::impossible,
                 fmt::format("the file carries model state ({}), which {} cannot hold; without it positions of images are lost",
                             cache.model_state->entries.empty() ? "empty" : printable(cache.model_state->entries.front().first),
-                            traits.dialect.id),
+                            target.id()),
                 "--drop-model-state leaves it out");
   if (cache.layers.size() > detail::max_layers)
     throw Error(ErrorKind::impossible,
                 fmt::format("{} layers: kvcache reads no more than {}", cache.layers.size(), detail::max_layers),
                 "no model has that many");
-  if (era == Era::P5) return detail::encode_provisional(cache, options);
+  if (target.era() == Era::P5) return detail::encode_provisional(cache, options);
 
   Encoded out;
-  detail::Encoder encoder(traits, options, from, out.warnings);
+  detail::Encoder encoder(traits, target.id(), options, from, out.warnings);
   const bool with_state = cache.model_state && traits.model_state && !options.drop_model_state;
   for (std::size_t i = 0; i < cache.layers.size(); ++i) {
     detail::EncodedLayer layer = encoder.encode(layer_name(cache, i), *cache.layers[i]);
@@ -64,13 +64,17 @@ Encoded small_arrays_last(Encoded encoded) {
 
 }  // namespace
 
-Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options) {
-  return small_arrays_last(encode_from(cache, std::nullopt, era, options));
+Encoded encode(const PromptCache& cache, const Target& target, const EncodeOptions& options) {
+  return small_arrays_last(encode_from(cache, std::nullopt, target, options));
 }
 
-Encoded encode_edited(const PromptCache& cache, const Document& source, Era era, const EncodeOptions& options) {
+Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options) {
+  return encode(cache, Target(era), options);
+}
+
+Encoded encode_edited(const PromptCache& cache, const Document& source, const Target& target, const EncodeOptions& options) {
   const auto from = source.format == nullptr ? std::nullopt : std::optional(source.format->era);
-  return small_arrays_last(encode_from(cache, from, era, options));
+  return small_arrays_last(encode_from(cache, from, target, options));
 }
 
 }  // namespace kvcache

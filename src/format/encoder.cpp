@@ -75,7 +75,8 @@ void Encoder::require_batch(const std::string& where, const Cache& cache, bool h
 EncodedLayer Encoder::plain(const std::string& where, const KVCache& cache, bool framed) {
   require_used(where, cache);
   EncodedLayer out;
-  const bool concatenate = cache.class_name() == "ConcatenateKVCache" && traits_.dialect.family == Family::mlx_lm;
+  const bool concatenate = cache.class_name() == "ConcatenateKVCache" && traits_.dialect.family == Family::mlx_lm &&
+                           traits_.release.concatenate_class;
   out.class_text = concatenate ? "ConcatenateKVCache" : "KVCache";
   if (!cache.empty()) out.arrays = {{"0", cache.state().keys}, {"1", cache.state().values}};
   no_meta(out, framed);
@@ -105,6 +106,13 @@ EncodedLayer Encoder::rotating(const std::string& where, const RotatingKVCache& 
 EncodedLayer Encoder::quantized(const std::string& where, const QuantizedKVCache& cache) {
   require_used(where, cache);
   const QuantizedKVCache::State& s = cache.state();
+  if (!traits_.release.quantized_class)
+    refuse(where, fmt::format("{} has no QuantizedKVCache", target()), "'kvcache dequantize' first, or a newer release");
+  if (traits_.release.quantized_fixed && (s.bits != 8 || s.group_size != 64))
+    refuse(where,
+           fmt::format("{} takes every quantized layer for 8 bits in groups of 64, and this one has {} in groups of {}",
+                       target(), s.bits, s.group_size),
+           "mlx-swift-lm@3.31.4 reads both from the file; or 'kvcache dequantize' first");
   EncodedLayer out;
   out.class_text = "QuantizedKVCache";
   if (!cache.empty()) {
@@ -131,6 +139,8 @@ EncodedLayer Encoder::quantized(const std::string& where, const QuantizedKVCache
 
 EncodedLayer Encoder::chunked(const std::string& where, const ChunkedKVCache& cache) {
   require_used(where, cache);
+  if (!traits_.release.chunked_class)
+    refuse(where, fmt::format("{} has no ChunkedKVCache that its loader finds", target()), "a newer release has");
   if (cache.empty() && traits_.dialect.family == Family::mlxrs)
     refuse(where, "mlxrs cannot load a ChunkedKVCache that was never used", "mlx-swift-lm@3.33 can");
   const ChunkedKVCache::State s = cache.repaired();
@@ -144,12 +154,25 @@ EncodedLayer Encoder::chunked(const std::string& where, const ChunkedKVCache& ca
   return out;
 }
 
+/// A file of the target's format is only edited, not converted.
+bool Encoder::edited() const {
+  const Family family = traits_.dialect.family;
+  return from_ && (family == Family::mlx_lm ? *from_ == traits_.dialect.era : dialect(*from_).family == family);
+}
+
+void Encoder::require_usable_slots(const std::string& where) const {
+  if (!traits_.release.slots_usable)
+    refuse(where,
+           fmt::format("{} restores recurrent state without left_padding and lengths, and raises in the first step", target()),
+           "mlx-lm@0.30.5 loads the same file and goes on");
+}
+
 /// Whether recurrent state is called MambaCache: as before in a file that is only edited, else by what the models of the target
 /// ask for (docs/formats.md, "What conversion keeps").
-bool Encoder::mamba_class(const ArraysCache& cache) const {
+bool Encoder::mamba_class(const ArraysCache& cache, std::size_t slots) const {
   const Family family = traits_.dialect.family;
-  const bool edited = from_ && (family == Family::mlx_lm ? *from_ == traits_.dialect.era : dialect(*from_).family == family);
-  if (edited) return cache.state().mamba && traits_.mamba_class;
+  if (traits_.release.mamba_needed && slots == 2) return true;
+  if (edited()) return cache.state().mamba && traits_.mamba_class;
   if (family == Family::mlx_lm) return false;  // 0.30.6 and later of mlx-lm@0.28 have no MambaCache
   // Swift models cast to MambaCache and ignore the state of an ArraysCache.
   return cache.state().mamba || (family == Family::mlx_swift_lm && cache.state().slots.size() == 2);
@@ -163,7 +186,7 @@ EncodedLayer Encoder::arrays(const std::string& where, const ArraysCache& cache)
         fmt::format("{}: {} does not store {}; they are left out, as its own writer does", where, target(), what));
   };
   if (traits_.slots == SlotLayout::listed) {
-    out.class_text = mamba_class(cache) ? "MambaCache" : "ArraysCache";
+    out.class_text = mamba_class(cache, s.slots.size()) ? "MambaCache" : "ArraysCache";
     std::string present;
     std::size_t n = 0;
     for (std::size_t slot = 0; slot < s.slots.size(); ++slot) {
@@ -186,7 +209,13 @@ EncodedLayer Encoder::arrays(const std::string& where, const ArraysCache& cache)
   }
 
   const std::vector<Tensor> slots = set_slots(where, cache, target(), options_.drop_unset_slots);
-  out.class_text = mamba_class(cache) ? "MambaCache" : "ArraysCache";
+  require_usable_slots(where);
+  out.class_text = mamba_class(cache, slots.size()) ? "MambaCache" : "ArraysCache";
+  if (out.class_text == "ArraysCache" && slots.size() == 2 && traits_.arrays_class && traits_.mamba_class && !edited())
+    warnings_.push_back(fmt::format(
+        "{}: models of mlx-lm up to 0.30.5 keep such state up to date in a MambaCache alone, which later releases have "
+        "not; '--to mlx-lm@0.30.5' writes one",
+        where));
   if (!traits_.arrays_class) {
     if (slots.size() != 2)
       refuse(where,
@@ -260,10 +289,16 @@ EncodedLayer Encoder::batch(const std::string& where, const BatchKVCache& cache,
 EncodedLayer Encoder::batch_rotating(const std::string& where, const BatchRotatingKVCache& cache) {
   require_batch(where, cache, traits_.batch_rotating_class, "batched window");
   const BatchRotatingKVCache::State& s = cache.state();
-  if (traits_.dialect.family == Family::mlx_lm)
+  if (traits_.release.batch_rotating_usable) {
+    if (!s.rotated && !cache.empty() && s.keys.shape()[2] != s.max_size)
+      refuse(where,
+             fmt::format("{} takes any text of 'rotated' for true, and would read the rows in the wrong order", target()),
+             "'kvcache extract --all' makes one file per sequence");
+  } else if (traits_.dialect.family == Family::mlx_lm) {
     warnings_.push_back(fmt::format(
         "{}: mlx-lm loads a BatchRotatingKVCache but raises when it is used; 'kvcache extract --all' makes files that work",
         where));
+  }
   EncodedLayer out;
   out.class_text = "BatchRotatingKVCache";
   if (!cache.empty())

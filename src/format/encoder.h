@@ -23,9 +23,10 @@ struct EncodedLayer {
 
 class Encoder {
  public:
-  /// `from`: the era the cache was read from, where it was.
-  Encoder(const EraTraits& traits, const EncodeOptions& options, std::optional<Era> from, std::vector<std::string>& warnings)
-      : traits_(traits), options_(options), from_(from), warnings_(warnings) {}
+  /// `target`: what messages call it. `from`: the era the cache was read from, where it was.
+  Encoder(const EraTraits& traits, std::string_view target, const EncodeOptions& options, std::optional<Era> from,
+          std::vector<std::string>& warnings)
+      : traits_(traits), target_(target), options_(options), from_(from), warnings_(warnings) {}
 
   /// Throws Error(impossible) naming `where` and the reason for what the era cannot say.
   EncodedLayer encode(const std::string& where, const Cache& cache, bool framed = false);
@@ -42,12 +43,15 @@ class Encoder {
   EncodedLayer turbo(const std::string& where, const TurboQuantKVCache& cache);
 
   void no_meta(EncodedLayer& layer, bool framed) const;
-  [[nodiscard]] bool mamba_class(const ArraysCache& cache) const;
+  [[nodiscard]] bool edited() const;
+  [[nodiscard]] bool mamba_class(const ArraysCache& cache, std::size_t slots) const;
+  void require_usable_slots(const std::string& where) const;
   void require_used(const std::string& where, const Cache& cache) const;
   void require_batch(const std::string& where, const Cache& cache, bool has_class, std::string_view what) const;
-  [[nodiscard]] std::string_view target() const { return traits_.dialect.id; }
+  [[nodiscard]] std::string_view target() const { return target_; }
 
   const EraTraits& traits_;
+  std::string_view target_;
   const EncodeOptions& options_;
   std::optional<Era> from_;
   std::vector<std::string>& warnings_;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "kvcache/format.h"
+#include "kvcache/release.h"
 
 namespace kvcache::detail {
 
@@ -32,6 +33,18 @@ enum class ListLayout : std::uint8_t {
   framed,  ///< arrays concatenated; one flat list of counts, classes and metadata
 };
 
+/// In what releases of one era differ. The defaults are those of an era as a whole: what it writes suits as many of its
+/// releases as it can, and it loads what one of them loads.
+struct ReleaseTraits {
+  bool quantized_class = true;         ///< has a QuantizedKVCache
+  bool chunked_class = true;           ///< has a ChunkedKVCache, where it is looked for
+  bool concatenate_class = true;       ///< has a ConcatenateKVCache
+  bool mamba_needed = false;           ///< models keep state of two slots up to date in a MambaCache alone
+  bool slots_usable = true;            ///< a recurrent layer that was loaded can be continued
+  bool batch_rotating_usable = false;  ///< a batched window that was loaded can be continued, if the flag `rotated` is true
+  bool quantized_fixed = false;        ///< takes every quantized layer for 8 bits in groups of 64
+};
+
 struct EraTraits {
   Dialect dialect;
   bool current;  ///< what the name of the family alone means
@@ -54,6 +67,7 @@ struct EraTraits {
   bool empty_layers;           ///< loads layers without arrays
   bool chunk_none;             ///< a ChunkedKVCache may have no chunk size
   std::string_view true_text, false_text;
+  ReleaseTraits release = {};
 };
 
 [[nodiscard]] std::span<const EraTraits> mlx_lm_eras() noexcept;
@@ -61,6 +75,8 @@ struct EraTraits {
 [[nodiscard]] std::span<const EraTraits> mlxrs_eras() noexcept;
 
 [[nodiscard]] const EraTraits& traits(Era era) noexcept;
+/// Those of the releases meant, where they all differ from the era as a whole in the same way (releases.cpp).
+[[nodiscard]] EraTraits traits(const Target& target);
 
 /// Those whose files have the layout of decoder.h; L0 and P5 have layouts of their own (legacy.cpp, provisional.cpp).
 inline constexpr EraSet with_classes = EraSet::all() - EraSet{Era::L0, Era::P5};

@@ -38,7 +38,9 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   detail::File file = detail::File::open_input_or_pipe(path);
   if (file.is_pipe()) return open_stream(file, path);
   const std::uint64_t size = file.size();
-  return open(std::make_shared<detail::FileSource>(std::move(file), size), path);
+  SafetensorsFile out = open(std::make_shared<detail::FileSource>(std::move(file), size), path);
+  out.named_ = true;
+  return out;
 }
 
 SafetensorsFile SafetensorsFile::open(std::shared_ptr<const ByteSource> source, std::string label) {

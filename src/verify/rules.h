@@ -17,6 +17,12 @@
 
 namespace kvcache::detail {
 
+/// What keeps a loader from a file before it reads a byte (can_open.cpp): nothing reads gzip, and mlx-lm and Swift go by a name
+/// that ends in ".safetensors". Nothing where the file has no name, as standard input.
+[[nodiscard]] std::optional<std::string> cannot_open(const Document& document, Family loader);
+/// What to run then.
+[[nodiscard]] std::string how_to_open(const Document& document);
+
 /// Names the tensors of a layer by where their bytes are, which survives slicing off rows at the end. Only the layer's own
 /// arrays are looked at, so that one that shares bytes with another layer's keeps its name.
 class LayerKeys {

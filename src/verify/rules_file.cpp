@@ -91,6 +91,15 @@ void carries_model_state(const Document& document, Findings& findings) {
                                               count_of(document.cache.model_state->entries.size(), "array"))));
 }
 
+// Whoever is asked for with --for says it as an error instead (verify_file.cpp).
+void name_or_compression(const Document& document, Findings& findings) {
+  if (const auto reason = cannot_open(document, Family::mlx_lm))
+    findings.push_back(make_finding("KV716", {}, {},
+                                    document.file.gzip() ? "compressed: no runtime loads it as it is"
+                                                         : "mlx-lm and Swift load files by a name that ends in .safetensors",
+                                    how_to_open(document)));
+}
+
 }  // namespace
 
 void check_file_portability(const Document& document, Findings& findings) {
@@ -98,6 +107,7 @@ void check_file_portability(const Document& document, Findings& findings) {
   user_metadata_changes(document, findings);
   zero_element_arrays(document, findings);
   carries_model_state(document, findings);
+  name_or_compression(document, findings);
 }
 
 }  // namespace kvcache::detail

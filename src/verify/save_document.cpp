@@ -4,9 +4,9 @@
 
 namespace kvcache {
 
-Saved save_document(const std::string& path, const Document& document, std::optional<Era> era, const WriteOptions& how,
-                    const EncodeOptions& options) {
-  Encoded encoded = encode_edited(document.cache, document, era ? *era : era_to_keep(document), options);
+Saved save_document(const std::string& path, const Document& document, const std::optional<Target>& target,
+                    const WriteOptions& how, const EncodeOptions& options) {
+  Encoded encoded = encode_edited(document.cache, document, target ? *target : Target(era_to_keep(document)), options);
   Saved saved;
   saved.stamp = carry_stamp(document, document.cache, encoded);
   saved.bytes = write_safetensors(path, encoded.tensors, encoded.metadata, how);

@@ -8,6 +8,7 @@
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
+#include "verify/rules.h"
 #include "verify/sort.h"
 
 namespace kvcache {
@@ -32,24 +33,25 @@ Status status_of(const FileReport& report) {
 
 // --for: what a runtime asked for makes of the file.
 void check_loads(const Document& document, const VerifyOptions& options, const Findings& found, FileReport& report) {
-  for (const Dialect& d : dialects())
-    if (d.writable) report.loads_in.emplace(d.era, would_load(document, d.era, found));
-  std::set<Era> asked;
-  for (const Era era : options.load_in) {
-    if (!asked.insert(era).second) continue;
-    const auto [entry, added] = report.loads_in.try_emplace(era);
-    if (added) entry->second = would_load(document, era, found);
-    const LoadVerdict& verdict = entry->second;
+  report.loads_in = loads_in(document, found);
+  std::set<std::string> asked;
+  for (const Target& target : options.load_in) {
+    if (!asked.insert(target.id()).second) continue;
+    const LoadVerdict verdict = would_load(document, target, found);
+    if (target.whole_era()) report.loads_in.insert_or_assign(target.era(), verdict);
     if (verdict.ok) continue;
+    // Said once: as an error of who was asked for.
+    if (detail::cannot_open(document, dialect(target.era()).family))
+      std::erase_if(report.findings, [](const Finding& f) { return f.code == "KV716"; });
     report.findings.push_back(
-        detail::make_finding("KV720", {}, {}, fmt::format("{}: {}", dialect(era).id, verdict.reason), verdict.fix));
+        detail::make_finding("KV720", {}, {}, fmt::format("{}: {}", target.id(), verdict.reason), verdict.fix));
   }
 }
 
 // --for one runtime: its layers are what counts, whoever wrote the file.
 std::optional<ModelCode> code_asked(const VerifyOptions& options) {
   if (options.load_in.empty()) return std::nullopt;
-  const auto is_swift = [](Era era) { return dialect(era).family == Family::mlx_swift_lm; };
+  const auto is_swift = [](const Target& target) { return dialect(target.era()).family == Family::mlx_swift_lm; };
   if (std::ranges::all_of(options.load_in, is_swift)) return ModelCode::mlx_swift_lm;
   return std::ranges::none_of(options.load_in, is_swift) ? std::optional(ModelCode::mlx_lm) : std::nullopt;
 }
@@ -57,7 +59,7 @@ std::optional<ModelCode> code_asked(const VerifyOptions& options) {
 void check_document(const Document& document, const VerifyOptions& options, FileReport& report) {
   report.format = document.format;
   const Findings found = check(document);
-  report.notes = usage_notes(document, found);
+  report.notes = usage_notes(document, found, options.load_in);
   report.findings = found;
   check_loads(document, options, found, report);
   std::ranges::move(check_stamp(document, options), std::back_inserter(report.findings));

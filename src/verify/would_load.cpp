@@ -31,8 +31,11 @@ std::optional<std::string> slots_in_rust(const ArraysCache& cache) {
 /// One layer seen by one loader: a reason why it is not restored, or nothing.
 class LayerLoader {
  public:
-  LayerLoader(const Document& document, const EraTraits& loader)
-      : document_(document), loader_(loader), era_(loader.dialect.era), with_meta_(detail::layers_with_meta(document)) {}
+  LayerLoader(const Document& document, const Target& target)
+      : document_(document),
+        loader_(detail::traits(target)),
+        era_(target.era()),
+        with_meta_(detail::layers_with_meta(document)) {}
 
   [[nodiscard]] std::optional<std::string> refusal(std::size_t layer) const;
 
@@ -49,7 +52,7 @@ class LayerLoader {
   [[nodiscard]] std::optional<std::string> unusable(const Cache& cache) const;
   [[nodiscard]] std::string other_form(const LayerSource& source) const;
   const Document& document_;
-  const EraTraits& loader_;
+  EraTraits loader_;
   Era era_;
   std::size_t with_meta_;  ///< Python fills gaps in the metadata, but stops at its last entry
 };
@@ -65,6 +68,8 @@ std::optional<std::string> LayerLoader::plain(std::size_t layer) const {
   const std::string_view name = source.class_text;
   if ((name == "KVCacheSimple" && python()) || (name == "StandardKvCache" && !rust()))
     return fmt::format("it has no class {}", name);
+  if (name == "ConcatenateKVCache" && python() && !loader_.release.concatenate_class)
+    return "it has no class ConcatenateKVCache";
   if (source.eras.has(era_)) return std::nullopt;
   if (rust() && (name == "ConcatenateKVCache" || source.eras == EraSet{Era::S1}))
     return std::nullopt;  // absent metadata is empty metadata
@@ -79,6 +84,10 @@ std::optional<std::string> LayerLoader::arrays(const ArraysCache& cache, const L
   if (python()) {
     if (s.mamba && !loader_.mamba_class) return "it has no class MambaCache";
     if (!s.mamba && !loader_.arrays_class) return "its ArraysCache needs a size that the loader does not pass";
+    if (!loader_.release.slots_usable)
+      return "it restores the state without left_padding and lengths, and raises in the first step";
+    if (!s.mamba && s.slots.size() == 2 && loader_.release.mamba_needed)
+      return "its models keep state of two slots up to date in a MambaCache alone, and decode wrongly with an ArraysCache";
     if (eras.has(era_)) return std::nullopt;
     if (era_ == Era::P4 && eras.has(Era::P3))
       return s.slots.size() == 3 ? "it takes slots 1 and 2 for left_padding and lengths without a word"
@@ -88,6 +97,8 @@ std::optional<std::string> LayerLoader::arrays(const ArraysCache& cache, const L
   }
   const bool compact = eras == EraSet{Era::S2};
   if (swift()) {
+    if (s.lengths && loader_.slots == detail::SlotLayout::listed && loader_.slot_fields < 4)
+      return s.left_padding ? "it ignores the lengths" : "an empty list of left paddings becomes a mask without rows";
     if (eras.has(era_)) return std::nullopt;
     if (compact && loader_.slots == detail::SlotLayout::listed) return std::nullopt;
     return other_form(source);
@@ -113,11 +124,22 @@ std::optional<std::string> LayerLoader::unusable(const Cache& cache) const {
     return "it has no batch cache that it can load";
   if (dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr) {
     if (!loader_.batch_rotating_class) return "it has no batched window that it can load";
-    if (python()) return "it takes the text of 'rotated' for true, or raises at the first update after loading";
+    if (python() && !loader_.release.batch_rotating_usable)
+      return "it takes the text of 'rotated' for true, or raises at the first update after loading";
+    const BatchRotatingKVCache::State& s = dynamic_cast<const BatchRotatingKVCache&>(cache).state();
+    if (python() && !s.rotated && !cache.empty() && s.keys.shape()[2] != s.max_size)
+      return "it takes the text of 'rotated' for true, and reads the rows in the wrong order";
   }
+  if (dynamic_cast<const ChunkedKVCache*>(&cache) != nullptr && !loader_.release.chunked_class)
+    return "it has no class ChunkedKVCache that its loader finds";
   if (dynamic_cast<const TurboQuantKVCache*>(&cache) != nullptr && !loader_.turbo_class) return "it has no TurboQuantKVCache";
-  if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache))
-    if (python() && !quantized->state().keys.biases.defined()) return "it cannot use a quantization without biases";
+  if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache)) {
+    const QuantizedKVCache::State& s = quantized->state();
+    if (!loader_.release.quantized_class) return "it has no class QuantizedKVCache";
+    if (loader_.release.quantized_fixed && (s.bits != 8 || s.group_size != 64))
+      return "it takes every quantized layer for 8 bits in groups of 64";
+    if (python() && !s.keys.biases.defined()) return "it cannot use a quantization without biases";
+  }
   return std::nullopt;
 }
 
@@ -177,35 +199,35 @@ bool too_large(const Document& document, const Dialect& loader) {
   return loader.family == Family::mlxrs && document.file.header().file_bytes > mlxrs_file_limit;
 }
 
-/// What to run to get a file that the era loads, or nothing.
-std::string how_to_fix(const Document& document, const Dialect& target, const Findings& findings) {
-  if (!target.writable) return {};
+/// What to run to get a file that the target loads, or nothing.
+std::string how_to_fix(const Document& document, const Target& target, const Findings& findings) {
+  const Dialect& loader = dialect(target.era());
+  if (!loader.writable) return {};
   const std::string file = shell_path(document.file.path());
   const auto lost_children = [](const Finding& f) { return f.code == "KV312"; };
   if (std::any_of(findings.begin(), findings.end(), lost_children))
     return fmt::format("kvcache convert {} --children KVCache,ArraysCache:2 --to {} -o OUT, with the model's own children",
-                       file, target.id);
+                       file, target.id());
   // Writing repairs no other error than the rows of chunked layers, so there is nothing to convert (require_sound).
   if (std::any_of(findings.begin(), findings.end(), prevents_editing)) return {};
   // What the era writes itself is no better: its own loader refuses it.
   const bool batched_window = std::any_of(document.cache.layers.begin(), document.cache.layers.end(), [](const auto& layer) {
     return any_leaf(*layer, [](const Cache& leaf) { return dynamic_cast<const BatchRotatingKVCache*>(&leaf) != nullptr; });
   });
-  if (batched_window && target.family == Family::mlx_lm)
+  if (batched_window && loader.family == Family::mlx_lm)
     return fmt::format("kvcache extract {} --all -o DIR: it loads the sequences one by one", file);
-  if (too_large(document, target)) return "kvcache quantize or trim makes the file smaller";
-  std::string command = fmt::format("kvcache convert {} --to {} -o OUT", file, target.id);
+  if (too_large(document, loader)) return "kvcache quantize or trim makes the file smaller";
+  std::string command = fmt::format("kvcache convert {} --to {} -o OUT", file, target.id());
   try {
-    (void)encode(document.cache, target.era);
+    (void)encode(document.cache, target);
     return command;
   } catch (const Error& e) {
     return e.hint();
   }
 }
 
-}  // namespace
-
-std::optional<std::string> refusal(const Document& document, Era era, const Findings& findings) {
+std::optional<std::string> misread(const Document& document, const Target& target, const Findings& findings) {
+  const Era era = target.era();
   const EraTraits& loader = detail::traits(era);
   const auto error =
       std::find_if(findings.begin(), findings.end(), [](const Finding& f) { return f.severity == Severity::error; });
@@ -219,17 +241,33 @@ std::optional<std::string> refusal(const Document& document, Era era, const Find
   }
   if (document.cache.model_state && !loader.model_state) return "it does not know model state and refuses the class names";
   if (too_large(document, loader.dialect)) return "it refuses files of more than 8 GiB";
-  const LayerLoader layers(document, loader);
+  const LayerLoader layers(document, target);
   for (std::size_t i = 0; i < document.sources.size(); ++i)
     if (const auto reason = layers.refusal(i))
       return fmt::format("{}: {}", printable(layer_name(document.cache, i), 120), *reason);
   return std::nullopt;
 }
 
-LoadVerdict would_load(const Document& document, Era era, const Findings& findings) {
-  const auto reason = refusal(document, era, findings);
-  if (!reason) return {.ok = true, .reason = {}, .fix = {}};
-  return {.ok = false, .reason = *reason, .fix = how_to_fix(document, dialect(era), findings)};
+}  // namespace
+
+std::optional<std::string> refusal(const Document& document, const Target& target, const Findings& findings) {
+  if (auto reason = misread(document, target, findings)) return reason;
+  return detail::cannot_open(document, dialect(target.era()).family);
+}
+
+LoadVerdict would_load(const Document& document, const Target& target, const Findings& findings) {
+  if (auto reason = misread(document, target, findings))
+    return {.ok = false, .reason = std::move(*reason), .fix = how_to_fix(document, target, findings)};
+  if (auto reason = detail::cannot_open(document, dialect(target.era()).family))
+    return {.ok = false, .reason = std::move(*reason), .fix = detail::how_to_open(document)};
+  return {.ok = true, .reason = {}, .fix = {}};
+}
+
+std::map<Era, LoadVerdict> loads_in(const Document& document, const Findings& findings) {
+  std::map<Era, LoadVerdict> out;
+  for (const Dialect& d : dialects())
+    if (d.writable) out.emplace(d.era, would_load(document, d.era, findings));
+  return out;
 }
 
 }  // namespace kvcache

@@ -29,8 +29,8 @@ Nothing to do, and options without what they belong to, are usage errors.
   kvcache convert: --max-size and --keep belong to --class RotatingKVCache
   [2]
   $ kvcache convert g.safetensors --to mlx-lm@0.45 -o x.safetensors
-  kvcache convert: unknown format 'mlx-lm@0.45'
-  hint: formats: mlx-lm@0.18, mlx-lm@0.19, mlx-lm@0.28, mlx-lm@0.31, mlx-lm@2026-08, mlx-lm@0.32, mlx-swift-lm@2.25, mlx-swift-lm@2.31, mlx-swift-lm@3.31, mlx-swift-lm@2026-08, mlx-swift-lm@3.33, mlxrs@0.1
+  kvcache convert: mlx-lm 0.45 is newer than 0.32.2, the newest release that this version knows
+  hint: a newer kvcache may know it; `kvcache formats` lists the releases that this version knows
   [2]
   $ kvcache convert g.safetensors --to mlx-lm@0.18 -o x.safetensors
   kvcache convert: mlx-lm@0.18 can be read but is never written

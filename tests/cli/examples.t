@@ -225,6 +225,44 @@ Verify.
   > grep -c '<testcase' verify.xml
   1
 
+Formats.
+
+  $ fresh
+  > kvcache formats
+  Format                                   Releases
+  mlx-lm@0.18           L0  read           0.18.1 to 0.18.2
+  mlx-lm@0.19           P1  read, written  0.19.1 to 0.28.0 (2025-09-17)
+  mlx-lm@0.28           P2  read, written  0.28.1 (2025-09-26) to 0.30.7
+                                           (2026-02-12)
+  mlx-lm@0.31           P3  read, written  0.31.0 (2026-03-06) to 0.31.3
+                                           (2026-04-22)
+  mlx-lm@2026-08        P4  read, written  in no release
+  mlx-lm@0.32           P5  read, written  0.32.0 (2026-10) to 0.32.2 (2026-10)
+  mlx-swift-lm@2.25     S1  read           2.25.5 (2025-07-08) to 2.30.6
+                                           (2026-02-18)
+  mlx-swift-lm@2.31     S2  read           2.31.3 (2026-04-01)
+  mlx-swift-lm@3.31     S3  read, written  3.31.3 (2026-04-15) to 3.31.4
+                                           (2026-06-29)
+  mlx-swift-lm@2026-08  S4  read, written  in no release
+  mlx-swift-lm@3.33     S5  read, written  3.33.0 (2026-11)
+  mlxrs@0.1             R1  read, written  0.1.0
+  
+  mlx-lm alone means mlx-lm@0.32, mlx-swift-lm alone means mlx-swift-lm@3.31, mlxrs alone means mlxrs@0.1.
+  
+  Who restores whose files, of all classes or of some
+  Written by               P1    P2    P3    P4    P5   S3    S4    S5    R1
+  P1 mlx-lm@0.19           all   some  some  some  -    some  some  some  some
+  P2 mlx-lm@0.28           some  some  some  some  -    some  some  some  some
+  P3 mlx-lm@0.31           some  some  some  some  -    some  some  some  some
+  P4 mlx-lm@2026-08        some  some  some  some  -    some  some  some  some
+  P5 mlx-lm@0.32           -     -     -     -     all  -     -     -     -
+  R1 mlxrs@0.1             some  some  some  some  -    some  some  some  all
+  S3 mlx-swift-lm@3.31     some  some  some  some  -    all   all   all   some
+  S4 mlx-swift-lm@2026-08  some  some  some  some  -    some  all   all   some
+  S5 mlx-swift-lm@3.33     some  some  some  some  -    some  some  all   some
+  $ fresh
+  > kvcache formats --json > formats.json
+
 Trim.
 
   $ fresh

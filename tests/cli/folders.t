@@ -14,6 +14,8 @@ What is named like a cache is checked, whatever is in it: empty, zeros, or a lin
   all/empty.safetensors.gz: error KV101 header: no safetensors file, but an empty file
     hint: its writer was interrupted, or it was saved under the name it was loaded from: make it again
   all/loop.safetensors: error KV100: cannot be read: Too many levels of symbolic links
+  all/plain.safetensors.gz: info KV716: mlx-lm and Swift load files by a name that ends in .safetensors
+    hint: mv all/plain.safetensors.gz all/plain.safetensors
   all/plain.safetensors.gz: ok (mlx-lm@0.31)
   all/zeros.safetensors.gz: error KV102 header: the header is empty: its length field is 0
   5 files: 1 ok, 4 unreadable; 1 more is no cache (a text file)

@@ -150,7 +150,7 @@ Of a batch, -n takes the same number from each sequence, or nothing where one ha
    "schema": "kvcache.trim/1",
    "path": "batch.safetensors",
    "output": "thirteen.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 13,
    "bytes": 40688,
    "trimmed": 7

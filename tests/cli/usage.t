@@ -148,12 +148,20 @@ A file may be called like a command, like an option, or like a list.
 
   $ cp "$OPS/kv-f16.safetensors" trim; cp trim ./-n; cp trim '[a,b]'
   $ kvcache verify trim
+  trim: info KV716: mlx-lm and Swift load files by a name that ends in .safetensors
+    hint: mv trim trim.safetensors
   trim: ok (mlx-lm@0.31)
   $ kvcache verify trim -- -n
+  trim: info KV716: mlx-lm and Swift load files by a name that ends in .safetensors
+    hint: mv trim trim.safetensors
   trim: ok (mlx-lm@0.31)
+  -n: info KV716: mlx-lm and Swift load files by a name that ends in .safetensors
+    hint: mv ./-n ./-n.safetensors
   -n: ok (mlx-lm@0.31)
   2 files: 2 ok
   $ kvcache verify '[a,b]'
+  [a,b]: info KV716: mlx-lm and Swift load files by a name that ends in .safetensors
+    hint: mv '[a,b]' '[a,b].safetensors'
   [a,b]: ok (mlx-lm@0.31)
 
 Words where others have options, and options that do not exist.

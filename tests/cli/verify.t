@@ -43,6 +43,8 @@ Folders: by name, links to folders not followed, pipes passed over.
   ./a/b/one.safetensors: ok (mlx-lm@0.31)
   ./a/dangling.safetensors: error KV100: cannot be read: No such file or directory
   ./a/link.safetensors: ok (mlx-lm@0.31)
+  ./a/two.gz: info KV716: compressed: no runtime loads it as it is
+    hint: gzip -dc ./a/two.gz > OUT.safetensors
   ./a/two.gz: ok (mlx-lm@0.31)
   4 files: 3 ok, 1 unreadable
   [5]

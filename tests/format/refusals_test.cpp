@@ -30,7 +30,7 @@ ArraysCache::State padded(std::optional<Int32s> left_padding, std::optional<Int3
 }
 
 TEST(Refusals, UnsetSlotsInMlxLm) {
-  for (const Era era : {Era::P1, Era::P2, Era::P3, Era::P4, Era::P5})
+  for (const Era era : {Era::P1, Era::P2, Era::P3, Era::P4})
     EXPECT_EQ(refusal(test::arrays("s-"), era),
               "layer 1 (ArraysCache): slot 1 of 2 is not set, and " + std::string(dialect(era).id) + " has no way to say so");
   // One that is followed by a set one cannot even be dropped.

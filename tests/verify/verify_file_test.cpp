@@ -76,9 +76,9 @@ TEST(VerifyFile, LoadsInSaysForEveryRuntime) {
   EXPECT_FALSE(report.loads_in.contains(Era::S1)) << "formats that nobody is asked to write for";
 }
 
-kvcache::VerifyOptions loading_in(std::vector<Era> eras) {
+kvcache::VerifyOptions loading_in(const std::vector<Era>& eras) {
   kvcache::VerifyOptions options;
-  options.load_in = std::move(eras);
+  options.load_in.assign(eras.begin(), eras.end());
   return options;
 }
 
