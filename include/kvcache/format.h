@@ -85,7 +85,6 @@ struct Dialect {
   Family family;            ///< the runtime
   bool writable;            ///< encode() takes it
   bool released;            ///< a release writes it; P4 and S4 were never in one
-  bool provisional;         ///< P5: no file of it was ever at hand
   std::string_view alias;   ///< another id of the same era, or empty
 };
 
@@ -99,6 +98,12 @@ struct Dialect {
 /// empty set.
 [[nodiscard]] const Dialect* preferred(EraSet set) noexcept;
 
+/// Rows behind the last token, which mlx-lm@0.32 stores: zeros, or what was there before a trim.
+struct UnusedRows {
+  std::int64_t rows = 0;    ///< on the sequence axis
+  std::uint64_t bytes = 0;  ///< of all arrays of the cache
+};
+
 /// How a layer appears in its file.
 struct LayerSource {
   std::string class_text;             ///< class value as in the file (without the model-state prefix)
@@ -106,6 +111,9 @@ struct LayerSource {
   EraSet eras;                        ///< which eras could have written this layer
   std::vector<std::string> evidence;  ///< "rotating metadata has 5 fields"
   bool decoded = false;               ///< false: the layer is an OpaqueCache
+  /// Rows that were left out when the layer was decoded: one entry per cache that is no list, depth first. Empty: none.
+  std::vector<UnusedRows> unused = {};
+  bool early_form = false;  ///< what 0.1 of this tool took for mlx-lm@0.32, which does not load it; writing it again mends it
 };
 
 /// A prompt-cache file, decoded. Layers that could not be decoded are OpaqueCache and have error findings.
@@ -123,6 +131,9 @@ struct Document {
 [[nodiscard]] Document read_document(const std::string& path);
 /// The same for a file that is open already.
 [[nodiscard]] Document decode(SafetensorsFile file);
+
+/// What a layer is, with rows and bytes as its file stores them: Cache::facts() knows nothing of UnusedRows.
+[[nodiscard]] Facts stored_facts(const Document& document, std::size_t layer);
 
 /// A prompt cache ready to be written.
 struct Encoded {

@@ -90,6 +90,16 @@ ChunkedKVCache::State ChunkedKVCache::repaired() const {
   return next;
 }
 
+ChunkedKVCache::State ChunkedKVCache::valid() const {
+  if (empty()) return state_;
+  check_state(*this);
+  check_valid_rows_known(*this);
+  State next = state_;
+  next.true_offset = offset();
+  detail::each_array(next, [&](const Tensor& array) { return array.slice(detail::row_axis, 0, valid_rows()); });
+  return next;
+}
+
 std::unique_ptr<Cache> ChunkedKVCache::copy() const {
   return std::make_unique<ChunkedKVCache>(*this);
 }

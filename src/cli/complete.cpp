@@ -37,7 +37,7 @@ Answer formats(std::string_view flag) {
   Answer answer;
   for (const Dialect& d : dialects()) {
     if (writable && !d.writable) continue;
-    answer.candidates.push_back({std::string(d.id), d.provisional ? "provisional" : ""});
+    answer.candidates.push_back({std::string(d.id), ""});
   }
   for (const Release& r : releases())
     if (!writable || dialect(r.era).writable) {

@@ -61,7 +61,7 @@ int convert_one(Context& context, const Options& options, const std::optional<Ta
   const Target target = to ? *to : Target(era_to_keep(document));
 
   std::vector<std::string> done;
-  if (to) done.push_back(fmt::format("converted to {}{}", to->id(), dialect(to->era()).provisional ? " (provisional)" : ""));
+  if (to) done.push_back(fmt::format("converted to {}", to->id()));
   if (!options.class_name.empty()) {
     WindowsMade made;
     if (options.class_name == "RotatingKVCache")

@@ -75,14 +75,15 @@ Action declare(CLI::App& app, Context& context) {
 
 std::optional<double> Overview::bytes_per_token() const {
   if (tokens <= 0) return std::nullopt;
-  return static_cast<double>(bytes) / static_cast<double>(tokens);
+  return static_cast<double>(bytes - unused_bytes) / static_cast<double>(tokens);
 }
 
 Overview overview_of(const Document& document) {
   Overview out;
   out.tokens = token_count(document.cache);
-  for (const auto& layer : document.cache.layers) {
-    Facts facts = layer->facts();
+  for (std::size_t i = 0; i < document.cache.layers.size(); ++i) {
+    Facts facts = stored_facts(document, i);
+    for (const UnusedRows& unused : document.sources[i].unused) out.unused_bytes += unused.bytes;
     out.bytes += facts.bytes;
     out.padding_bytes += facts.padding_bytes;
     out.trimmable = out.trimmable && facts.trimmable;

@@ -14,11 +14,11 @@ std::string_view version_of(const Dialect& d) {
   return d.id.substr(d.id.find('@') + 1);
 }
 
-// Runtimes that people have: those of formats that are written today. One that nobody has yet matters to its own files alone.
-std::vector<const Dialect*> runtimes(EraSet candidates) {
+// Runtimes that people have: those of formats that are written today.
+std::vector<const Dialect*> runtimes() {
   std::vector<const Dialect*> out;
   for (const Dialect& d : dialects())
-    if (d.writable && (!d.provisional || candidates.has(d.era))) out.push_back(&d);
+    if (d.writable) out.push_back(&d);
   return out;
 }
 
@@ -60,7 +60,7 @@ std::vector<std::vector<std::string>> loading_rows(const Document& document, con
   std::vector<const Dialect*> loading;
   // Refusals by reason, in the order of formats: most reasons hold for several.
   std::vector<std::pair<std::string, std::vector<const Dialect*>>> refusals;
-  for (const Dialect* d : runtimes(document.candidates)) {
+  for (const Dialect* d : runtimes()) {
     const auto reason = refusal(document, d->era, findings);
     if (!reason) {
       loading.push_back(d);

@@ -76,7 +76,7 @@ std::string inspect_layers(const Context& context, const Document& document) {
   using Align = Table::Align;
   Table table({{"Layer"}, {"Class"}, {"Tokens", Align::right}, {"B×H×D"}, {"Dtype"}, {"Size", Align::right}, {"Notes"}}, 2);
   for (std::size_t i = 0; i < document.cache.layers.size(); ++i) {
-    add_layer(table, fmt::format("{}", i), document.cache.layers[i]->facts(), document.sources[i].decoded);
+    add_layer(table, fmt::format("{}", i), stored_facts(document, i), document.sources[i].decoded);
   }
   const Style style(context, stdout);
   return table.text(style) + evidence_of(document, style);

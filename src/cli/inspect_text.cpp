@@ -108,7 +108,6 @@ std::string format_row(const Document& document) {
   for (const Dialect& d : dialects())
     if (document.candidates.has(d.era) && d.era != document.format->era) others.push_back(&d);
   std::string out(document.format->id);
-  if (document.format->provisional) out += " (provisional)";
   if (!others.empty()) out += "; also written by " + format_names(others);
   return out;
 }

@@ -103,8 +103,7 @@ void print_listing_json(const Listing& listing) {
 
 std::string shown_format(const ListedFile& file) {
   if (file.kind == ListedFile::Kind::broken) return "broken";
-  const auto provisional = [&](const Dialect& d) { return d.provisional && d.id == file.format; };
-  return file.format + (std::ranges::any_of(dialects(), provisional) ? " (provisional)" : "");
+  return file.format;
 }
 
 void print_listing_text(const Context& context, const Listing& listing) {

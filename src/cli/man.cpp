@@ -158,10 +158,9 @@ std::string list_of_commands() {
 std::string list_of_formats() {
   std::string out =
       ".Sh FORMATS\nA format is a runtime and the release since which it writes so.\n"
-      ".Bl -column \"mlx-swift-lm@2026-08_\" \"read, provisional_\"\n";
+      ".Bl -column \"mlx-swift-lm@2026-08_\" \"read and written_\"\n";
   for (const Dialect& d : dialects())
-    out += fmt::format(".It {} Ta {}{}\n", argument(d.id), d.writable ? "read and written" : "read",
-                       d.provisional ? ", provisional" : "");
+    out += fmt::format(".It {} Ta {}\n", argument(d.id), d.writable ? "read and written" : "read");
   out += ".El\n.Pp\n";
   for (const std::string_view family : {"mlx-lm", "mlx-swift-lm", "mlxrs"})
     out += fmt::format("{} alone means {}.\n", escaped(family), escaped(find_dialect(family).id));

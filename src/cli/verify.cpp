@@ -66,7 +66,7 @@ std::vector<Target> targets_of(const std::vector<std::string>& ids) {
       continue;
     }
     for (const Dialect& d : dialects())
-      if (d.writable && !d.provisional) out.emplace_back(d.era);
+      if (d.writable) out.emplace_back(d.era);
   }
   return out;
 }

@@ -28,9 +28,7 @@ class TextOutput final : public VerifyOutput {
       if (!finding.hint.empty()) print(fmt::format("  hint: {}\n", finding.hint));
     }
     if (quiet_) return;
-    const std::string format =
-        report.format == nullptr ? ""
-                                 : fmt::format(" ({}{})", report.format->id, report.format->provisional ? ", provisional" : "");
+    const std::string format = report.format == nullptr ? "" : fmt::format(" ({})", report.format->id);
     if (report.status == Status::ok) print(fmt::format("{}: {}{}\n", style_.bold(path), style_.green("ok"), format));
     for (const std::string& note : report.notes) print(fmt::format("  {} {}\n", style_.dim("note:"), note));
   }

@@ -117,6 +117,7 @@ constexpr auto table = std::to_array<CodeInfo>({
     {"KV712", warning, "mislabelled layer"},
     {"KV713", warning, "chunk size None"},
     {"KV714", warning, "quantization mode unknown"},
+    {"KV715", warning, "loads as nothing"},
     {"KV716", info, "name or compression"},
     {"KV720", error, "does not load"},
 

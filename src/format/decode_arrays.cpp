@@ -108,7 +108,6 @@ void Decoder::decode_arrays(Layer& l) {
     l.out.arrays.push_back(*slot.value);
   }
   const auto optional_integers = [&](const ArrayTree& leaf, std::string_view what, std::optional<Int32s>& out) {
-    if (!leaf.value) return true;  // provisional.cpp: absent
     const std::size_t array = *leaf.value;
     const TensorEntry& e = entry(array);
     l.out.arrays.push_back(array);

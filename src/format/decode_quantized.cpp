@@ -36,6 +36,45 @@ std::optional<QuantizedArrays> sort_arrays(const ArrayTree& tree, const std::opt
 
 }  // namespace
 
+bool Decoder::Layer::take_quantized(const std::vector<std::size_t>& keys, const std::vector<std::size_t>& values,
+                                    QuantizedKVCache::State& state) {
+  const bool biases = keys.size() == 3;
+  const bool packed_scales = decoder.entry(keys[1]).dtype == Dtype::U8;
+  const auto check = [&](const std::vector<std::size_t>& triple, std::string_view what) {
+    const std::string names[] = {fmt::format("{} weights", what), fmt::format("{} scales", what),
+                                 fmt::format("{} biases", what)};
+    for (std::size_t i = 0; i < triple.size(); ++i) {
+      if (!expect_rank(triple[i], 4, names[i])) return false;
+      const bool sound = i == 0                    ? expect_dtype(triple[i], Dtype::U32, names[i])
+                         : packed_scales && i == 1 ? expect_dtype(triple[i], Dtype::U8, names[i])
+                                                   : expect_float(triple[i], names[i]);
+      if (!sound) return false;
+    }
+    return true;
+  };
+  if (!check(keys, "key") || !check(values, "value")) return false;
+  const TensorEntry& k = decoder.entry(keys[0]);
+  for (const auto* const triple : {&keys, &values}) {
+    for (const std::size_t array : *triple) {
+      const TensorEntry& e = decoder.entry(array);
+      if (e.shape[0] != k.shape[0] || e.shape[2] != k.shape[2])
+        return fail("KV309", fmt::format("arrays {} and {} disagree in batch size or rows", shape_of(k), shape_of(e)), e.key);
+    }
+  }
+  if (const TensorEntry& v = decoder.entry(values[0]); v.shape[1] != k.shape[1])
+    report("KV310", fmt::format("keys have {} heads, values {}", k.shape[1], v.shape[1]), v.key);
+  if (const TensorEntry& ks = decoder.entry(keys[1]), &vs = decoder.entry(values[1]); ks.dtype != vs.dtype)
+    report("KV311", fmt::format("key scales are {}, value scales {}", name(ks.dtype), name(vs.dtype)), vs.key);
+
+  const auto load = [&](const std::vector<std::size_t>& triple) {
+    out.arrays.insert(out.arrays.end(), triple.begin(), triple.end());
+    return Quantized{decoder.tensor(triple[0]), decoder.tensor(triple[1]), biases ? decoder.tensor(triple[2]) : Tensor()};
+  };
+  state.keys = load(keys);
+  state.values = load(values);
+  return true;
+}
+
 void Decoder::decode_quantized(Layer& l) {
   if (!l.expect_fields({3, 4})) return;
   const std::size_t fields = l.meta.values.size();
@@ -58,43 +97,7 @@ void Decoder::decode_quantized(Layer& l) {
   }
   l.only(eras_where([&](const EraTraits& t) { return t.nested_quantized == arrays->nested; }),
          arrays->nested ? "quantized arrays are nested" : "quantized arrays are in one row");
-  const bool biases = arrays->keys.size() == 3;
-  const bool packed_scales = entry(arrays->keys[1]).dtype == Dtype::U8;
-  const auto check = [&](const std::vector<std::size_t>& triple, std::string_view what) {
-    const std::string names[] = {fmt::format("{} weights", what), fmt::format("{} scales", what),
-                                 fmt::format("{} biases", what)};
-    for (std::size_t i = 0; i < triple.size(); ++i) {
-      if (!l.expect_rank(triple[i], 4, names[i])) return false;
-      const bool sound = i == 0                    ? l.expect_dtype(triple[i], Dtype::U32, names[i])
-                         : packed_scales && i == 1 ? l.expect_dtype(triple[i], Dtype::U8, names[i])
-                                                   : l.expect_float(triple[i], names[i]);
-      if (!sound) return false;
-    }
-    return true;
-  };
-  if (!check(arrays->keys, "key") || !check(arrays->values, "value")) return;
-  const TensorEntry& k = entry(arrays->keys[0]);
-  for (const auto& triple : {arrays->keys, arrays->values}) {
-    for (const std::size_t array : triple) {
-      const TensorEntry& e = entry(array);
-      if (e.shape[0] != k.shape[0] || e.shape[2] != k.shape[2]) {
-        l.fail("KV309", fmt::format("arrays {} and {} disagree in batch size or rows", shape_of(k), shape_of(e)), e.key);
-        return;
-      }
-    }
-  }
-  if (const TensorEntry& v = entry(arrays->values[0]); v.shape[1] != k.shape[1])
-    l.report("KV310", fmt::format("keys have {} heads, values {}", k.shape[1], v.shape[1]), v.key);
-  if (const TensorEntry& ks = entry(arrays->keys[1]), &vs = entry(arrays->values[1]); ks.dtype != vs.dtype)
-    l.report("KV311", fmt::format("key scales are {}, value scales {}", name(ks.dtype), name(vs.dtype)), vs.key);
-
-  const auto load = [&](const std::vector<std::size_t>& triple) {
-    l.out.arrays.insert(l.out.arrays.end(), triple.begin(), triple.end());
-    return Quantized{tensor(triple[0]), tensor(triple[1]), biases ? tensor(triple[2]) : Tensor()};
-  };
-  state.keys = load(arrays->keys);
-  state.values = load(arrays->values);
-  l.done(std::make_unique<QuantizedKVCache>(std::move(state)));
+  if (l.take_quantized(arrays->keys, arrays->values, state)) l.done(std::make_unique<QuantizedKVCache>(std::move(state)));
 }
 
 void Decoder::decode_turbo(Layer& l) {

@@ -42,9 +42,20 @@ std::string layer_where(std::uint64_t index) {
   return fmt::format("layer {}", index);
 }
 
+std::unique_ptr<Cache> Decoder::undecoded(const LayerInput& in, const std::vector<std::size_t>& arrays,
+                                          std::size_t first_finding) const {
+  OpaqueCache::State state;
+  state.class_name = in.class_text;
+  const auto reason = std::find_if(findings_.begin() + static_cast<std::ptrdiff_t>(first_finding), findings_.end(),
+                                   [](const Finding& f) { return f.severity == Severity::error; });
+  state.why = reason == findings_.end() ? "it could not be decoded" : reason->message;
+  for (const std::size_t array : arrays) state.arrays.push_back({entry(array).key, tensor(array)});
+  return std::make_unique<OpaqueCache>(std::move(state));
+}
+
 LayerOutput Decoder::decode(const LayerInput& in) {
   Layer l(*this, in);
-  const auto before = static_cast<std::ptrdiff_t>(findings_.size());
+  const std::size_t before = findings_.size();
   const std::string array_key = in.key.starts_with("0.") ? in.key.substr(2) : in.key;
   // Gaps are reported once, by the layer that is outermost.
   const bool sound =
@@ -63,14 +74,8 @@ LayerOutput Decoder::decode(const LayerInput& in) {
     if (!l.out.lost_children) l.out.eras = with_classes;
     std::vector<std::size_t> arrays;
     if (in.arrays != nullptr) collect(*in.arrays, arrays);
-    OpaqueCache::State state;
-    state.class_name = in.class_text;
-    const auto reason = std::find_if(findings_.begin() + before, findings_.end(),
-                                     [](const Finding& f) { return f.severity == Severity::error; });
-    state.why = reason == findings_.end() ? "it could not be decoded" : reason->message;
-    for (const std::size_t array : arrays) state.arrays.push_back({entry(array).key, tensor(array)});
+    l.out.cache = undecoded(in, arrays, before);
     l.out.arrays = std::move(arrays);
-    l.out.cache = std::make_unique<OpaqueCache>(std::move(state));
   }
   return std::move(l.out);
 }

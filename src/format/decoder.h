@@ -34,8 +34,10 @@ struct LayerOutput {
   std::vector<std::string> evidence;
   std::vector<std::size_t> arrays;  ///< tensors in state order
   bool decoded = false;
-  bool unused = false;         ///< class and metadata but no arrays
-  bool lost_children = false;  ///< a CacheList of an era that forgets them
+  bool unused = false;                  ///< class and metadata but no arrays
+  bool lost_children = false;           ///< a CacheList of an era that forgets them
+  bool early_form = false;              ///< LayerSource::early_form
+  std::vector<UnusedRows> unused_rows;  ///< LayerSource::unused
 };
 
 /// Metadata of a layer, flattened.
@@ -51,14 +53,19 @@ class Decoder {
   /// Never throws for what is wrong with the layer: reports KV203, KV205, KV207, KV3xx, KV442, KV471.
   LayerOutput decode(const LayerInput& in);
 
+  /// What stands for a layer that could not be decoded; why is the first error from finding number `first_finding` on.
+  [[nodiscard]] std::unique_ptr<Cache> undecoded(const LayerInput& in, const std::vector<std::size_t>& arrays,
+                                                 std::size_t first_finding) const;
+
   /// Of any runtime.
   [[nodiscard]] static bool knows_class(std::string_view name) noexcept;
 
   [[nodiscard]] const TensorEntry& entry(std::size_t index) const { return file_.header().tensors[index]; }
   [[nodiscard]] Tensor tensor(std::size_t index) const { return file_.tensor(entry(index)); }
 
+  struct Layer;  ///< the state of decoding one layer (decoder_layer.h)
+
  private:
-  struct Layer;  // the state of decoding one layer
   struct KnownClass {
     std::string_view name;
     void (Decoder::*decode)(Layer& l);

@@ -45,6 +45,10 @@ struct Decoder::Layer {
   bool expect_arrays(std::size_t n, std::vector<std::size_t>& arrays);
   /// Rank (KV307) and dtype (KV308) of keys and values, their B and rows (KV309), heads (KV310) and dtypes (KV311).
   bool check_keys_and_values(std::size_t keys, std::size_t values);
+  /// Weights, scales and biases of keys and of values (two arrays each in a mode without biases): ranks, dtypes, B and rows;
+  /// then the state's arrays.
+  bool take_quantized(const std::vector<std::size_t>& keys, const std::vector<std::size_t>& values,
+                      QuantizedKVCache::State& state);
   bool expect_rank(std::size_t array, std::size_t rank, std::string_view what);
   bool expect_float(std::size_t array, std::string_view what);
   bool expect_dtype(std::size_t array, Dtype dtype, std::string_view what);

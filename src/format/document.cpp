@@ -8,6 +8,7 @@
 #include "common/count_of.h"
 #include "format/codes.h"
 #include "format/era.h"
+#include "format/leaf_table.h"
 #include "format/recognise.h"
 #include "kvcache/error.h"
 
@@ -75,7 +76,7 @@ void set_true_offset(Cache& cache, std::int64_t offset) {
   if (auto* chunked = dynamic_cast<ChunkedKVCache*>(&cache)) {
     // With start_position 0 all rows count, as every loader takes them, so that more of them are tokens of their own; fewer are
     // lost ones.
-    if (chunked->empty()) return;
+    if (chunked->empty() || chunked->state().offset_stored) return;
     const Tensor& keys = chunked->state().keys;
     if (chunked->state().start_position == 0 && keys.rank() == 4 && keys.dim(2) > offset) return;
     chunked->mutable_state().true_offset = offset;
@@ -92,7 +93,9 @@ void add_layer(Document& document, std::string class_text, LayerOutput output) {
                               .arrays = std::move(output.arrays),
                               .eras = output.eras,
                               .evidence = std::move(output.evidence),
-                              .decoded = output.decoded});
+                              .decoded = output.decoded,
+                              .unused = std::move(output.unused_rows),
+                              .early_form = output.early_form});
 }
 
 void share_true_offset(PromptCache& cache) {
@@ -251,8 +254,8 @@ Document decode(SafetensorsFile file) {
   Document document{.file = std::move(file), .cache = {}, .sources = {}, .candidates = {}, .format = nullptr, .findings = {}};
   const Header& header = document.file.header();
   document.findings = header.defects;
-  if (detail::is_provisional(header)) {
-    detail::decode_provisional(document);
+  if (detail::is_leaf_table(header)) {
+    detail::decode_leaf_table(document);
   } else if (detail::has_class_section(header)) {
     if (detail::looks_newer(header))
       throw Error(ErrorKind::unreadable, "a prompt cache of a layout newer than this tool knows", "a newer kvcache may read it",

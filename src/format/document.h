@@ -11,9 +11,8 @@ namespace kvcache::detail {
 [[nodiscard]] bool is_legacy_key(std::string_view key);
 void decode_legacy(Document& document);
 
-/// Class names under "1.i" with a table of leaves under "2.n.0" and "2.n.1": mlx-lm since 2026-09-09.
-[[nodiscard]] bool is_provisional(const Header& header);
-void decode_provisional(Document& document);
+/// mlx-lm 0.32 (leaf_table.h, is_leaf_table()). Throws Error(unreadable, KV122) for an empty list of caches.
+void decode_leaf_table(Document& document);
 
 /// Everything else: classes under "2.i".
 void decode_classes(Document& document);

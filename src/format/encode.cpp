@@ -27,7 +27,7 @@ Encoded encode_from(const PromptCache& cache, std::optional<Era> from, const Tar
     throw Error(ErrorKind::impossible,
                 fmt::format("{} layers: kvcache reads no more than {}", cache.layers.size(), detail::max_layers),
                 "no model has that many");
-  if (target.era() == Era::P5) return detail::encode_provisional(cache, options);
+  if (target.era() == Era::P5) return detail::encode_leaf_table(cache, options);
 
   Encoded out;
   detail::Encoder encoder(traits, target.id(), options, from, out.warnings);

@@ -28,6 +28,12 @@ std::string origin_lost(const std::string& where, std::string_view target) {
   return fmt::format("{}: {} does not store that the window was requested rather than the model's own", where, target);
 }
 
+std::string batched_window_unusable(const std::string& where) {
+  return fmt::format(
+      "{}: mlx-lm loads a BatchRotatingKVCache but raises when it is used; 'kvcache extract --all' makes files that work",
+      where);
+}
+
 std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache, std::string_view target, bool drop_unset) {
   std::vector<Tensor> slots = cache.state().slots;
   const auto first_unset = std::find_if(slots.begin(), slots.end(), [](const Tensor& t) { return !t.defined(); });
@@ -61,7 +67,7 @@ void Encoder::no_meta(EncodedLayer& layer, bool framed) const {
 void Encoder::require_used(const std::string& where, const Cache& cache) const {
   if (!cache.empty() || traits_.empty_layers) return;
   refuse(where, fmt::format("the layer was never used and has no arrays; {} cannot load such a layer", target()),
-         "mlx-swift-lm@3.33 and mlxrs@0.1 can; or save the cache again after the model has run");
+         "mlx-lm@0.32, mlx-swift-lm@3.33 and mlxrs@0.1 can; or save the cache again after the model has run");
 }
 
 void Encoder::require_batch(const std::string& where, const Cache& cache, bool has_class, std::string_view what) const {
@@ -295,9 +301,7 @@ EncodedLayer Encoder::batch_rotating(const std::string& where, const BatchRotati
              fmt::format("{} takes any text of 'rotated' for true, and would read the rows in the wrong order", target()),
              "'kvcache extract --all' makes one file per sequence");
   } else if (traits_.dialect.family == Family::mlx_lm) {
-    warnings_.push_back(fmt::format(
-        "{}: mlx-lm loads a BatchRotatingKVCache but raises when it is used; 'kvcache extract --all' makes files that work",
-        where));
+    warnings_.push_back(batched_window_unusable(where));
   }
   EncodedLayer out;
   out.class_text = "BatchRotatingKVCache";

@@ -66,7 +66,10 @@ void set_fields(EncodedLayer& layer, const std::vector<std::string>& values);
 /// Slots for an era that has no word for an unset one: trailing ones may be dropped when asked to. Throws Error(impossible).
 std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache, std::string_view target, bool drop_unset);
 
-/// mlx-lm since 2026-09-09 (provisional.cpp).
-[[nodiscard]] Encoded encode_provisional(const PromptCache& cache, const EncodeOptions& options);
+/// The warning about a batched window, which mlx-lm cannot use once it is loaded.
+[[nodiscard]] std::string batched_window_unusable(const std::string& where);
+
+/// mlx-lm 0.32 (leaf_table.h).
+[[nodiscard]] Encoded encode_leaf_table(const PromptCache& cache, const EncodeOptions& options);
 
 }  // namespace kvcache::detail

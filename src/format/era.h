@@ -78,7 +78,7 @@ struct EraTraits {
 /// Those of the releases meant, where they all differ from the era as a whole in the same way (releases.cpp).
 [[nodiscard]] EraTraits traits(const Target& target);
 
-/// Those whose files have the layout of decoder.h; L0 and P5 have layouts of their own (legacy.cpp, provisional.cpp).
+/// Those whose files have the layout of decoder.h; L0 and P5 have layouts of their own (legacy.cpp, leaf_table.h).
 inline constexpr EraSet with_classes = EraSet::all() - EraSet{Era::L0, Era::P5};
 
 /// Eras whose traits fulfil a predicate. L0 and P5 never match.

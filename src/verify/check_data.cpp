@@ -153,8 +153,9 @@ Findings check_data(const Document& document, const VerifyOptions& options) {
   const std::vector<Result> results = scan(items, options);
   Findings findings;
   for (std::size_t i = 0; i < items.size(); ++i) report(items[i], results[i], shell_path(document.file.path()), findings);
+  // Padding of whole buffers was cut off by the offset: zeros before it are tokens (docs/formats.md, "A table of leaves").
   for (const Place& place : all)
-    if (place.sound) check_zero_tail(place, findings);
+    if (place.sound && !place.source->eras.has(Era::P5)) check_zero_tail(place, findings);
   sort_findings(findings);
   return findings;
 }

@@ -47,8 +47,9 @@ std::set<std::string_view> places_with_errors(const Findings& findings) {
 }
 
 bool has_class_gap(const Findings& findings) {
-  return std::ranges::any_of(findings,
-                             [](const Finding& f) { return f.code == "KV203" && f.where.empty() && f.key.starts_with("2."); });
+  return std::ranges::any_of(findings, [](const Finding& f) {
+    return f.code == "KV203" && f.where.empty() && (f.key.starts_with("2.") || f.key.starts_with("1."));
+  });
 }
 
 bool has_section_0(const Header& header, std::size_t layer) {

@@ -59,7 +59,8 @@ struct Place {
 /// All caches of a document, lists before their children.
 [[nodiscard]] std::vector<Place> places(const Document& document);
 
-/// A class is missing (KV203 at "2.i"): which layer the next one is, nobody can tell, so that no rule about layers applies.
+/// A class is missing (KV203 at "2.i", or "1.i" in files of mlx-lm@0.32): which layer the next one is, nobody can tell, so that
+/// no rule about layers applies.
 [[nodiscard]] bool has_class_gap(const Findings& findings);
 
 /// Whether a layer has metadata: a key "0.i" or "0.i.…".
@@ -111,11 +112,18 @@ void check_batch(const Place& place, Findings& findings);
 void check_batch_rotating(const Place& place, Findings& findings);
 void check_turbo(const Place& place, Findings& findings);
 
+/// Whether a loader of mlx-lm returns an empty list of caches for this file, without an error: a file of 0.32 without user
+/// metadata, which releases before 0.32 read so, or one layer of an era before without user metadata, which 0.32 does.
+[[nodiscard]] bool loads_as_nothing(const Document& document);
+/// Why a file of mlx-lm@0.32 is not restored by the loader of an era, its own included, or one of another era by that of
+/// mlx-lm@0.32.
+[[nodiscard]] std::optional<std::string> leaf_table_refusal(const Document& document, Era era);
+
 /// KV501 and KV502, over the places that are sound.
 void check_across_layers(const std::vector<Place>& places, Findings& findings);
 /// KV7xx that are about single classes (KV701, KV702, KV704, KV705, KV709, KV713, KV714).
 void check_portability(const std::vector<Place>& places, Findings& findings);
-/// KV7xx that are about the whole file (KV706, KV707, KV708, KV710).
+/// KV7xx that are about the whole file (KV706, KV707, KV708, KV710, KV715).
 void check_file_portability(const Document& document, Findings& findings);
 
 }  // namespace kvcache::detail

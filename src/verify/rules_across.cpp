@@ -51,6 +51,7 @@ std::optional<std::int64_t> token_offset(const Place& place) {
   if (const auto* const quantized = place.as<QuantizedKVCache>()) return quantized->state().offset;
   if (const auto* const rotating = place.as<RotatingKVCache>()) return rotating->state().offset;
   const auto* const chunked = place.as<ChunkedKVCache>();
+  if (chunked != nullptr && chunked->state().offset_stored) return chunked->state().true_offset;
   if (chunked != nullptr && chunked->state().start_position == 0) return rows_of(chunked->state().keys);
   return std::nullopt;
 }

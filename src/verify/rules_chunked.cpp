@@ -17,7 +17,11 @@ Outcome fields_in_range(const State& s) {
 
 // Rows that hold tokens are those from start_position to the true offset.
 Outcome rows_possible(const State& s) {
-  if (!s.keys.defined()) return {};
+  if (!s.keys.defined()) {
+    if (!s.offset_stored || (*s.true_offset == 0 && s.start_position == 0)) return {};
+    return Problem{fmt::format("offset {} and start_position {} without keys and values", *s.true_offset, s.start_position),
+                   {}};
+  }
   const std::int64_t rows = rows_of(s.keys);
   if (!s.true_offset) {
     if (rows >= s.start_position) return {};
@@ -27,19 +31,20 @@ Outcome rows_possible(const State& s) {
                    {}};
   }
   const std::int64_t valid = *s.true_offset - s.start_position;
+  const std::string_view whose = s.offset_stored ? "" : " of the other layers";
   if (valid < 0)
-    return Problem{fmt::format("start_position {} is past offset {} of the other layers", s.start_position, *s.true_offset),
-                   {}};
+    return Problem{fmt::format("start_position {} is past offset {}{}", s.start_position, *s.true_offset, whose), {}};
   if (valid > rows)
-    return Problem{fmt::format("{} rows, but tokens {} to {} of the other layers need {}: tokens are missing", rows,
-                               s.start_position, *s.true_offset, valid),
+    return Problem{fmt::format("{} rows, but tokens {} to {}{} need {}: tokens are missing", rows, s.start_position,
+                               *s.true_offset, whose, valid),
                    {}};
   return {};
 }
 
-// Every loader takes the rows for the offset.
+// Every loader before mlx-lm 0.32 takes the rows for the offset.
 Outcome loads_exactly(const State& s) {
-  if (!s.keys.defined() || s.start_position == 0 || !s.true_offset || rows_of(s.keys) == *s.true_offset) return {};
+  if (!s.keys.defined() || s.start_position == 0 || s.offset_stored || !s.true_offset || rows_of(s.keys) == *s.true_offset)
+    return {};
   const std::int64_t rows = rows_of(s.keys);
   return Problem{
       fmt::format("start_position {} and {} rows, but the other layers are at offset {}: every loader takes {} for the "

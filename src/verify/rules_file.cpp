@@ -100,6 +100,21 @@ void name_or_compression(const Document& document, Findings& findings) {
                                     how_to_open(document)));
 }
 
+// Nothing is lost, but whoever goes on from an empty list believes that the prompt was processed.
+void loads_as_an_empty_list(const Document& document, Findings& findings) {
+  if (!loads_as_nothing(document)) return;
+  const bool leaf_table = document.candidates.has(Era::P5);
+  const std::string file = shell_path(document.file.path());
+  const std::string_view other = dialect(leaf_table ? Era::P3 : Era::P5).id;
+  findings.push_back(make_finding(
+      "KV715", {}, {},
+      leaf_table ? "no user metadata: mlx-lm 0.28.1 to 0.31.3 take the file for an empty list of caches, without an error"
+                 : "one layer and no user metadata: mlx-lm 0.32 takes the file for an empty list of caches, without an error",
+      fmt::format("kvcache convert {} --to {} -o OUT makes a file for that release; with user metadata, as by kvcache metadata "
+                  "{} set model=REPO -o OUT, it fails there instead",
+                  file, other, file)));
+}
+
 }  // namespace
 
 void check_file_portability(const Document& document, Findings& findings) {
@@ -108,6 +123,7 @@ void check_file_portability(const Document& document, Findings& findings) {
   zero_element_arrays(document, findings);
   carries_model_state(document, findings);
   name_or_compression(document, findings);
+  loads_as_an_empty_list(document, findings);
 }
 
 }  // namespace kvcache::detail

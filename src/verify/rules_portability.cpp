@@ -24,7 +24,7 @@ bool rotated_text_is_false(const Place& place) {
 }
 
 bool batched_window(const Place& place) {
-  return place.as<BatchRotatingKVCache>() != nullptr && place.source->eras != EraSet{Era::P5};
+  return place.as<BatchRotatingKVCache>() != nullptr;
 }
 
 bool three_flat_slots(const Place& place) {
@@ -70,7 +70,8 @@ constexpr PortabilityRule rules[] = {
      "kvcache convert FILE --to mlx-lm@0.31 -o OUT, for that version"},
     {"KV709", python_mamba, "class MambaCache: mlx-lm 0.30.6 and later has no such class and fails to load the file",
      "kvcache convert FILE --to mlx-lm@0.31 -o OUT makes it an ArraysCache"},
-    {"KV713", no_chunk_size, "chunk size None: mlx-lm cannot load it, Swift and mlxrs can", ""},
+    {"KV713", no_chunk_size,
+     "chunk size None: mlx-lm cannot load it, or, since 0.32, raises in the next step; Swift and mlxrs can", ""},
     {"KV714", unnamed_mode,
      "quantized in a mode without biases, or with U8 scales, that the file does not name: the layout is known, the values are "
      "not",

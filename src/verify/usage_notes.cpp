@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "kvcache/caches.h"
 #include "kvcache/verify.h"
 
 namespace kvcache {
@@ -40,15 +41,11 @@ std::string_view fault(const Metadata& metadata, const Entry& entry, bool parsed
   return entry.json && parsed && !nlohmann::json::accept(found->second) ? "no JSON" : "";
 }
 
-}  // namespace
-
-std::vector<std::string> usage_notes(const Document& document, const Findings& findings, std::span<const Target> targets) {
-  // No command edits a file with errors (require_sound): it needs mending, not metadata.
-  if (std::any_of(findings.begin(), findings.end(), prevents_editing)) return {};
-
+/// What mlx_lm.generate misses in the user metadata. mlx_lm.server reads no files: its caches stay in memory.
+std::vector<std::string> missing_metadata(const Document& document, std::span<const Target> targets) {
   const Dialect* format = document.format;
   // mlx-lm 0.18 is never written, so no command could add what is missing.
-  if (format == nullptr || format->family != Family::mlx_lm || format->era == Era::L0) return {};
+  if (format->family != Family::mlx_lm || format->era == Era::L0) return {};
 
   const std::vector<Target> asked = readers(document, targets);
   if (asked.empty()) return {};
@@ -80,6 +77,46 @@ std::vector<std::string> usage_notes(const Document& document, const Findings& f
                     "replace it with `kvcache metadata {} set{} --in-place`",
                     broken, file, broken_values));
   return out;
+}
+
+/// mlx_lm.generate compares its options with the first layer.
+std::optional<std::string> needed_options(const Document& document) {
+  constexpr std::int64_t default_group_size = 64;
+  if (document.format->family != Family::mlx_lm || document.cache.layers.empty()) return std::nullopt;
+  const auto* const quantized = dynamic_cast<const QuantizedKVCache*>(document.cache.layers.front().get());
+  if (quantized == nullptr || quantized->state().group_size == default_group_size) return std::nullopt;
+  return fmt::format("mlx_lm.generate --prompt-cache-file needs --kv-group-size {} with this file: its default is {}",
+                     quantized->state().group_size, default_group_size);
+}
+
+/// What writing the file again changes about it.
+std::optional<std::string> worth_rewriting(const Document& document) {
+  std::uint64_t unused = 0;
+  bool early_form = false;
+  for (const LayerSource& source : document.sources) {
+    for (const UnusedRows& rows : source.unused) unused += rows.bytes;
+    early_form = early_form || source.early_form;
+  }
+  const std::string command =
+      fmt::format("`kvcache convert {} --to {} -o OUT`", shell_path(document.file.path()), dialect(Era::P5).id);
+  if (early_form)
+    return fmt::format("version 0.1 of kvcache wrote this file for mlx-lm 0.32, which does not load it; {} mends it", command);
+  if (unused == 0) return std::nullopt;
+  return fmt::format(
+      "{} bytes are rows behind the last token, as mlx-lm 0.32 saves whole buffers: zeros, or keys and values of tokens that "
+      "were trimmed; {} leaves them out",
+      unused, command);
+}
+
+}  // namespace
+
+std::vector<std::string> usage_notes(const Document& document, const Findings& findings, std::span<const Target> targets) {
+  // No command edits a file with errors (require_sound): it needs mending, not metadata.
+  if (std::any_of(findings.begin(), findings.end(), prevents_editing) || document.format == nullptr) return {};
+  std::vector<std::string> notes = missing_metadata(document, targets);
+  for (const auto& note : {needed_options(document), worth_rewriting(document)})
+    if (note) notes.push_back(*note);
+  return notes;
 }
 
 }  // namespace kvcache

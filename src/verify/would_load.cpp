@@ -234,11 +234,12 @@ std::optional<std::string> misread(const Document& document, const Target& targe
   if (error != findings.end())
     return fmt::format("{}{}{} ({})", error->where, error->where.empty() ? "" : ": ", error->message, error->code);
   // Two layouts that share nothing with the others.
-  for (const Era alone : {Era::L0, Era::P5}) {
-    if (document.candidates.has(alone) && era == alone) return std::nullopt;
-    if (document.candidates.has(alone)) return fmt::format("the file is laid out as {} writes it", dialect(alone).id);
-    if (era == alone) return fmt::format("it reads nothing but {}", dialect(alone).id);
+  if (document.candidates.has(Era::L0)) {
+    if (era == Era::L0) return std::nullopt;
+    return fmt::format("the file is laid out as {} writes it", dialect(Era::L0).id);
   }
+  if (era == Era::L0) return fmt::format("it reads nothing but {}", dialect(Era::L0).id);
+  if (era == Era::P5 || document.candidates.has(Era::P5)) return detail::leaf_table_refusal(document, era);
   if (document.cache.model_state && !loader.model_state) return "it does not know model state and refuses the class names";
   if (too_large(document, loader.dialect)) return "it refuses files of more than 8 GiB";
   const LayerLoader layers(document, target);

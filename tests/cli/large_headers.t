@@ -20,7 +20,7 @@ Headers of a megabyte that say little cost no more time than their size: 16,384 
   $ timeout 60 kvcache verify children.safetensors | wc -l
   16000
 
-More layers than any model has are too many in every layout, also in the first and in the provisional one.
+More layers than any model has are too many in every layout, also in the first and in that of mlx-lm 0.32.
 
   $ awk 'BEGIN { e = "{\"data_offsets\":[0,0],\"dtype\":\"F16\",\"shape\":[1,1,0,1]}"
   >   printf "{"; for (i = 0; i <= 16384; i++) printf "%s\"%d_keys\":%s,\"%d_values\":%s", i ? "," : "", i, e, i, e; printf "}" }' >json
@@ -31,8 +31,8 @@ More layers than any model has are too many in every layout, also in the first a
   [3]
   $ awk 'BEGIN { printf "{\"__metadata__\":{\"2.0.0\":\"\",\"2.0.1\":\"\""
   >   for (i = 0; i <= 16384; i++) printf ",\"1.%d\":\"KVCache\"", i; printf "}}" }' >json
-  $ header >provisional.safetensors
-  $ kvcache verify -q provisional.safetensors
-  provisional.safetensors: error KV103 header: the header has 16385 layers, more than 16384
+  $ header >leaves.safetensors
+  $ kvcache verify -q leaves.safetensors
+  leaves.safetensors: error KV103 header: the header has 16385 layers, more than 16384
     hint: no model has that many
   [3]

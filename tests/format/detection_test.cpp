@@ -88,7 +88,7 @@ TEST(Detection, ModelStateTurboAndUnusedLayers) {
   EXPECT_EQ(writers(cache_of(std::make_unique<KVCache>(), test::plain()), Era::R1), "R1");
 }
 
-TEST(Detection, TheProvisionalLayoutIsLikeNoOther) {
+TEST(Detection, TheTableOfLeavesIsLikeNoOther) {
   EXPECT_EQ(writers(cache_of(test::plain()), Era::P5), "P5");
 }
 

@@ -71,10 +71,6 @@ TEST(Dialects, TwoErasWereNeverInARelease) {
   for (const Dialect& d : dialects()) EXPECT_EQ(d.released, d.era != Era::P4 && d.era != Era::S4) << d.id;
 }
 
-TEST(Dialects, OnlyTheProvisionalOneIsMarkedSo) {
-  for (const Dialect& d : dialects()) EXPECT_EQ(d.provisional, d.era == Era::P5) << d.id;
-}
-
 TEST(Printable, EscapesWhatSteersTerminals) {
   EXPECT_EQ(printable("a\nb\tc\rd"), "a\\nb\\tc\\rd");
   EXPECT_EQ(printable(std::string_view("\0\x1b\x7f", 3)), "\\x00\\x1b\\x7f");

@@ -59,7 +59,8 @@ class RandomCache {
                                                   &RandomCache::chunks, &RandomCache::state};
     const bool loads_batches = only({Era::P2, Era::P3, Era::P4, Era::P5, Era::R1});
     if (loads_batches && depth == 2) kinds.insert(kinds.end(), {&RandomCache::batched, &RandomCache::batched_window});
-    if (only({Era::S4, Era::S5, Era::R1})) kinds.push_back(&RandomCache::unused);
+    if (only({Era::P5, Era::S4, Era::S5, Era::R1})) kinds.push_back(&RandomCache::unused);
+    if (only({Era::P5}) && depth == 2) kinds.push_back(&RandomCache::unused_batch);
     if (only({Era::S4, Era::S5})) kinds.push_back(&RandomCache::turbo_codes);
     const bool loads_lists = only({Era::P3, Era::P4, Era::P5, Era::S3, Era::S4, Era::S5, Era::R1});
     if (loads_lists && depth > 0 && number(0, 3) == 0) {
@@ -102,15 +103,19 @@ class RandomCache {
     auto [keys, values] = keys_and_values(1, rows_);
     std::optional<std::int64_t> chunk_size = number(1, 8);
     if (only({Era::S3, Era::S4, Era::S5, Era::R1}) && coin()) chunk_size.reset();
+    const std::int64_t start = number(0, rows_);
+    // In files that store the offset, rows without tokens are cut off: elsewhere they have to be the zeros that come back.
+    if (eras_.has(Era::P5))
+      for (kvcache::Tensor* const array : {&keys, &values}) *array = array->slice(2, 0, rows_ - start).pad(2, 0, start);
     return std::make_unique<kvcache::ChunkedKVCache>(
-        kvcache::ChunkedKVCache::State{keys, values, chunk_size, number(0, rows_), std::nullopt});
+        kvcache::ChunkedKVCache::State{keys, values, chunk_size, start, std::nullopt});
   }
 
   Made state() {
     const std::int64_t batch = number(1, 3);
     kvcache::ArraysCache::State state;
     const std::int64_t count = eras_.has(Era::P1) ? 2 : number(1, 4);
-    const bool may_be_unset = only({Era::S3, Era::S4, Era::S5, Era::R1});
+    const bool may_be_unset = only({Era::P5, Era::S3, Era::S4, Era::S5, Era::R1});
     for (std::int64_t slot = 0; slot < count; ++slot) {
       const bool set = !may_be_unset || slot == 0 || coin();
       state.slots.push_back(set ? array(kvcache::Dtype::F32, {batch, number(1, 3)}) : kvcache::Tensor());
@@ -134,7 +139,7 @@ class RandomCache {
   Made batched_window() {
     auto [keys, values] = keys_and_values(2, rows_);
     return std::make_unique<kvcache::BatchRotatingKVCache>(kvcache::BatchRotatingKVCache::State{
-        keys, values, numbers(2), numbers(2), number(1, 9), number(0, 9), number(0, 9), coin()});
+        keys, values, numbers(2), numbers(2), number(1, 9), number(rows_, 9), number(0, 9), coin()});
   }
 
   Made unused() {
@@ -148,6 +153,11 @@ class RandomCache {
       default:
         return std::make_unique<kvcache::ChunkedKVCache>(16);
     }
+  }
+
+  Made unused_batch() {
+    if (coin()) return std::make_unique<kvcache::BatchKVCache>(kvcache::Int32s{2, 0});
+    return std::make_unique<kvcache::BatchRotatingKVCache>(8, kvcache::Int32s{2, 0});
   }
 
   Made turbo_codes() { return turbo(); }

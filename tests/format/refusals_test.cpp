@@ -44,7 +44,7 @@ TEST(Refusals, RecurrentStateWithoutSlotsInMlxLm) {
   EXPECT_EQ(refusal(test::arrays(""), Era::P3), "layer 1 (ArraysCache): it has no slots, and mlx-lm@0.31 has no way to say so");
 }
 
-TEST(Refusals, OffsetsBeyond32BitsInTheProvisionalFormat) {
+TEST(Refusals, OffsetsBeyond32BitsAsScalars) {
   const RotatingKVCache::State state{test::keys(), test::values(), 0, test::tokens, std::int64_t{1} << 31, test::tokens, {}};
   EXPECT_EQ(refusal(std::make_unique<RotatingKVCache>(state), Era::P5),
             "layer 1 (RotatingKVCache): 2147483648 does not fit into the 32 bits that are stored");
@@ -72,7 +72,7 @@ TEST(Refusals, AChildIsNamed) {
 }
 
 TEST(Refusals, UnusedLayers) {
-  for (const Era era : {Era::P1, Era::P4, Era::P5, Era::S3})
+  for (const Era era : {Era::P1, Era::P4, Era::S3})
     EXPECT_NE(refusal(std::make_unique<KVCache>(), era).find("layer 1 (KVCache): the layer was never used"), std::string::npos);
   EXPECT_NE(refusal(std::make_unique<ChunkedKVCache>(8), Era::R1).find("ChunkedKVCache that was never used"),
             std::string::npos);
@@ -145,7 +145,7 @@ TEST(Warnings, PaddingsAndLengthsThatTheErasOwnWriterLosesToo) {
 
 TEST(Warnings, ARequestedWindowElsewhereThanInCurrentSwift) {
   EXPECT_EQ(encode(cache_of(test::rotating("requested")), Era::S3).warnings.size(), 1U);
-  EXPECT_EQ(encode(cache_of(test::rotating("requested")), Era::P5).warnings.size(), 2U) << "and that it is provisional";
+  EXPECT_EQ(encode(cache_of(test::rotating("requested")), Era::P5).warnings.size(), 1U);
   EXPECT_EQ(encode(cache_of(test::rotating("modelNative")), Era::S3).warnings.size(), 0U);
   EXPECT_EQ(encode(cache_of(test::rotating("requested")), Era::S4).warnings.size(), 0U);
 }

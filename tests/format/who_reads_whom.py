@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The table "Who reads whose files" of docs/formats.md, made with the tool itself.
 
-    who_reads_whom.py KVCACHE GOLDEN_DIALECTS [docs/formats.md]
+    who_reads_whom.py KVCACHE GOLDEN [docs/formats.md]
 
 Prints the table; with a third argument, fails unless the document contains it.
 """
@@ -11,9 +11,10 @@ import subprocess
 import sys
 
 LOADERS = {"P1": "mlx-lm@0.19", "P2": "mlx-lm@0.28", "P3": "mlx-lm@0.31", "P4": "mlx-lm@2026-08",
+           "P5": "mlx-lm@0.32",
            "S3": "mlx-swift-lm@3.31", "S4": "mlx-swift-lm@2026-08", "R1": "mlxrs@0.1"}
 
-# What is in the file, who wrote it, and a file that shows it.
+# What is in the file, who wrote it, and a file that shows it: in the folder dialects, if no other is named.
 ROWS = [
     ("KVCache", "P1 to P4, R1", "kv-f16.P4"),
     ("KVCache", "S1", "kv-f16.S1"),
@@ -50,11 +51,16 @@ ROWS = [
     ("layers never used", "R1", "empty-middle.R1"),
     ("model state", "S4", "model-state.S4"),
     ("TurboQuantKVCache", "S3 (main), S4", "turbo.S4"),
+    ("anything but what follows", "P5", "p5/p5-plain.P5"),
+    ("BatchRotatingKVCache", "P5", "p5/p5-batch-rotating.P5"),
+    ("a ConcatenateKVCache never used", "P5", "p5/p5-unused-concatenate.P5"),
 ]
 
 
 def table(kvcache, golden):
-    files = [str(pathlib.Path(golden) / "files" / f"{name}.safetensors") for _, _, name in ROWS]
+    places = [name if "/" in name else f"dialects/{name}" for _, _, name in ROWS]
+    files = [str(pathlib.Path(golden) / folder / "files" / f"{name}.safetensors") for folder, name in
+             (place.split("/") for place in places)]
     run = subprocess.run([kvcache, "verify", "--json", *files], capture_output=True, text=True, check=False)
     reports = json.loads(run.stdout)["files"]
     lines = ["| in the file | written by | " + " | ".join(LOADERS) + " |", "|---|---|" + "---|" * len(LOADERS)]

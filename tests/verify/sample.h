@@ -73,7 +73,7 @@ class Sample {
   std::string codes() { return codes_of(verify().findings); }
   std::string data_codes() { return codes_of(verify(with_data()).findings); }
 
-  kvcache::Metadata metadata;
+  kvcache::Metadata metadata{{"1.title", "a sample"}};  ///< without any, one layer is worth a warning (KV715)
   std::vector<kvcache::NamedTensor> tensors;
 
  private:

@@ -7,8 +7,9 @@
 
 namespace [[gnu::visibility("default")]] kvcache {
 
-/// Files store neither the offset nor the number of valid rows, and every runtime takes the row count for the offset. The true
-/// offset comes from a sibling layer (set by the decoder); encoders write the repaired form, in which L == offset.
+/// Files before mlx-lm@0.32 store neither the offset nor the number of valid rows, and every runtime takes the row count for
+/// the offset. The true offset comes from a sibling layer (set by the decoder); encoders write the repaired form, in which L ==
+/// offset, or, where the offset is stored as well, the valid rows alone.
 class ChunkedKVCache final : public Cache {
  public:
   /// What a file stores of it, and the offset that it does not.
@@ -17,7 +18,8 @@ class ChunkedKVCache final : public Cache {
     Tensor values;                            ///< [B, H, L, Dv]
     std::optional<std::int64_t> chunk_size;   ///< absent: Swift and mlxrs "None"
     std::int64_t start_position = 0;          ///< tokens dropped from the front
-    std::optional<std::int64_t> true_offset;  ///< from a sibling layer; absent: unknown
+    std::optional<std::int64_t> true_offset;  ///< from a sibling layer, or stored; absent: unknown
+    bool offset_stored = false;               ///< the file stores true_offset, as mlx-lm@0.32 does: no loader has to guess
   };
   /// Never used: chunks of so many tokens, at least one, else Error(usage).
   explicit ChunkedKVCache(std::int64_t chunk_size);
@@ -36,6 +38,8 @@ class ChunkedKVCache final : public Cache {
   [[nodiscard]] std::int64_t valid_rows() const;
   /// The form every loader restores exactly: valid rows, then zero rows so that L == offset.
   [[nodiscard]] State repaired() const;
+  /// The valid rows alone. Throws Error(impossible) where nobody knows which they are.
+  [[nodiscard]] State valid() const;
 
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return "ChunkedKVCache"; }

@@ -82,8 +82,7 @@ std::string loads_html(const ReportInput& in) {
     std::string why = escaped(verdict.reason);
     if (!verdict.fix.empty())
       why += fmt::format("{}<code>{}</code>", why.empty() ? "" : "<br>", escaped(without_folder(verdict.fix, in.document)));
-    table.add({escaped(d.id) + (d.provisional ? " <span class=\"soft\">(provisional)</span>" : ""),
-               verdict.ok ? "<span class=\"ok\">✓ yes</span>" : "<span class=\"no\">✗ no</span>", why});
+    table.add({escaped(d.id), verdict.ok ? "<span class=\"ok\">✓ yes</span>" : "<span class=\"no\">✗ no</span>", why});
   }
   return table.html();
 }

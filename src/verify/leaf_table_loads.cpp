@@ -1,0 +1,77 @@
+// Between mlx-lm 0.32 and everybody else nobody reads anybody's files, and not all of them say so (docs/formats.md, "A table of
+// leaves").
+#include <fmt/format.h>
+
+#include "format/era.h"
+#include "verify/rules.h"
+
+namespace kvcache::detail {
+namespace {
+
+constexpr std::string_view nothing =
+    "without user metadata in the file, it returns an empty list of caches without an error, and generation starts from "
+    "nothing";
+
+/// What mlx-lm 0.32 cannot go on with although it saved it.
+std::optional<std::string> unusable(const Cache& cache) {
+  if (const auto* const list = dynamic_cast<const CacheList*>(&cache)) {
+    for (std::size_t i = 0; i < list->children().size(); ++i)
+      if (const auto why = unusable(*list->children()[i]))
+        return fmt::format("child {} ({}): {}", i, list->children()[i]->class_name(), *why);
+    return std::nullopt;
+  }
+  if (dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr)
+    return "it forgets a field of batched windows, so the first update after loading raises";
+  if (cache.class_name() == "ConcatenateKVCache" && cache.empty())
+    return "it saves a ConcatenateKVCache that was never used, and cannot load it";
+  if (const auto* const chunked = dynamic_cast<const ChunkedKVCache*>(&cache);
+      chunked != nullptr && !chunked->state().chunk_size)
+    return "with the chunk size None, the first step after loading raises";
+  return std::nullopt;
+}
+
+std::optional<std::string> own_file(const Document& document) {
+  for (std::size_t i = 0; i < document.cache.layers.size(); ++i) {
+    const auto why = document.sources[i].early_form
+                         ? "version 0.1 of kvcache wrote it, and it loads nowhere; writing it again mends it"
+                         : unusable(*document.cache.layers[i]);
+    if (why) return fmt::format("{}: {}", printable(layer_name(document.cache, i), 120), *why);
+  }
+  return std::nullopt;
+}
+
+std::string elsewhere(const Document& document, const Dialect& loader) {
+  const std::string laid_out = fmt::format("the file is laid out as {} writes it: ", dialect(Era::P5).id);
+  switch (loader.family) {
+    case Family::mlx_swift_lm:
+      return laid_out + "it counts the table of leaves as classes, and refuses the mismatch";
+    case Family::mlxrs:
+      return laid_out + "it finds no classes where it looks for them";
+    case Family::mlx_lm:
+      break;
+  }
+  if (loader.era != Era::P1 && loads_as_nothing(document)) return laid_out + std::string(nothing);
+  return laid_out + "it fails on a class without a name (KeyError)";
+}
+
+std::string from_before(const Document& document) {
+  const std::string only = fmt::format("it reads nothing but {}", dialect(Era::P5).id);
+  if (document.cache.layers.size() != 1) return only + ", and fails on the list of classes (ValueError)";
+  if (loads_as_nothing(document)) return only + ": of one layer, " + std::string(nothing);
+  return only + ", and fails on the user metadata, which it takes for classes (KeyError)";
+}
+
+}  // namespace
+
+bool loads_as_nothing(const Document& document) {
+  if (!document.cache.metadata.empty() || document.cache.layers.empty()) return false;
+  if (document.candidates.has(Era::P5)) return true;
+  return document.cache.layers.size() == 1 && !document.candidates.has(Era::L0) && !document.cache.model_state;
+}
+
+std::optional<std::string> leaf_table_refusal(const Document& document, Era era) {
+  if (era != Era::P5) return elsewhere(document, dialect(era));
+  return document.candidates.has(Era::P5) ? own_file(document) : from_before(document);
+}
+
+}  // namespace kvcache::detail
