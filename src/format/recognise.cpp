@@ -11,7 +11,7 @@
 namespace kvcache::detail {
 namespace {
 
-/// Classes are the values of "2.i", "2.i.j", ..., and of "1.i" in mlx-lm's files since 2026-09.
+/// Classes are the values of "2.i", "2.i.j", ..., and of "1.i" in files of mlx-lm 0.32.
 bool may_hold_class(std::string_view key) {
   if (!key.starts_with("1.") && !key.starts_with("2.")) return false;
   for (key.remove_prefix(2);;) {

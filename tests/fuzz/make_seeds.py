@@ -28,10 +28,10 @@ def seeds(testdata, target):
                 values = bytes(range(256)) * 3 if dtype != 2 else struct.pack("<192f", *[i / 7 - 13 for i in range(192)])
                 yield f"{dtype}{bits}", bytes([dtype, bits, bits % 3]) + values
         return
-    folders = ["hostile"] if target in ("container", "open") else ["dialects", "hostile", "ops"]
+    folders = ["hostile"] if target in ("container", "open") else ["dialects", "p5", "hostile", "ops"]
     for n, path in enumerate(golden(testdata, *folders)):
         data = path.read_bytes()
-        if target in FAMILY and path.parts[-3] == "dialects" and FAMILY[target] not in path.name:
+        if target in FAMILY and path.parts[-3] in ("dialects", "p5") and FAMILY[target] not in path.name:
             continue
         if (data[:2] == b"\x1f\x8b") != (target == "open"):
             continue
