@@ -4,6 +4,7 @@
 
 #include "format/decoder.h"
 #include "format/document.h"
+#include "format/leaf_table.h"
 #include "format/user_metadata.h"
 #include "safetensors/damaged_header.h"
 #include "safetensors/file_kind.h"
@@ -71,7 +72,7 @@ bool is_omlx_block(const Header& header) {
 
 bool claims_to_be_cache(const Header& header) {
   const auto of_layers = [](const auto& entry) { return entry.first.starts_with("2."); };
-  if (std::ranges::any_of(header.metadata, of_layers) || is_provisional(header) || is_legacy(header)) return true;
+  if (std::ranges::any_of(header.metadata, of_layers) || is_leaf_table(header) || is_legacy(header)) return true;
   // Without any metadata it may be a cache that a program has saved anew without them. A file of nothing is no model either.
   return header.tensors.empty() || std::ranges::all_of(header.tensors, is_layer_path);
 }

@@ -34,7 +34,9 @@ Inspect.
     size      61.4 kB, 1.54 kB per token
     can trim  yes
     loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
+    not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
+              of classes (ValueError)
+              mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
               form of mlx-lm@0.31: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
               metadata: tokenizer_config; add it with
@@ -52,7 +54,9 @@ Inspect.
     size      61.4 kB, 1.54 kB per token
     can trim  yes
     loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
+    not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
+              of classes (ValueError)
+              mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
               form of mlx-lm@0.31: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
               metadata: tokenizer_config; add it with
@@ -78,7 +82,9 @@ Inspect.
     size      61.4 kB, 1.54 kB per token
     can trim  yes
     loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
+    not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
+              of classes (ValueError)
+              mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
               form of mlx-lm@0.31: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
               metadata: tokenizer_config; add it with

@@ -17,6 +17,8 @@ What a person wants to know first.
     not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08, 3.33: layer 0
               (RotatingKVCache): it is in the form of mlx-lm@0.31: rotating
               metadata has 4 fields
+              mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
+              of classes (ValueError)
     note      mlx_lm.generate --prompt-cache-file fails without this user
               metadata: tokenizer_config; add it with
               `kvcache metadata gemma3_text-bf16.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
@@ -35,6 +37,8 @@ What a person wants to know first.
     not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08, 3.33, mlxrs 0.1: layer 0
               (QuantizedKVCache): it is in the form of mlx-lm@0.31: quantized
               arrays are nested
+              mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
+              of classes (ValueError)
   $ kvcache inspect --layers cache-list.safetensors
   cache-list.safetensors: 25.9 kB
     format    mlx-lm@2026-08
@@ -52,6 +56,8 @@ What a person wants to know first.
     loads in  mlx-lm 2026-08
     not in    mlx-lm 0.19, 0.28, 0.31, mlx-swift-lm 3.31, 2026-08, 3.33, mlxrs
               0.1: layer 0 (CacheList): children are stored in another form
+              mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
+              of classes (ValueError)
   
     Layer  Class            Tokens  B×H×D   Dtype     Size  Notes
     0      CacheList            12                 6.29 kB  no trim
@@ -85,6 +91,8 @@ What a person wants to know first.
     not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08, 3.33: layer 0
               (RotatingKVCache): it is in the form of mlx-lm@0.31: rotating
               metadata has 4 fields
+              mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
+              of classes (ValueError)
   
     Layer  Class            Tokens  B×H×D   Dtype     Size  Notes
     0      RotatingKVCache      15  1×2×64  F16    4.10 kB  wrapped, 8 rows,
@@ -108,7 +116,9 @@ What a person wants to know first.
     size      30.7 kB, 1.54 kB per token
     can trim  yes
     loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
+    not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
+              of classes (ValueError)
+              mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
               form of mlx-lm@0.31: metadata is an empty text
   
     Offset  Bytes  Dtype  Key  Shape
@@ -174,9 +184,9 @@ A layer that cannot be understood is shown; verify says why.
     can trim  no: layer 0 (NoSuchCache): it could not be decoded: unknown class
               'NoSuchCache'; no runtime known to this tool has it
     loads in  no runtime
-    not in    mlx-lm 0.19, 0.28, 0.31, 2026-08, mlx-swift-lm 3.31, 2026-08, 3.33,
-              mlxrs 0.1: layer 0: unknown class 'NoSuchCache'; no runtime known to
-              this tool has it (KV301)
+    not in    mlx-lm 0.19, 0.28, 0.31, 2026-08, 0.32, mlx-swift-lm 3.31, 2026-08,
+              3.33, mlxrs 0.1: layer 0: unknown class 'NoSuchCache'; no runtime
+              known to this tool has it (KV301)
     problems  1 error; `kvcache verify` explains
   
     Layer  Class        Tokens  B×H×D  Dtype   Size  Notes

@@ -32,7 +32,7 @@ For a runtime.
     hint: kvcache convert tile-ok-forward.safetensors --to mlx-swift-lm@3.31 -o OUT
   [1]
   $ kvcache verify -q --for all tile-ok-forward.safetensors | wc -l
-  6
+  8
 
 Folders: by name, links to folders not followed, pipes passed over.
 
