@@ -34,6 +34,7 @@ struct Stamp {
   std::string tool;                                           ///< "kvcache 0.1.0"
   std::optional<std::map<std::string, std::uint32_t>> crc32;  ///< zlib's, of every array's bytes by its key in the file
   std::map<std::string, std::string> model_sha256;            ///< of files of the model by name, 64 hex digits
+  std::string model_type;                                     ///< of the model's config.json, or empty
   std::optional<StampTokens> tokens;                          ///< of the prompt
   std::optional<std::string> text;                            ///< of the prompt
 };
@@ -63,6 +64,7 @@ struct StampRequest {
   std::string time;                                    ///< as Stamp::time
   std::string tool;                                    ///< as Stamp::tool
   std::map<std::string, std::string> model_sha256;     ///< empty: not given
+  std::string model_type;                              ///< beside them; empty: not known
   std::optional<std::vector<std::int32_t>> token_ids;  ///< nothing: not given
   std::optional<std::string> text;                     ///< nothing: not given; UTF-8
   unsigned threads = 0;                                ///< as for checksums()

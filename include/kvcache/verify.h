@@ -90,6 +90,12 @@ struct Reading {
 /// The same check for a document that was read by other means.
 void require_sound(const Document& document);
 
+/// All that is wrong is that a class or layout is not known here (KV301, KV717): nothing is damaged, and what needs no layer
+/// understood can be done. True for a file without errors.
+[[nodiscard]] bool only_unknown_layouts(const Findings& findings);
+/// read_sound_document() for what needs no layer understood: comparing, and changing user metadata. Takes unknown layouts too.
+[[nodiscard]] Document read_intact_document(const std::string& path);
+
 /// The table of codes (finding.h), ascending.
 [[nodiscard]] std::span<const CodeInfo> finding_codes() noexcept;
 

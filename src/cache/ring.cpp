@@ -10,11 +10,19 @@ namespace {
 // The finding code of what is wrong, or null.
 const char* broken_rule(const RotatingKVCache::State& s, std::int64_t rows) {
   if (s.max_size < 1 || s.keep < 0 || s.keep >= s.max_size) return "KV411";
+  if (s.reserve.value_or(0) < 0) return "KV411";
   if (rows == 0 && s.offset == 0 && s.idx == 0) return nullptr;
+  if (s.is_short()) {  // fewer rows than tokens, and not because the window is full: the runtime that does that counts rows by
+                       // idx
+    if (s.idx != rows) return "KV414";
+    return rows < s.keep ? "KV413" : nullptr;
+  }
+  const std::int64_t capacity = s.capacity();
   if (s.idx < 1 || s.idx > rows || rows > s.offset) return "KV411";
-  if (s.offset <= s.max_size && (rows != s.offset || s.idx != rows)) return "KV412";
-  if (s.offset >= s.max_size && rows < s.max_size) return "KV413";
-  if (s.idx < rows && (rows != s.max_size || s.idx <= s.keep)) return "KV414";
+  if (s.offset <= capacity && (rows != s.offset || s.idx != rows)) return "KV412";
+  if (s.offset >= capacity && rows < capacity) return "KV413";
+  if (s.idx < rows && (rows != capacity || s.idx <= s.keep)) return "KV414";
+  if (s.wrapped && (*s.wrapped ? rows != capacity || s.idx <= s.keep : s.idx != rows)) return "KV414";
   return nullptr;
 }
 

@@ -14,6 +14,9 @@
 #include "kvcache/error.h"
 
 namespace kvcache {
+namespace {
+constexpr const char* short_window_hint = "process the prompt again, or continue it in mlx-swift-lm@3.33";
+}
 
 RotatingKVCache::RotatingKVCache(std::int64_t max_size, std::int64_t keep) {
   if (max_size < 1 || keep < 0 || keep >= max_size) {
@@ -22,6 +25,10 @@ RotatingKVCache::RotatingKVCache(std::int64_t max_size, std::int64_t keep) {
   }
   state_.max_size = max_size;
   state_.keep = keep;
+}
+
+bool RotatingKVCache::State::is_short() const {
+  return keys.defined() && wrapped && !*wrapped && detail::rows_in(keys) < std::min(offset, capacity());
 }
 
 Tensor RotatingKVCache::temporal_order(const Tensor& ring) const {
@@ -40,6 +47,7 @@ void RotatingKVCache::unrotate() {
   State next = state_;
   detail::each_array(next, [this](const Tensor& array) { return temporal_order(array); });
   next.idx = detail::rows_in(next.keys);
+  if (next.wrapped) next.wrapped = false;
   state_ = std::move(next);
 }
 
@@ -53,7 +61,7 @@ std::unique_ptr<Cache> RotatingKVCache::copy() const {
 }
 
 std::int64_t RotatingKVCache::size() const {
-  return std::min(state_.offset, state_.max_size);
+  return std::min(state_.is_short() ? detail::rows_in(state_.keys) : state_.offset, state_.max_size);
 }
 
 std::uint64_t RotatingKVCache::nbytes() const {
@@ -76,6 +84,10 @@ Facts RotatingKVCache::facts() const {
 
 std::optional<std::string> RotatingKVCache::why_not_trimmable() const {
   if (auto defect = detail::ring_defect(state_)) return "its numbers contradict each other: " + *defect;
+  if (state_.is_short()) {
+    if (trimmable_tokens() > 0) return std::nullopt;
+    return fmt::format("its {} rows are the pinned ones: the tokens behind them are gone", detail::rows_in(state_.keys));
+  }
   if (state_.offset < state_.max_size) return std::nullopt;
   const std::int64_t gone = state_.offset - detail::rows_in(state_.keys);
   // Sound where nothing was evicted, but every runtime refuses it as well.
@@ -87,6 +99,19 @@ std::optional<std::string> RotatingKVCache::why_not_trimmable() const {
                      state_.keep);
 }
 
+std::int64_t RotatingKVCache::trimmable_tokens() const {
+  if (state_.is_short()) return std::max<std::int64_t>(0, detail::rows_in(state_.keys) - state_.keep);
+  return state_.offset < state_.max_size ? state_.offset : 0;
+}
+
+std::optional<Refusal> RotatingKVCache::why_not_trimmable_by(std::int64_t n) const {
+  if (auto refusal = Cache::why_not_trimmable_by(n)) return refusal;
+  if (std::min(n, state_.offset) <= trimmable_tokens()) return std::nullopt;
+  return Refusal{fmt::format("at most {} of its last tokens can be removed: its window has wrapped, and {} pinned ones stay",
+                             trimmable_tokens(), state_.keep),
+                 {}};
+}
+
 std::int64_t RotatingKVCache::trim(std::int64_t n) {
   detail::check_trim_count(n);
   detail::check_trimmable(why_not_trimmable_by(n));
@@ -95,7 +120,7 @@ std::int64_t RotatingKVCache::trim(std::int64_t n) {
   State next = state_;
   next.offset -= trimmed;
   next.idx -= trimmed;
-  detail::each_array(next, [&](const Tensor& array) { return array.slice(detail::row_axis, 0, next.offset); });
+  detail::each_array(next, [&](const Tensor& array) { return array.slice(detail::row_axis, 0, next.idx); });
   state_ = std::move(next);
   return trimmed;
 }
@@ -103,19 +128,21 @@ std::int64_t RotatingKVCache::trim(std::int64_t n) {
 Mask RotatingKVCache::make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const {
   detail::check_mask_request(queries, window);
   const std::int64_t max_size = state_.max_size;
+  const std::int64_t seen_rows = state_.is_short() ? detail::rows_in(state_.keys) : state_.offset;
   if (queries > 1) {
     // Whatever the ring holds, concatenation leaves max_size - 1 old rows in front of the new ones.
-    const std::int64_t offset = std::min(max_size - 1, state_.offset);
+    const std::int64_t offset = std::min(max_size - 1, seen_rows);
     const std::int64_t seen = window.value_or(max_size);
     if (!return_array && queries <= seen - offset) return {Mask::Kind::causal, {}};
     return {Mask::Kind::array, detail::causal_mask(queries, offset, seen)};
   }
   if (!window || state_.offset < *window || max_size <= *window) return {};
   // Columns are ring rows: the newest `window` of them, rolled to where the next token will be written.
-  const std::int64_t columns = std::min(state_.offset + 1, max_size);
+  const std::int64_t columns = std::min(seen_rows + 1, max_size);
   const std::int64_t idx = state_.idx >= max_size ? 0 : state_.idx;
   detail::check_mask_size({columns});
-  return {Mask::Kind::array, detail::mask_of_spans({columns}, {{columns - *window, columns}}, idx + 1)};
+  return {Mask::Kind::array,
+          detail::mask_of_spans({columns}, {{std::max<std::int64_t>(0, columns - *window), columns}}, idx + 1)};
 }
 
 std::optional<std::int64_t> RotatingKVCache::batch_size() const {
@@ -129,6 +156,11 @@ std::unique_ptr<Cache> RotatingKVCache::merge(std::span<const Cache* const> cach
     detail::check_ring(cache->state_);
     const std::int64_t rows = detail::rows_in(cache->state_.keys);
     const std::int64_t dropped = rows - cache->size();
+    if (cache->state_.is_short())
+      throw Error(ErrorKind::impossible,
+                  fmt::format("it holds {} rows after {} tokens: tokens were taken off after the window had wrapped", rows,
+                              cache->state_.offset),
+                  short_window_hint);
     // A batch has no pinned rows. The reference would silently drop them here, and with them what the model was told first.
     if (dropped > 0 && cache->state_.keep > 0) {
       throw Error(

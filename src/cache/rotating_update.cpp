@@ -14,11 +14,19 @@ namespace kvcache {
 void RotatingKVCache::update(const Tensor& keys, const Tensor& values) {
   detail::check_ring(state_);
   detail::check_update(class_name(), state_.keys, state_.values, keys, values);
+  forget_reserve();
   if (detail::rows_in(keys) == 1) {
     update_in_place(keys, values);
   } else {
     update_concat(keys, values);
   }
+}
+
+// In temporal order, rows beyond the window are those of a prefill that is longer than it.
+void RotatingKVCache::forget_reserve() {
+  if (!state_.reserve) return;
+  if (!empty()) unrotate();
+  state_.reserve.reset();
 }
 
 void RotatingKVCache::update_in_place(const Tensor& keys, const Tensor& values) {
@@ -40,6 +48,7 @@ void RotatingKVCache::update_in_place(const Tensor& keys, const Tensor& values) 
     ++next.idx;
   }
   next.offset = detail::to_int32(next.offset + 1);
+  if (next.wrapped) next.wrapped = next.idx < detail::rows_in(next.keys);
   state_ = std::move(next);
 }
 
@@ -56,6 +65,7 @@ void RotatingKVCache::update_concat(const Tensor& keys, const Tensor& values) {
   detail::each_array(next, keys, values, detail::with_appended_rows);
   next.offset = detail::to_int32(next.offset + detail::rows_in(keys));
   next.idx = detail::rows_in(next.keys);
+  if (next.wrapped) next.wrapped = false;
   state_ = std::move(next);
 }
 

@@ -14,8 +14,10 @@
 #include "cli/report.h"
 #include "cli/text.h"
 #include "kvcache/error.h"
+#include "kvcache/model_config.h"
 #include "kvcache/transform.h"
 #include "kvcache/verify.h"
+#include "verify/known_model.h"
 
 namespace kvcache::cli {
 namespace {
@@ -28,6 +30,7 @@ struct Options {
   std::optional<std::int64_t> max_size;
   std::optional<std::int64_t> keep;
   std::string children;
+  std::string model;
   bool allow_overflow = false;
   EncodeOptions encoding;
   OutputOptions output;
@@ -45,9 +48,41 @@ void check(const Options& options) {
   if (options.allow_overflow && !options.dtype) throw Error(ErrorKind::usage, "--allow-overflow belongs to --dtype");
 }
 
-/// `to`: the format to write, or nothing: the one it has.
-int convert_one(Context& context, const Options& options, const std::optional<Target>& to, const std::string& file,
+/// Models of two runtimes may cache different arrays for one architecture, which no change of the file's form mends.
+void check_form(Context& context, const Document& document, Era era, const std::optional<std::string>& model_type) {
+  const auto verdict =
+      model_type ? detail::judge_form(document.cache, document.candidates, era, model_type) : detail::judge_form(document, era);
+  if (!verdict.wrong.empty())
+    throw Error(ErrorKind::impossible, verdict.wrong,
+                "process the prompt again there; keep this file for the runtime that wrote it");
+  if (!verdict.doubtful.empty())
+    warn(context, fmt::format("{}; --model DIR, with the model's config.json, tells whether this is one", verdict.doubtful));
+}
+
+/// model_type of --model; empty for a model that is not known here.
+std::optional<std::string> given_model_type(Context& context, const std::string& folder) {
+  if (folder.empty()) return std::nullopt;
+  context.subject = folder;
+  try {
+    std::string type = read_model_config(folder).model_type;
+    context.subject.clear();
+    return type;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::impossible) throw;
+    context.subject.clear();
+    return std::string();
+  }
+}
+
+/// What all files are converted to.
+struct Goal {
+  std::optional<Target> to;               ///< nothing: the format that a file has
+  std::optional<std::string> model_type;  ///< of --model
+};
+
+int convert_one(Context& context, const Options& options, const Goal& goal, const std::string& file,
                 const OutputOptions& output) {
+  const std::optional<Target>& to = goal.to;
   check_output(output, {file});
   context.subject = file;
   Document document;
@@ -59,6 +94,8 @@ int convert_one(Context& context, const Options& options, const std::optional<Ta
     require_sound(document);
   }
   const Target target = to ? *to : Target(era_to_keep(document));
+
+  if (to) check_form(context, document, target.era(), goal.model_type);
 
   std::vector<std::string> done;
   if (to) done.push_back(fmt::format("converted to {}", to->id()));
@@ -91,12 +128,14 @@ int convert_one(Context& context, const Options& options, const std::optional<Ta
 int run(Context& context, const Options& options) {
   check(options);
   // An unknown format is worth knowing before anything else is looked at.
-  std::optional<Target> to;
-  if (!options.to.empty()) to = find_target(options.to);
-  if (to && !dialect(to->era()).writable)
-    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", to->id()), "no release in use loads it");
+  Goal goal;
+  if (!options.to.empty()) goal.to = find_target(options.to);
+  if (goal.to && !dialect(goal.to->era()).writable)
+    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", goal.to->id()),
+                "no release in use loads it");
+  goal.model_type = given_model_type(context, options.model);
   return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
-    return convert_one(context, options, to, file, output);
+    return convert_one(context, options, goal, file, output);
   });
 }
 
@@ -121,6 +160,10 @@ Action declare(CLI::App& app, Context& context) {
          "--children", options->children,
          "What a CacheList held, for files that forgot: KVCache,ArraysCache:2,QuantizedKVCache:64,RotatingKVCache:1024:4")
       ->type_name("SPEC")
+      ->check(not_empty());
+  app.add_option("--model", options->model,
+                 "The model's folder or config.json: refuses what its code in the target would misread")
+      ->type_name("DIR")
       ->check(not_empty());
   app.add_flag("--allow-overflow", options->allow_overflow, "Let values beyond the range of --dtype become infinite");
   add_output_options(app, options->output);

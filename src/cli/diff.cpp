@@ -40,9 +40,9 @@ int run(Context& context, const Options& options) {
   if (!options.tolerance.empty()) how.tolerance = parse_tolerance(options.tolerance);
   check_inputs({options.a, options.b});
   context.subject = options.a;
-  const Document a = read_sound_document(options.a);
+  const Document a = read_intact_document(options.a);
   context.subject = options.b;
-  const Document b = read_sound_document(options.b);
+  const Document b = read_intact_document(options.b);
   context.subject.clear();
   Comparison comparison;
   {

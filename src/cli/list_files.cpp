@@ -45,7 +45,8 @@ void describe_cache(const Document& document, ListedFile& file) {
   file.recognised = detail::is_surely_prompt_cache(document.file.header());
   file.verdict = "ok";
   bool unknown_class = false;
-  for (const Finding& finding : check(document)) {
+  const Findings findings = check(document);
+  for (const Finding& finding : findings) {
     if (finding.severity == Severity::error && !file.damaged) {
       file.verdict = fmt::format("errors ({})", finding.code);
       file.damaged = true;
@@ -53,7 +54,7 @@ void describe_cache(const Document& document, ListedFile& file) {
     if (finding.severity == Severity::warning && !file.damaged) file.verdict = "warnings";
     unknown_class = unknown_class || finding.code == "KV301";
   }
-  if (unknown_class) file.damaged = false;
+  if (unknown_class || only_unknown_layouts(findings)) file.damaged = false;
 }
 
 /// A file that no reader takes: whose it is may still be in its header.

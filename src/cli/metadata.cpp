@@ -93,7 +93,7 @@ int run(Context& context, const Options& options) {
                 "set KEY=VALUE..., unset KEY..., strip");
   check_output(options.output, {options.file});
   context.subject = options.file;
-  Document document = read_sound_document(options.file);
+  Document document = read_intact_document(options.file);
   const Era era = era_to_keep(document);
   const std::string done = edit(document.cache, options);
   const Written written = write_output(context, document.cache, era, options.output, document);

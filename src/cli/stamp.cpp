@@ -65,6 +65,16 @@ std::string timestamp() {
                      static_cast<unsigned>(date.day()), time.hours().count(), time.minutes().count(), time.seconds().count());
 }
 
+/// Of a model whose layers are not known here it does not matter.
+std::string model_type(const std::string& folder) {
+  try {
+    return read_model_config(folder).model_type;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return {};
+  }
+}
+
 StampRequest read_request(Context& context, const Options& options) {
   StampRequest request;
   request.time = timestamp();
@@ -74,6 +84,7 @@ StampRequest read_request(Context& context, const Options& options) {
   if (!options.model.empty()) {
     context.subject = options.model;
     request.model_sha256 = model_digests(options.model);
+    request.model_type = model_type(options.model);
   }
   return request;
 }
@@ -108,7 +119,7 @@ int stamp_one(Context& context, const Options& options, StampRequest request, co
   // With --in-place the cache alone is written.
   check_output(output, output.in_place ? std::vector<std::string>{file} : all_inputs(options, file, request));
   context.subject = file;
-  Document document = read_sound_document(file);
+  Document document = read_intact_document(file);
   const Era era = era_to_keep(document);
   Stamp stamp;
   {

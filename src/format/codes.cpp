@@ -89,6 +89,7 @@ constexpr auto table = std::to_array<CodeInfo>({
     {"KV466", error, "batched window size"},
     {"KV471", error, "framing broken"},
     {"KV481", error, "Turbo fields broken"},
+    {"KV482", error, "tile fields broken"},
     {"KV491", error, "model state broken"},
     {"KV492", error, "leaf table broken"},
 
@@ -119,6 +120,8 @@ constexpr auto table = std::to_array<CodeInfo>({
     {"KV714", warning, "quantization mode unknown"},
     {"KV715", warning, "loads as nothing"},
     {"KV716", info, "name or compression"},
+    {"KV717", info, "class of a neighbour"},
+    {"KV718", warning, "field of an open change"},
     {"KV720", error, "does not load"},
 
     {"KV801", warning, "stamp cannot be read"},

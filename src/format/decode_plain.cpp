@@ -1,4 +1,6 @@
-// KVCache, RotatingKVCache, ChunkedKVCache: a pair of keys and values, with nothing, four to seven, or two values beside it.
+// KVCache, RotatingKVCache, ChunkedKVCache: a pair of keys and values, with nothing, four to eight, or two values beside it.
+#include <algorithm>
+
 #include "format/decoder_layer.h"
 
 namespace kvcache::detail {
@@ -41,9 +43,10 @@ void Decoder::decode_kv(Layer& l) {
 }
 
 void Decoder::decode_rotating(Layer& l) {
-  if (!l.expect_fields({4, 5, 6, 7})) return;
+  if (!l.expect_fields({4, 5, 6, 7, 8})) return;
   const std::size_t fields = l.meta.values.size();
-  l.only(eras_where([&](const EraTraits& t) { return t.rotating_fields == fields; }),
+  // An open change of mlx-swift-lm appends an eighth to its seven.
+  l.only(eras_where([&](const EraTraits& t) { return t.rotating_fields == std::min<std::size_t>(fields, 7); }),
          fmt::format("rotating metadata has {} fields", fields));
   const bool has_step = fields >= 5;
   RotatingKVCache::State state;
@@ -59,10 +62,31 @@ void Decoder::decode_rotating(Layer& l) {
       good = l.fail("KV305", fmt::format("origin is '{}' instead of modelNative or requested", printable(*state.origin)),
                     fmt::format("{}.5", l.in.key));
   }
-  if (fields >= 7 && l.meta.values[6] != "true" && l.meta.values[6] != "false")
-    good = l.fail("KV305", fmt::format("wrapped is '{}' instead of true or false", printable(l.meta.values[6])),
-                  fmt::format("{}.6", l.in.key));
+  if (fields >= 7) {
+    const std::string& text = l.meta.values[6];
+    state.wrapped = text == "true";
+    if (!*state.wrapped && text != "false") {
+      // A flag in the words of another runtime, or no flag at all: then it is one value too many.
+      const bool flag = text.empty() || text == "True" || text == "False" || text == "1" || text == "0";
+      good = l.fail(flag ? "KV305" : "KV304",
+                    fmt::format("the seventh of {} values is '{}' instead of true or false", fields, printable(text)),
+                    fmt::format("{}.6", l.in.key));
+    }
+  }
+  if (fields == 8) {
+    std::int64_t reserve = 0;
+    good = l.integer(7, "reserve", reserve) && good;
+    state.reserve = reserve;
+  }
   if (!good) return;
+  if (state.reserve)
+    l.report(
+        "KV718",
+        fmt::format("an eighth field, a reserve of {} rows beyond the window, which is of a change that no release of "
+                    "mlx-swift-lm has: it is read here, and never written",
+                    *state.reserve),
+        fmt::format("{}.7", l.in.key),
+        fmt::format("kvcache convert {} --to mlx-swift-lm@3.33 -o OUT writes the window without it", shell_path(file_.path())));
   l.done_with_pair<RotatingKVCache>(std::move(state));
 }
 

@@ -1,4 +1,4 @@
-// QuantizedKVCache and TurboQuantKVCache.
+// QuantizedKVCache, TurboQuantKVCache and VarianceNormalizedKVCache.
 #include "format/decoder_layer.h"
 
 namespace kvcache::detail {
@@ -101,6 +101,11 @@ void Decoder::decode_quantized(Layer& l) {
 }
 
 void Decoder::decode_turbo(Layer& l) {
+  // mlx-vlm has a class of the same name: norms and codes of keys and of values as two groups, other numbers beside them.
+  if (l.has_arrays() && !l.flat_arrays()) {
+    l.not_ours("KV301", "TurboQuantKVCache in the layout of mlx-vlm, which is not that of mlx-swift-lm", "mlx-vlm");
+    return;
+  }
   if (!l.expect_fields({5})) return;
   l.only(eras_where([](const EraTraits& t) { return t.writes_turbo; }), "class TurboQuantKVCache");
   TurboQuantKVCache::State state;
@@ -143,6 +148,54 @@ void Decoder::decode_turbo(Layer& l) {
   state.form = *form;
   l.out.arrays = *list;
   l.done(std::make_unique<TurboQuantKVCache>(std::move(state)));
+}
+
+void Decoder::decode_variance_normalized(Layer& l) {
+  if (!l.expect_fields({7, 10})) return;
+  l.only(eras_where([](const EraTraits& t) { return t.variance_normalized_class; }), "class VarianceNormalizedKVCache");
+  VarianceNormalizedKVCache::State state;
+  bool good = l.integer(0, "tile size", state.tile_size);
+  good = l.integer(1, "offset", state.offset) && good;
+  good = l.integer(2, "key bits", state.key_bits) && good;
+  good = l.integer(3, "value bits", state.value_bits) && good;
+  good = l.integer(4, "iterations", state.sinkhorn_iterations) && good;
+  good = l.integer(5, "number of tiles", state.tile_count) && good;
+  good = l.integer(6, "tail length", state.tail_length) && good;
+  if (l.meta.values.size() == 10) {
+    if (l.meta.values[7] != "1")
+      good = l.fail("KV305", fmt::format("version of the tiles is '{}' instead of 1", printable(l.meta.values[7])),
+                    fmt::format("{}.7", l.in.key));
+    const auto dtype = [&](std::size_t field, std::string_view what, std::optional<std::string>& value) {
+      value = l.meta.values[field];
+      if (*value == "float16" || *value == "bfloat16" || *value == "float32" || *value == "none") return true;
+      return l.fail("KV305",
+                    fmt::format("dtype of {} is '{}' instead of float16, bfloat16, float32 or none", what, printable(*value)),
+                    fmt::format("{}.{}", l.in.key, field));
+    };
+    good = dtype(8, "keys", state.key_dtype) && good;
+    good = dtype(9, "values", state.value_dtype) && good;
+  }
+  if (!good) return;
+  const auto list = l.flat_arrays();
+  if (!list || !VarianceNormalizedKVCache::fits(list->size(), state.tile_count, state.tail_length)) {
+    l.fail("KV303", fmt::format("{} for {} tiles of 8 or 10 and a tail of {} tokens", l.describe_arrays(), state.tile_count,
+                                state.tail_length));
+    return;
+  }
+  if (l.unused_layer()) return l.done(std::make_unique<VarianceNormalizedKVCache>(std::move(state)));
+  const TensorEntry& first = entry(list->front());
+  for (const std::size_t array : *list) {
+    if (!l.expect_rank(array, 4, "arrays of tiles and tail")) return;
+    if (entry(array).shape[0] != first.shape[0]) {
+      l.fail("KV309", fmt::format("arrays {} and {} disagree in batch size", shape_of(first), shape_of(entry(array))),
+             entry(array).key);
+      return;
+    }
+    state.arrays.push_back(tensor(array));
+  }
+  if (state.tail_length > 0 && !l.check_keys_and_values((*list)[list->size() - 2], list->back())) return;
+  l.out.arrays = *list;
+  l.done(std::make_unique<VarianceNormalizedKVCache>(std::move(state)));
 }
 
 }  // namespace kvcache::detail

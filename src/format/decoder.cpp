@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "format/decoder_layer.h"
+#include "format/neighbours.h"
 
 namespace kvcache::detail {
 namespace {
@@ -11,6 +12,13 @@ namespace {
 void collect(const ArrayTree& tree, std::vector<std::size_t>& out) {
   if (tree.value) out.push_back(*tree.value);
   for (const auto& [index, child] : tree.children) collect(child, out);
+}
+
+/// Every metadata value of a tree, by its path.
+void collect(const MetaTree& tree, const std::string& path, std::vector<std::pair<std::string, std::string>>& out) {
+  if (tree.value) out.emplace_back(path, *tree.value);
+  for (const auto& [index, child] : tree.children)
+    collect(child, path.empty() ? std::to_string(index) : fmt::format("{}.{}", path, index), out);
 }
 
 }  // namespace
@@ -30,6 +38,7 @@ std::span<const Decoder::KnownClass> Decoder::known_classes() noexcept {
       {"BatchKVCache", &Decoder::decode_batch},
       {"BatchRotatingKVCache", &Decoder::decode_batch_rotating},
       {"TurboQuantKVCache", &Decoder::decode_turbo},
+      {"VarianceNormalizedKVCache", &Decoder::decode_variance_normalized},
   };
   return classes;
 }
@@ -50,6 +59,7 @@ std::unique_ptr<Cache> Decoder::undecoded(const LayerInput& in, const std::vecto
                                    [](const Finding& f) { return f.severity == Severity::error; });
   state.why = reason == findings_.end() ? "it could not be decoded" : reason->message;
   for (const std::size_t array : arrays) state.arrays.push_back({entry(array).key, tensor(array)});
+  if (in.meta != nullptr) collect(*in.meta, {}, state.meta);
   return std::make_unique<OpaqueCache>(std::move(state));
 }
 
@@ -66,8 +76,14 @@ LayerOutput Decoder::decode(const LayerInput& in) {
     // reported
   } else if (const auto known = std::ranges::find(known_classes(), name, &KnownClass::name); known != known_classes().end()) {
     (this->*known->decode)(l);
+  } else if (const auto owner = owner_of_class(name)) {
+    l.not_ours(
+        "KV301",
+        fmt::format("class '{}' is of {}; mlx-lm, mlx-swift-lm and mlxrs have none of this name", printable(name), *owner),
+        *owner);
   } else {
-    l.fail("KV301", fmt::format("unknown class '{}'; no runtime known to this tool has it", printable(name)));
+    l.fail("KV301", fmt::format("unknown class '{}'; no runtime known to this tool has it", printable(name)), {},
+           l.what_works());
   }
 
   if (!l.out.decoded) {

@@ -82,6 +82,7 @@ class Decoder {
   void decode_batch(Layer& l);
   void decode_batch_rotating(Layer& l);
   void decode_turbo(Layer& l);
+  void decode_variance_normalized(Layer& l);
 
   const SafetensorsFile& file_;
   Findings& findings_;

@@ -85,6 +85,18 @@ bool Decoder::Layer::fail(std::string_view code, const std::string& message, con
   return false;
 }
 
+bool Decoder::Layer::not_ours(std::string_view code, const std::string& message, std::string_view owner,
+                              const std::string& key) {
+  report(code, message, key, what_works());
+  report("KV717", fmt::format("a layout of {}: not understood here, and no damage; its arrays are carried along", owner), key);
+  return false;
+}
+
+std::string Decoder::Layer::what_works() const {
+  return fmt::format("kvcache inspect {} --tensors shows what is stored; metadata, stamp and diff work on the file",
+                     shell_path(decoder.file_.path()));
+}
+
 void Decoder::Layer::only(EraSet eras, std::string evidence) {
   out.eras &= eras;
   out.evidence.push_back(std::move(evidence));
@@ -195,6 +207,9 @@ bool Decoder::Layer::expect_rank(std::size_t array, std::size_t rank, std::strin
 bool Decoder::Layer::expect_float(std::size_t array, std::string_view what) {
   const TensorEntry& e = decoder.entry(array);
   if (is_float(e.dtype)) return true;
+  if (e.dtype == Dtype::F8_E4M3 || e.dtype == Dtype::F8_E8M0)
+    return not_ours("KV308", fmt::format("{} are {}, which MLX reads as U8: no class has such {}", what, name(e.dtype), what),
+                    "a fork that stores 8-bit floats", e.key);
   return fail("KV308", fmt::format("{} are {} instead of F16, BF16 or F32", what, name(e.dtype)), e.key);
 }
 

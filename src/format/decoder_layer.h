@@ -22,6 +22,11 @@ struct Decoder::Layer {
   /// Report an error and leave the layer undecoded. Returns false, for `return l.fail(...)`.
   bool fail(std::string_view code, const std::string& message, const std::string& key = {}, std::string hint = {});
 
+  /// The same for a class or layout of a neighbour, which is no damage: KV717 says whose, at the same place. Returns false.
+  bool not_ours(std::string_view code, const std::string& message, std::string_view owner, const std::string& key = {});
+  /// Hint for a layer that is not understood: the commands that work on its file all the same.
+  [[nodiscard]] std::string what_works() const;
+
   /// Narrow the eras to those with a property, and remember why.
   void only(EraSet eras, std::string evidence);
   void done(std::unique_ptr<Cache> cache);

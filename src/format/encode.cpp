@@ -6,6 +6,7 @@
 #include "format/document.h"
 #include "format/encoder.h"
 #include "format/user_metadata.h"
+#include "kvcache/caches.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
 
@@ -53,6 +54,27 @@ Encoded encode_from(const PromptCache& cache, std::optional<Era> from, const Tar
   return out;
 }
 
+bool holds_unknown(const PromptCache& cache) {
+  return std::ranges::any_of(cache.layers, [](const auto& layer) {
+    return any_leaf(*layer, [](const Cache& leaf) { return dynamic_cast<const OpaqueCache*>(&leaf) != nullptr; });
+  });
+}
+
+/// The file of `source` with other user metadata. Nothing is decoded, so that nothing has to be understood.
+Encoded with_user_metadata(const PromptCache& cache, const Document& source) {
+  const Header& header = source.file.header();
+  const std::string section = source.candidates == EraSet{Era::P5} ? "0." : "1.";
+  Encoded out;
+  for (const TensorEntry& entry : header.tensors) out.tensors.push_back({entry.key, source.file.tensor(entry)});
+  for (const auto& [key, value] : header.metadata) {
+    const bool of_user =
+        key.starts_with(section) && !std::string_view(key).substr(section.size()).starts_with(detail::state_key_prefix);
+    if (!of_user) out.metadata.emplace(key, value);
+  }
+  for (const auto& [key, value] : cache.metadata) out.metadata.emplace(section + key, value);
+  return out;
+}
+
 // Between large arrays, the offsets and paddings of a batch would shift every array after them off the boundaries of pages, and
 // with it all later work on the file off the fast way (platform/file.h, copy_in_kernel()).
 Encoded small_arrays_last(Encoded encoded) {
@@ -74,6 +96,7 @@ Encoded encode(const PromptCache& cache, Era era, const EncodeOptions& options) 
 
 Encoded encode_edited(const PromptCache& cache, const Document& source, const Target& target, const EncodeOptions& options) {
   const auto from = source.format == nullptr ? std::nullopt : std::optional(source.format->era);
+  if (from && *from == target.era() && holds_unknown(source.cache)) return with_user_metadata(cache, source);
   return small_arrays_last(encode_from(cache, from, target, options));
 }
 

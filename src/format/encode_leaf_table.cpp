@@ -156,7 +156,8 @@ void LeafTableEncoder::state(const std::string& where, const std::string& path, 
     keys_and_values(path, kv->state());
     if (!concatenate) scalar(where, path + ".2", kv->size());
   } else if (const auto* ring = dynamic_cast<const RotatingKVCache*>(&cache)) {
-    const auto& s = ring->state();
+    refuse_short_window(where, *ring, target_);
+    const RotatingKVCache::State s = without_reserve(*ring);
     keys_and_values(path, s);
     scalars(where, path, 2, {s.offset, s.keep, s.max_size, s.idx});
     if (s.origin == "requested") out_.warnings.push_back(origin_lost(where, target_));

@@ -14,6 +14,8 @@ namespace {
   throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, why), hint);
 }
 
+constexpr std::size_t mamba_slots = 2;  // MambaCache is ArraysCache(2) by another name
+
 std::string join(const Int32s& values) {
   return fmt::format("{}", fmt::join(values, ","));
 }
@@ -22,6 +24,25 @@ std::string join(const Int32s& values) {
 
 void set_fields(EncodedLayer& layer, const std::vector<std::string>& values) {
   for (std::size_t i = 0; i < values.size(); ++i) layer.meta.emplace_back(std::to_string(i), values[i]);
+}
+
+void refuse_short_window(const std::string& where, const RotatingKVCache& cache, std::string_view target) {
+  const RotatingKVCache::State& s = cache.state();
+  if (!s.is_short()) return;
+  refuse(where,
+         fmt::format("{} rows after {} tokens, because some were taken off after the window had wrapped: {} would go on from "
+                     "wrong rows without a word",
+                     s.keys.defined() ? s.keys.dim(2) : 0, s.offset, target),
+         "process the prompt again, or continue it in mlx-swift-lm@3.33");
+}
+
+RotatingKVCache::State without_reserve(const RotatingKVCache& cache) {
+  if (!cache.state().reserve) return cache.state();
+  RotatingKVCache ordered = cache;
+  ordered.unrotate();  // more rows than the window holds are those of a long prefill, which lie in temporal order
+  RotatingKVCache::State state = ordered.state();
+  state.reserve.reset();
+  return state;
 }
 
 std::string origin_lost(const std::string& where, std::string_view target) {
@@ -91,7 +112,9 @@ EncodedLayer Encoder::plain(const std::string& where, const KVCache& cache, bool
 
 EncodedLayer Encoder::rotating(const std::string& where, const RotatingKVCache& cache) {
   require_used(where, cache);
-  const RotatingKVCache::State& s = cache.state();
+  const bool flag = traits_.rotating_fields >= 7;
+  if (!flag) refuse_short_window(where, cache, target());
+  const RotatingKVCache::State s = without_reserve(cache);
   EncodedLayer out;
   out.class_text = "RotatingKVCache";
   if (!cache.empty()) out.arrays = {{"0", s.keys}, {"1", s.values}};
@@ -104,7 +127,10 @@ EncodedLayer Encoder::rotating(const std::string& where, const RotatingKVCache& 
   } else if (s.origin == "requested") {
     warnings_.push_back(origin_lost(where, target()));
   }
-  if (traits_.rotating_fields >= 7) fields.emplace_back(!cache.empty() && s.idx < s.keys.shape()[2] ? "true" : "false");
+  if (flag) {
+    const bool wrapped = s.wrapped.value_or(!cache.empty() && s.idx < s.keys.dim(2));
+    fields.emplace_back(wrapped ? traits_.true_text : traits_.false_text);
+  }
   set_fields(out, fields);
   return out;
 }
@@ -180,8 +206,22 @@ bool Encoder::mamba_class(const ArraysCache& cache, std::size_t slots) const {
   if (traits_.release.mamba_needed && slots == 2) return true;
   if (edited()) return cache.state().mamba && traits_.mamba_class;
   if (family == Family::mlx_lm) return false;  // 0.30.6 and later of mlx-lm@0.28 have no MambaCache
-  // Swift models cast to MambaCache and ignore the state of an ArraysCache.
-  return cache.state().mamba || (family == Family::mlx_swift_lm && cache.state().slots.size() == 2);
+  if (family != Family::mlx_swift_lm) return cache.state().mamba;
+  // Swift models cast to MambaCache and ignore the state of an ArraysCache, even those that use one slot only (LFM2).
+  return cache.state().mamba || slots == 1 || slots == mamba_slots;
+}
+
+/// The slots of a layer of an era that says which of them are set. Swift's models make their MambaCache of two and set the
+/// first one alone where they need no more; elsewhere such a layer is an ArraysCache(1) once its unset slot is dropped.
+std::vector<Tensor> Encoder::listed_slots(const ArraysCache& cache) const {
+  std::vector<Tensor> slots = cache.state().slots;
+  if (traits_.dialect.family == Family::mlx_swift_lm) {
+    if (mamba_class(cache, slots.size())) slots.resize(std::max(slots.size(), mamba_slots));
+    return slots;
+  }
+  const auto last_set = std::find_if(slots.rbegin(), slots.rend(), [](const Tensor& t) { return t.defined(); });
+  if (options_.drop_unset_slots && last_set != slots.rend()) slots.erase(last_set.base(), slots.end());
+  return slots;
 }
 
 EncodedLayer Encoder::arrays(const std::string& where, const ArraysCache& cache) {
@@ -192,20 +232,22 @@ EncodedLayer Encoder::arrays(const std::string& where, const ArraysCache& cache)
         fmt::format("{}: {} does not store {}; they are left out, as its own writer does", where, target(), what));
   };
   if (traits_.slots == SlotLayout::listed) {
-    out.class_text = mamba_class(cache, s.slots.size()) ? "MambaCache" : "ArraysCache";
+    const std::vector<Tensor> slots = listed_slots(cache);
+    const bool shortened = slots.size() < s.slots.size() && slots.size() < mamba_slots;
+    out.class_text = mamba_class(cache, s.slots.size()) && !shortened ? "MambaCache" : "ArraysCache";
     std::string present;
     std::size_t n = 0;
-    for (std::size_t slot = 0; slot < s.slots.size(); ++slot) {
-      if (!s.slots[slot].defined()) continue;
+    for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+      if (!slots[slot].defined()) continue;
       present += fmt::format("{}{}", present.empty() ? "" : ",", slot);
-      out.arrays.emplace_back(std::to_string(n++), s.slots[slot]);
+      out.arrays.emplace_back(std::to_string(n++), slots[slot]);
     }
-    std::vector<std::string> fields = {std::to_string(s.slots.size()), present};
+    std::vector<std::string> fields = {std::to_string(slots.size()), present};
     const bool lengths = s.lengths && traits_.slot_fields >= 4;
-    if (s.left_padding && traits_.dialect.family == Family::mlxrs && s.left_padding->size() > s.slots.size())
+    if (s.left_padding && traits_.dialect.family == Family::mlxrs && s.left_padding->size() > slots.size())
       refuse(where,
              fmt::format("{} left paddings for {} slots: mlxrs refuses to load more than one a slot", s.left_padding->size(),
-                         s.slots.size()),
+                         slots.size()),
              "'kvcache extract --all' makes one file per sequence");
     if (s.left_padding || lengths) fields.push_back(s.left_padding ? join(*s.left_padding) : "");
     if (lengths) fields.push_back(join(*s.lengths));
@@ -325,6 +367,25 @@ EncodedLayer Encoder::turbo(const std::string& where, const TurboQuantKVCache& c
   return out;
 }
 
+EncodedLayer Encoder::variance_normalized(const std::string& where, const VarianceNormalizedKVCache& cache) {
+  if (!traits_.variance_normalized_class)
+    refuse(
+        where, fmt::format("{} has no VarianceNormalizedKVCache", target()),
+        "its tiles cannot be decoded exactly outside mlx-swift-lm: keep the cache in mlx-swift-lm@3.33, or process the prompt "
+        "again");
+  const VarianceNormalizedKVCache::State& s = cache.state();
+  EncodedLayer out;
+  out.class_text = "VarianceNormalizedKVCache";
+  for (std::size_t i = 0; i < s.arrays.size(); ++i) out.arrays.emplace_back(std::to_string(i), s.arrays[i]);
+  std::vector<std::string> fields;
+  for (const std::int64_t value :
+       {s.tile_size, s.offset, s.key_bits, s.value_bits, s.sinkhorn_iterations, s.tile_count, s.tail_length})
+    fields.push_back(std::to_string(value));
+  if (s.key_dtype && s.value_dtype) fields.insert(fields.end(), {"1", *s.key_dtype, *s.value_dtype});
+  set_fields(out, fields);
+  return out;
+}
+
 EncodedLayer Encoder::encode(const std::string& where, const Cache& cache, bool framed) {
   if (const auto* c = dynamic_cast<const KVCache*>(&cache)) return plain(where, *c, framed);
   if (const auto* c = dynamic_cast<const RotatingKVCache*>(&cache)) return rotating(where, *c);
@@ -335,8 +396,11 @@ EncodedLayer Encoder::encode(const std::string& where, const Cache& cache, bool 
   if (const auto* c = dynamic_cast<const BatchKVCache*>(&cache)) return batch(where, *c, framed);
   if (const auto* c = dynamic_cast<const BatchRotatingKVCache*>(&cache)) return batch_rotating(where, *c);
   if (const auto* c = dynamic_cast<const TurboQuantKVCache*>(&cache)) return turbo(where, *c);
-  refuse(where, fmt::format("class '{}' is not known or its arrays are broken", printable(cache.class_name())),
-         "'kvcache verify' says what is wrong with it");
+  if (const auto* c = dynamic_cast<const VarianceNormalizedKVCache*>(&cache)) return variance_normalized(where, *c);
+  refuse(
+      where,
+      fmt::format("class '{}' is not understood, so that it cannot be written in another form", printable(cache.class_name())),
+      "only the program that wrote it can convert it; metadata, stamp and diff work on its file");
 }
 
 }  // namespace kvcache::detail

@@ -41,10 +41,12 @@ class Encoder {
   EncodedLayer batch(const std::string& where, const BatchKVCache& cache, bool framed);
   EncodedLayer batch_rotating(const std::string& where, const BatchRotatingKVCache& cache);
   EncodedLayer turbo(const std::string& where, const TurboQuantKVCache& cache);
+  EncodedLayer variance_normalized(const std::string& where, const VarianceNormalizedKVCache& cache);
 
   void no_meta(EncodedLayer& layer, bool framed) const;
   [[nodiscard]] bool edited() const;
   [[nodiscard]] bool mamba_class(const ArraysCache& cache, std::size_t slots) const;
+  [[nodiscard]] std::vector<Tensor> listed_slots(const ArraysCache& cache) const;
   void require_usable_slots(const std::string& where) const;
   void require_used(const std::string& where, const Cache& cache) const;
   void require_batch(const std::string& where, const Cache& cache, bool has_class, std::string_view what) const;
@@ -62,6 +64,12 @@ void set_fields(EncodedLayer& layer, const std::vector<std::string>& values);
 
 /// The warning about a Swift window whose origin an era has no place for.
 [[nodiscard]] std::string origin_lost(const std::string& where, std::string_view target);
+
+/// Throws Error(impossible) for a window that only mlx-swift-lm since 3.33 can go on with (State::is_short()).
+void refuse_short_window(const std::string& where, const RotatingKVCache& cache, std::string_view target);
+
+/// A window as every era can store it: the field of a change that is in no release is left out.
+[[nodiscard]] RotatingKVCache::State without_reserve(const RotatingKVCache& cache);
 
 /// Slots for an era that has no word for an unset one: trailing ones may be dropped when asked to. Throws Error(impossible).
 std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache, std::string_view target, bool drop_unset);

@@ -55,17 +55,18 @@ struct EraTraits {
   SlotLayout slots;
   std::size_t slot_fields;  ///< SlotLayout::listed: most fields the era writes
   ListLayout list;
-  bool framed_kv_placeholder;  ///< ListLayout::framed: a child without metadata counts one empty string
-  bool mislabels;              ///< ChunkedKVCache and ArraysCache carry the class name KVCache
-  bool mamba_class;            ///< the runtime has a MambaCache
-  bool arrays_class;           ///< the runtime loads an ArraysCache
-  bool batch_class;            ///< the runtime loads a BatchKVCache
-  bool batch_rotating_class;   ///< the runtime has a BatchRotatingKVCache
-  bool turbo_class;            ///< every release has a TurboQuantKVCache and loads it
-  bool writes_turbo;           ///< the era's newest commits write it
-  bool model_state;            ///< can carry model state beside the layers
-  bool empty_layers;           ///< loads layers without arrays
-  bool chunk_none;             ///< a ChunkedKVCache may have no chunk size
+  bool framed_kv_placeholder;      ///< ListLayout::framed: a child without metadata counts one empty string
+  bool mislabels;                  ///< ChunkedKVCache and ArraysCache carry the class name KVCache
+  bool mamba_class;                ///< the runtime has a MambaCache
+  bool arrays_class;               ///< the runtime loads an ArraysCache
+  bool batch_class;                ///< the runtime loads a BatchKVCache
+  bool batch_rotating_class;       ///< the runtime has a BatchRotatingKVCache
+  bool turbo_class;                ///< every release has a TurboQuantKVCache and loads it
+  bool writes_turbo;               ///< the era's newest commits write it
+  bool variance_normalized_class;  ///< has a VarianceNormalizedKVCache
+  bool model_state;                ///< can carry model state beside the layers
+  bool empty_layers;               ///< loads layers without arrays
+  bool chunk_none;                 ///< a ChunkedKVCache may have no chunk size
   std::string_view true_text, false_text;
   ReleaseTraits release = {};
 };

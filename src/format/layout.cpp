@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "common/count_of.h"
 #include "format/codes.h"
+#include "format/neighbours.h"
 #include "format/user_metadata.h"
 #include "kvcache/format.h"
 
@@ -20,6 +24,21 @@ void not_a_path(const std::string& key, std::string_view what, std::string_view 
   findings.push_back(make_finding(
       "KV201", {}, key,
       fmt::format("{} {} is no index path: {}; mlx-lm and others read another structure from it", what, quoted(key), why)));
+}
+
+/// No runtime here loads such a file, but that is no damage.
+void report_fork_tables(const Header& header, Findings& findings) {
+  const auto is_table_key = [](const auto& entry) { return is_fork_table_key(entry.first); };
+  const auto first = std::ranges::find_if(header.metadata, is_table_key);
+  const auto count = static_cast<std::uint64_t>(std::ranges::count_if(header.metadata, is_table_key));
+  findings.push_back(make_finding("KV202", {}, first->first,
+                                  fmt::format("{} in sections 3 and 4, beside the sections 0, 1 and 2: mlx-lm refuses the "
+                                              "whole file because of them",
+                                              count_of(count, "metadata key")),
+                                  "the program that wrote it loads it"));
+  findings.push_back(make_finding(
+      "KV717", {}, first->first,
+      "tables of arrays without elements, as forks of mlx-lm write them: a layout that is not understood here, and no damage"));
 }
 
 }  // namespace
@@ -106,6 +125,8 @@ Layout parse_layout(const Header& header, Findings& findings) {
   for (auto& [index, tree] : arrays.children) layout.arrays.emplace(index, std::move(tree));
 
   MetaTree meta;
+  const bool fork = has_fork_tables(header);
+  if (fork) report_fork_tables(header, findings);
   for (const auto& [key, value] : header.metadata) {
     const std::string_view path = std::string_view(key).substr(std::min<std::size_t>(2, key.size()));
     if (key.starts_with("1.")) {
@@ -119,7 +140,7 @@ Layout parse_layout(const Header& header, Findings& findings) {
       } else {
         not_a_path(key, "class key", "it should be '2.' and a layer's number", findings);
       }
-    } else {
+    } else if (!fork || !is_fork_table_key(key)) {
       findings.push_back(make_finding("KV202", {}, key,
                                       fmt::format("metadata key {} is in none of the sections 0, 1 and 2; mlx-lm refuses the "
                                                   "whole file because of it",

@@ -24,6 +24,7 @@ constexpr EraTraits python(Dialect dialect) {
           .batch_rotating_class = true,
           .turbo_class = false,
           .writes_turbo = false,
+          .variance_normalized_class = false,
           .model_state = false,
           .empty_layers = false,
           .chunk_none = false,

@@ -24,6 +24,7 @@ constexpr EraTraits swift(Dialect dialect) {
           .batch_rotating_class = false,
           .turbo_class = false,
           .writes_turbo = false,
+          .variance_normalized_class = false,
           .model_state = false,
           .empty_layers = false,
           .chunk_none = true,
@@ -57,8 +58,9 @@ constexpr auto eras = [] {
   s4.model_state = true;
   s4.empty_layers = true;
 
-  // 3.33: windows say whether they have wrapped.
+  // 3.33: windows say whether they have wrapped; variance-normalized tiles.
   EraTraits s5 = s4;
+  s5.variance_normalized_class = true;
   s5.dialect = {Era::S5, "mlx-swift-lm@3.33", "S5", Family::mlx_swift_lm, true, true, {}};
   s5.rotating_fields = 7;
 

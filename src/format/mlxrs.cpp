@@ -25,6 +25,7 @@ constexpr std::array eras = {
               .batch_rotating_class = true,
               .turbo_class = false,
               .writes_turbo = false,
+              .variance_normalized_class = false,
               .model_state = false,
               .empty_layers = true,
               .chunk_none = true,

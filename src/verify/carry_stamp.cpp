@@ -113,7 +113,7 @@ CarriedStamp carry_stamp(const Document& input, const PromptCache& edited, Encod
     if (std::exchange(stamp.tokens, std::nullopt)) result.dropped.emplace_back("token ids");
     if (std::exchange(stamp.text, std::nullopt)) result.dropped.emplace_back("text");
   }
-  result.empty = !stamp.crc32 && !stamp.tokens && !stamp.text && stamp.model_sha256.empty();
+  result.empty = !stamp.crc32 && !stamp.tokens && !stamp.text && stamp.model_sha256.empty() && stamp.model_type.empty();
   // Under "1.", or under "0." in the layout that has user metadata there; no other entry can have either name.
   for (const std::string_view section : {"0.", "1."}) {
     const auto entry = encoded.metadata.find(std::string(section).append(stamp_key));

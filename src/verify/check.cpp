@@ -15,8 +15,9 @@ Findings check(const Document& document) {
     return findings;
   }
   std::vector<Place> all = places(document);
-  constexpr void (*class_rules[])(const Place&, Findings&) = {check_rotating, check_quantized,      check_chunked, check_arrays,
-                                                              check_batch,    check_batch_rotating, check_turbo};
+  constexpr void (*class_rules[])(const Place&, Findings&) = {
+      check_rotating, check_quantized,      check_chunked, check_arrays,
+      check_batch,    check_batch_rotating, check_turbo,   check_variance_normalized};
   for (Place& place : all) {
     if (!place.sound) continue;
     Findings found;

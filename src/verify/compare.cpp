@@ -40,6 +40,7 @@ class Comparer {
   }
   void facts(const std::string& where, const Facts& a, const Facts& b);
   void parameters(const std::string& where, const Cache& a, const Cache& b);
+  void unknown_metadata(const std::string& where, const OpaqueCache& a, const OpaqueCache& b);
 
   const PromptCache& a_;
   const PromptCache& b_;
@@ -139,16 +140,38 @@ void Comparer::parameters(const std::string& where, const Cache& a, const Cache&
     number("key bits", &TurboQuantKVCache::State::key_bits);
     number("value bits", &TurboQuantKVCache::State::value_bits);
     number("seed", &TurboQuantKVCache::State::seed);
+  } else if (const auto* va = dynamic_cast<const VarianceNormalizedKVCache*>(&a),
+             *vb = dynamic_cast<const VarianceNormalizedKVCache*>(&b);
+             va != nullptr && vb != nullptr) {
+    const auto number = [&](std::string_view what, std::int64_t VarianceNormalizedKVCache::State::*member) {
+      if (va->state().*member != vb->state().*member)
+        differ(where, std::string(what), std::to_string(va->state().*member), std::to_string(vb->state().*member));
+    };
+    number("tile size", &VarianceNormalizedKVCache::State::tile_size);
+    number("value bits", &VarianceNormalizedKVCache::State::value_bits);
+    number("iterations", &VarianceNormalizedKVCache::State::sinkhorn_iterations);
   } else if (const auto* ra = dynamic_cast<const RotatingKVCache*>(&a), *rb = dynamic_cast<const RotatingKVCache*>(&b);
              ra != nullptr && rb != nullptr) {
     // A format without this field means the model's own, as the one that has it does by default.
     const auto origin = [](const RotatingKVCache& ring) { return ring.state().origin.value_or("modelNative"); };
     if (origin(*ra) != origin(*rb)) differ(where, "origin", origin(*ra), origin(*rb), true);
+  } else if (const auto* oa = dynamic_cast<const OpaqueCache*>(&a), *ob = dynamic_cast<const OpaqueCache*>(&b);
+             oa != nullptr && ob != nullptr) {
+    unknown_metadata(where, *oa, *ob);
   } else if (const auto* la = dynamic_cast<const CacheList*>(&a), *lb = dynamic_cast<const CacheList*>(&b);
              la != nullptr && lb != nullptr) {
     for (std::size_t i = 0; i < std::min(la->children().size(), lb->children().size()); ++i)
       parameters(fmt::format("{} child {}", where, i), *la->children()[i], *lb->children()[i]);
   }
+}
+
+// What the values of an unknown class mean is unknown, too, but not whether they are the same.
+void Comparer::unknown_metadata(const std::string& where, const OpaqueCache& a, const OpaqueCache& b) {
+  std::map<std::string, std::pair<std::string, std::string>> values;
+  for (const auto& [path, value] : a.state().meta) values[path].first = printable(value);
+  for (const auto& [path, value] : b.state().meta) values[path].second = printable(value);
+  for (const auto& [path, pair] : values)
+    if (pair.first != pair.second) differ(where, fmt::format("metadata {}", path), pair.first, pair.second);
 }
 
 void Comparer::layer(std::size_t index) {

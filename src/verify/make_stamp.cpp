@@ -53,7 +53,10 @@ Stamp make_stamp(const PromptCache& cache, const Encoded& encoded, const StampRe
   Stamp stamp = earlier;
   stamp.time = request.time;
   stamp.tool = request.tool;
-  if (!request.model_sha256.empty()) stamp.model_sha256 = request.model_sha256;
+  if (!request.model_sha256.empty()) {
+    stamp.model_sha256 = request.model_sha256;
+    stamp.model_type = request.model_type;
+  }
   if (request.token_ids) stamp.tokens = stamp_tokens(*request.token_ids);
   if (request.text) stamp.text = request.text;
   check_prompt(cache, stamp);

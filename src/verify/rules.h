@@ -111,6 +111,7 @@ void check_arrays(const Place& place, Findings& findings);
 void check_batch(const Place& place, Findings& findings);
 void check_batch_rotating(const Place& place, Findings& findings);
 void check_turbo(const Place& place, Findings& findings);
+void check_variance_normalized(const Place& place, Findings& findings);
 
 /// Whether a loader of mlx-lm returns an empty list of caches for this file, without an error: a file of 0.32 without user
 /// metadata, which releases before 0.32 read so, or one layer of an era before without user metadata, which 0.32 does.

@@ -119,7 +119,8 @@ class Handler {
   bool value(std::string_view what) {
     if (depth_ == 0) return fail("it is no JSON object");
     if (place_ == Place::ids) return fail(fmt::format("a token id is {}", what));
-    constexpr std::string_view known_at_top[] = {"schema", "time", "tool", "text", "crc32", "model_sha256", "tokens"};
+    constexpr std::string_view known_at_top[] = {"schema",     "time",         "tool",  "text",
+                                                 "model_type", "model_sha256", "crc32", "tokens"};
     constexpr std::string_view known_of_tokens[] = {"count", "sha256", "ids"};
     const bool known = place_ == Place::crc32 || place_ == Place::model ||
                        (place_ == Place::top && std::ranges::find(known_at_top, key_) != std::end(known_at_top)) ||
@@ -135,8 +136,9 @@ class Handler {
     }
     if (key_ == "time") stamp_.time = text;
     if (key_ == "tool") stamp_.tool = text;
+    if (key_ == "model_type") stamp_.model_type = text;
     if (key_ == "text") stamp_.text = std::move(text);
-    return key_ == "time" || key_ == "tool" || key_ == "text" || value("a text");
+    return key_ == "time" || key_ == "tool" || key_ == "model_type" || key_ == "text" || value("a text");
   }
   bool checksum(const std::string& text) {
     if (!is_hex(text, 8)) return value("no CRC-32");
@@ -185,6 +187,7 @@ class Handler {
 std::string to_json(const Stamp& stamp) {
   // What a person looks for comes first, the long lists last.
   nlohmann::ordered_json json = {{"schema", schema}, {"time", stamp.time}, {"tool", stamp.tool}};
+  if (!stamp.model_type.empty()) json["model_type"] = stamp.model_type;
   if (!stamp.model_sha256.empty()) json["model_sha256"] = stamp.model_sha256;
   if (stamp.crc32) {
     auto& sums = json["crc32"] = nlohmann::ordered_json::object();

@@ -105,15 +105,33 @@ bool prevents_editing(const Finding& finding) {
   return finding.severity == Severity::error && finding.code != "KV432";
 }
 
+bool only_unknown_layouts(const Findings& findings) {
+  return std::ranges::all_of(findings, [&](const Finding& f) {
+    return !prevents_editing(f) || f.code == "KV301" || std::ranges::any_of(findings, [&](const Finding& other) {
+      return other.code == "KV717" && other.where == f.where && other.key == f.key;
+    });
+  });
+}
+
 void require_sound(const Document& document) {
-  for (const Finding& finding : check(document)) {
+  const Findings findings = check(document);
+  for (const Finding& finding : findings) {
     if (!prevents_editing(finding)) continue;
     const std::string place = finding.where.empty() ? "" : finding.where + ": ";
-    std::string hint = fmt::format("kvcache verify {} lists everything", shell_path(document.file.path()));
-    if (!finding.hint.empty()) hint += "; " + finding.hint;
+    // Where nothing is damaged, verify has nothing to add.
+    std::string hint;
+    if (!only_unknown_layouts(findings))
+      hint = fmt::format("kvcache verify {} lists everything", shell_path(document.file.path()));
+    if (!finding.hint.empty()) hint += (hint.empty() ? "" : "; ") + finding.hint;
     throw Error(Error(ErrorKind::impossible, fmt::format("{}{} ({})", place, finding.message, finding.code), hint, finding.code)
                     .at_key(finding.key));
   }
+}
+
+Document read_intact_document(const std::string& path) {
+  Document document = read_document(path);
+  if (!only_unknown_layouts(check(document))) require_sound(document);
+  return document;
 }
 
 Document read_sound_document(const std::string& path) {

@@ -7,6 +7,7 @@
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"
+#include "verify/known_model.h"
 #include "verify/rules.h"
 
 namespace kvcache {
@@ -41,6 +42,7 @@ class LayerLoader {
 
  private:
   [[nodiscard]] bool python() const { return loader_.dialect.family == Family::mlx_lm; }
+  [[nodiscard]] bool reads_form(EraSet eras) const;
   [[nodiscard]] bool swift() const { return loader_.dialect.family == Family::mlx_swift_lm; }
   [[nodiscard]] bool rust() const { return loader_.dialect.family == Family::mlxrs; }
 
@@ -56,6 +58,13 @@ class LayerLoader {
   Era era_;
   std::size_t with_meta_;  ///< Python fills gaps in the metadata, but stops at its last entry
 };
+
+/// Swift's loaders also take what those before them wrote, since 3.31: windows that say less than their own.
+bool LayerLoader::reads_form(EraSet eras) const {
+  if (era_ == Era::S4) return !(eras & EraSet{Era::S3, Era::S4}).none();
+  if (era_ == Era::S5) return !(eras & framed_by_swift_eras).none();
+  return eras.has(era_);
+}
 
 std::string LayerLoader::other_form(const LayerSource& source) const {
   const Dialect* writer = preferred(source.eras);
@@ -140,13 +149,16 @@ std::optional<std::string> LayerLoader::unusable(const Cache& cache) const {
       return "it takes every quantized layer for 8 bits in groups of 64";
     if (python() && !s.keys.biases.defined()) return "it cannot use a quantization without biases";
   }
+  if (dynamic_cast<const VarianceNormalizedKVCache*>(&cache) != nullptr && !loader_.variance_normalized_class)
+    return "it has no VarianceNormalizedKVCache";
+  if (const auto* window = dynamic_cast<const RotatingKVCache*>(&cache); window != nullptr && window->state().reserve)
+    return "its metadata has an eighth field, which no release reads";
   return std::nullopt;
 }
 
 std::optional<std::string> LayerLoader::list(const CacheList& cache, EraSet eras) const {
   const bool framed_by_swift = !(eras & framed_by_swift_eras).none();
-  const bool strict_swift = era_ == Era::S4 || era_ == Era::S5;
-  const bool read = eras.has(era_) || (strict_swift && framed_by_swift) || (rust() && framed_by_swift);
+  const bool read = reads_form(eras) || (rust() && framed_by_swift);
   if (!read) return std::string("children are stored in another form");
   for (std::size_t i = 0; i < cache.children().size(); ++i)
     if (const auto reason = child(*cache.children()[i], eras))
@@ -174,7 +186,7 @@ std::optional<std::string> LayerLoader::refusal(std::size_t layer) const {
   if (mislabelled) return "class KVCache with the contents of another class fits no loader";
   const auto* children = dynamic_cast<const CacheList*>(&cache);
   if (cache.empty() && slots == nullptr && children == nullptr)
-    return source.eras.has(era_) ? without_arrays(cache) : "it cannot load a layer without arrays";
+    return reads_form(source.eras) ? without_arrays(cache) : "it cannot load a layer without arrays";
   if (dynamic_cast<const KVCache*>(&cache) != nullptr) return plain(layer);
   if (slots != nullptr) return arrays(*slots, source);
   if (children != nullptr) return list(*children, source.eras);
@@ -183,10 +195,7 @@ std::optional<std::string> LayerLoader::refusal(std::size_t layer) const {
   if (dynamic_cast<const BatchKVCache*>(&cache) != nullptr || dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr)
     return std::nullopt;
   if (dynamic_cast<const RotatingKVCache*>(&cache) != nullptr) {
-    // Swift's newer loaders also take windows that say less than their own.
-    const bool older_window = (era_ == Era::S4 && source.eras.has(Era::S3)) ||
-                              (era_ == Era::S5 && (source.eras.has(Era::S3) || source.eras.has(Era::S4)));
-    return source.eras.has(era_) || older_window ? std::nullopt : std::optional(other_form(source));
+    return reads_form(source.eras) ? std::nullopt : std::optional(other_form(source));
   }
   if (dynamic_cast<const QuantizedKVCache*>(&cache) != nullptr) {
     const bool flat_with_step = rust() && source.eras.has(Era::S3);
@@ -216,6 +225,7 @@ std::string how_to_fix(const Document& document, const Target& target, const Fin
   });
   if (batched_window && loader.family == Family::mlx_lm)
     return fmt::format("kvcache extract {} --all -o DIR: it loads the sequences one by one", file);
+  if (!detail::judge_form(document, target.era()).wrong.empty()) return {};  // convert refuses it, too
   if (too_large(document, loader)) return "kvcache quantize or trim makes the file smaller";
   std::string command = fmt::format("kvcache convert {} --to {} -o OUT", file, target.id());
   try {
@@ -246,6 +256,7 @@ std::optional<std::string> misread(const Document& document, const Target& targe
   for (std::size_t i = 0; i < document.sources.size(); ++i)
     if (const auto reason = layers.refusal(i))
       return fmt::format("{}: {}", printable(layer_name(document.cache, i), 120), *reason);
+  if (std::string wrong = detail::judge_form(document, era).wrong; !wrong.empty()) return wrong;
   return std::nullopt;
 }
 

@@ -1,4 +1,4 @@
-// Classes that are looked at and passed on: TurboQuantKVCache, and layers that could not be decoded.
+// Classes that are looked at and passed on: TurboQuantKVCache, VarianceNormalizedKVCache, and layers that could not be decoded.
 #include <gtest/gtest.h>
 
 #include "kvcache/caches.h"
@@ -60,6 +60,47 @@ TEST(TurboQuantKVCache, RefusesAnOffsetBeyondItsRows) {
   TurboQuantKVCache cache(state);
   EXPECT_EQ(error_of([&] { cache.trim(2); })->kind(), ErrorKind::impossible);
   EXPECT_EQ(cache.size(), 6);
+}
+
+VarianceNormalizedKVCache tiles(std::int64_t count, std::int64_t tail) {
+  VarianceNormalizedKVCache::State state;
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (int half = 0; half < 2; ++half) {
+      state.arrays.push_back(codes({1, 2, 32, 4}));
+      for (int k = 0; k < 3; ++k) state.arrays.push_back(floats({1, 2, 32, 1}));
+    }
+  }
+  for (int i = 0; i < 2 && tail > 0; ++i) state.arrays.push_back(floats({1, 2, tail, 64}));
+  state.tile_size = 32;
+  state.tile_count = count;
+  state.tail_length = tail;
+  state.offset = 32 * count + tail;
+  return VarianceNormalizedKVCache(std::move(state));
+}
+
+TEST(VarianceNormalizedKVCache, CountsTheArraysOfTilesAndTail) {
+  EXPECT_TRUE(VarianceNormalizedKVCache::fits(18, 2, 5));
+  EXPECT_TRUE(VarianceNormalizedKVCache::fits(22, 2, 5)) << "with row scales";
+  EXPECT_TRUE(VarianceNormalizedKVCache::fits(16, 2, 0));
+  EXPECT_TRUE(VarianceNormalizedKVCache::fits(0, 0, 0));
+  EXPECT_FALSE(VarianceNormalizedKVCache::fits(16, 2, 5));
+  EXPECT_FALSE(VarianceNormalizedKVCache::fits(7, 1, 0));
+  EXPECT_FALSE(VarianceNormalizedKVCache::fits(0, -1, 0));
+  EXPECT_FALSE(VarianceNormalizedKVCache::fits(8, std::int64_t{1} << 31, 0));
+}
+
+TEST(VarianceNormalizedKVCache, IsTrimmedInItsTailOnly) {
+  VarianceNormalizedKVCache cache = tiles(2, 5);
+  EXPECT_TRUE(cache.trimmable());
+  EXPECT_EQ(cache.trim(2), 2);
+  EXPECT_EQ(cache.state().arrays.back().shape(), (Shape{1, 2, 3, 64}));
+  EXPECT_EQ(cache.size(), 67);
+  EXPECT_EQ(error_of([&] { cache.trim(4); })->kind(), ErrorKind::impossible);
+  EXPECT_EQ(cache.size(), 67);
+  EXPECT_EQ(cache.trim(3), 3);
+  EXPECT_EQ(cache.state().arrays.size(), 16U) << "without the tail";
+  EXPECT_EQ(cache.parts().back().name, "tile 1 value column scales");
+  EXPECT_FALSE(cache.trimmable());
 }
 
 TEST(OpaqueCache, RefusesEverythingAndSaysWhy) {

@@ -50,6 +50,44 @@ TEST(RotatingKVCache, ConcatenatesSeveralInTemporalOrder) {
   EXPECT_EQ(cache.state().offset, 11);
 }
 
+// mlx-swift-lm since 3.33 takes tokens off a window that has wrapped: 9 of 10 tokens were seen, 2 and 3 are gone.
+RotatingKVCache short_window() {
+  const auto rows = test::rows_of(Tokens{1, 4, 5, 6, 7, 8, 9});
+  RotatingKVCache::State state{rows.keys, rows.values, 1, 8, 9, 7, {}};
+  state.wrapped = false;
+  return RotatingKVCache(std::move(state));
+}
+
+TEST(RotatingKVCache, GoesOnFromAShortWindow) {
+  RotatingKVCache cache = short_window();
+  EXPECT_EQ(cache.size(), 7);
+  append(cache, Tokens{10});
+  EXPECT_EQ(tokens_in(cache.state()), (Tokens{1, 4, 5, 6, 7, 8, 9, 10}));
+  EXPECT_FALSE(cache.state().is_short()) << "full again";
+  append(cache, Tokens{11});
+  EXPECT_EQ(tokens_in(cache.state()), (Tokens{1, 11, 5, 6, 7, 8, 9, 10}));
+  EXPECT_EQ(cache.state().wrapped, true);
+  RotatingKVCache several = short_window();
+  append(several, Tokens{10, 11, 12});
+  EXPECT_EQ(tokens_in(several.state()), (Tokens{1, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+}
+
+TEST(RotatingKVCache, TrimsAShortWindowDownToItsPinnedRows) {
+  RotatingKVCache cache = short_window();
+  EXPECT_EQ(cache.trim(4), 4);
+  EXPECT_EQ(tokens_in(cache.state()), (Tokens{1, 4, 5}));
+  EXPECT_EQ(cache.state().offset, 5);
+  EXPECT_EQ(error_of([&] { cache.trim(3); })->kind(), ErrorKind::impossible);
+  EXPECT_EQ(cache.trim(2), 2);
+  EXPECT_FALSE(cache.trimmable());
+}
+
+TEST(RotatingKVCache, PutsNoShortWindowIntoABatch) {
+  const RotatingKVCache cache = short_window();
+  const Cache* const one[] = {&cache};
+  EXPECT_EQ(error_of([&] { static_cast<void>(cache.merge(one)); })->kind(), ErrorKind::impossible);
+}
+
 TEST(RotatingKVCache, UnrotatesToAnEquivalentState) {
   RotatingKVCache cache = window(4, 1, 0, 9);
   RotatingKVCache plain = cache;

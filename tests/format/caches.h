@@ -77,6 +77,37 @@ inline std::unique_ptr<kvcache::Cache> mamba() {
   return arrays(std::move(state));
 }
 
+/// Tiles of 32 tokens with 8 arrays each, and a tail.
+inline std::unique_ptr<kvcache::Cache> variance_normalized(std::int64_t tiles, std::int64_t tail) {
+  using kvcache::Dtype;
+  kvcache::VarianceNormalizedKVCache::State state;
+  unsigned seed = 30;
+  const auto add = [&](Dtype dtype, kvcache::Shape shape) {
+    state.arrays.push_back(patterned(dtype, std::move(shape), ++seed));
+  };
+  for (std::int64_t tile = 0; tile < tiles; ++tile) {
+    add(Dtype::U32, {1, 2, 64, 4});  // keys: a row for each channel
+    add(Dtype::F16, {1, 2, 64, 1});
+    add(Dtype::F16, {1, 2, 64, 1});
+    add(Dtype::F16, {1, 2, 1, 32});
+    add(Dtype::U32, {1, 2, 32, 4});  // values: a row for each token
+    add(Dtype::F16, {1, 2, 32, 1});
+    add(Dtype::F16, {1, 2, 32, 1});
+    add(Dtype::F16, {1, 2, 1, 64});
+  }
+  for (int i = 0; i < 2 && tail > 0; ++i) add(Dtype::BF16, {1, 2, tail, 64});
+  state.tile_size = 32;
+  state.offset = 32 * tiles + tail;
+  state.key_bits = 4;
+  state.value_bits = 2;
+  state.sinkhorn_iterations = 8;
+  state.tile_count = tiles;
+  state.tail_length = tail;
+  state.key_dtype = "bfloat16";
+  state.value_dtype = "bfloat16";
+  return std::make_unique<kvcache::VarianceNormalizedKVCache>(std::move(state));
+}
+
 inline std::unique_ptr<kvcache::Cache> batch() {
   return std::make_unique<kvcache::BatchKVCache>(kvcache::BatchKVCache::State{keys(4, 2), values(4, 2), {4, 3}, {0, 1}});
 }

@@ -62,6 +62,7 @@ class RandomCache {
     if (only({Era::P5, Era::S4, Era::S5, Era::R1})) kinds.push_back(&RandomCache::unused);
     if (only({Era::P5}) && depth == 2) kinds.push_back(&RandomCache::unused_batch);
     if (only({Era::S4, Era::S5})) kinds.push_back(&RandomCache::turbo_codes);
+    if (only({Era::S5})) kinds.insert(kinds.end(), {&RandomCache::short_window, &RandomCache::tiles});
     const bool loads_lists = only({Era::P3, Era::P4, Era::P5, Era::S3, Era::S4, Era::S5, Era::R1});
     if (loads_lists && depth > 0 && number(0, 3) == 0) {
       std::vector<Made> children;
@@ -85,6 +86,17 @@ class RandomCache {
     if (only({Era::S4, Era::S5}) && coin()) state.origin = "requested";
     return std::make_unique<kvcache::RotatingKVCache>(std::move(state));
   }
+
+  /// What is left of a window from which tokens were taken off after it had wrapped.
+  Made short_window() {
+    auto [keys, values] = keys_and_values(1, rows_);
+    const std::int64_t max_size = rows_ + number(1, 3);
+    kvcache::RotatingKVCache::State state{keys, values, number(0, rows_), max_size, rows_ + number(1, 9), rows_, {}};
+    state.wrapped = false;
+    return std::make_unique<kvcache::RotatingKVCache>(std::move(state));
+  }
+
+  Made tiles() { return variance_normalized(number(0, 2), number(1, 5)); }
 
   Made codes() {
     const std::int64_t bits = *rc::gen::elementOf(std::vector<std::int64_t>{2, 4, 8});
@@ -114,14 +126,16 @@ class RandomCache {
   Made state() {
     const std::int64_t batch = number(1, 3);
     kvcache::ArraysCache::State state;
-    const std::int64_t count = eras_.has(Era::P1) ? 2 : number(1, 4);
+    constexpr kvcache::EraSet eras_of_swift{Era::S3, Era::S4, Era::S5};
+    // One slot becomes a MambaCache of two in Swift, and comes back as one only when asked to.
+    const bool to_or_from_swift = eras_of_swift.has(from_) != eras_of_swift.has(through_);
+    const std::int64_t count = eras_.has(Era::P1) ? 2 : number(to_or_from_swift ? 2 : 1, 4);
     const bool may_be_unset = only({Era::P5, Era::S3, Era::S4, Era::S5, Era::R1});
     for (std::int64_t slot = 0; slot < count; ++slot) {
       const bool set = !may_be_unset || slot == 0 || coin();
       state.slots.push_back(set ? array(kvcache::Dtype::F32, {batch, number(1, 3)}) : kvcache::Tensor());
     }
     // mlxrs keeps the class name, which the others choose by their own rules.
-    constexpr kvcache::EraSet eras_of_swift{Era::S3, Era::S4, Era::S5};
     const bool swift = eras_of_swift.has(through_);
     if (count == 2) state.mamba = from_ != Era::R1 ? coin() : swift || through_ == Era::P1 || (through_ == Era::R1 && coin());
     if (!only({Era::P4, Era::P5, Era::S3, Era::S4, Era::S5, Era::R1}))

@@ -12,9 +12,10 @@ class OpaqueCache final : public Cache {
  public:
   /// What is known of it.
   struct State {
-    std::string class_name;    ///< as in the file, any bytes
-    std::vector<Part> arrays;  ///< by tensor key
-    std::string why;           ///< "unknown class", "3 arrays instead of 2"
+    std::string class_name;                                      ///< as in the file, any bytes
+    std::vector<Part> arrays;                                    ///< by tensor key
+    std::string why;                                             ///< "unknown class", "3 arrays instead of 2"
+    std::vector<std::pair<std::string, std::string>> meta = {};  ///< metadata values by their paths within the layer
   };
   /// A layer as it was found.
   explicit OpaqueCache(State state) : state_(std::move(state)) {}

@@ -13,13 +13,21 @@ class RotatingKVCache final : public Cache {
  public:
   /// What a file stores of it.
   struct State {
-    Tensor keys;                        ///< [B, H, L, Dk] in ring order; undefined: never used
-    Tensor values;                      ///< [B, H, L, Dv]
-    std::int64_t keep = 0;              ///< pinned first tokens
-    std::int64_t max_size = 0;          ///< window, tokens
-    std::int64_t offset = 0;            ///< tokens seen
-    std::int64_t idx = 0;               ///< ring row after the newest one
-    std::optional<std::string> origin;  ///< Swift since S4: "modelNative" or "requested"
+    Tensor keys;                               ///< [B, H, L, Dk] in ring order; undefined: never used
+    Tensor values;                             ///< [B, H, L, Dv]
+    std::int64_t keep = 0;                     ///< pinned first tokens
+    std::int64_t max_size = 0;                 ///< window, tokens
+    std::int64_t offset = 0;                   ///< tokens seen
+    std::int64_t idx = 0;                      ///< ring row after the newest one
+    std::optional<std::string> origin;         ///< Swift since S4: "modelNative" or "requested"
+    std::optional<bool> wrapped = {};          ///< Swift since S5: whether rows [idx, L) are the oldest after the pinned ones
+    std::optional<std::int64_t> reserve = {};  ///< Swift, not released: rows kept beyond max_size to go back to; never written
+
+    /// Rows of a full ring.
+    [[nodiscard]] std::int64_t capacity() const { return max_size + reserve.value_or(0); }
+    /// Swift since S5 goes on with a window from which tokens were taken off after it had wrapped: in temporal order, with
+    /// fewer rows than it had before and than there are tokens. No other runtime can, as they count rows by `offset`.
+    [[nodiscard]] bool is_short() const;
   };
   /// Never used: a window of `max_size` tokens that pins the first `keep`. Throws Error(usage) unless 0 <= keep < max_size.
   RotatingKVCache(std::int64_t max_size, std::int64_t keep);
@@ -34,6 +42,9 @@ class RotatingKVCache final : public Cache {
   void unrotate();
   /// Tokens were evicted, or the ring is out of order: what trimming cannot undo.
   [[nodiscard]] bool wrapped() const;
+  /// How many of the last tokens trim() can take off: all of them before the window is full; of a short one (State::is_short())
+  /// those behind the pinned rows, as mlx-swift-lm does; else none.
+  [[nodiscard]] std::int64_t trimmable_tokens() const;
 
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return "RotatingKVCache"; }
@@ -42,6 +53,7 @@ class RotatingKVCache final : public Cache {
   [[nodiscard]] bool empty() const override { return !state_.keys.defined(); }
   [[nodiscard]] Facts facts() const override;
   [[nodiscard]] std::optional<std::string> why_not_trimmable() const override;
+  [[nodiscard]] std::optional<Refusal> why_not_trimmable_by(std::int64_t n) const override;
   std::int64_t trim(std::int64_t n) override;
   void update(const Tensor& keys, const Tensor& values) override;
   [[nodiscard]] Mask make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const override;
@@ -53,6 +65,7 @@ class RotatingKVCache final : public Cache {
  private:
   void update_in_place(const Tensor& keys, const Tensor& values);
   void update_concat(const Tensor& keys, const Tensor& values);
+  void forget_reserve();
   State state_;
 };
 
