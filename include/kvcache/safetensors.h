@@ -37,7 +37,8 @@ struct Header {
   Metadata metadata;                 ///< empty for absent, null and {}
   std::uint64_t data_begin = 0;      ///< where the data section starts in the file, bytes
   std::uint64_t file_bytes = 0;      ///< size of the (decompressed) file
-  Findings defects;                  ///< what is wrong but readable: KV118 overlap, KV119 hole, KV120 trailing bytes
+  Findings defects;                  ///< what is wrong but readable: KV118 overlap, KV119 hole, KV120 trailing bytes,
+                                     ///< KV121 padding
   /// The entry with this key, or nullptr.
   [[nodiscard]] const TensorEntry* find(std::string_view key) const noexcept;
 };
@@ -120,6 +121,10 @@ struct WriteOptions {
 /// Error(interrupted), and whatever evaluating tensors throws.
 std::uint64_t write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
                                 const WriteOptions& options = {});
+
+/// Write a file that was read as it is, byte for byte (decompressed, unless `options` compress it). In everything else as
+/// write_safetensors().
+std::uint64_t copy_safetensors(const std::string& path, const SafetensorsFile& file, const WriteOptions& options = {});
 
 /// The exact bytes before the data section, for files of these tensors: length, JSON, padding.
 [[nodiscard]] std::string render_header(const std::vector<NamedTensor>& tensors, const Metadata& metadata);

@@ -34,6 +34,7 @@ constexpr auto table = std::to_array<CodeInfo>({
     {"KV118", error, "ranges overlap"},
     {"KV119", warning, "hole"},
     {"KV120", warning, "trailing bytes"},
+    {"KV121", warning, "header padded with other blanks"},
     {"KV122", error, "not a prompt cache"},
     {"KV123", error, "layout not supported"},
     {"KV130", error, "gzip damaged"},

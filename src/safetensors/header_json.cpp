@@ -203,6 +203,9 @@ class Handler {
   std::string key_;
 };
 
+// What JSON allows between its words. Writers pad headers with spaces.
+constexpr std::string_view blanks = " \n\r\t";
+
 // What nlohmann's parser lets pass: it skips a byte order mark, and takes NUL for the end of the text.
 // Returns the text without its padding, which the parser would gather for messages: a header may have 100 MB of it.
 std::string_view check_bytes(std::string_view json) {
@@ -217,20 +220,20 @@ std::string_view check_bytes(std::string_view json) {
   }
   if (json.starts_with("\xEF\xBB\xBF")) not_json("it begins with a byte order mark");
   if (const std::size_t nul = json.find('\0'); nul != std::string_view::npos) not_json(fmt::format("byte {} is NUL", nul));
-  // Padding is spaces only; other blanks would be legal JSON, but no writer pads with them.
-  const std::size_t last = json.find_last_not_of(' ');
+  const std::size_t last = json.find_last_not_of(blanks);
   if (last == std::string_view::npos) not_json("it is empty");
-  if (json[last] == '\n' || json[last] == '\r' || json[last] == '\t') not_json("it ends with something else than spaces");
   return json.substr(0, last + 1);
 }
 
 }  // namespace
 
 HeaderJson parse_header_json(std::string_view json, std::uint64_t data_bytes) {
-  json = check_bytes(json);
+  const std::string_view text = check_bytes(json);
   Handler handler(data_bytes);
-  nlohmann::json::sax_parse(json.begin(), json.end(), &handler);
-  return handler.take();
+  nlohmann::json::sax_parse(text.begin(), text.end(), &handler);
+  HeaderJson parsed = handler.take();
+  parsed.blank_padding = json.find_first_not_of(' ', text.size()) != std::string_view::npos;
+  return parsed;
 }
 
 std::optional<HeaderJson> parse_damaged_header_json(std::string_view json) {

@@ -13,6 +13,7 @@ namespace kvcache::detail {
 struct HeaderJson {
   std::vector<TensorEntry> tensors;  ///< in the order of the text
   Metadata metadata;
+  bool blank_padding = false;  ///< padded with other blanks than spaces, which every JSON parser skips
 };
 
 /// Checks KV105 ... KV117, and KV103 for too many members. `data_bytes`: size of the data section, for KV117. Throws

@@ -84,6 +84,13 @@ Header parse_header(const ByteSource& source) {
   std::sort(header.tensors.begin(), header.tensors.end(),
             [](const TensorEntry& a, const TensorEntry& b) { return a.key < b.key; });
   header.defects = check_tiling(header);
+  if (parsed.blank_padding)
+    header.defects.push_back({"KV121",
+                              Severity::warning,
+                              "header",
+                              {},
+                              "the header is padded with line breaks or tabs, where every writer has spaces: readers skip them",
+                              "kvcache repair FILE -o OUT pads it with spaces"});
   return header;
 }
 

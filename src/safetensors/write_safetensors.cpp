@@ -25,12 +25,11 @@ void send(const detail::File& from, std::uint64_t size) {
   }
 }
 
-}  // namespace
 
-std::uint64_t write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
-                                const WriteOptions& options) {
-  using namespace detail;
-  const std::string header = render_header(tensors, metadata);
+using namespace detail;
+
+std::uint64_t write_file(const std::string& path, const std::string& header, const std::vector<NamedTensor>& tensors,
+                         const WriteOptions& options) {
   std::uint64_t data_bytes = 0;
   for (const NamedTensor& named : tensors) data_bytes += named.tensor.nbytes();
   ProgressMeter progress(options.progress, data_bytes);
@@ -54,6 +53,27 @@ std::uint64_t write_safetensors(const std::string& path, const std::vector<Named
   const std::uint64_t size = write(out.file());
   out.commit();
   return size;
+}
+
+}  // namespace
+
+std::uint64_t write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
+                                const WriteOptions& options) {
+  return write_file(path, render_header(tensors, metadata), tensors, options);
+}
+
+std::uint64_t copy_safetensors(const std::string& path, const SafetensorsFile& file, const WriteOptions& options) {
+  std::string header(file.header().data_begin, '\0');
+  file.source()->read_at(0, std::as_writable_bytes(std::span(header)));
+  // What follows as arrays of bytes, each within the dimension that an array may have.
+  std::vector<NamedTensor> rest;
+  const std::uint64_t end = file.header().file_bytes;
+  for (std::uint64_t begin = header.size(); begin < end;) {
+    const std::uint64_t bytes = std::min<std::uint64_t>(end - begin, std::uint64_t{1} << 30U);
+    rest.push_back({{}, Tensor::stored(file.source(), begin, Dtype::U8, {static_cast<std::int64_t>(bytes)})});
+    begin += bytes;
+  }
+  return write_file(path, header, rest, options);
 }
 
 }  // namespace kvcache

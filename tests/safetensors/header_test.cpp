@@ -78,10 +78,19 @@ TEST(Header, KV104HeaderCutOff) {
   EXPECT_EQ(code(little_endian(3) + "{}"), "KV104");
 }
 
+TEST(Header, KV121PaddedWithOtherBlanks) {
+  for (const std::string padding : {"\n", " \n", "\t\t", "\r\n  "}) {
+    const Header header = parse(container("{}" + padding));
+    ASSERT_EQ(header.defects.size(), 1U);
+    EXPECT_EQ(header.defects.front().code, "KV121");
+  }
+  EXPECT_TRUE(parse(container("{}   ")).defects.empty());
+}
+
 TEST(Header, KV105NotJson) {
-  for (const std::string json : {" ", "{", "{}x", "{}{}", "{} \n", "[1,2", "nul", "{'a':1}", R"({"a":1,})", R"({"a":01})",
-                                 R"({"a":+1})", R"({"a":.5})", R"({"a":NaN})", R"({"a":"\x"})", R"({"a":"\ud800"})",
-                                 R"({"a":"\udc00"})", "{\"a\":\"\n\"}", "{/**/}", "\xEF\xBB\xBF{}"}) {
+  for (const std::string json : {" ", "{", "{}x", "{}{}", "[1,2", "nul", "{'a':1}", R"({"a":1,})", R"({"a":01})", R"({"a":+1})",
+                                 R"({"a":.5})", R"({"a":NaN})", R"({"a":"\x"})", R"({"a":"\ud800"})", R"({"a":"\udc00"})",
+                                 "{\"a\":\"\n\"}", "{/**/}", "\xEF\xBB\xBF{}"}) {
     EXPECT_EQ(code(container(json)), "KV105") << json;
   }
   EXPECT_EQ(code(container(std::string_view("{}\0", 3))), "KV105");
