@@ -14,6 +14,7 @@
 #include "kvcache/prompt_cache.h"  // IWYU pragma: export
 #include "kvcache/quantize.h"      // IWYU pragma: export
 #include "kvcache/release.h"       // IWYU pragma: export
+#include "kvcache/repair.h"        // IWYU pragma: export
 #include "kvcache/safetensors.h"   // IWYU pragma: export
 #include "kvcache/stamp.h"         // IWYU pragma: export
 #include "kvcache/stats.h"         // IWYU pragma: export

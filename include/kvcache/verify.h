@@ -12,6 +12,7 @@
 #include "kvcache/finding.h"
 #include "kvcache/format.h"
 #include "kvcache/release.h"
+#include "kvcache/repair.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
 
@@ -27,6 +28,7 @@ struct LoadVerdict {
 /// What to check beside the header.
 struct VerifyOptions {
   bool data = false;                         ///< read every tensor: KV6xx
+  bool fix = false;                          ///< say what repair() would do
   std::vector<Target> load_in;               ///< --for: a refusal is KV720
   std::shared_ptr<const ModelFolder> model;  ///< --model: compare with a model's folder (stamp.h), KV81x and KV821
   unsigned threads = 1;                      ///< 0: one per core. For what reads data: stamped checksums, and `data`
@@ -46,6 +48,7 @@ struct FileReport {
   Findings findings;                    ///< in the order of the file
   std::map<Era, LoadVerdict> loads_in;  ///< loads_in(), and whole eras of VerifyOptions::load_in; empty if unreadable
   std::vector<std::string> notes;       ///< usage_notes()
+  std::optional<RepairPlan> fixes;      ///< VerifyOptions::fix: what repair() would do; nothing for an unreadable file
   int exit_code = 0;                    ///< 0, 1, 3 or 5
 };
 
@@ -80,9 +83,16 @@ struct Reading {
 
 /// What the file lacks for everyday use although nothing is wrong with it, one printable sentence each, with the command that
 /// helps: user metadata that mlx-lm's generate needs, that of `targets` where some are given, else that of the releases whose
-/// format it is. None for files with errors.
+/// format it is. None for files with errors, and of generate none for batches, which it cannot continue.
 [[nodiscard]] std::vector<std::string> usage_notes(const Document& document, const Findings& findings,
                                                    std::span<const Target> targets = {});
+
+/// The finding that proves a file damaged, or nullptr: an error that no sound file has, of whatever program or later version.
+/// A class, layout or dtype that is only not known here, what a sound file of an older format lacks, and what loaders make
+/// of a sound file prove nothing.
+[[nodiscard]] const Finding* proof_of_damage(const Document& document, const Findings& findings);
+/// The same for the code of a file that cannot be read as a prompt cache.
+[[nodiscard]] bool proves_damage(std::string_view code);
 
 /// read_document() for operations: throws Error(impossible) with the first error finding, except those that rewriting repairs
 /// (a chunked layer that loaders misread, KV432).

@@ -17,6 +17,7 @@ const Command* const table[] = {
     &formats_command,
     // Editing
     &trim_command,
+    &repair_command,
     &append_command,
     &quantize_command,
     &dequantize_command,

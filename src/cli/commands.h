@@ -30,6 +30,7 @@ extern const Command metadata_command;
 extern const Command models_command;
 extern const Command prune_command;
 extern const Command quantize_command;
+extern const Command repair_command;
 extern const Command report_command;
 extern const Command stamp_command;
 extern const Command trim_command;

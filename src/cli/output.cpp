@@ -70,11 +70,21 @@ void check_output(const OutputOptions& options, const std::vector<std::string>& 
 
 Written write_output(Context& context, const PromptCache& cache, const Target& target, const OutputOptions& options,
                      const Document& input, const EncodeOptions& encoding) {
-  Written written{input.file.path(), options.in_place ? input.file.path() : options.path, &dialect(target.era()),
-                  token_count(cache)};
-  Encoded encoded = encode_edited(cache, input, target, encoding);
+  return write_encoded(context, cache, &dialect(target.era()), encode_edited(cache, input, target, encoding), options, input);
+}
+
+Written write_encoded(Context& context, const PromptCache& cache, const Dialect* format, Encoded encoded,
+                      const OutputOptions& options, const Document& input) {
+  Written written{input.file.path(), options.in_place ? input.file.path() : options.path, format, token_count(cache)};
   written.stamp = carry_stamp(input, cache, encoded);
   for (const std::string& warning : encoded.warnings) warn(context, warning);
+  write_by(context, options, input, written,
+           [&](const WriteOptions& how) { return write_safetensors(written.path, encoded.tensors, encoded.metadata, how); });
+  return written;
+}
+
+void write_by(Context& context, const OutputOptions& options, const Document& input, Written& written,
+              const std::function<std::uint64_t(const WriteOptions&)>& write) {
   WriteOptions how;
   how.overwrite = options.in_place || options.force;
   how.gzip = options.gzip || (options.in_place && input.file.gzip());
@@ -83,9 +93,7 @@ Written write_output(Context& context, const PromptCache& cache, const Target& t
     warn(context, fmt::format("{} is named as if it were compressed; --gzip compresses it", shown_path(written.path)));
   ProgressBar bar(context, "writing");
   how.progress = bar.callback();
-  writing(context, written.path,
-          [&] { written.bytes = write_safetensors(written.path, encoded.tensors, encoded.metadata, how); });
-  return written;
+  writing(context, written.path, [&] { written.bytes = write(how); });
 }
 
 void writing(Context& context, const std::string& path, const std::function<void()>& write) {
@@ -113,11 +121,15 @@ void print_summary(const Context& context, const OutputOptions& options, const W
   if (!context.quiet)
     say(fmt::format("{}; wrote {} ({}){}", what, shown_output(written.path), human_bytes(static_cast<double>(written.bytes)),
                     stamp_note(written.stamp)));
+  print_json_summary(context, options, written, more);
+}
+
+void print_json_summary(const Context& context, const OutputOptions& options, const Written& written, const Json& more) {
   if (!options.json) return;
   Json document = {{"schema", fmt::format("kvcache.{}/1", context.command)},
                    {"path", written.input},
                    {"output", written.path},
-                   {"format", written.format->id},
+                   {"format", written.format == nullptr ? Json(nullptr) : Json(written.format->id)},
                    {"tokens", written.tokens},
                    {"bytes", written.bytes}};
   if (!written.stamp.dropped.empty()) document["dropped_from_stamp"] = written.stamp.dropped;

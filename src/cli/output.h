@@ -41,7 +41,7 @@ void check_output(const OutputOptions& options, const std::vector<std::string>& 
 struct Written {
   std::string input;  ///< the (first) input
   std::string path;
-  const Dialect* format = nullptr;
+  const Dialect* format = nullptr;  ///< nullptr: not known
   std::int64_t tokens = 0;
   std::uint64_t bytes = 0;
   CarriedStamp stamp = {};  ///< what of the input's stamp is still true
@@ -60,6 +60,14 @@ Written write_output(Context& context, const PromptCache& cache, const Target& t
 /// A path as it is shown, with words for standard output.
 [[nodiscard]] std::string shown_output(const std::string& path);
 
+/// The same for what is encoded already, in a format that may not be known (nullptr).
+Written write_encoded(Context& context, const PromptCache& cache, const Dialect* format, Encoded encoded,
+                      const OutputOptions& options, const Document& input);
+
+/// The writing alone, of whatever: `write` returns how many bytes it has written.
+void write_by(Context& context, const OutputOptions& options, const Document& input, Written& written,
+              const std::function<std::uint64_t(const WriteOptions&)>& write);
+
 /// "; checksums dropped from the stamp", or nothing: for the end of a summary.
 [[nodiscard]] std::string stamp_note(const CarriedStamp& stamp);
 
@@ -68,6 +76,9 @@ Written write_output(Context& context, const PromptCache& cache, const Target& t
 /// file is written: a summary that cannot be printed is a warning.
 void print_summary(const Context& context, const OutputOptions& options, const Written& written, std::string_view what,
                    const Json& more = Json::object());
+
+/// The part of it for --json.
+void print_json_summary(const Context& context, const OutputOptions& options, const Written& written, const Json& more);
 
 /// Print what a command has to say when its output is complete: that it cannot be printed is a warning.
 void print_late(const Context& context, std::string_view text);

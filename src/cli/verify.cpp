@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/find_files.h"
+#include "cli/hint.h"
 #include "cli/numbers.h"
 #include "cli/parallel.h"
 #include "cli/progress.h"
@@ -31,6 +32,7 @@ struct Options {
   std::string model_dir;
   bool data = false;
   bool strict = false;
+  bool fix = false;
   std::string format = "text";
   bool json = false;
 };
@@ -109,6 +111,9 @@ FileReport verify_one(const Found& found, const VerifyOptions& how) {
   std::error_code unknown;
   if (report.exit_code == 5 && std::filesystem::is_directory(found.path, unknown))
     for (Finding& finding : report.findings) finding.hint = "-r checks the files in it";
+  // Commands to paste, with the names at hand.
+  for (Finding& finding : report.findings) finding.hint = with_names(finding.hint, found.path);
+  for (auto& [era, verdict] : report.loads_in) verdict.fix = with_names(verdict.fix, found.path);
   return report;
 }
 
@@ -139,6 +144,7 @@ int run(Context& context, const Options& options) {
   const VerifyFormat& format = format_of(options);
   VerifyOptions how;
   how.data = options.data;
+  how.fix = options.fix;
   how.load_in = targets_of(options.load_in);
   if (!options.model_dir.empty()) {
     context.subject = options.model_dir;
@@ -193,6 +199,7 @@ Action declare(CLI::App& app, Context& context) {
       ->check(not_empty());
   app.add_flag("--data", options->data, "Read all data: NaN, infinities, rows of zeros");
   app.add_flag("--strict", options->strict, "Exit with 1 for warnings, too");
+  app.add_flag("--fix", options->fix, "Show what `kvcache repair` would do, without doing it");
   app.add_option("--format", options->format, "How to print the results (default text)")->type_name(known_formats("|"));
   app.add_flag("--json", options->json, "The same as --format json");
   return [&context, options] { return run(context, *options); };

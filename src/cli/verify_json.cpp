@@ -1,6 +1,7 @@
 // `kvcache verify --json`: schema kvcache.verify/1.
 #include "cli/json.h"
 #include "cli/loads_in_json.h"
+#include "cli/repair_json.h"
 #include "cli/verify_output.h"
 
 namespace kvcache::cli {
@@ -18,12 +19,18 @@ Json json_of(const Finding& finding) {
 Json json_of(const FileReport& report) {
   Json findings = Json::array();
   for (const Finding& finding : report.findings) findings.push_back(json_of(finding));
-  return {{"path", report.path},
-          {"status", kvcache::name(report.status)},
-          {"format", report.format == nullptr ? Json(nullptr) : Json(report.format->id)},
-          {"findings", std::move(findings)},
-          {"loads_in", loads_in_json(report.loads_in)},
-          {"notes", report.notes}};
+  Json out = {{"path", report.path},
+              {"status", kvcache::name(report.status)},
+              {"format", report.format == nullptr ? Json(nullptr) : Json(report.format->id)},
+              {"findings", std::move(findings)},
+              {"loads_in", loads_in_json(report.loads_in)},
+              {"notes", report.notes}};
+  if (report.fixes) {
+    out["fixes"] = repairs_json(report.fixes->repairs);
+    out["undecided"] = undecided_json(report.fixes->undecided);
+    out["repairable"] = !report.fixes->repairs.empty() && is_repaired(*report.fixes);
+  }
+  return out;
 }
 
 class JsonOutput final : public VerifyOutput {

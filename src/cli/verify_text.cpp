@@ -1,5 +1,8 @@
 // `kvcache verify` for people: one line per finding, one per file that is fine, and a last one that sums up.
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
+
+#include <algorithm>
 
 #include "cli/stdout.h"
 #include "cli/style.h"
@@ -27,6 +30,7 @@ class TextOutput final : public VerifyOutput {
                         finding.message));
       if (!finding.hint.empty()) print(fmt::format("  hint: {}\n", finding.hint));
     }
+    if (report.fixes) print_fixes(*report.fixes, report.path);
     if (quiet_) return;
     const std::string format = report.format == nullptr ? "" : fmt::format(" ({})", report.format->id);
     if (report.status == Status::ok) print(fmt::format("{}: {}{}\n", style_.bold(path), style_.green("ok"), format));
@@ -38,6 +42,23 @@ class TextOutput final : public VerifyOutput {
   }
 
  private:
+  void print_fixes(const RepairPlan& plan, const std::string& path) const {
+    const auto at = [](const std::string& where) { return where.empty() ? "" : where + ": "; };
+    for (const Repair& repair : plan.repairs)
+      print(fmt::format("  {} {}{} ({})\n", style_.green("fix:"), at(repair.where), repair.message, repair.code));
+    for (const Undecided& undecided : plan.undecided)
+      print(fmt::format("  {} {}nothing tells which is right: {} ({})\n", style_.yellow("no fix:"), at(undecided.where),
+                        fmt::join(undecided.choices, "; "), undecided.code));
+    for (const Finding& finding : plan.left) {
+      const bool told = std::any_of(plan.undecided.begin(), plan.undecided.end(),
+                                    [&](const Undecided& u) { return u.code == finding.code && u.where == finding.where; });
+      if (finding.severity == Severity::error && !told)
+        print(fmt::format("  {} {}nothing in the file tells what it was ({})\n", style_.red("no fix:"), at(finding.where),
+                          finding.code));
+    }
+    if (!plan.repairs.empty() && is_repaired(plan)) print(fmt::format("  kvcache repair {} --in-place\n", shell_path(path)));
+  }
+
   [[nodiscard]] std::string severity(Severity severity) const {
     switch (severity) {
       case Severity::info:

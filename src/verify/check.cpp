@@ -6,6 +6,15 @@
 #include "verify/sort.h"
 
 namespace kvcache {
+namespace detail {
+
+void check_class(const Place& place, Findings& findings) {
+  constexpr void (*class_rules[])(const Place&, Findings&) = {check_rotating, check_quantized,      check_chunked, check_arrays,
+                                                              check_batch,    check_batch_rotating, check_turbo,   check_variance_normalized};
+  for (const auto rule : class_rules) rule(place, findings);
+}
+
+}  // namespace detail
 
 Findings check(const Document& document) {
   using namespace detail;
@@ -15,13 +24,10 @@ Findings check(const Document& document) {
     return findings;
   }
   std::vector<Place> all = places(document);
-  constexpr void (*class_rules[])(const Place&, Findings&) = {
-      check_rotating, check_quantized,      check_chunked, check_arrays,
-      check_batch,    check_batch_rotating, check_turbo,   check_variance_normalized};
   for (Place& place : all) {
     if (!place.sound) continue;
     Findings found;
-    for (const auto rule : class_rules) rule(place, found);
+    check_class(place, found);
     // Sizes and offsets of a broken layer mean nothing to the rules that compare layers.
     place.sound = std::ranges::none_of(found, prevents_editing);
     std::ranges::move(found, std::back_inserter(findings));

@@ -120,6 +120,13 @@ void check_variance_normalized(const Place& place, Findings& findings);
 /// mlx-lm@0.32.
 [[nodiscard]] std::optional<std::string> leaf_table_refusal(const Document& document, Era era);
 
+/// All of those.
+void check_class(const Place& place, Findings& findings);
+
+/// Tokens of a single-sequence class that counts every one, or nothing: chunked layers do not store theirs, but before the
+/// first chunk is dropped all loaders take the rows for it.
+[[nodiscard]] std::optional<std::int64_t> token_offset(const Place& place);
+
 /// KV501 and KV502, over the places that are sound.
 void check_across_layers(const std::vector<Place>& places, Findings& findings);
 /// KV7xx that are about single classes (KV701, KV702, KV704, KV705, KV709, KV713, KV714).

@@ -38,22 +38,16 @@ void report_difference(const Groups& groups, std::string_view code, std::string_
     odd_value = value;
   }
   const std::string more = odd_count > 1 ? fmt::format(" (and {} more that differ)", odd_count - 1) : "";
+  if (odd->cache->empty()) {
+    findings.push_back(make_finding(code, odd->where, {},
+                                    fmt::format("never used{}, but {} holds {} tokens: it loads, and the model then decodes "
+                                                "wrongly unless the layer is a draft model's",
+                                                more, groups.at(common).front()->where, common)));
+    return;
+  }
   findings.push_back(make_finding(code, odd->where, first_key(*odd),
                                   fmt::format("{} {}{}, but {} has {}: {}", quantity, odd_value, more,
                                               groups.at(common).front()->where, common, consequence)));
-}
-
-// Offset of a single-sequence class that counts every token, or nothing: chunked layers do not store theirs, but before the
-// first chunk is dropped all loaders take the rows for it.
-std::optional<std::int64_t> token_offset(const Place& place) {
-  if (place.cache->empty()) return std::nullopt;
-  if (const auto* const plain = place.as<KVCache>()) return rows_of(plain->state().keys);
-  if (const auto* const quantized = place.as<QuantizedKVCache>()) return quantized->state().offset;
-  if (const auto* const rotating = place.as<RotatingKVCache>()) return rotating->state().offset;
-  const auto* const chunked = place.as<ChunkedKVCache>();
-  if (chunked != nullptr && chunked->state().offset_stored) return chunked->state().true_offset;
-  if (chunked != nullptr && chunked->state().start_position == 0) return rows_of(chunked->state().keys);
-  return std::nullopt;
 }
 
 // A layer of a class that counts every token, without any: mlx-swift-lm saves those that were never used.
@@ -68,6 +62,17 @@ bool is_leaf(const Place& place) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> token_offset(const Place& place) {
+  if (place.cache->empty()) return std::nullopt;
+  if (const auto* const plain = place.as<KVCache>()) return rows_of(plain->state().keys);
+  if (const auto* const quantized = place.as<QuantizedKVCache>()) return quantized->state().offset;
+  if (const auto* const rotating = place.as<RotatingKVCache>()) return rotating->state().offset;
+  const auto* const chunked = place.as<ChunkedKVCache>();
+  if (chunked != nullptr && chunked->state().offset_stored) return chunked->state().true_offset;
+  if (chunked != nullptr && chunked->state().start_position == 0) return rows_of(chunked->state().keys);
+  return std::nullopt;
+}
 
 void check_across_layers(const std::vector<Place>& places, Findings& findings) {
   Groups batches;

@@ -1,4 +1,5 @@
-// What a sound file lacks for everyday use: facts about its user metadata that no finding code stands for.
+// What a sound file lacks for everyday use: facts about its user metadata that no finding code stands for. What generate makes
+// of each entry is in docs/formats.md, "User metadata".
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,109 +15,140 @@ constexpr Version first{0, 0, 0};
 constexpr Version last_with_template{0, 30, 0};
 constexpr Version template_is_json{0, 21, 5};  // the first release that surely parses it; before, it is plain text
 
-/// What mlx_lm.generate of a release looks up in the user metadata.
-struct Entry {
-  std::string_view key;
-  std::string_view until;    ///< in words, where later releases do without
-  bool json = false;         ///< parsed as JSON
-  std::string_view example;  ///< a word for the command line
-};
-constexpr Entry model{"model", "", false, "model=REPO"};
-constexpr Entry tokenizer_config{"tokenizer_config", "", true, R"('tokenizer_config={"trust_remote_code": null}')"};
-constexpr Entry chat_template{"chat_template", " (up to 0.30.0)", true, "chat_template=null"};
-
-/// Those of the targets that are mlx-lm's; without any, what the file itself is of.
-std::vector<Target> readers(const Document& document, std::span<const Target> targets) {
-  if (targets.empty()) return {document.format->era};
-  std::vector<Target> out;
-  for (const Target& target : targets)
-    if (dialect(target.era()).family == Family::mlx_lm && target.era() != Era::L0) out.push_back(target);
-  return out;
+/// A value for a command line, quoted.
+std::string example_value(std::string_view key) {
+  if (key == "model") return "model=REPO";
+  return R"('tokenizer_config={"trust_remote_code": null}')";
 }
 
-/// Why an entry is no use to any release among the readers, or nothing.
-std::string_view fault(const Metadata& metadata, const Entry& entry, bool parsed) {
-  const auto found = metadata.find(std::string(entry.key));
-  if (found == metadata.end()) return "missing";
-  return entry.json && parsed && !nlohmann::json::accept(found->second) ? "no JSON" : "";
+/// generate continues one sequence.
+bool holds_batch(const PromptCache& cache) {
+  return std::ranges::any_of(cache.layers, [](const auto& layer) {
+    return any_leaf(*layer, [](const Cache& leaf) {
+      return dynamic_cast<const BatchKVCache*>(&leaf) != nullptr ||
+             dynamic_cast<const BatchRotatingKVCache*>(&leaf) != nullptr || leaf.batch_size().value_or(1) > 1;
+    });
+  });
 }
 
-/// What mlx_lm.generate misses in the user metadata. mlx_lm.server reads no files: its caches stay in memory.
-std::vector<std::string> missing_metadata(const Document& document, std::span<const Target> targets) {
-  const Dialect* format = document.format;
-  // mlx-lm 0.18 is never written, so no command could add what is missing.
-  if (format->family != Family::mlx_lm || format->era == Era::L0) return {};
+/// The first character of a JSON text, or 0 for what is none.
+char json_kind(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  return begin != std::string::npos && nlohmann::json::accept(text) ? text[begin] : '\0';
+}
 
-  const std::vector<Target> asked = readers(document, targets);
-  if (asked.empty()) return {};
-  const auto any = [&](const Version& since, const Version& until) {
-    return std::any_of(asked.begin(), asked.end(), [&](const Target& target) { return target.touches(since, until); });
-  };
-  std::vector<Entry> needed = {model, tokenizer_config};
-  if (any(first, last_with_template)) needed.push_back(chat_template);
-  std::string missing, broken, missing_values, broken_values;
-  for (const Entry& entry : needed) {
-    const bool parsed = entry.key != chat_template.key || any(template_is_json, last_with_template);
-    const std::string_view why = fault(document.cache.metadata, entry, parsed);
-    if (why.empty()) continue;
-    std::string& list = why == "missing" ? missing : broken;
-    std::string& values = why == "missing" ? missing_values : broken_values;
-    list += fmt::format("{}{}{}", list.empty() ? "" : ", ", entry.key, entry.until);
-    values += fmt::format(" {}", entry.example);
-  }
-  const std::string file = shell_path(document.file.path());
-  std::vector<std::string> out;
-  if (!missing.empty())
-    out.push_back(
+class Notes {
+ public:
+  explicit Notes(const Document& document) : document_(document), file_(shell_path(document.file.path())) {}
+
+  /// mlx_lm.generate looks for them; mlx_lm.server reads no files, its caches stay in memory.
+  void missing() {
+    std::string keys;
+    std::string values;
+    for (const std::string_view key : {"model", "tokenizer_config"}) {
+      if (find(key) != nullptr) continue;
+      keys += fmt::format("{}{}", keys.empty() ? "" : ", ", key);
+      values += ' ' + example_value(key);
+    }
+    if (keys.empty()) return;
+    add(
         fmt::format("mlx_lm.generate --prompt-cache-file fails without this user metadata: {}; add it with "
                     "`kvcache metadata {} set{} --in-place`",
-                    missing, file, missing_values));
-  if (!broken.empty())
-    out.push_back(
-        fmt::format("mlx_lm.generate --prompt-cache-file parses this user metadata as JSON, which it is not, and fails: {}; "
-                    "replace it with `kvcache metadata {} set{} --in-place`",
-                    broken, file, broken_values));
-  return out;
-}
-
-/// mlx_lm.generate compares its options with the first layer.
-std::optional<std::string> needed_options(const Document& document) {
-  constexpr std::int64_t default_group_size = 64;
-  if (document.format->family != Family::mlx_lm || document.cache.layers.empty()) return std::nullopt;
-  const auto* const quantized = dynamic_cast<const QuantizedKVCache*>(document.cache.layers.front().get());
-  if (quantized == nullptr || quantized->state().group_size == default_group_size) return std::nullopt;
-  return fmt::format("mlx_lm.generate --prompt-cache-file needs --kv-group-size {} with this file: its default is {}",
-                     quantized->state().group_size, default_group_size);
-}
-
-/// What writing the file again changes about it.
-std::optional<std::string> worth_rewriting(const Document& document) {
-  std::uint64_t unused = 0;
-  bool early_form = false;
-  for (const LayerSource& source : document.sources) {
-    for (const UnusedRows& rows : source.unused) unused += rows.bytes;
-    early_form = early_form || source.early_form;
+                    keys, file_, values));
   }
-  const std::string command =
-      fmt::format("`kvcache convert {} --to {} -o OUT`", shell_path(document.file.path()), dialect(Era::P5).id);
-  if (early_form)
-    return fmt::format("version 0.1 of kvcache wrote this file for mlx-lm 0.32, which does not load it; {} mends it", command);
-  if (unused == 0) return std::nullopt;
-  return fmt::format(
-      "{} bytes are rows behind the last token, as mlx-lm 0.32 saves whole buffers: zeros, or keys and values of tokens that "
-      "were trimmed; {} leaves them out",
-      unused, command);
-}
+
+  /// json.loads, and the keyword arguments of the tokenizer.
+  void tokenizer_config() {
+    const std::string* const value = find("tokenizer_config");
+    if (value == nullptr || json_kind(*value) == '{') return;
+    add(fmt::format(
+        "mlx_lm.generate --prompt-cache-file fails: tokenizer_config is no JSON object; `kvcache metadata {} set {} "
+        "--in-place`",
+        file_, example_value("tokenizer_config")));
+  }
+
+  /// Up to 0.30.0 generate gives the tokenizer what is stored here, and since 2025-02-06 it parses that as JSON. null is
+  /// taken as well, but then the tokenizer is left without a template: nothing to recommend.
+  void chat_template(const Target& target) {
+    const std::string command = fmt::format(
+        "`kvcache metadata {} set \"chat_template=$(jq .chat_template MODEL/tokenizer_config.json)\" --in-place`", file_);
+    const std::string* const value = find("chat_template");
+    if (value == nullptr)
+      return add(
+          fmt::format("mlx_lm.generate --prompt-cache-file fails up to 0.30.0 without the user metadata chat_template, the "
+                      "template of the model's tokenizer; add it with {}",
+                      command));
+    const char kind = json_kind(*value);
+    if (kind == '"' || kind == 'n' || !target.touches(template_is_json, last_with_template)) return;
+    add(fmt::format(
+        "mlx_lm.generate --prompt-cache-file of 2025-02-06 to 0.30.0 fails: it parses chat_template as JSON, and this "
+        "is {}; {}",
+        kind == '\0' ? "the raw text" : "JSON of another kind", command));
+  }
+
+  /// mlx_lm.generate compares its options with the first layer.
+  void needed_options() {
+    constexpr std::int64_t default_group_size = 64;
+    if (document_.cache.layers.empty()) return;
+    const auto* const quantized = dynamic_cast<const QuantizedKVCache*>(document_.cache.layers.front().get());
+    if (quantized == nullptr || quantized->state().group_size == default_group_size) return;
+    add(fmt::format("mlx_lm.generate --prompt-cache-file needs --kv-group-size {} with this file: its default is {}",
+                    quantized->state().group_size, default_group_size));
+  }
+
+  /// What writing the file again changes about it.
+  void worth_rewriting() {
+    std::uint64_t unused = 0;
+    bool early_form = false;
+    for (const LayerSource& source : document_.sources) {
+      for (const UnusedRows& rows : source.unused) unused += rows.bytes;
+      early_form = early_form || source.early_form;
+    }
+    const std::string command = fmt::format("`kvcache convert {} --to {} -o OUT`", file_, dialect(Era::P5).id);
+    if (early_form)
+      return add(
+          fmt::format("version 0.1 of kvcache wrote this file for mlx-lm 0.32, which does not load it; {} mends it", command));
+    if (unused != 0)
+      add(fmt::format(
+          "{} bytes are rows behind the last token, as mlx-lm 0.32 saves whole buffers: zeros, or keys and values of tokens that "
+          "were trimmed; {} leaves them out",
+          unused, command));
+  }
+
+  [[nodiscard]] std::vector<std::string> take() { return std::move(notes_); }
+
+ private:
+  [[nodiscard]] const std::string* find(std::string_view key) const {
+    const auto entry = document_.cache.metadata.find(std::string(key));
+    return entry == document_.cache.metadata.end() ? nullptr : &entry->second;
+  }
+  void add(std::string note) {
+    if (std::ranges::find(notes_, note) == notes_.end()) notes_.push_back(std::move(note));
+  }
+
+  const Document& document_;
+  std::string file_;
+  std::vector<std::string> notes_;
+};
 
 }  // namespace
 
 std::vector<std::string> usage_notes(const Document& document, const Findings& findings, std::span<const Target> targets) {
   // No command edits a file with errors (require_sound): it needs mending, not metadata.
   if (std::any_of(findings.begin(), findings.end(), prevents_editing) || document.format == nullptr) return {};
-  std::vector<std::string> notes = missing_metadata(document, targets);
-  for (const auto& note : {needed_options(document), worth_rewriting(document)})
-    if (note) notes.push_back(*note);
-  return notes;
+  Notes notes(document);
+  const Target own[] = {document.format->era};
+  const bool batch = holds_batch(document.cache);
+  for (const Target& target : targets.empty() ? std::span<const Target>(own) : targets) {
+    // mlx-lm 0.18 is never written, so no command could add what is missing.
+    if (batch || dialect(target.era()).family != Family::mlx_lm || target.era() == Era::L0) continue;
+    notes.missing();
+    notes.tokenizer_config();
+    if (target.touches(first, last_with_template)) notes.chat_template(target);
+    notes.needed_options();
+  }
+  notes.worth_rewriting();
+  return notes.take();
 }
 
 }  // namespace kvcache

@@ -31,21 +31,26 @@ Status status_of(const FileReport& report) {
   return has(Severity::warning) ? Status::warnings : Status::ok;
 }
 
-// --for: what a runtime asked for makes of the file.
-void check_loads(const Document& document, const VerifyOptions& options, const Findings& found, FileReport& report) {
+// --for: what a runtime asked for makes of the file. Returns those that load it.
+std::vector<Target> check_loads(const Document& document, const VerifyOptions& options, const Findings& found, FileReport& report) {
   report.loads_in = loads_in(document, found);
   std::set<std::string> asked;
+  std::vector<Target> loading;
   for (const Target& target : options.load_in) {
     if (!asked.insert(target.id()).second) continue;
     const LoadVerdict verdict = would_load(document, target, found);
     if (target.whole_era()) report.loads_in.insert_or_assign(target.era(), verdict);
-    if (verdict.ok) continue;
+    if (verdict.ok) {
+      loading.push_back(target);
+      continue;
+    }
     // Said once: as an error of who was asked for.
     if (detail::cannot_open(document, dialect(target.era()).family))
       std::erase_if(report.findings, [](const Finding& f) { return f.code == "KV716"; });
     report.findings.push_back(
         detail::make_finding("KV720", {}, {}, fmt::format("{}: {}", target.id(), verdict.reason), verdict.fix));
   }
+  return loading;
 }
 
 // --for one runtime: its layers are what counts, whoever wrote the file.
@@ -56,16 +61,18 @@ std::optional<ModelCode> code_asked(const VerifyOptions& options) {
   return std::ranges::none_of(options.load_in, is_swift) ? std::optional(ModelCode::mlx_lm) : std::nullopt;
 }
 
-void check_document(const Document& document, const VerifyOptions& options, FileReport& report) {
+void check_document(Document document, const VerifyOptions& options, FileReport& report) {
   report.format = document.format;
   const Findings found = check(document);
-  report.notes = usage_notes(document, found, options.load_in);
   report.findings = found;
-  check_loads(document, options, found, report);
+  // What a runtime needs beside the layers is of interest where it takes those.
+  const std::vector<Target> targets = check_loads(document, options, found, report);
+  if (options.load_in.empty() || !targets.empty()) report.notes = usage_notes(document, found, targets);
   std::ranges::move(check_stamp(document, options), std::back_inserter(report.findings));
   if (options.model)
     std::ranges::move(check_model(document, *options.model, code_asked(options)), std::back_inserter(report.findings));
   if (options.data) std::ranges::move(check_data(document, options), std::back_inserter(report.findings));
+  if (options.fix) report.fixes = repair(document);
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ class EveryCall : public testing::TestWithParam<WritingCommand> {
     make({"create", "--layers", "2", "--heads", "1", "--head-dim", "32", "--tokens", "6", "--fill", "random"}, "plain");
     make({"create", "--layers", "2", "--heads", "1", "--head-dim", "32", "--tokens", "9", "--max-size", "4"}, "ring");
     make({"quantize", input("plain"), "--bits", "4", "--group-size", "32"}, "quantized");
+    test::write_file(input("tail"), test::read_file(input("plain")) + "tail");
     make({"merge", input("plain"), input("plain")}, "batch");
     std::vector<NamedTensor> step;
     for (const char* key : {"0.keys", "0.values", "1.keys", "1.values"})
@@ -207,7 +208,8 @@ INSTANTIATE_TEST_SUITE_P(
                     WritingCommand{"quantize", {"quantize", "<plain>", "--bits", "4", "--group-size", "32"}},
                     WritingCommand{"dequantize", {"dequantize", "<quantized>"}},
                     WritingCommand{"convert", {"convert", "<plain>", "--to", "mlx-swift-lm", "--dtype", "bf16"}},
-                    WritingCommand{"unrotate", {"unrotate", "<ring>"}},
+                    WritingCommand{"unrotate", {"unrotate", "<ring>"}}, WritingCommand{"repair", {"repair", "<tail>"}},
+                    WritingCommand{"repair_nothing", {"repair", "<plain>"}},
                     WritingCommand{"append", {"append", "<plain>", "--update", "<step>"}},
                     WritingCommand{"merge", {"merge", "<plain>", "<plain>"}},
                     WritingCommand{"extract", {"extract", "<batch>", "-i", "1"}},

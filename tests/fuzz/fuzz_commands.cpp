@@ -22,7 +22,7 @@ const std::size_t fuzz_trailer = 1;
 namespace {
 
 using Words = std::vector<const char*>;
-const std::array<Words, 18> command_lines = {{
+const std::array<Words, 20> command_lines = {{
     {"inspect", "--json"},
     {"inspect", "--layers", "--tensors", "--metadata", "--stats"},
     {"verify", "--data", "--json"},
@@ -41,6 +41,8 @@ const std::array<Words, 18> command_lines = {{
     {"unrotate"},
     {"extract", "-i", "0"},
     {"filter", "--keep", "0,0"},
+    {"repair"},
+    {"verify", "--fix", "--json"},
 }};
 
 struct Prepared {

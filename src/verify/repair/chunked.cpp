@@ -1,0 +1,52 @@
+// Chunked attention: rows that do not say how much was dropped in front.
+#include <fmt/format.h>
+
+#include "verify/repair/options.h"
+
+namespace kvcache::detail {
+
+using State = ChunkedKVCache::State;
+
+Options options_for_chunked(const Place& place, std::string_view code, const Examination& all) {
+  const auto* const cache = place.as<ChunkedKVCache>();
+  const State& s = cache->state();
+  const std::int64_t rows = rows_of(s.keys);
+  Options options;
+  if (code == "KV432") {
+    if (all.offsets.disputed()) {
+      for (const auto& [value, where] : all.offsets.all())
+        options.more.push_back(fmt::format("offset {}, that of {}", value, where));
+      return options;
+    }
+    const std::int64_t offset = cache->offset();
+    // The layer that told it is broken itself: another round, when that one is repaired.
+    if (!all.offsets.agree_on(offset)) return options;
+    const std::int64_t valid = cache->valid_rows();
+    options.add<ChunkedKVCache>(
+        cache->repaired(),
+        rows < offset ? fmt::format("{} rows become {}, of which the first {} hold tokens", rows, offset, valid)
+                      : fmt::format("{} rows are cut to {}, of which the first {} hold tokens", rows, offset, valid),
+        fmt::format("the other layers are at offset {} and {} tokens were dropped in front", offset, s.start_position), true);
+    return options;
+  }
+  if (code != "KV431" && code != "KV433") return options;
+  // Chunks are dropped in all layers at once.
+  const Votes sizes = all.votes<ChunkedKVCache>([](const State& other) { return other.chunk_size; });
+  const Votes starts = all.votes<ChunkedKVCache>(
+      [rows](const State& other) { return rows_of(other.keys) == rows ? std::optional(other.start_position) : std::nullopt; });
+  if (const auto size = sizes.agreed(); size && s.chunk_size && *s.chunk_size < 1) {
+    State state = s;
+    state.chunk_size = *size;
+    options.add<ChunkedKVCache>(std::move(state), fmt::format("chunk_size {} becomes {}", *s.chunk_size, *size),
+                                std::string(as_the_others), true);
+  }
+  if (const auto start = starts.agreed(); start && *start != s.start_position) {
+    State state = s;
+    state.start_position = *start;
+    options.add<ChunkedKVCache>(std::move(state), fmt::format("start_position {} becomes {}", s.start_position, *start),
+                                std::string(as_the_others), true);
+  }
+  return options;
+}
+
+}  // namespace kvcache::detail
