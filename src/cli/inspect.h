@@ -53,6 +53,10 @@ struct Overview {
 [[nodiscard]] std::string inspect_tensors(const Context& context, const Document& document);
 [[nodiscard]] std::string inspect_metadata(const Context& context, const Document& document);
 
+/// A window that will drop a token with the next one, and has dropped none: runtimes cannot trim it, a KVCache of its rows they
+/// can.
+[[nodiscard]] bool is_full_window(const Facts& facts);
+
 /// "RotatingKVCache window 1024", "CacheList (ArraysCache, KVCache)": what layers are grouped by.
 [[nodiscard]] std::string layer_kind(const Facts& facts);
 /// "BF16", "4 bits in groups of 64", or empty.

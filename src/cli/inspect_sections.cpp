@@ -8,6 +8,12 @@
 #include "cli/text.h"
 
 namespace kvcache::cli {
+
+bool is_full_window(const Facts& facts) {
+  return facts.class_name == "RotatingKVCache" && !facts.empty && !facts.wrapped.value_or(true) && facts.rows == facts.tokens &&
+         facts.tokens >= facts.max_size;
+}
+
 namespace {
 
 std::string dims_of(const Facts& facts) {
@@ -24,6 +30,7 @@ std::string notes_of(const Facts& facts, bool decoded) {
   if (!decoded) note("not understood");
   if (facts.empty) note("never used");
   if (facts.wrapped.value_or(false)) note("wrapped");
+  if (is_full_window(facts)) note("full");
   if (facts.rows && facts.tokens && facts.rows != facts.tokens) note(count_of(static_cast<std::uint64_t>(*facts.rows), "row"));
   if (facts.max_size) note(fmt::format("window {}", *facts.max_size));
   if (facts.keep.value_or(0) != 0) note(fmt::format("keep {}", *facts.keep));

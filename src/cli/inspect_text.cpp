@@ -77,13 +77,20 @@ std::string size_row(const Overview& overview) {
 }
 
 std::string wrapped_row(const std::vector<Facts>& layers) {
-  std::size_t windows = 0, wrapped = 0;
+  std::size_t windows = 0, wrapped = 0, full = 0;
   each_leaf(layers, [&](const Facts& facts) {
     windows += facts.wrapped.has_value() ? 1 : 0;
     wrapped += facts.wrapped.value_or(false) ? 1 : 0;
+    full += is_full_window(facts) ? 1 : 0;
   });
   if (windows == 0) return {};
-  if (wrapped == 0) return windows == 1 ? "not wrapped" : fmt::format("none of {} has wrapped", windows);
+  if (wrapped == 0) {
+    const std::string none = windows == 1 ? "not wrapped" : fmt::format("none of {} has wrapped", windows);
+    if (full == 0) return none;
+    return fmt::format(
+        "{}, {}: every token is still there, and as KVCache (`kvcache convert --class KVCache`) it can be trimmed", none,
+        windows == 1 ? "but full" : fmt::format("but {} full", full == 1 ? "one is" : fmt::format("{} are", full)));
+  }
   return fmt::format("{} of {} wrapped: the oldest tokens are gone", wrapped, windows);
 }
 

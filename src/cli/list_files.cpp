@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <thread>
 
 #include "cli/find_files.h"
 #include "cli/parallel.h"
 #include "format/recognise.h"
 #include "kvcache/error.h"
+#include "kvcache/stamp.h"
 #include "kvcache/verify.h"
 #include "safetensors/damaged_header.h"
 
@@ -37,24 +39,25 @@ bool describe_block(const Header& header, ListedFile& file) {
   return true;
 }
 
-void describe_cache(const Document& document, ListedFile& file) {
+void describe_cache(const Document& document, bool read_stamped, ListedFile& file) {
   file.kind = ListedFile::Kind::cache;
   file.format = document.format == nullptr ? "mixed" : std::string(document.format->id);
   file.model = value_of(document.cache.metadata, "model");
   file.tokens = token_count(document.cache);
   file.recognised = detail::is_surely_prompt_cache(document.file.header());
   file.verdict = "ok";
-  bool unknown_class = false;
-  const Findings findings = check(document);
+  Findings findings = check(document);
+  if (read_stamped) std::ranges::move(check_stamp(document, {}), std::back_inserter(findings));
   for (const Finding& finding : findings) {
-    if (finding.severity == Severity::error && !file.damaged) {
+    if (finding.severity == Severity::error && !file.verdict.starts_with("errors"))
       file.verdict = fmt::format("errors ({})", finding.code);
-      file.damaged = true;
-    }
-    if (finding.severity == Severity::warning && !file.damaged) file.verdict = "warnings";
-    unknown_class = unknown_class || finding.code == "KV301";
+    if (finding.severity == Severity::warning && file.verdict == "ok") file.verdict = "warnings";
   }
-  if (unknown_class || only_unknown_layouts(findings)) file.damaged = false;
+  if (const Finding* const proof = proof_of_damage(document, findings)) {
+    file.verdict = fmt::format("errors ({})", proof->code);
+    file.damaged = true;
+  }
+  if (only_unknown_layouts(findings)) file.damaged = false;
 }
 
 /// A file that no reader takes: whose it is may still be in its header.
@@ -72,7 +75,7 @@ void describe_broken(const Error& error, ListedFile& file) {
   const bool block = detail::is_omlx_block(*header);
   file.model = value_of(header->metadata, block ? "model_name" : "model");
   file.recognised = block || detail::is_surely_prompt_cache(*header);
-  file.damaged = error.code() != "KV123";
+  file.damaged = proves_damage(error.code());
 }
 
 void describe_on_disk(ListedFile& file) {
@@ -90,13 +93,13 @@ std::size_t list_workers() noexcept {
   return 2 * std::max<std::size_t>(1, std::thread::hardware_concurrency());
 }
 
-ListedFile list_file(const std::string& path) {
+ListedFile list_file(const std::string& path, bool read_stamped) {
   ListedFile file;
   file.path = path;
   describe_on_disk(file);
   try {
     SafetensorsFile container = SafetensorsFile::open(path);
-    if (!describe_block(container.header(), file)) describe_cache(decode(std::move(container)), file);
+    if (!describe_block(container.header(), file)) describe_cache(decode(std::move(container)), read_stamped, file);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     describe_broken(error, file);

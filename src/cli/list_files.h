@@ -30,15 +30,15 @@ struct ListedFile {
 
   /// It says itself that it is a cache or a block, intact or not: what `prune` may delete.
   bool recognised = false;
-  /// `verify` finds errors. A class or layout that may only be newer than this tool is none.
+  /// `verify` proves it damaged (proof_of_damage() in verify.h).
   bool damaged = false;
 };
 
 /// Threads to look at files with. Headers of a cold disk: waiting, not computing, takes the time.
 [[nodiscard]] std::size_t list_workers() noexcept;
 
-/// Looks at one file.
-[[nodiscard]] ListedFile list_file(const std::string& path);
+/// Looks at one file. `read_stamped`: at the data of a stamped one, too, which its checksums are of.
+[[nodiscard]] ListedFile list_file(const std::string& path, bool read_stamped = false);
 
 /// Looks at every cache file below the folders (or at the files named themselves), in parallel, in their order.
 /// Returns the folders below them that could not be read.

@@ -170,8 +170,8 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("ID");
   app.add_flag(
       "--broken", options->criteria.broken,
-      "Only caches that `verify` finds errors in, cut-off ones among them; a class or layout that may be newer than this "
-      "kvcache is no error here");
+      "Only caches that `verify` proves damaged, cut-off ones among them, and by their stamps; a class, layout or dtype that "
+      "may only be unknown to this kvcache is no damage");
   add_bytes(app, "--keep-bytes", options->criteria.keep_bytes,
             "Stop when all caches that stay fit into this: 500MB, 1.5GB, 10GiB. The oldest go first");
   app.add_flag("--dry-run", options->dry_run, "Only show what would be deleted and why (the default)");

@@ -40,7 +40,7 @@ std::vector<std::string> distinct(const std::vector<std::string>& folders) {
   return out;
 }
 
-PruneFile look_at(const std::string& folder, const std::string& path) {
+PruneFile look_at(const std::string& folder, const std::string& path, bool read_stamped) {
   PruneFile out;
   out.folder = folder;
   out.path = path.substr(folder.size());
@@ -51,7 +51,7 @@ PruneFile look_at(const std::string& folder, const std::string& path) {
     out.why = "a link";
     return out;
   }
-  out.file = list_file(path);
+  out.file = list_file(path, read_stamped);
   // What was read has to be what is deleted.
   if (detail::file_state(path) != out.state) {
     out.state.reset();
@@ -141,7 +141,7 @@ PrunePlan plan_prune(const std::vector<std::string>& folders, const PruneCriteri
     }
   }
   in_order<PruneFile>(
-      found.size(), list_workers(), [&](std::size_t i) { return look_at(found[i].first, found[i].second); },
+      found.size(), list_workers(), [&](std::size_t i) { return look_at(found[i].first, found[i].second, criteria.broken); },
       [&](std::size_t, PruneFile file) {
         if (file.state && file.file.kind == ListedFile::Kind::other)
           ++plan.others;

@@ -46,8 +46,9 @@ struct PrunePlan {
   std::size_t others = 0;         ///< files that are no caches
 };
 
-/// Looks at every file below the folders and decides. Reads headers only; links are not followed. A folder inside another one
-/// counts once. Throws Error(usage) for what is no folder, Error(io) for a folder that cannot be read at all.
+/// Looks at every file below the folders and decides. Reads headers only, and for `broken` what stamps have checksums of; links
+/// are not followed. A folder inside another one counts once. Throws Error(usage) for what is no folder, Error(io) for a folder
+/// that cannot be read at all.
 [[nodiscard]] PrunePlan plan_prune(const std::vector<std::string>& folders, const PruneCriteria& criteria);
 
 /// Deletes what was chosen. What changed since it was looked at stays. Ends early when a stop is requested.

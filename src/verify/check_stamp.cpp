@@ -73,10 +73,10 @@ void check_prompt(const Document& document, const StampTokens& tokens, Findings&
     if (again.count != tokens.count)
       findings.push_back(make_finding("KV805", "metadata", key,
                                       fmt::format("the stamp counts {} tokens, but lists {}", tokens.count, again.count),
-                                      "stamp the file again with --tokens"));
+                                      "kvcache stamp FILE --tokens IDS -o OUT, with the ids of the prompt"));
     else if (again.sha256 != tokens.sha256)
       findings.push_back(make_finding("KV805", "metadata", key, "the token ids in the stamp do not have the digest beside them",
-                                      "stamp the file again with --tokens"));
+                                      "kvcache stamp FILE --tokens IDS -o OUT, with the ids of the prompt"));
   }
   // A layer that could not be decoded tells nothing about tokens.
   const auto broken = [](const Finding& f) { return f.severity == Severity::error; };
@@ -86,7 +86,7 @@ void check_prompt(const Document& document, const StampTokens& tokens, Findings&
     findings.push_back(make_finding(
         "KV804", "metadata", key,
         fmt::format("the stamp is for {} tokens, but the cache holds {}: it is not that of its prompt", tokens.count, *cached),
-        "`kvcache stamp --tokens` with the ids of the prompt that was processed"));
+        "kvcache stamp FILE --tokens IDS -o OUT, with the ids of the prompt that was processed"));
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ Findings check_stamp(const Document& document, const VerifyOptions& options) {
   } catch (const Error& error) {
     return {make_finding("KV801", "metadata", std::string(stamp_key),
                          fmt::format("the stamp cannot be read: {}; nothing was compared with it", error.what()),
-                         "`kvcache stamp` replaces it")};
+                         "kvcache stamp FILE -o OUT replaces it")};
   }
   if (!stamp) return findings;
   if (stamp->crc32) {

@@ -58,10 +58,10 @@ bool unnamed_mode(const Place& place) {
 constexpr PortabilityRule rules[] = {
     {"KV701", rotated_text_is_false,
      "rotated is False, and mlx-lm takes any text for True: it reads the rows in the wrong order",
-     "extract single sequences (kvcache extract), which mlx-lm restores correctly"},
+     "`kvcache extract FILE --all -o sequences` makes single sequences, which mlx-lm restores correctly"},
     {"KV702", batched_window,
      "mlx-lm loads a BatchRotatingKVCache without the fields that updates need: appending a token raises",
-     "extract single sequences (kvcache extract), which can be continued"},
+     "`kvcache extract FILE --all -o sequences` makes single sequences, which can be continued"},
     {"KV704", three_flat_slots,
      "three slots side by side: mlx-lm of 2026-08 and later takes the second for left_padding and the third for lengths",
      "kvcache convert FILE --to mlx-lm@2026-08 -o OUT, for that version"},

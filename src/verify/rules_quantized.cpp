@@ -42,7 +42,8 @@ Outcome width_divisible(const State& s) {
     return Problem{
         fmt::format("{}: head dim {} is not divisible by group_size {}: the last {} values of each row have no scale", name,
                     *width, s.group_size, *width % s.group_size),
-        {}};
+        fmt::format("groups of {} fit: quantize the cache again with --group-size {}", *width % 64 == 0 ? 64 : 32,
+                    *width % 64 == 0 ? 64 : 32)};
   }
   return {};
 }

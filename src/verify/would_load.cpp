@@ -224,9 +224,9 @@ std::string how_to_fix(const Document& document, const Target& target, const Fin
     return any_leaf(*layer, [](const Cache& leaf) { return dynamic_cast<const BatchRotatingKVCache*>(&leaf) != nullptr; });
   });
   if (batched_window && loader.family == Family::mlx_lm)
-    return fmt::format("kvcache extract {} --all -o DIR: it loads the sequences one by one", file);
+    return fmt::format("kvcache extract {} --all -o sequences: it loads the sequences one by one", file);
   if (!detail::judge_form(document, target.era()).wrong.empty()) return {};  // convert refuses it, too
-  if (too_large(document, loader)) return "kvcache quantize or trim makes the file smaller";
+  if (too_large(document, loader)) return fmt::format("kvcache quantize {} --bits 8 -o OUT makes the file smaller", file);
   std::string command = fmt::format("kvcache convert {} --to {} -o OUT", file, target.id());
   try {
     (void)encode(document.cache, target);

@@ -331,6 +331,19 @@ Convert.
   > kvcache convert chat.safetensors --class RotatingKVCache --max-size 4096 --keep 4 -o window.safetensors
   3 layers became RotatingKVCache; wrote window.safetensors (62.1 kB)
 
+Repair.
+
+  $ fresh
+  > kvcache repair chat.safetensors -o repaired.safetensors
+  nothing to repair; wrote repaired.safetensors (62.0 kB)
+  $ fresh
+  > kvcache repair chat.safetensors --in-place
+  nothing to repair; chat.safetensors stays as it is
+  $ fresh
+  > kvcache verify --fix chat.safetensors
+  chat.safetensors: ok (mlx-lm@2026-08)
+    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+
 Unrotate.
 
   $ fresh

@@ -65,6 +65,7 @@ Every command explains itself, with examples.
                             the digests of a stamp
     --data                  Read all data: NaN, infinities, rows of zeros
     --strict                Exit with 1 for warnings, too
+    --fix                   Show what `kvcache repair` would do, without doing it
     --format text|json|junit|github|sarif
                             How to print the results (default text)
     --json                  The same as --format json

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""kvcache prune: what the system refuses, where links lead, and Ctrl-C. usage: prune_test.py BINARY"""
+"""kvcache prune: what the system refuses, where links lead, Ctrl-C, and what it takes for broken. usage: prune_test.py BINARY"""
 import json
 import os
 import shutil
@@ -17,6 +17,9 @@ NOBODY = 65534
 HEADER = json.dumps({"__metadata__": {"0.0": "", "2.0": "KVCache"},
                      "0.0": {"dtype": "F16", "shape": [1, 1, 2, 4], "data_offsets": [0, 16]},
                      "0.1": {"dtype": "F16", "shape": [1, 1, 2, 4], "data_offsets": [16, 32]}}).encode()
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "testdata", "golden")
+# Errors that a sound file of another program or version may have.
+PROVE_NOTHING = {"KV112", "KV122", "KV123", "KV201", "KV202", "KV301", "KV312", "KV432", "KV503"}
 CACHE = struct.pack("<Q", len(HEADER)) + HEADER + bytes(32)
 
 
@@ -43,6 +46,31 @@ class Prune(unittest.TestCase):
     def prune(self, *arguments, binary=BINARY, **more):
         return subprocess.run([binary, "prune", *arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True, timeout=60, **more)
+
+    def test_broken_is_what_verify_proves(self):
+        """Over all files of all golden cases: what goes has an error that proves it, what verify finds nothing in stays."""
+        os.mkdir(self.path("all"))
+        for kind in sorted(os.listdir(GOLDEN)):
+            for name in sorted(os.listdir(os.path.join(GOLDEN, kind, "files"))):
+                source = os.path.join(GOLDEN, kind, "files", name)
+                if name.endswith((".safetensors", ".gz")) and os.path.isfile(source):
+                    shutil.copy(source, self.path("all/%s-%s" % (kind, name)))
+        plan = json.loads(self.prune("all", "--broken", "--json").stdout)
+        actions = {f["path"]: f["action"] for f in plan["files"]}
+        names = sorted("all/" + name for name in self.names("all"))
+        checked = subprocess.run([BINARY, "verify", "--json", *names], cwd=self.folder, stdout=subprocess.PIPE, timeout=120)
+        deleted = 0
+        for report in json.loads(checked.stdout)["files"]:
+            errors = {f["code"] for f in report["findings"] if f["severity"] == "error"}
+            action = actions.get(report["path"], "keep")
+            if action == "delete":
+                deleted += 1
+                self.assertTrue(errors - PROVE_NOTHING, report["path"])
+            elif any(code.startswith(("KV4", "KV80")) and code not in ("KV421", "KV471") for code in errors - PROVE_NOTHING) and "KV301" not in errors:
+                self.fail("%s is kept with %s" % (report["path"], errors))
+            if not errors:
+                self.assertEqual(action, "keep", report["path"])
+        self.assertGreater(deleted, 50)
 
     def test_what_cannot_be_deleted_is_reported_and_the_rest_goes(self):
         self.make("all/a/1.safetensors", "all/b/2.safetensors", "all/c/3.safetensors")

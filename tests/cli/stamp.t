@@ -177,7 +177,7 @@ Whatever somebody stored under its name.
   $ kvcache -q metadata chat.safetensors set 'kvcache_stamp={"schema":"kvcache.stamp/1","crc32":{"0.0":{}}}' -o hostile.safetensors
   $ kvcache verify hostile.safetensors | head -n 2
   hostile.safetensors: warning KV801 metadata: the stamp cannot be read: '0.0' is an object; nothing was compared with it
-    hint: `kvcache stamp` replaces it
+    hint: kvcache stamp hostile.safetensors -o hostile-new.safetensors replaces it
   $ kvcache -q stamp hostile.safetensors --in-place && kvcache verify -q hostile.safetensors
   $ kvcache -q metadata chat.safetensors set 'kvcache_stamp={"schema":"kvcache.stamp/1","crc32":{"9.9":"00000000"}}' -o hostile2.safetensors
   $ kvcache verify -q hostile2.safetensors

@@ -46,7 +46,7 @@ A batched window can be converted, but no release of mlx-lm loads the result.
   [1]
   $ grep KV720 -A1 said
   TESTDATA/golden/dialects/files/batch-rotating.R1.safetensors: error KV720: mlx-lm@0.31: layer 0 (BatchRotatingKVCache): it takes the text of 'rotated' for true, or raises at the first update after loading
-    hint: kvcache extract TESTDATA/golden/dialects/files/batch-rotating.R1.safetensors --all -o DIR: it loads the sequences one by one
+    hint: kvcache extract TESTDATA/golden/dialects/files/batch-rotating.R1.safetensors --all -o sequences: it loads the sequences one by one
   $ kvcache extract "$DIALECTS/batch-rotating.R1.safetensors" --all -o parts -q
   $ kvcache verify -q --for mlx-lm@0.31 parts/*
 

@@ -6,7 +6,7 @@ A line for every file that is fine, one for every finding, and a sum.
   $ kvcache verify tile-ok-forward.safetensors tile-trailing.safetensors layers-batch-differs.safetensors json-garbage.safetensors
   tile-ok-forward.safetensors: ok (mlx-lm@0.31)
   tile-trailing.safetensors: warning KV120 header: 1 byte follows the last tensor: MLX reads the file, strict readers refuse it
-    hint: any operation of kvcache writes a file without them
+    hint: kvcache repair tile-trailing.safetensors -o tile-trailing-new.safetensors writes it without them
   layers-batch-differs.safetensors: error KV501 layer 1: batch size 2, but layer 0 has 1: layers of one cache hold the same sequences
   json-garbage.safetensors: error KV105 header: the header is not JSON: syntax error at byte 2, near 'th'
   4 files: 1 ok, 1 with warnings, 1 with errors, 1 unreadable
@@ -17,7 +17,7 @@ A line for every file that is fine, one for every finding, and a sum.
   [1]
   $ kvcache verify --strict -q tile-trailing.safetensors
   tile-trailing.safetensors: warning KV120 header: 1 byte follows the last tensor: MLX reads the file, strict readers refuse it
-    hint: any operation of kvcache writes a file without them
+    hint: kvcache repair tile-trailing.safetensors -o tile-trailing-new.safetensors writes it without them
   [1]
   $ kvcache verify --data data-nan-f16.safetensors
   data-nan-f16.safetensors: error KV601 layer 0: keys: 1 NaN, first at sequence 0, head 0, row 0: it spreads to every later token
