@@ -341,7 +341,7 @@ Repair.
   nothing to repair; chat.safetensors stays as it is
   $ fresh
   > kvcache verify --fix chat.safetensors
-  chat.safetensors: ok (mlx-lm@2026-08)
+  chat.safetensors: ok (mlx-lm@0.31)
     note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
 
 Unrotate.

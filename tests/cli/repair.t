@@ -16,7 +16,7 @@ A layer that has lost its offset: the rows and the other layers know it.
    "schema": "kvcache.repair/1",
    "path": "lost.safetensors",
    "output": "sound.safetensors",
-   "format": "mlx-lm@2026-08",
+   "format": "mlx-lm@0.31",
    "tokens": 23,
    "bytes": 10480,
    "repairs": [
@@ -34,7 +34,7 @@ A layer that has lost its offset: the rows and the other layers know it.
    "warnings_left": 0
   }
   $ kvcache verify sound.safetensors
-  sound.safetensors: ok (mlx-lm@2026-08)
+  sound.safetensors: ok (mlx-lm@0.31)
   $ kvcache diff sound.safetensors "$REPORTS/offset-sound.safetensors"
   no difference in 8832 values of 3 layers
 

@@ -6,11 +6,11 @@ What the tool suggests can be copied into a shell as it is: whole, quoted where 
   $ mkdir -p "$deep"; cp "$HOSTILE/layers-batch-differs.safetensors" "$deep/differs.safetensors"
   $ kvcache verify --for mlx-swift-lm "it's a cache.safetensors"
   it's a cache.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
-    hint: kvcache convert 'it'\''s a cache.safetensors' --to mlx-swift-lm@3.31 -o OUT
+    hint: kvcache convert 'it'\''s a cache.safetensors' --to mlx-swift-lm@3.31 -o 'it'\''s a cache-new.safetensors'
   [1]
   $ kvcache verify --for mlx-swift-lm -- -dash.safetensors
   -dash.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
-    hint: kvcache convert ./-dash.safetensors --to mlx-swift-lm@3.31 -o OUT
+    hint: kvcache convert ./-dash.safetensors --to mlx-swift-lm@3.31 -o ./-dash-new.safetensors
   [1]
   $ kvcache trim "$deep/differs.safetensors" -n 1 -o out.safetensors
   kvcache trim: a-folder-with-a-long-name-0123456789/and-another-one-0123456789/and-yet-another-one-0123456789/differs.safetensors: layer 1: batch size 2, but layer 0 has 1: layers of one cache hold the same sequences (KV501)
@@ -23,7 +23,7 @@ What the tool suggests can be copied into a shell as it is: whole, quoted where 
   $ cp "$HOSTILE/tile-ok-forward.safetensors" "$(printf 'red\033[31m.safetensors')"
   $ kvcache verify --for mlx-swift-lm red*
   red\x1b[31m.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
-    hint: kvcache convert $'red\033[31m.safetensors' --to mlx-swift-lm@3.31 -o OUT
+    hint: kvcache convert $'red\033[31m.safetensors' --to mlx-swift-lm@3.31 -o $'red\033[31m-new.safetensors'
   [1]
   $ kvcache inspect "it's a cache.safetensors" | tail -3
     note      mlx_lm.generate --prompt-cache-file fails without this user

@@ -29,7 +29,7 @@ For a runtime.
   tile-ok-forward.safetensors: ok (mlx-lm@0.31)
   $ kvcache verify --for mlx-lm@0.31 --for mlx-swift-lm@3.31 tile-ok-forward.safetensors
   tile-ok-forward.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
-    hint: kvcache convert tile-ok-forward.safetensors --to mlx-swift-lm@3.31 -o OUT
+    hint: kvcache convert tile-ok-forward.safetensors --to mlx-swift-lm@3.31 -o tile-ok-forward-new.safetensors
   [1]
   $ kvcache verify -q --for all tile-ok-forward.safetensors | wc -l
   8
