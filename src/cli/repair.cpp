@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/each_file.h"
 #include "cli/output.h"
 #include "cli/repair_json.h"
 #include "cli/report.h"
@@ -19,7 +20,7 @@ namespace kvcache::cli {
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
   OutputOptions output;
 };
 
@@ -55,27 +56,27 @@ std::size_t warnings(const RepairPlan& plan) {
 }
 
 /// What happens to a file without anything to repair: it stays, or is copied byte for byte.
-int keep(Context& context, const Options& options, const Document& document, const Json& more) {
-  Written written{document.file.path(), options.output.in_place ? document.file.path() : options.output.path, document.format,
+int keep(Context& context, const OutputOptions& options, const Document& document, const Json& more) {
+  Written written{document.file.path(), options.in_place ? document.file.path() : options.path, document.format,
                   token_count(document.cache), document.file.disk_bytes()};
-  const bool as_it_is = options.output.in_place && (!options.output.gzip || document.file.gzip());
+  const bool as_it_is = options.in_place && (!options.gzip || document.file.gzip());
   if (!as_it_is) {
-    write_by(context, options.output, document, written,
+    write_by(context, options, document, written,
              [&](const WriteOptions& how) { return copy_safetensors(written.path, document.file, how); });
-    print_summary(context, options.output, written, "nothing to repair", more);
+    print_summary(context, options, written, "nothing to repair", more);
     return 0;
   }
   if (!context.quiet) say(fmt::format("nothing to repair; {} stays as it is", shown_path(written.path)));
-  print_json_summary(context, options.output, written, more);
+  print_json_summary(context, options, written, more);
   return 0;
 }
 
-int run(Context& context, const Options& options) {
-  check_output(options.output, {options.file});
-  context.subject = options.file;
-  Document document = read_document(options.file);
+int repair_file(Context& context, const std::string& file, const OutputOptions& options) {
+  check_output(options, {file});
+  context.subject = file;
+  Document document = read_document(file);
   const RepairPlan plan = repair(document);
-  require_repaired(plan, options.file);
+  require_repaired(plan, file);
   const Json more = {{"repairs", repairs_json(plan.repairs)}, {"warnings_left", warnings(plan)}};
   if (plan.repairs.empty()) return keep(context, options, document, more);
 
@@ -83,14 +84,20 @@ int run(Context& context, const Options& options) {
   const Dialect* const format = plan.layers_changed ? &dialect(era_to_keep(document)) : document.format;
   if (!context.quiet)
     for (const Repair& repair : plan.repairs) say(fmt::format("{}{} ({})", at(repair.where), repair.message, repair.code));
-  const Written written = write_encoded(context, document.cache, format, std::move(encoded), options.output, document);
-  print_summary(context, options.output, written, fmt::format("repaired {}", count_of(plan.repairs.size(), "fault")), more);
+  const Written written = write_encoded(context, document.cache, format, std::move(encoded), options, document);
+  print_summary(context, options, written, fmt::format("repaired {}", count_of(plan.repairs.size(), "fault")), more);
   return 0;
+}
+
+int run(Context& context, const Options& options) {
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return repair_file(context, file, output);
+  });
 }
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  app.add_option("FILE", options->file, "The cache to repair; - is standard input")->required();
+  add_files(app, options->files, "The cache to repair");
   add_output_options(app, options->output);
   return [&context, options] { return run(context, *options); };
 }

@@ -25,7 +25,6 @@ void send(const detail::File& from, std::uint64_t size) {
   }
 }
 
-
 using namespace detail;
 
 std::uint64_t write_file(const std::string& path, const std::string& header, const std::vector<NamedTensor>& tensors,
