@@ -28,6 +28,7 @@ int run(Context& context, const Options& options) {
   context.subject = options.files.front();
   for (std::size_t i = 1; i < documents.size(); ++i) extend_prompt_cache(batch, documents[i].cache, options.files[i]);
   const std::int64_t sequences = batch_size(batch);
+  warn_of_lost_metadata(context, documents);
   const Written written = write_output(context, batch, era, options.output, documents.front());
   print_summary(
       context, options.output, written,

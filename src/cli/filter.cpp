@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <set>
 
 #include "cli/commands.h"
 #include "cli/each_file.h"
@@ -23,7 +24,10 @@ int run(Context& context, const Options& options) {
   const auto edit = [&](PromptCache& cache) {
     const auto before = static_cast<std::uint64_t>(batch_size(cache));
     filter_prompt_cache(cache, options.keep);
-    return Edit{fmt::format("kept {} of {}", options.keep.size(), count_of(before, "sequence")),
+    const std::set<std::int64_t> kept(options.keep.begin(), options.keep.end());
+    const bool repeated = kept.size() < options.keep.size();
+    return Edit{fmt::format("kept {} of {}{}", kept.size(), count_of(before, "sequence"),
+                            repeated ? fmt::format(", some more than once: {} now", options.keep.size()) : ""),
                 {{"sequences", options.keep.size()}}};
   };
   return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {

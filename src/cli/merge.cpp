@@ -41,6 +41,7 @@ int run(Context& context, const Options& options) {
   for (const Document& document : documents) caches.push_back(&document.cache);
   const PromptCache batch = merge_prompt_caches(caches, options.files);
   warn_of_lost_pins(context, documents.front().cache);
+  warn_of_lost_metadata(context, documents);
   const Written written = write_output(context, batch, era, options.output, documents.front());
   print_summary(
       context, options.output, written,

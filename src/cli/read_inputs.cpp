@@ -1,14 +1,17 @@
 #include "cli/read_inputs.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
 
 #include "cli/output.h"
+#include "cli/report.h"
 #include "cli/text.h"
 #include "kvcache/error.h"
+#include "kvcache/stamp.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
@@ -35,6 +38,20 @@ std::vector<Document> read_inputs(Context& context, const std::vector<std::strin
   // From here on it is about all of them; messages name the files they mean.
   context.subject.clear();
   return documents;
+}
+
+void warn_of_lost_metadata(const Context& context, const std::vector<Document>& documents) {
+  const auto& kept = documents.front().cache.metadata;
+  for (const Document& document : documents) {
+    std::vector<std::string> lost;
+    for (const auto& [key, value] : document.cache.metadata) {
+      const auto same = kept.find(key);
+      if (key != stamp_key && (same == kept.end() || same->second != value)) lost.push_back(printable(key));
+    }
+    if (lost.empty()) continue;
+    warn(context,
+         fmt::format("metadata of {} differ and are left out: {}", shown_path(document.file.path()), fmt::join(lost, ", ")));
+  }
 }
 
 Era era_of_all(std::vector<Document>& documents) {

@@ -19,6 +19,9 @@ void check_inputs(const std::vector<std::string>& files);
 /// is named twice.
 [[nodiscard]] std::vector<Document> read_inputs(Context& context, const std::vector<std::string>& files);
 
+/// A warning for each file whose user metadata are not those of the first one, which are all that a batch keeps.
+void warn_of_lost_metadata(const Context& context, const std::vector<Document>& documents);
+
 /// The newest era that could have written all of them, so that batching does not change the format; where there is none, that
 /// of the first. Throws Error(impossible) when it cannot be written.
 [[nodiscard]] Era era_of_all(std::vector<Document>& documents);

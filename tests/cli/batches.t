@@ -273,3 +273,9 @@ Right padding moves to the left.
   two.safetensors
   window.safetensors
   windows.safetensors
+
+What a batch has no place for is said: metadata of the others, and sequences that come twice.
+
+  $ for i in 0 1; do cp "$OPS/single-$i.safetensors" mine-$i.safetensors; done; kvcache -q metadata mine-1.safetensors set model=another --in-place
+  $ kvcache merge mine-0.safetensors mine-1.safetensors -o both.safetensors
+  $ kvcache filter both.safetensors --keep 1,1 -o twice.safetensors
