@@ -5,17 +5,18 @@
 #include <exception>
 #include <mutex>
 #include <thread>
-#include <vector>
+
+#include "tensor/thread_pool.h"
 
 namespace kvcache::detail {
 namespace {
 
 // One parallel_for. Pieces are handed out one at a time, as their costs differ (zeros, copies, arithmetic).
-class Loop {
+class Loop final : public ThreadPool::Work {
  public:
   Loop(std::uint64_t count, const std::function<void(std::uint64_t)>& fn) : count_(count), fn_(fn) {}
 
-  void work() noexcept {
+  void work() noexcept override {
     // `failed_` is asked before a piece is claimed, never after: what is claimed always runs. So when piece i fails, all
     // before it run to their end, and the lowest failure does not depend on timing.
     while (!failed_.load(std::memory_order_relaxed)) {
@@ -70,15 +71,10 @@ void parallel_for(std::uint64_t count, unsigned threads, const std::function<voi
   }
   Loop loop(count, fn);
   const auto helpers = static_cast<std::size_t>(std::min<std::uint64_t>(threads, count) - 1);
-  std::vector<std::thread> others;
-  others.reserve(helpers);
-  try {
-    while (others.size() < helpers) others.emplace_back([&loop] { loop.work(); });
-  } catch (const std::exception&) {
-    // No more threads (or memory for one) to be had: those that exist do all the work.
-  }
+  ThreadPool& pool = ThreadPool::shared();
+  pool.offer(loop, helpers);
   loop.work();
-  for (std::thread& other : others) other.join();
+  pool.withdraw(loop);
   loop.rethrow();
 }
 

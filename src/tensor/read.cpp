@@ -6,6 +6,7 @@
 #include "kvcache/error.h"
 #include "kvcache/tensor.h"
 #include "tensor/nodes/node.h"
+#include "tensor/scratch.h"
 
 namespace kvcache {
 namespace {
@@ -62,7 +63,7 @@ class Reader {
   // Input of one call of evaluate(): bounds what a computation has to hold, and stays in the L2 cache.
   static constexpr std::uint64_t tile_bytes = 256U << 10U;
 
-  // Whole units are computed in place; a unit of which only a part is wanted goes through scratch_.
+  // Whole units are computed in place; a unit of which only a part is wanted is computed aside.
   void compute(const Extent& extent, std::span<std::byte> out) {
     const Computation& computation = *extent.computation;
     const std::uint64_t unit = computation.unit_bytes(extent.output);
@@ -76,11 +77,11 @@ class Reader {
       if (skip == 0 && count > 0) {
         evaluate(extent, index, count, out.first(length));
       } else {
-        scratch_.resize(unit);
-        evaluate(extent, index, 1, scratch_);
+        const Scratch whole(unit);
+        evaluate(extent, index, 1, whole.first(unit));
         count = 1;
         length = std::min<std::uint64_t>(unit - skip, out.size());
-        std::copy_n(scratch_.data() + skip, length, out.data());
+        std::copy_n(whole.data() + skip, length, out.data());
         skip = 0;
       }
       index += count;
@@ -95,7 +96,6 @@ class Reader {
   }
 
   std::span<std::byte> rest_;
-  std::vector<std::byte> scratch_;
   std::vector<std::span<std::byte>> outputs_;
 };
 
