@@ -8,12 +8,13 @@
 namespace [[gnu::visibility("default")]] kvcache {
 
 /// What kind of failure an Error is. The command line maps it to an exit code; the library never exits or prints.
+/// Values are part of the binary interface: none is changed or used again, new ones come at the end.
 enum class ErrorKind {
-  usage,        ///< the caller asked for something that makes no sense (index out of range, output exists): exit 2
-  unreadable,   ///< an input is not readable as a prompt cache (broken container, truncated, not a cache): exit 3
-  impossible,   ///< the operation is not possible for this cache (wrapped window, classes differ, lossy): exit 4
-  io,           ///< the operating system failed us (missing file, permission, disk full): exit 5
-  interrupted,  ///< a stop was requested (stop_requested() in safetensors.h): exit 130 or 143
+  usage = 0,        ///< the caller asked for something that makes no sense (index out of range, output exists): exit 2
+  unreadable = 1,   ///< an input is not readable as a prompt cache (broken container, truncated, not a cache): exit 3
+  impossible = 2,   ///< the operation is not possible for this cache (wrapped window, classes differ, lossy): exit 4
+  io = 3,           ///< the operating system failed us (missing file, permission, disk full): exit 5
+  interrupted = 4,  ///< a stop was requested (stop.h): exit 130 or 143
 };
 
 /// Thrown by everything in the library. what() is one line without the file's name; hint() says what to do instead, or

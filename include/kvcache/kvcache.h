@@ -1,6 +1,7 @@
 // libkvcache: everything.
 #pragma once
 
+#include "kvcache/byte_sink.h"     // IWYU pragma: export
 #include "kvcache/byte_source.h"   // IWYU pragma: export
 #include "kvcache/caches.h"        // IWYU pragma: export
 #include "kvcache/compare.h"       // IWYU pragma: export
@@ -11,6 +12,7 @@
 #include "kvcache/generate.h"      // IWYU pragma: export
 #include "kvcache/model_config.h"  // IWYU pragma: export
 #include "kvcache/model_types.h"   // IWYU pragma: export
+#include "kvcache/progress.h"      // IWYU pragma: export
 #include "kvcache/prompt_cache.h"  // IWYU pragma: export
 #include "kvcache/quantize.h"      // IWYU pragma: export
 #include "kvcache/release.h"       // IWYU pragma: export
@@ -18,6 +20,7 @@
 #include "kvcache/safetensors.h"   // IWYU pragma: export
 #include "kvcache/stamp.h"         // IWYU pragma: export
 #include "kvcache/stats.h"         // IWYU pragma: export
+#include "kvcache/stop.h"          // IWYU pragma: export
 #include "kvcache/tensor.h"        // IWYU pragma: export
 #include "kvcache/transform.h"     // IWYU pragma: export
 #include "kvcache/verify.h"        // IWYU pragma: export

@@ -1,18 +1,19 @@
 // The container: reading it strictly, writing it atomically.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "kvcache/byte_sink.h"
 #include "kvcache/byte_source.h"
 #include "kvcache/dtype.h"
 #include "kvcache/finding.h"
+#include "kvcache/progress.h"
+#include "kvcache/stop.h"
 #include "kvcache/tensor.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
@@ -88,17 +89,11 @@ class SafetensorsFile {
 /// Parse a header from a source: what open() does after opening. For tests, fuzzers and other containers.
 [[nodiscard]] Header parse_header(const ByteSource& source);
 
-/// Set from a signal handler to make writers stop: they remove what they wrote and throw Error(interrupted).
-[[nodiscard]] std::atomic<int>& stop_requested() noexcept;
-
 /// A tensor to write.
 struct NamedTensor {
   std::string key;  ///< in the header
   Tensor tensor;    ///< evaluated while it is written
 };
-
-/// Called from one thread at a time with bytes done and bytes in total.
-using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// How to write.
 struct WriteOptions {
@@ -108,6 +103,7 @@ struct WriteOptions {
   std::string keep_mode_of = {};  ///< instead: take owner and permissions of this existing file (for --in-place)
   unsigned threads = 0;           ///< 0: as many as there are cores
   Progress progress = {};         ///< at most twenty times per second, and at the end
+  StopToken stop = {};            ///< looked at between pieces of 8 MiB
 };
 
 /// Write a file ("-": see below) atomically in one streaming pass with bounded memory: a temporary file beside the target
@@ -125,6 +121,10 @@ std::uint64_t write_safetensors(const std::string& path, const std::vector<Named
 /// Write a file that was read as it is, byte for byte (decompressed, unless `options` compress it). In everything else as
 /// write_safetensors().
 std::uint64_t copy_safetensors(const std::string& path, const SafetensorsFile& file, const WriteOptions& options = {});
+/// The same bytes into any sink: committed when all of them are in it, aborted when anything throws. What `options` says of
+/// files (overwrite, private_mode, keep_mode_of) is for whoever makes the sink. Returns the number of bytes written.
+std::uint64_t write_safetensors(ByteSink& out, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
+                                const WriteOptions& options = {});
 
 /// The exact bytes before the data section, for files of these tensors: length, JSON, padding.
 [[nodiscard]] std::string render_header(const std::vector<NamedTensor>& tensors, const Metadata& metadata);

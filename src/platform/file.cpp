@@ -220,7 +220,7 @@ std::uint64_t copy_in_kernel(int in, std::uint64_t in_offset, int out, std::uint
   // GB/s).
   constexpr std::uint64_t page = 4096;
   constexpr std::uint64_t worthwhile = 256U << 10U;
-  if (in < 0 || size < worthwhile || in_offset % page != out_offset % page) return 0;
+  if (in < 0 || out < 0 || size < worthwhile || in_offset % page != out_offset % page) return 0;
   std::uint64_t copied = 0;
   while (copied < size) {
     const ssize_t n = retry([&] {

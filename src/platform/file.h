@@ -63,8 +63,8 @@ class File {
   std::string label_;
 };
 
-/// Let the kernel copy up to `size` bytes between files, where that is worth it. Returns how many it copied, from the front;
-/// the rest, all of it where the kernel cannot, is up to the caller, who will meet any error as well.
+/// Let the kernel copy up to `size` bytes between files, where that is worth it and both are (-1 is none). Returns how many it
+/// copied, from the front; the rest, all of it where the kernel cannot, is up to the caller, who will meet any error as well.
 [[nodiscard]] std::uint64_t copy_in_kernel(int in, std::uint64_t in_offset, int out, std::uint64_t out_offset,
                                            std::uint64_t size);
 

@@ -41,8 +41,8 @@ std::optional<std::string> follow_links(std::string path) {
 
 }  // namespace
 
-OutputFile::OutputFile(const std::string& path, const OutputOptions& options)
-    : shown_(in_quotes(path, 4096)), overwrite_(options.overwrite) {
+OutputFile::OutputFile(const std::string& path, const FileSinkOptions& options)
+    : path_(path), shown_(in_quotes(path, 4096)), overwrite_(options.overwrite) {
   std::optional<std::string> target = follow_links(path);
   if (!target) fail(errno);
   target_ = std::move(*target);
@@ -64,16 +64,26 @@ OutputFile::OutputFile(const std::string& path, const OutputOptions& options)
   try {
     if (!options.keep_mode_of.empty()) keep_mode_of(options.keep_mode_of);
   } catch (...) {
-    if (!hidden_.empty()) syscalls().unlink(hidden_.c_str());
+    remove_hidden();
     throw;
   }
 }
 
 OutputFile::~OutputFile() {
-  if (!hidden_.empty()) syscalls().unlink(hidden_.c_str());
+  remove_hidden();
 }
 
-void OutputFile::create(const OutputOptions& options) {
+void OutputFile::abort() noexcept {
+  remove_hidden();
+  file_ = File();  // one without a name is gone with its descriptor
+}
+
+void OutputFile::remove_hidden() noexcept {
+  if (!hidden_.empty()) syscalls().unlink(hidden_.c_str());
+  hidden_.clear();
+}
+
+void OutputFile::create(const FileSinkOptions& options) {
   const mode_t mode = options.private_mode || !options.keep_mode_of.empty() ? 0600 : 0666;
   int fd = retry([&] { return syscalls().open_nameless(folder_.c_str(), mode); });
   nameless_ = fd >= 0;

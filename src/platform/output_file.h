@@ -3,37 +3,31 @@
 
 #include <string>
 
+#include "kvcache/byte_sink.h"
 #include "platform/file.h"
 
 namespace kvcache::detail {
 
-struct OutputOptions {
-  bool overwrite = false;         ///< replace an existing file; otherwise Error(usage) when there is one
-  bool private_mode = true;       ///< permissions 0600, else 0666, both masked by umask
-  std::string keep_mode_of = {};  ///< instead: owner and permissions of this file
-};
-
-/// Where possible the file has no name at all until it is complete (O_TMPFILE), so that not even SIGKILL leaves something
-/// behind; else a hidden one in the same folder.
-class OutputFile {
+/// What file_sink() makes. Where possible the file has no name at all until it is complete (O_TMPFILE), so that not even
+/// SIGKILL leaves something behind; else a hidden one in the same folder.
+class OutputFile final : public ByteSink {
  public:
-  /// A symbolic link is followed. Throws Error(usage) for a directory or special file, and for an existing file unless it may
-  /// be overwritten; Error(io) when it cannot be created.
-  OutputFile(const std::string& path, const OutputOptions& options);
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
-  /// Removes what was not committed.
-  ~OutputFile();
+  OutputFile(const std::string& path, const FileSinkOptions& options);
+  ~OutputFile() override;
 
-  [[nodiscard]] const File& file() const noexcept { return file_; }
-
+  [[nodiscard]] std::string label() const override { return path_; }
+  void reserve(std::uint64_t size) override { file_.preallocate(size); }
+  void write_at(std::uint64_t offset, std::span<const std::byte> data) override { file_.pwrite_all(offset, data); }
+  void complete(ByteRange range) override { file_.start_writeback(range.offset, range.size); }
   /// Flush the data, give the file its name, flush the folder. Throws Error(io), and Error(usage) when somebody else has
-  /// created the target meanwhile. When it throws, the target is what it was, with one exception: a folder that cannot be
-  /// flushed after an existing file was replaced.
-  void commit();
+  /// created the target meanwhile.
+  void commit() override;
+  void abort() noexcept override;
+  [[nodiscard]] int descriptor() const noexcept override { return file_.descriptor(); }
 
  private:
-  void create(const OutputOptions& options);
+  void create(const FileSinkOptions& options);
+  void remove_hidden() noexcept;
   void keep_mode_of(const std::string& path);
   void publish_nameless();
   void publish_hidden();
@@ -42,7 +36,8 @@ class OutputFile {
   [[noreturn]] void fail(int error) const;
   [[noreturn]] void fail_exists() const;
 
-  std::string shown_;   // the path as the user gave it, quoted
+  std::string path_;    // as the user gave it
+  std::string shown_;   // the same, quoted
   std::string target_;  // with symbolic links followed
   std::string folder_;
   std::string name_;

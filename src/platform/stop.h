@@ -1,15 +1,15 @@
-// Being asked to stop, from a signal handler.
+// Being asked to stop.
 #pragma once
 
-#include <atomic>
+#include "kvcache/stop.h"
 
 namespace kvcache::detail {
 
-/// Not 0 when a stop was requested; public as stop_requested() in safetensors.h. It lives here so that a call that a signal
-/// has interrupted (EINTR) can tell a request to stop from a signal that means nothing to us.
-[[nodiscard]] std::atomic<int>& stop_flag() noexcept;
-
-/// Throws Error(interrupted) when a stop was requested.
+/// Throws Error(interrupted) when the whole process was asked to stop. It lives here so that a call that a signal has
+/// interrupted (EINTR) can tell a request to stop from a signal that means nothing to us.
 void throw_if_stopped();
+
+/// The same, and when this call was.
+void throw_if_stopped(const StopToken& stop);
 
 }  // namespace kvcache::detail

@@ -4,10 +4,10 @@
 #include <limits>
 #include <unordered_map>
 
-#include "platform/stop.h"
+#include "platform/file.h"
 #include "safetensors/gather.h"
 #include "safetensors/tiles.h"
-#include "tensor/parallel.h"
+#include "tensor/scan.h"
 
 namespace kvcache::detail {
 namespace {
@@ -21,9 +21,9 @@ std::uint64_t step_for(std::uint64_t step, std::uint64_t whole) {
   return std::max<std::uint64_t>(1, (whole / most_pieces + step - 1) / step) * step;
 }
 
-// A piece of work. A tiled computation gives pieces of its units; everything else is cut by position in the file, across
+// A piece of the work. A tiled computation gives pieces of its units; everything else is cut by position in the file, across
 // tensors, so that twenty thousand small ones are a few large writes.
-struct Piece {
+struct Task {
   const TiledComputation* tiled = nullptr;  ///< or nullptr: bytes of the file
   std::uint64_t begin = 0;                  ///< units, or position in the file
   std::uint64_t end = 0;
@@ -31,7 +31,7 @@ struct Piece {
 
 class DataPass {
  public:
-  DataPass(const File& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors) : out_(out) {
+  DataPass(ByteSink& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors) : out_(out) {
     std::uint64_t position = data_begin;
     for (const NamedTensor& named : tensors) {
       const std::uint64_t end = position + named.tensor.nbytes();
@@ -41,15 +41,12 @@ class DataPass {
     for (const auto& [computation, tiled] : tiled_) cut_units(tiled);
     cut_bytes(data_begin, position);
     // By position in the file: for the disk, and so that of several errors the first in the file is reported.
-    std::stable_sort(pieces_.begin(), pieces_.end(),
-                     [](const Piece& a, const Piece& b) { return position_of(a) < position_of(b); });
+    std::stable_sort(tasks_.begin(), tasks_.end(),
+                     [](const Task& a, const Task& b) { return position_of(a) < position_of(b); });
   }
 
-  void run(unsigned threads, ProgressMeter& progress) const {
-    parallel_for(pieces_.size(), threads, [&](std::uint64_t i) {
-      throw_if_stopped();
-      progress.add(write(pieces_[i]));
-    });
+  void run(const WriteOptions& how, ProgressMeter& progress) const {
+    scan(tasks_.size(), how.threads, how.stop, [&](std::uint64_t i) { progress.add(write(tasks_[i])); });
   }
 
  private:
@@ -72,39 +69,39 @@ class DataPass {
     const std::uint64_t units = tiled.computation->units();
     const std::uint64_t step = step_for(tiled.units_in(piece_bytes), units);
     for (std::uint64_t first = 0; first < units; first += step)
-      pieces_.push_back({&tiled, first, std::min(units, first + step)});
+      tasks_.push_back({&tiled, first, std::min(units, first + step)});
   }
 
   void cut_bytes(std::uint64_t begin, std::uint64_t end) {
     const std::uint64_t step = step_for(piece_bytes, end - begin);
     while (begin < end) {
       const std::uint64_t next = std::min(end, (begin / step + 1) * step);
-      pieces_.push_back({nullptr, begin, next});
+      tasks_.push_back({nullptr, begin, next});
       begin = next;
     }
   }
 
-  static std::uint64_t position_of(const Piece& piece) {
-    if (piece.tiled == nullptr) return piece.begin;
+  static std::uint64_t position_of(const Task& task) {
+    if (task.tiled == nullptr) return task.begin;
     std::uint64_t first = std::numeric_limits<std::uint64_t>::max();
-    for (std::size_t k = 0; k < piece.tiled->positions.size(); ++k) {
-      for (const std::uint64_t position : piece.tiled->positions[k]) {
-        first = std::min(first, position + piece.begin * piece.tiled->computation->unit_bytes(k));
+    for (std::size_t k = 0; k < task.tiled->positions.size(); ++k) {
+      for (const std::uint64_t position : task.tiled->positions[k]) {
+        first = std::min(first, position + task.begin * task.tiled->computation->unit_bytes(k));
       }
     }
     return first;
   }
 
   // Returns how many bytes it wrote.
-  std::uint64_t write(const Piece& piece) const {
-    if (piece.tiled != nullptr) return piece.tiled->write(out_, piece.begin, piece.end);
-    Gather gather(out_, piece.begin);
+  std::uint64_t write(const Task& task) const {
+    if (task.tiled != nullptr) return task.tiled->write(out_, task.begin, task.end);
+    Gather gather(out_, task.begin);
     std::uint64_t written = 0;
-    auto placed = std::upper_bound(placed_.begin(), placed_.end(), piece.begin,
+    auto placed = std::upper_bound(placed_.begin(), placed_.end(), task.begin,
                                    [](std::uint64_t position, const Placed& p) { return position < p.end; });
-    for (; placed != placed_.end() && placed->begin < piece.end; ++placed) {
-      const std::uint64_t begin = std::max(placed->begin, piece.begin) - placed->begin;
-      const std::uint64_t end = std::min(placed->end, piece.end) - placed->begin;
+    for (; placed != placed_.end() && placed->begin < task.end; ++placed) {
+      const std::uint64_t begin = std::max(placed->begin, task.begin) - placed->begin;
+      const std::uint64_t end = std::min(placed->end, task.end) - placed->begin;
       if (placed->tiled) {
         gather.skip(end - begin);
       } else {
@@ -113,7 +110,7 @@ class DataPass {
       }
     }
     gather.flush();
-    if (written > 0) out_.start_writeback(piece.begin, piece.end - piece.begin);
+    if (written > 0) out_.complete({task.begin, task.end - task.begin});
     return written;
   }
 
@@ -144,17 +141,17 @@ class DataPass {
     });
   }
 
-  const File& out_;
+  ByteSink& out_;
   std::vector<Placed> placed_;
   std::unordered_map<const Computation*, TiledComputation> tiled_;
-  std::vector<Piece> pieces_;
+  std::vector<Task> tasks_;
 };
 
 }  // namespace
 
-void write_data(const File& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors, unsigned threads,
+void write_data(ByteSink& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors, const WriteOptions& how,
                 ProgressMeter& progress) {
-  DataPass(out, data_begin, tensors).run(threads, progress);
+  DataPass(out, data_begin, tensors).run(how, progress);
 }
 
 }  // namespace kvcache::detail

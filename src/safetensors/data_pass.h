@@ -4,14 +4,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "kvcache/byte_sink.h"
 #include "kvcache/safetensors.h"
-#include "platform/file.h"
 #include "safetensors/progress.h"
 
 namespace kvcache::detail {
 
 /// Write the data of all tensors, one after another, from `data_begin` of `out`. Memory: about 2 MiB per thread.
-void write_data(const File& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors, unsigned threads,
+void write_data(ByteSink& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors, const WriteOptions& how,
                 ProgressMeter& progress);
 
 }  // namespace kvcache::detail

@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "kvcache/byte_sink.h"
 #include "kvcache/safetensors.h"
-#include "platform/file.h"
 #include "safetensors/progress.h"
 
 namespace kvcache::detail {
 
 /// Write header and data of all tensors as one gzip member, from the first byte to the last. Returns the compressed size.
-[[nodiscard]] std::uint64_t write_gzip(const File& out, const std::string& header, const std::vector<NamedTensor>& tensors,
-                                       ProgressMeter& progress);
+[[nodiscard]] std::uint64_t write_gzip(ByteSink& out, const std::string& header, const std::vector<NamedTensor>& tensors,
+                                       const StopToken& stop, ProgressMeter& progress);
 
 }  // namespace kvcache::detail

@@ -5,7 +5,6 @@
 #include "kvcache/error.h"
 #include "kvcache/safetensors.h"
 #include "platform/file_source.h"
-#include "platform/stop.h"
 #include "safetensors/file_kind.h"
 #include "safetensors/input_stream.h"
 #include "safetensors/spool.h"
@@ -28,10 +27,6 @@ Header parse_header_or_name_kind(const ByteSource& source) {
 }
 
 }  // namespace
-
-std::atomic<int>& stop_requested() noexcept {
-  return detail::stop_flag();
-}
 
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
   if (path == "-") return open_stream(detail::File::standard_input(), path);

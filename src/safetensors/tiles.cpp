@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "safetensors/gather.h"
+#include "tensor/scratch.h"
 
 namespace kvcache::detail {
 
@@ -31,18 +31,18 @@ std::uint64_t TiledComputation::units_in(std::uint64_t bytes) const {
   return std::max<std::uint64_t>(1, bytes / unit);
 }
 
-std::uint64_t TiledComputation::write(const File& out, std::uint64_t first, std::uint64_t last) const {
+std::uint64_t TiledComputation::write(ByteSink& out, std::uint64_t first, std::uint64_t last) const {
   // Input and output of one tile stay in the L2 cache together.
   constexpr std::uint64_t tile_bytes = 512U << 10U;
   const std::uint64_t tile = std::min(units_in(tile_bytes), last - first);
   const std::uint64_t begin = first;
-  const std::span<std::byte> buffer = thread_buffer(tile * unit_bytes());
+  const Scratch buffer(tile * unit_bytes());
 
   std::vector<std::span<std::byte>> outputs(positions.size());
   std::uint64_t written = 0;
   while (first < last) {
     const std::uint64_t count = std::min(tile, last - first);
-    std::span<std::byte> rest = buffer;
+    std::span<std::byte> rest = buffer.first(tile * unit_bytes());
     for (std::size_t k = 0; k < positions.size(); ++k) {
       if (positions[k].empty()) continue;
       outputs[k] = rest.first(count * computation->unit_bytes(k));
@@ -51,7 +51,7 @@ std::uint64_t TiledComputation::write(const File& out, std::uint64_t first, std:
     computation->evaluate(first, count, outputs);
     for (std::size_t k = 0; k < positions.size(); ++k) {
       for (const std::uint64_t position : positions[k]) {
-        out.pwrite_all(position + first * computation->unit_bytes(k), outputs[k]);
+        out.write_at(position + first * computation->unit_bytes(k), outputs[k]);
         written += outputs[k].size();
       }
     }
@@ -59,7 +59,7 @@ std::uint64_t TiledComputation::write(const File& out, std::uint64_t first, std:
   }
   for (std::size_t k = 0; k < positions.size(); ++k) {
     const std::uint64_t unit = computation->unit_bytes(k);
-    for (const std::uint64_t position : positions[k]) out.start_writeback(position + begin * unit, (last - begin) * unit);
+    for (const std::uint64_t position : positions[k]) out.complete({position + begin * unit, (last - begin) * unit});
   }
   return written;
 }

@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "kvcache/byte_sink.h"
 #include "kvcache/safetensors.h"
-#include "platform/file.h"
 
 namespace kvcache::detail {
 
@@ -23,7 +23,7 @@ struct TiledComputation {
   /// How many units have `bytes` of input or of output, whichever is more. At least 1.
   [[nodiscard]] std::uint64_t units_in(std::uint64_t bytes) const;
   /// Compute units [first, last) and write them wherever they go. Returns how many bytes that were.
-  std::uint64_t write(const File& out, std::uint64_t first, std::uint64_t last) const;
+  std::uint64_t write(ByteSink& out, std::uint64_t first, std::uint64_t last) const;
 };
 
 /// The extent that is the whole of a tensor and the whole of an output, if the tensor is of that kind.

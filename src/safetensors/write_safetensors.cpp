@@ -1,64 +1,70 @@
 #include "kvcache/safetensors.h"
 
-#include <algorithm>
-
-#include "platform/file.h"
 #include "platform/output_file.h"
+#include "platform/spooled_output.h"
 #include "platform/stop.h"
 #include "safetensors/data_pass.h"
 #include "safetensors/gzip_writer.h"
+#include "safetensors/hints.h"
 #include "safetensors/progress.h"
 
 namespace kvcache {
 namespace {
 
-/// Copies the first `size` bytes of a file to standard output.
-void send(const detail::File& from, std::uint64_t size) {
-  constexpr std::uint64_t step = 256U << 10U;
-  const detail::File out = detail::File::standard_output();
-  std::vector<std::byte> buffer(std::min(step, size));
-  for (std::uint64_t at = 0; at < size; at += step) {
-    detail::throw_if_stopped();
-    const auto part = std::span(buffer).first(std::min(step, size - at));
-    from.pread_all(at, part);
-    out.write_all(part);
-  }
-}
-
-using namespace detail;
-
-std::uint64_t write_file(const std::string& path, const std::string& header, const std::vector<NamedTensor>& tensors,
-                         const WriteOptions& options) {
+std::uint64_t write_to(ByteSink& out, const std::string& header, const std::vector<NamedTensor>& tensors,
+                       const WriteOptions& options) {
   std::uint64_t data_bytes = 0;
   for (const NamedTensor& named : tensors) data_bytes += named.tensor.nbytes();
-  ProgressMeter progress(options.progress, data_bytes);
-
-  const auto write = [&](const File& file) {
-    if (options.gzip) return write_gzip(file, header, tensors, progress);
-    const std::uint64_t size = header.size() + data_bytes;
-    file.preallocate(size);
-    file.pwrite_all(0, std::as_bytes(std::span(header)));
-    write_data(file, header.size(), tensors, options.threads, progress);
-    return size;
-  };
-  if (path == "-") {
-    const File spooled = File::temporary();
-    const std::uint64_t size = write(spooled);
-    send(spooled, size);
-    return size;
+  detail::ProgressMeter progress(options.progress, data_bytes);
+  std::uint64_t size = header.size() + data_bytes;
+  try {
+    detail::tell_sources(tensors);
+    if (options.gzip) {
+      size = detail::write_gzip(out, header, tensors, options.stop, progress);
+    } else {
+      out.reserve(size);
+      out.write_at(0, std::as_bytes(std::span(header)));
+      detail::write_data(out, header.size(), tensors, options, progress);
+    }
+    detail::throw_if_stopped(options.stop);
+    out.commit();
+  } catch (...) {
+    out.abort();
+    throw;
   }
-  OutputFile out(path,
-                 {.overwrite = options.overwrite, .private_mode = options.private_mode, .keep_mode_of = options.keep_mode_of});
-  const std::uint64_t size = write(out.file());
-  out.commit();
   return size;
+}
+
+/// Into a file, or through a spooled one to standard output.
+std::uint64_t write_file(const std::string& path, const std::string& header, const std::vector<NamedTensor>& tensors,
+                         const WriteOptions& options) {
+  if (path == "-") {
+    detail::SpooledOutput out(detail::File::standard_output());
+    return write_to(out, header, tensors, options);
+  }
+  detail::OutputFile out(
+      path, {.overwrite = options.overwrite, .private_mode = options.private_mode, .keep_mode_of = options.keep_mode_of});
+  return write_to(out, header, tensors, options);
 }
 
 }  // namespace
 
 std::uint64_t write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
                                 const WriteOptions& options) {
+  // Before there is a file: what the format cannot hold is refused.
   return write_file(path, render_header(tensors, metadata), tensors, options);
+}
+
+std::uint64_t write_safetensors(ByteSink& out, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
+                                const WriteOptions& options) {
+  std::string header;
+  try {
+    header = render_header(tensors, metadata);
+  } catch (...) {
+    out.abort();
+    throw;
+  }
+  return write_to(out, header, tensors, options);
 }
 
 std::uint64_t copy_safetensors(const std::string& path, const SafetensorsFile& file, const WriteOptions& options) {

@@ -121,10 +121,10 @@ TEST(OpenInputOrPipe, CanBeStoppedWhileItWaits) {
   ASSERT_EQ(pipe(ends.data()), 0);
   const File file = File::open_input_or_pipe("/dev/fd/" + std::to_string(ends[0]));
   const test::Replaced wait(
-      &Syscalls::wait_readable, +[](int, int) { return stop_flag() = SIGINT, errno = EINTR, -1; });
+      &Syscalls::wait_readable, +[](int, int) { return stop_requested() = SIGINT, errno = EINTR, -1; });
   std::array<std::byte, 8> buffer{};
   EXPECT_EQ(error_of([&] { (void)file.read_some(buffer); })->kind(), ErrorKind::interrupted);
-  stop_flag() = 0;
+  stop_requested() = 0;
   close(ends[0]);
   close(ends[1]);
 }
@@ -190,10 +190,10 @@ TEST(File, InterruptedCallsStopOnRequestOnly) {
   file.pwrite_all(0, bytes("text"));
   const test::Replaced fault(
       &Syscalls::read, +[](int, void*, std::size_t) -> ssize_t { return errno = EINTR, -1; });
-  stop_flag() = 2;
+  stop_requested() = 2;
   std::array<std::byte, 4> out{};
   EXPECT_EQ(error_of([&] { (void)file.read_some(out); })->kind(), ErrorKind::interrupted);
-  stop_flag() = 0;
+  stop_requested() = 0;
 }
 
 TEST(File, PreallocationReportsAFullDiskAndNothingElse) {

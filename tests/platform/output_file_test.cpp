@@ -16,9 +16,9 @@ namespace {
 using test::error_of;
 using Names = std::vector<std::string>;
 
-void write(const std::string& path, const std::string& text, const OutputOptions& options = {}) {
+void write(const std::string& path, const std::string& text, const FileSinkOptions& options = {}) {
   OutputFile out(path, options);
-  out.file().pwrite_all(0, std::as_bytes(std::span(text)));
+  out.write_at(0, std::as_bytes(std::span(text)));
   out.commit();
 }
 
@@ -164,9 +164,9 @@ TEST(OutputFile, TakesNamesOfTheGreatestLength) {
 
 TEST(OutputFile, IsNotPublishedAfterARequestToStop) {
   test::Folder folder;
-  stop_flag() = 15;
+  stop_requested() = 15;
   EXPECT_EQ(error_of([&] { write(folder / "a", "x"); })->kind(), ErrorKind::interrupted);
-  stop_flag() = 0;
+  stop_requested() = 0;
   EXPECT_TRUE(folder.names().empty());
 }
 

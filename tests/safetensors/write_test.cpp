@@ -243,5 +243,117 @@ TEST_F(Write, IsCompleteOrAbsentWhicheverCallFails) {
   }
 }
 
+// A program's own sink: notes what is done to it.
+class Noting final : public ByteSink {
+ public:
+  [[nodiscard]] std::string label() const override { return "a noting sink"; }
+  void reserve(std::uint64_t size) override { reserved = size; }
+  void write_at(std::uint64_t offset, std::span<const std::byte> data) override {
+    if (fail) throw Error(ErrorKind::io, "no room");
+    memory.write_at(offset, data);
+  }
+  void complete(ByteRange range) override { completed += range.size; }
+  void commit() override {
+    ++commits;
+    if (fail_commit) throw Error(ErrorKind::io, "lost");
+    memory.commit();
+  }
+  void abort() noexcept override { ++aborts; }
+
+  MemorySink memory;
+  std::uint64_t reserved = 0;
+  std::atomic<std::uint64_t> completed{0};
+  int commits = 0, aborts = 0;
+  bool fail = false, fail_commit = false;
+};
+
+std::string text(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+TEST_F(Write, IntoMemoryGivesTheBytesOfTheFile) {
+  const auto computation = std::make_shared<Counting>(2'000'000);
+  const std::vector<NamedTensor> tensors{{"a", memory(9'000'001)},
+                                         {"codes", Tensor::computed(computation, 0, Dtype::U32, {2'000'000})},
+                                         {"z", Tensor::zeros(Dtype::F32, {1000})}};
+  for (const bool gzip : {false, true}) {
+    write(tensors, {.overwrite = true, .gzip = gzip});
+    for (const unsigned threads : {1U, 3U}) {
+      MemorySink sink;
+      const std::uint64_t size = write_safetensors(sink, tensors, metadata_, {.gzip = gzip, .threads = threads});
+      const std::string bytes = text(sink.take());
+      EXPECT_EQ(size, bytes.size());
+      EXPECT_TRUE(bytes == test::read_file(path_)) << threads << " threads";
+    }
+  }
+}
+
+TEST_F(Write, ASinkIsToldTheSizeAndCommittedOnce) {
+  const std::vector<NamedTensor> tensors{{"a", memory(3'000'000)}};
+  Noting sink;
+  const std::uint64_t size = write_safetensors(sink, tensors, metadata_);
+  EXPECT_EQ(sink.reserved, size);
+  EXPECT_EQ(sink.completed, 3'000'000U);
+  EXPECT_EQ(sink.commits, 1);
+  EXPECT_EQ(sink.aborts, 0);
+  EXPECT_TRUE(text(sink.memory.take()) == expected(tensors, metadata_));
+}
+
+TEST_F(Write, ASinkIsAbortedWhateverFails) {
+  const auto attempt = [&](Noting& sink, const std::vector<NamedTensor>& tensors) {
+    const auto error = test::error_of([&] { write_safetensors(sink, tensors, metadata_); });
+    EXPECT_EQ(sink.aborts, 1);
+    return std::string(error->what());
+  };
+  Noting full;
+  full.fail = true;
+  EXPECT_EQ(attempt(full, {{"a", memory(1)}}), "no room");
+  Noting lost;
+  lost.fail_commit = true;
+  EXPECT_EQ(attempt(lost, {{"a", memory(1)}}), "lost");
+  Noting broken;
+  const auto computation = std::make_shared<Counting>(10);
+  computation->fail_at = 3;
+  EXPECT_EQ(attempt(broken, {{"a", Tensor::computed(computation, 0, Dtype::U32, {10})}}), "unit 3");
+  EXPECT_EQ(broken.commits, 0);
+  Noting refused;  // before anything is written
+  EXPECT_EQ(attempt(refused, {{"a", memory(1)}, {"a", memory(1)}}), "two tensors have the key 'a'");
+  EXPECT_EQ(refused.reserved, 0U);
+}
+
+TEST_F(Write, StopsOneCallAndNotTheOthers) {
+  const StopToken stop = StopToken::make();
+  WriteOptions options{.overwrite = true, .threads = 1};
+  options.stop = stop;
+  // Asked for in the middle: between two pieces.
+  options.progress = [&](std::uint64_t, std::uint64_t) { stop.request_stop(); };
+  const std::vector<NamedTensor> tensors{{"a", Tensor::zeros(Dtype::U8, {40'000'000})}};
+  for (const bool gzip : {false, true}) {
+    options.gzip = gzip;
+    EXPECT_EQ(test::error_of([&] { write(tensors, options); })->kind(), ErrorKind::interrupted);
+    EXPECT_TRUE(folder_.names().empty());
+  }
+  write(tensors);
+  EXPECT_EQ(folder_.names(), Names{"out.safetensors"});
+}
+
+TEST_F(Write, SourcesAreToldWhatWillBeRead) {
+  class Slow final : public ByteSource {
+   public:
+    [[nodiscard]] std::string label() const override { return "slow"; }
+    [[nodiscard]] std::uint64_t size() const override { return 1000; }
+    void read_at(std::uint64_t, std::span<std::byte>) const override {}
+    void will_need(std::span<const ByteRange> ranges) const override { told.assign(ranges.begin(), ranges.end()); }
+    mutable std::vector<ByteRange> told;
+  };
+  const auto slow = std::make_shared<Slow>();
+  const Tensor rows = Tensor::stored(slow, 100, Dtype::U8, {4, 100});
+  write({{"a", rows.slice(1, 0, 10)}, {"b", memory(3)}, {"c", Tensor::stored(slow, 410, Dtype::U8, {5})}});
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> told;
+  for (const ByteRange& range : slow->told) told.emplace_back(range.offset, range.size);
+  const std::vector<std::pair<std::uint64_t, std::uint64_t>> wanted{{100, 10}, {200, 10}, {300, 10}, {400, 15}};
+  EXPECT_EQ(told, wanted) << "neighbours joined";
+}
+
 }  // namespace
 }  // namespace kvcache

@@ -51,7 +51,7 @@ void write(Context& context, const OutputOptions& options, const std::string& pa
     const auto bytes = std::as_bytes(std::span(page));
     if (options.to_stdout()) return detail::File::standard_output().write_all(bytes);
     detail::OutputFile out(options.path, {.overwrite = options.force, .private_mode = true, .keep_mode_of = {}});
-    out.file().pwrite_all(0, bytes);
+    out.write_at(0, bytes);
     out.commit();
   });
 }

@@ -1,0 +1,54 @@
+#include "kvcache/byte_sink.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "kvcache/error.h"
+#include "platform/output_file.h"
+
+namespace kvcache {
+
+void ByteSink::complete(ByteRange /*range*/) {}
+
+std::unique_ptr<ByteSink> file_sink(const std::string& path, const FileSinkOptions& options) {
+  return std::make_unique<detail::OutputFile>(path, options);
+}
+
+MemorySink::MemorySink(std::string label) : label_(std::move(label)) {}
+
+void MemorySink::reserve(std::uint64_t size) {
+  const std::unique_lock lock(mutex_);
+  bytes_.reserve(size);
+}
+
+void MemorySink::write_at(std::uint64_t offset, std::span<const std::byte> data) {
+  if (data.empty()) return;
+  const std::uint64_t end = offset + data.size();
+  std::shared_lock shared(mutex_);
+  if (end > bytes_.size()) {
+    shared.unlock();
+    {
+      const std::unique_lock alone(mutex_);
+      if (end > bytes_.size()) bytes_.resize(end);
+    }
+    shared.lock();
+  }
+  std::ranges::copy(data, bytes_.begin() + static_cast<std::ptrdiff_t>(offset));
+}
+
+void MemorySink::commit() {
+  committed_ = true;
+}
+
+void MemorySink::abort() noexcept {
+  committed_ = false;
+  bytes_ = {};
+}
+
+std::vector<std::byte> MemorySink::take() {
+  if (!std::exchange(committed_, false)) throw Error(ErrorKind::usage, "nothing was committed to " + label_);
+  return std::exchange(bytes_, {});
+}
+
+}  // namespace kvcache
