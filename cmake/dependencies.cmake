@@ -1,15 +1,31 @@
-# Everything comes from the system's packages; scripts/setup installs what is missing.
-find_package(Threads REQUIRED)
-find_package(ZLIB REQUIRED)
-find_package(fmt REQUIRED)
-find_package(nlohmann_json REQUIRED)
-find_package(CLI11 REQUIRED)
+# Everything comes from the system's packages, which scripts/setup installs, or from the project around this one, if it has them.
+function(kvcache_need package target)
+  if(NOT TARGET ${target})
+    find_package(${package} REQUIRED)
+    set(${package}_VERSION ${${package}_VERSION} PARENT_SCOPE)
+  endif()
+endfunction()
+
+kvcache_need(Threads Threads::Threads)
+kvcache_need(ZLIB ZLIB::ZLIB)
+kvcache_need(fmt fmt::fmt)
+kvcache_need(nlohmann_json nlohmann_json::nlohmann_json)
+if(KVCACHE_TOOL)
+  kvcache_need(CLI11 CLI11::CLI11)
+endif()
 
 # Highway: headers only. Debian builds its small run-time part as a shared library alone, which would bring libstdc++.so
 # back into the tool; src/tensor/simd/targets.cpp stands in for it.
-find_path(KVCACHE_HWY_INCLUDE hwy/highway.h REQUIRED)
 add_library(kvcache_hwy INTERFACE)
-target_include_directories(kvcache_hwy SYSTEM INTERFACE ${KVCACHE_HWY_INCLUDE})
+if(TARGET hwy)
+  target_include_directories(kvcache_hwy SYSTEM INTERFACE $<TARGET_PROPERTY:hwy,INTERFACE_INCLUDE_DIRECTORIES>)
+else()
+  find_path(KVCACHE_HWY_INCLUDE hwy/highway.h REQUIRED)
+  target_include_directories(kvcache_hwy SYSTEM INTERFACE ${KVCACHE_HWY_INCLUDE})
+endif()
+# Under a name of our own. A program that uses Highway too, of another version or with other targets, has functions of the same
+# names, inline ones as well, and the linker would take one of each for both.
+target_compile_definitions(kvcache_hwy INTERFACE hwy=kvcache_highway)
 # Left are SSE4, AVX2, AVX3 and NEON: those that targets.cpp detects and that are worth their compile time. SSE2 (which
 # later versions of Highway know, as 1 << 14) has no conversions of float16 to rely on: before SSE4 the scalar code runs.
 target_compile_definitions(kvcache_hwy INTERFACE
@@ -20,7 +36,7 @@ set(KVCACHE_FMT_PACKAGE "")
 if(KVCACHE_STATIC_RUNTIME)
   if(fmt_VERSION VERSION_GREATER_EQUAL 9 AND fmt_VERSION VERSION_LESS 10)
     # Debian 12 has no libfmt.a either, but ships the source of it as a header: compiled once here, as fmt's own format.cc does.
-    file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/fmt_static.cpp CONTENT [[
+    file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/fmt_static.cpp CONTENT [[
 #include <fmt/format-inl.h>
 FMT_BEGIN_NAMESPACE
 namespace detail {
@@ -32,7 +48,7 @@ template void vformat_to(buffer<char>&, string_view, basic_format_args<FMT_BUFFE
 FMT_END_NAMESPACE
 ]] @ONLY)
     get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
-    add_library(kvcache_fmt STATIC ${CMAKE_BINARY_DIR}/fmt_static.cpp)
+    add_library(kvcache_fmt STATIC ${PROJECT_BINARY_DIR}/fmt_static.cpp)
     set_target_properties(kvcache_fmt PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
     target_include_directories(kvcache_fmt SYSTEM PUBLIC ${fmt_include})
   else()

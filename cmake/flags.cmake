@@ -5,13 +5,10 @@ if((CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_
                       "${CMAKE_CXX_COMPILER_VERSION}. Another compiler: cmake -DCMAKE_CXX_COMPILER=g++-12")
 endif()
 
-# A third smaller than -O3 at the same speed: what is hot is vectorized by hand.
-set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
-
 add_library(kvcache_flags INTERFACE)
 target_compile_options(kvcache_flags INTERFACE -Wall -Wextra -Wpedantic $<$<BOOL:${KVCACHE_WERROR}>:-Werror>)
 # Same bytes whatever the folder the build runs in.
-target_compile_options(kvcache_flags INTERFACE -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
+target_compile_options(kvcache_flags INTERFACE -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 
 if(NOT APPLE)
   # What the tool never calls is left out of it.
@@ -21,7 +18,10 @@ endif()
 
 if(KVCACHE_HARDEN)
   target_compile_options(kvcache_flags INTERFACE -fstack-protector-strong)
-  target_compile_definitions(kvcache_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2> _GLIBCXX_ASSERTIONS)
+  target_compile_definitions(kvcache_flags INTERFACE _GLIBCXX_ASSERTIONS)
+  if(NOT "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_RELEASE}" MATCHES "_FORTIFY_SOURCE")  # packagers have their own
+    target_compile_definitions(kvcache_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+  endif()
   if(NOT APPLE)
     target_link_options(kvcache_flags INTERFACE -Wl,-z,relro,-z,now)
   endif()

@@ -2,7 +2,9 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-install(TARGETS kvcache_cli RUNTIME COMPONENT tool)
+if(KVCACHE_TOOL)
+  install(TARGETS kvcache_cli RUNTIME COMPONENT tool)
+endif()
 install(DIRECTORY man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tool FILES_MATCHING PATTERN "*.1")
 install(FILES completions/kvcache.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME kvcache COMPONENT tool)
 install(FILES completions/_kvcache DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT tool)
@@ -20,15 +22,15 @@ install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev
 foreach(kind static shared)
   install(EXPORT ${kind} NAMESPACE kvcache:: FILE kvcache-${kind}.cmake DESTINATION ${package} COMPONENT development)
 endforeach()
-configure_package_config_file(cmake/package/kvcacheConfig.cmake.in ${CMAKE_BINARY_DIR}/package/kvcacheConfig.cmake
+configure_package_config_file(cmake/package/kvcacheConfig.cmake.in ${PROJECT_BINARY_DIR}/package/kvcacheConfig.cmake
                               INSTALL_DESTINATION ${package} NO_SET_AND_CHECK_MACRO)
 # Before 1.0 a minor version may change the interface.
 set(compatibility SameMajorVersion)
 if(PROJECT_VERSION_MAJOR EQUAL 0)
   set(compatibility SameMinorVersion)
 endif()
-write_basic_package_version_file(${CMAKE_BINARY_DIR}/package/kvcacheConfigVersion.cmake COMPATIBILITY ${compatibility})
-install(FILES ${CMAKE_BINARY_DIR}/package/kvcacheConfig.cmake ${CMAKE_BINARY_DIR}/package/kvcacheConfigVersion.cmake
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/kvcacheConfigVersion.cmake COMPATIBILITY ${compatibility})
+install(FILES ${PROJECT_BINARY_DIR}/package/kvcacheConfig.cmake ${PROJECT_BINARY_DIR}/package/kvcacheConfigVersion.cmake
         DESTINATION ${package} COMPONENT development)
 
 # pkg-config. Paths are relative to the file, so that an installed tree can be moved.
@@ -39,5 +41,5 @@ set(fmt_library "")
 if(KVCACHE_FMT_PACKAGE)
   set(fmt_library " -lfmt")
 endif()
-configure_file(cmake/package/kvcache.pc.in ${CMAKE_BINARY_DIR}/package/kvcache.pc @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/package/kvcache.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+configure_file(cmake/package/kvcache.pc.in ${PROJECT_BINARY_DIR}/package/kvcache.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/package/kvcache.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)

@@ -34,8 +34,8 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libkvcache${soversion})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
 # CPack writes scripts that call ldconfig; Debian asks for this trigger, which runs it once for all packages.
-file(WRITE ${CMAKE_BINARY_DIR}/package/triggers "activate-noawait ldconfig\n")
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${CMAKE_BINARY_DIR}/package/triggers)
+file(WRITE ${PROJECT_BINARY_DIR}/package/triggers "activate-noawait ldconfig\n")
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/package/triggers)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libkvcache-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libkvcache${soversion} (= ${CPACK_PACKAGE_VERSION}), zlib1g-dev")
@@ -61,7 +61,7 @@ This is what is needed to write programs in C++20 with it: headers, static
 library, packages for CMake and pkg-config.")
 
 # What a Debian package holds and other systems do not want: see there.
-set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/packaging/debian/documents.cmake)
-set(CPACK_KVCACHE_SOURCE ${CMAKE_SOURCE_DIR})
+set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/packaging/debian/documents.cmake)
+set(CPACK_KVCACHE_SOURCE ${PROJECT_SOURCE_DIR})
 set(CPACK_KVCACHE_PACKAGES "tool=kvcache;library=libkvcache${soversion};development=libkvcache-dev")
 include(CPack)

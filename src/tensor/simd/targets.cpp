@@ -2,7 +2,8 @@
 //
 // Highway is used as headers only (see cmake/dependencies.cmake): Debian ships this part as a shared library that needs
 // libstdc++.so, and the tool is to run without either. The declarations are those of hwy/targets.h; the instruction sets are
-// those left by HWY_DISABLED_TARGETS.
+// those left by HWY_DISABLED_TARGETS. What is called hwy here is kvcache_highway to the compiler: a program's own Highway is
+// neither replaced nor changed.
 #include <hwy/targets.h>
 
 #include <atomic>
