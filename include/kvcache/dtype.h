@@ -11,8 +11,25 @@
 
 namespace [[gnu::visibility("default")]] kvcache {
 
-/// Every element type that MLX reads from a safetensors file. F64 is not among them.
-enum class Dtype : std::uint8_t { BOOL, I8, U8, I16, U16, F16, BF16, I32, U32, F32, I64, U64, C64, F8_E4M3, F8_E8M0 };
+/// Every element type that MLX reads from a safetensors file. F64 is not among them. Values are part of the binary interface:
+/// none is changed or used again, new ones come at the end.
+enum class Dtype : std::uint8_t {
+  BOOL = 0,
+  I8 = 1,
+  U8 = 2,
+  I16 = 3,
+  U16 = 4,
+  F16 = 5,
+  BF16 = 6,
+  I32 = 7,
+  U32 = 8,
+  F32 = 9,
+  I64 = 10,
+  U64 = 11,
+  C64 = 12,
+  F8_E4M3 = 13,
+  F8_E8M0 = 14,
+};
 
 [[nodiscard]] std::size_t item_size(Dtype dtype) noexcept;                       ///< bytes of one element
 [[nodiscard]] std::string_view name(Dtype dtype) noexcept;                       ///< as in a header: "BF16"

@@ -39,8 +39,8 @@ class Computation {
 
 /// A run of consecutive bytes of a tensor and where they come from.
 struct Extent {
-  /// Where bytes come from.
-  enum class Kind : std::uint8_t { source, zeros, computed };
+  /// Where bytes come from. Values are part of the binary interface: none is changed or used again, new ones come at the end.
+  enum class Kind : std::uint8_t { source = 0, zeros = 1, computed = 2 };
   Kind kind = Kind::zeros;                   ///< which of the fields below count
   std::uint64_t length = 0;                  ///< bytes
   const ByteSource* source = nullptr;        ///< kind source
