@@ -54,6 +54,7 @@ struct CompareOptions {
   double tolerance = 0;  ///< absolute
   unsigned threads = 0;  ///< 0: as many as there are cores
   Progress progress;     ///< bytes of both caches
+  StopToken stop = {};   ///< looked at between parts of arrays
 };
 
 /// Windows compare in temporal order, quantized layers by their decoded values, batches sequence by sequence without their left

@@ -49,7 +49,7 @@ struct Stamp {
 
 /// CRC-32 of the bytes of each array, by key, in one streaming pass. `threads` 0: as many as there are cores.
 [[nodiscard]] std::map<std::string, std::uint32_t> checksums(const std::vector<NamedTensor>& tensors, unsigned threads = 0,
-                                                             const Progress& progress = {});
+                                                             const Progress& progress = {}, const StopToken& stop = {});
 /// SHA-256 as 64 hex digits.
 [[nodiscard]] std::string sha256(std::string_view bytes);
 /// SHA-256 by name of config.json and of those tokenizer files that a model's folder has. Throws Error(io).
@@ -69,6 +69,7 @@ struct StampRequest {
   std::optional<std::string> text;                     ///< nothing: not given; UTF-8
   unsigned threads = 0;                                ///< as for checksums()
   Progress progress;                                   ///< bytes of the arrays
+  StopToken stop = {};                                 ///< as for checksums()
 };
 
 /// The stamp for a cache as it will be written, replacing the one that it has: checksums anew, and what is not given from the
@@ -99,6 +100,9 @@ struct Saved {
 /// format. Throws what they throw, and leaves no file behind then. Everything lazy is computed now, in one streaming pass;
 /// `how.progress` is told about it. Another format: `target`.
 Saved save_document(const std::string& path, const Document& document, const std::optional<Target>& target = {},
+                    const WriteOptions& how = {}, const EncodeOptions& options = {});
+/// The same into any sink, which is aborted when anything throws.
+Saved save_document(ByteSink& out, const Document& document, const std::optional<Target>& target = {},
                     const WriteOptions& how = {}, const EncodeOptions& options = {});
 
 /// A model's folder, to compare files with.

@@ -75,6 +75,7 @@ struct StatsOptions {
   std::size_t columns = 0;  ///< most stretches of norms; 0: none
   unsigned threads = 0;     ///< 0: as many as there are cores
   Progress progress;        ///< bytes
+  StopToken stop = {};      ///< looked at between parts of arrays
 };
 
 /// Reads everything once, with bounded memory; the result is the same whatever the number of threads. What cannot be counted

@@ -33,6 +33,7 @@ struct VerifyOptions {
   std::shared_ptr<const ModelFolder> model;  ///< --model: compare with a model's folder (stamp.h), KV81x and KV821
   unsigned threads = 1;                      ///< 0: one per core. For what reads data: stamped checksums, and `data`
   Progress progress;                         ///< of what reads data, bytes
+  StopToken stop = {};                       ///< as for writing: looked at while data are read
 };
 
 /// ok, warnings, errors or unreadable.

@@ -3,14 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <mutex>
 #include <utility>
 
 #include "kvcache/verify.h"
-#include "platform/stop.h"
 #include "safetensors/progress.h"
 #include "tensor/overflow.h"
-#include "tensor/parallel.h"
+#include "tensor/scan.h"
 #include "tensor/scratch.h"
 #include "verify/scan_items.h"
 #include "verify/scan_kernels.h"
@@ -70,32 +68,26 @@ Result scan_tile(const ScanItem& item, std::uint64_t begin, std::uint64_t size) 
   return result;
 }
 
-std::vector<Result> scan(const std::vector<ScanItem>& items, const VerifyOptions& options) {
-  // Tile t belongs to the last item whose first tile is not after t.
-  std::vector<std::uint64_t> first_tile;
-  std::uint64_t tiles = 0;
-  std::uint64_t total = 0;
-  for (const ScanItem& item : items) {
-    first_tile.push_back(tiles);
-    tiles += (item.tensor.nbytes() + tile_size - 1) / tile_size;
-    total += item.tensor.nbytes();
-  }
+std::vector<Result> results_of(const std::vector<ScanItem>& items, const VerifyOptions& options) {
+  Pieces tiles(tile_size);
+  for (const ScanItem& item : items) tiles.add(item.tensor.nbytes());
   std::vector<Result> results(items.size());
-  std::mutex mutex;
-  ProgressMeter meter(options.progress, total);
-  parallel_for(tiles, options.threads, [&](std::uint64_t tile) {
-    throw_if_stopped();
-    const auto i = static_cast<std::size_t>(std::ranges::upper_bound(first_tile, tile) - first_tile.begin() - 1);
-    const std::uint64_t begin = (tile - first_tile[i]) * tile_size;
-    const std::uint64_t size = std::min(tile_size, items[i].tensor.nbytes() - begin);
-    const Result result = scan_tile(items[i], begin, size);
-    meter.add(size);
-    const std::lock_guard lock(mutex);
-    results[i].nan.add(result.nan);
-    results[i].infinity.add(result.infinity);
-    results[i].both_positive.add(result.both_positive);
-    results[i].decodes_to_infinity.add(result.decodes_to_infinity);
-  });
+  ProgressMeter meter(options.progress, tiles.total());
+  scan(
+      tiles.count(), options.threads, options.stop,
+      [&](std::uint64_t i) {
+        const Piece tile = tiles[i];
+        const Result result = scan_tile(items[tile.array], tile.begin, tile.size);
+        meter.add(tile.size);
+        return result;
+      },
+      [&](std::uint64_t i, const Result& result) {
+        Result& all = results[tiles[i].array];
+        all.nan.add(result.nan);
+        all.infinity.add(result.infinity);
+        all.both_positive.add(result.both_positive);
+        all.decodes_to_infinity.add(result.decodes_to_infinity);
+      });
   return results;
 }
 
@@ -150,7 +142,7 @@ Findings check_data(const Document& document, const VerifyOptions& options) {
   if (has_class_gap(document.findings)) return {};
   const std::vector<Place> all = places(document);
   const std::vector<ScanItem> items = scan_items(document, all);
-  const std::vector<Result> results = scan(items, options);
+  const std::vector<Result> results = results_of(items, options);
   Findings findings;
   for (std::size_t i = 0; i < items.size(); ++i) report(items[i], results[i], shell_path(document.file.path()), findings);
   // Padding of whole buffers was cut off by the offset: zeros before it are tokens (docs/formats.md, "A table of leaves").

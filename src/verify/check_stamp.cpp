@@ -54,7 +54,7 @@ void check_data(const Document& document, const Sums& sums, const VerifyOptions&
   const Header& header = document.file.header();
   std::ranges::sort(tensors, {}, [&](const NamedTensor& t) { return header.find(t.key)->begin; });
   const auto layers = layers_by_key(document);
-  for (const auto& [key, crc] : checksums(tensors, options.threads, options.progress)) {
+  for (const auto& [key, crc] : checksums(tensors, options.threads, options.progress, options.stop)) {
     const std::uint32_t stamped = sums.at(key);
     if (crc == stamped) continue;
     const auto layer = layers.find(key);

@@ -4,9 +4,8 @@
 #include <algorithm>
 
 #include "kvcache/stamp.h"
-#include "platform/stop.h"
 #include "safetensors/progress.h"
-#include "tensor/parallel.h"
+#include "tensor/scan.h"
 #include "tensor/scratch.h"
 
 namespace kvcache {
@@ -17,19 +16,12 @@ constexpr std::uint64_t piece_bytes = 4U << 20U;
 // Stays in a core's cache between reading and summing.
 constexpr std::uint64_t buffer_bytes = 256U << 10U;
 
-struct Piece {
-  const Tensor* tensor;
-  std::uint64_t begin;
-  std::uint64_t size;
-  std::uint32_t crc = 0;
-};
-
-std::uint32_t crc_of(const Piece& piece) {
+std::uint32_t crc_of(const Tensor& tensor, const detail::Piece& piece) {
   const Scratch buffer(buffer_bytes);
   uLong crc = 0;
   for (std::uint64_t done = 0; done < piece.size;) {
     const auto part = buffer.first(std::min(buffer_bytes, piece.size - done));
-    piece.tensor->read(piece.begin + done, part);
+    tensor.read(piece.begin + done, part);
     crc = crc32_z(crc, reinterpret_cast<const Bytef*>(part.data()), part.size());
     done += part.size();
   }
@@ -39,31 +31,26 @@ std::uint32_t crc_of(const Piece& piece) {
 }  // namespace
 
 std::map<std::string, std::uint32_t> checksums(const std::vector<NamedTensor>& tensors, unsigned threads,
-                                               const Progress& progress) {
-  std::vector<Piece> pieces;
-  std::uint64_t total = 0;
-  for (const NamedTensor& named : tensors) {
-    const std::uint64_t size = named.tensor.nbytes();
-    for (std::uint64_t begin = 0; begin < size; begin += piece_bytes)
-      pieces.push_back({&named.tensor, begin, std::min(piece_bytes, size - begin)});
-    total += size;
-  }
-  detail::ProgressMeter meter(progress, total);
-  detail::parallel_for(pieces.size(), threads, [&](std::uint64_t i) {
-    detail::throw_if_stopped();
-    pieces[i].crc = crc_of(pieces[i]);
-    meter.add(pieces[i].size);
-  });
-
-  std::map<std::string, std::uint32_t> sums;
-  std::size_t next = 0;
-  for (const NamedTensor& named : tensors) {
-    uLong crc = 0;
-    for (; next < pieces.size() && pieces[next].tensor == &named.tensor; ++next)
-      crc = crc32_combine(crc, pieces[next].crc, static_cast<z_off_t>(pieces[next].size));
-    sums.insert_or_assign(named.key, static_cast<std::uint32_t>(crc));
-  }
-  return sums;
+                                               const Progress& progress, const StopToken& stop) {
+  detail::Pieces pieces(piece_bytes);
+  for (const NamedTensor& named : tensors) pieces.add(named.tensor.nbytes());
+  detail::ProgressMeter meter(progress, pieces.total());
+  std::vector<uLong> sums(tensors.size());
+  detail::scan(
+      pieces.count(), threads, stop,
+      [&](std::uint64_t i) {
+        const detail::Piece piece = pieces[i];
+        const std::uint32_t crc = crc_of(tensors[piece.array].tensor, piece);
+        meter.add(piece.size);
+        return crc;
+      },
+      [&](std::uint64_t i, std::uint32_t crc) {
+        const detail::Piece piece = pieces[i];
+        sums[piece.array] = crc32_combine(sums[piece.array], crc, static_cast<z_off_t>(piece.size));
+      });
+  std::map<std::string, std::uint32_t> by_key;
+  for (std::size_t i = 0; i < tensors.size(); ++i) by_key.insert_or_assign(tensors[i].key, static_cast<std::uint32_t>(sums[i]));
+  return by_key;
 }
 
 }  // namespace kvcache

@@ -7,12 +7,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <mutex>
 
 #include "kvcache/quantize.h"
-#include "platform/stop.h"
 #include "tensor/order_free_sum.h"
-#include "tensor/parallel.h"
+#include "tensor/scan.h"
 #include "tensor/scratch.h"
 
 namespace kvcache::detail {
@@ -22,7 +20,7 @@ constexpr std::size_t stretches = 24;
 /// Elements that one thread holds of each side. Rows do not count: one of them may be a gigabyte.
 constexpr std::uint64_t tile_elements = 1U << 16U;
 
-/// What was found in one tile, with `double` for Sum, or in all of them, merged in any order.
+/// What was found in one tile, with `double` for Sum, or in all of them, merged in order.
 template <typename Sum>
 struct Sums {
   std::uint64_t differing = 0;
@@ -278,16 +276,16 @@ ValueDifference compare_values(const PartPair& pair, const CompareOptions& optio
   if (!pair.why_not.empty()) return out;
   const TokenRange range = token_range(pair);
   Sums<OrderFreeSum> sums;
-  std::mutex mutex;
   const auto add = [&](const PartPair& arrays) {
     const Tiles tiles(arrays, range, options.tolerance);
-    parallel_for(tiles.count(), options.threads, [&](std::uint64_t tile) {
-      throw_if_stopped();
-      const TileSums partial = tiles.run(tile);
-      meter.add(tiles.bytes(tile));
-      const std::lock_guard lock(mutex);
-      merge(partial, sums);
-    });
+    scan(
+        tiles.count(), options.threads, options.stop,
+        [&](std::uint64_t tile) {
+          const TileSums partial = tiles.run(tile);
+          meter.add(tiles.bytes(tile));
+          return partial;
+        },
+        [&](std::uint64_t, const TileSums& partial) { merge(partial, sums); });
     out.elements += arrays.a.elements();
   };
   if (pair.sequences.empty()) add(pair);

@@ -60,7 +60,7 @@ Stamp make_stamp(const PromptCache& cache, const Encoded& encoded, const StampRe
   if (request.token_ids) stamp.tokens = stamp_tokens(*request.token_ids);
   if (request.text) stamp.text = request.text;
   check_prompt(cache, stamp);
-  stamp.crc32 = checksums(encoded.tensors, request.threads, request.progress);
+  stamp.crc32 = checksums(encoded.tensors, request.threads, request.progress, request.stop);
   check_earlier(earlier, stamp);
   return stamp;
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "kvcache/stats.h"
 #include "verify/stats_arrays.h"
@@ -33,6 +34,7 @@ class Statistician {
   }
 
   CacheStats run() {
+    meter_.emplace(options_.progress, total_);
     CacheStats out;
     out.first_token = columns_.first;
     out.end_token = columns_.end;
@@ -55,11 +57,7 @@ class Statistician {
 
  private:
   void count_group(CacheStats& out) {
-    const auto progress = [this](std::uint64_t bytes) {
-      done_ += bytes;
-      if (options_.progress) options_.progress(done_, total_);
-    };
-    std::vector<ArrayStats> stats = detail::scan_arrays(group_, columns_, options_.threads, progress);
+    std::vector<ArrayStats> stats = detail::scan_arrays(group_, columns_, options_, *meter_);
     for (std::size_t i = 0; i < stats.size(); ++i) out.layers[layer_of_[i]].arrays.push_back(std::move(stats[i]));
     group_.clear();
     layer_of_.clear();
@@ -68,7 +66,8 @@ class Statistician {
   const PromptCache& cache_;
   const StatsOptions& options_;
   detail::Columns columns_;
-  std::uint64_t total_ = 0, done_ = 0;
+  std::uint64_t total_ = 0;
+  std::optional<detail::ProgressMeter> meter_;
   std::vector<detail::CountedArray> group_;
   std::vector<std::size_t> layer_of_;
 };

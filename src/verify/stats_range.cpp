@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "tensor/quantize_scalar.h"
+#include "tensor/scratch.h"
 
 namespace kvcache::detail {
 namespace {
@@ -19,8 +19,8 @@ struct Moments {
 
 void add_stretch(const Tensor& tensor, std::uint64_t first, std::uint64_t count, Moments& moments) {
   const std::size_t item = item_size(tensor.dtype());
-  std::vector<std::byte> bytes(count * item);
-  tensor.read(first * item, bytes);
+  const Scratch bytes(count * item);
+  tensor.read(first * item, bytes.first(count * item));
   for (std::uint64_t i = 0; i < count; ++i) {
     const double value = scalar::load(tensor.dtype(), bytes.data() + i * item);
     if (!std::isfinite(value)) continue;

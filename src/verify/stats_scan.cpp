@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 
 #include "kvcache/error.h"
-#include "platform/stop.h"
-#include "tensor/parallel.h"
+#include "tensor/scan.h"
 #include "tensor/scratch.h"
 #include "tensor/simd/kernels.h"
 #include "verify/stats_range.h"
@@ -166,9 +164,9 @@ class Array {
       count(rows, bytes.data(), n, rows.width, nullptr, found);
     }
     if (!norms_) return;
-    thread_local std::vector<double> squares;
-    squares.resize(n);
-    simd::row_squares(rows.tensor->dtype(), bytes.data(), n, rows.width, squares.data());
+    const Scratch sums(n * sizeof(double));
+    auto* const squares = reinterpret_cast<double*>(sums.data());
+    simd::row_squares(rows.tensor->dtype(), bytes.data(), n, rows.width, squares);
     for (std::uint64_t row = 0; row < n; ++row) {
       const auto token = *rows.first_token + static_cast<std::int64_t>(first + row % tokens);
       const std::size_t column = columns_.of(token) - found.first_column;
@@ -257,32 +255,31 @@ std::uint64_t bytes_of(const CountedArray& array) {
   return bytes;
 }
 
-std::vector<ArrayStats> scan_arrays(std::span<const CountedArray> arrays, const Columns& columns, unsigned threads,
-                                    const std::function<void(std::uint64_t)>& done) {
+std::vector<ArrayStats> scan_arrays(std::span<const CountedArray> arrays, const Columns& columns, const StatsOptions& options,
+                                    ProgressMeter& meter) {
   std::vector<Array> plans;
-  std::vector<std::uint64_t> first_task;
-  std::uint64_t tasks = 0;
+  Pieces tasks(1);
   for (const CountedArray& array : arrays) {
     plans.emplace_back(array, columns);
-    first_task.push_back(tasks);
-    tasks += plans.back().tasks();
+    tasks.add(plans.back().tasks());
   }
-  parallel_for(plans.size(), threads, [&](std::uint64_t i) { plans[i].choose_range(arrays[i]); });
+  scan(plans.size(), options.threads, options.stop, [&](std::uint64_t i) { plans[i].choose_range(arrays[i]); });
 
-  std::vector<Found> found(tasks);
-  std::mutex mutex;
-  parallel_for(tasks, threads, [&](std::uint64_t task) {
-    throw_if_stopped();
-    const auto i = static_cast<std::size_t>(std::ranges::upper_bound(first_task, task) - first_task.begin() - 1);
-    found[task] = plans[i].run(task - first_task[i]);
-    const std::uint64_t values = found[task].sums.finite + found[task].sums.nan + found[task].sums.infinite;
-    const std::lock_guard lock(mutex);
-    done(values * item_size(arrays[i].pieces.front().tensor.dtype()));
-  });
+  std::vector<std::vector<Found>> found(plans.size());
+  scan(
+      tasks.count(), options.threads, options.stop,
+      [&](std::uint64_t i) {
+        const Piece task = tasks[i];
+        Found one = plans[task.array].run(task.begin);
+        const std::uint64_t values = one.sums.finite + one.sums.nan + one.sums.infinite;
+        meter.add(values * item_size(arrays[task.array].pieces.front().tensor.dtype()));
+        return one;
+      },
+      [&](std::uint64_t i, Found one) { found[tasks[i].array].push_back(std::move(one)); });
 
   std::vector<ArrayStats> out;
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    out.push_back(plans[i].stats(std::span(found).subspan(first_task[i], plans[i].tasks())));
+    out.push_back(plans[i].stats(found[i]));
     out.back().part = arrays[i].part;
     out.back().why_not = arrays[i].why_not;
   }

@@ -1,10 +1,10 @@
 // Counting the values of some arrays, side by side on several threads.
 #pragma once
 
-#include <functional>
 #include <span>
 
 #include "kvcache/stats.h"
+#include "safetensors/progress.h"
 #include "verify/stats_arrays.h"
 
 namespace kvcache::detail {
@@ -22,9 +22,9 @@ struct Columns {
 /// Bytes of the values of an array, decoded.
 [[nodiscard]] std::uint64_t bytes_of(const CountedArray& array);
 
-/// Statistics of each array. `done`: called with bytes that were counted, from one thread at a time. Memory: some percent of
+/// Statistics of each array. `meter` counts their values' bytes. Memory: some percent of
 /// the arrays' bytes, so give not too many at once; for a single one however large it is bounded.
 [[nodiscard]] std::vector<ArrayStats> scan_arrays(std::span<const CountedArray> arrays, const Columns& columns,
-                                                  unsigned threads, const std::function<void(std::uint64_t)>& done);
+                                                  const StatsOptions& options, ProgressMeter& meter);
 
 }  // namespace kvcache::detail
