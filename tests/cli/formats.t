@@ -22,16 +22,16 @@ Eras, their releases, and who reads whose files.
   mlx-lm alone means mlx-lm@0.32, mlx-swift-lm alone means mlx-swift-lm@3.31, mlxrs alone means mlxrs@0.1.
   
   Who restores whose files, of all classes or of some
-  Written by               P1    P2    P3    P4    P5   S3    S4    S5    R1
-  P1 mlx-lm@0.19           all   some  some  some  -    some  some  some  some
-  P2 mlx-lm@0.28           some  some  some  some  -    some  some  some  some
-  P3 mlx-lm@0.31           some  some  some  some  -    some  some  some  some
-  P4 mlx-lm@2026-08        some  some  some  some  -    some  some  some  some
-  P5 mlx-lm@0.32           -     -     -     -     all  -     -     -     -
-  R1 mlxrs@0.1             some  some  some  some  -    some  some  some  all
-  S3 mlx-swift-lm@3.31     some  some  some  some  -    all   all   all   some
-  S4 mlx-swift-lm@2026-08  some  some  some  some  -    some  all   all   some
-  S5 mlx-swift-lm@3.33     some  some  some  some  -    some  some  all   some
+  Written by               P1    P2    P3    P4    P5    S3    S4    S5    R1
+  P1 mlx-lm@0.19           all   some  some  some  -     some  some  some  some
+  P2 mlx-lm@0.28           some  some  some  some  -     some  some  some  some
+  P3 mlx-lm@0.31           some  some  some  some  -     some  some  some  some
+  P4 mlx-lm@2026-08        some  some  some  some  -     some  some  some  some
+  P5 mlx-lm@0.32           -     -     -     -     some  -     -     -     -
+  R1 mlxrs@0.1             some  some  some  some  -     some  some  some  all
+  S3 mlx-swift-lm@3.31     some  some  some  some  -     all   all   all   some
+  S4 mlx-swift-lm@2026-08  some  some  some  some  -     some  all   all   some
+  S5 mlx-swift-lm@3.33     some  some  some  some  -     some  some  all   some
   $ kvcache formats --json | sed -n '1,12p'
   {
    "schema": "kvcache.formats/1",
