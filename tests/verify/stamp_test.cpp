@@ -230,8 +230,8 @@ TEST(CheckStamp, ArraysThatShareBytesAreNotReadOverAndOver) {
   bytes.replace(bytes.find(second), second.size(), "\"data_offsets\":[0,192]  ");
   bytes[bytes.size() - 300] ^= 1;
   const test::Folder folder;
-  test::write_file(folder / "x", bytes);
-  EXPECT_EQ(codes_of(verify_file(folder / "x").findings), "KV118");
+  test::write_file(folder / "x.safetensors", bytes);
+  EXPECT_EQ(codes_of(verify_file(folder / "x.safetensors").findings), "KV118");
 }
 
 TEST(CheckStamp, Tokens) {
@@ -320,9 +320,9 @@ Edited edited(Sample& sample, Era era, const std::function<void(PromptCache&)>& 
   Encoded encoded = encode(cache, era);
   Edited result{carry_stamp(input, cache, encoded), {}, {}};
   const test::Folder folder;
-  write_safetensors(folder / "out", encoded.tensors, encoded.metadata);
-  result.codes = codes_of(verify_file(folder / "out").findings);
-  result.stamp = find_stamp(read_document(folder / "out").cache);
+  write_safetensors(folder / "out.safetensors", encoded.tensors, encoded.metadata);
+  result.codes = codes_of(verify_file(folder / "out.safetensors").findings);
+  result.stamp = find_stamp(read_document(folder / "out.safetensors").cache);
   return result;
 }
 
@@ -408,8 +408,8 @@ TEST(CarryStamp, DoesNotHideDamage) {
   Encoded encoded = encode(input.cache, Era::P4);
   EXPECT_TRUE(carry_stamp(input, input.cache, encoded).dropped.empty());
   const test::Folder folder;
-  write_safetensors(folder / "out", encoded.tensors, encoded.metadata);
-  EXPECT_EQ(codes_of(verify_file(folder / "out").findings), "KV802");
+  write_safetensors(folder / "out.safetensors", encoded.tensors, encoded.metadata);
+  EXPECT_EQ(codes_of(verify_file(folder / "out.safetensors").findings), "KV802");
 }
 
 TEST(CarryStamp, DoesNotHideLostLayers) {
@@ -422,8 +422,8 @@ TEST(CarryStamp, DoesNotHideLostLayers) {
   Encoded encoded = encode(input.cache, Era::P4);
   EXPECT_TRUE(carry_stamp(input, input.cache, encoded).dropped.empty());
   const test::Folder folder;
-  write_safetensors(folder / "out", encoded.tensors, encoded.metadata);
-  EXPECT_EQ(codes_of(verify_file(folder / "out").findings), "KV803 KV803");
+  write_safetensors(folder / "out.safetensors", encoded.tensors, encoded.metadata);
+  EXPECT_EQ(codes_of(verify_file(folder / "out.safetensors").findings), "KV803 KV803");
 }
 
 TEST(CarryStamp, LeavesAloneWhatTheEditSetOrNobodyCanRead) {
