@@ -277,5 +277,7 @@ Right padding moves to the left.
 What a batch has no place for is said: metadata of the others, and sequences that come twice.
 
   $ for i in 0 1; do cp "$OPS/single-$i.safetensors" mine-$i.safetensors; done; kvcache -q metadata mine-1.safetensors set model=another --in-place
-  $ kvcache merge mine-0.safetensors mine-1.safetensors -o both.safetensors
-  $ kvcache filter both.safetensors --keep 1,1 -o twice.safetensors
+  $ kvcache -q merge mine-0.safetensors mine-1.safetensors -o both-mine.safetensors
+  warning: metadata of mine-1.safetensors differ and are left out: model
+  $ kvcache filter both-mine.safetensors --keep 1,1 -o twice.safetensors 2>&1 | sed 's/; wrote.*//'
+  kept 1 of 2 sequences, some more than once: 2 now
