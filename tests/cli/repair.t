@@ -46,7 +46,7 @@ A sound file is copied byte for byte, and left alone in place.
   $ kvcache repair copy.safetensors --in-place
   nothing to repair; copy.safetensors stays as it is
   $ kvcache repair copy.safetensors --in-place --gzip
-  nothing to repair; wrote copy.safetensors (9.27 kB)
+  nothing to repair; wrote copy.safetensors (9.95 kB)
   $ kvcache repair copy.safetensors -o again.safetensors
   nothing to repair; wrote again.safetensors (10.5 kB)
   $ cmp sound.safetensors again.safetensors

@@ -74,11 +74,11 @@ With the model and the prompt.
   hint: metadata hold text only; convert it first
   [2]
   $ for input in "--text prompt -o prompt" "--tokens ids -o ids" "--model model -o model/config.json"; do kvcache stamp chat.safetensors $input --force; done
-  kvcache stamp: prompt: output prompt is the input itself
+  kvcache stamp: output prompt is the input itself
   hint: name a new file
-  kvcache stamp: ids: output ids is the input itself
+  kvcache stamp: output ids is the input itself
   hint: name a new file
-  kvcache stamp: model: output model/config.json is the input itself
+  kvcache stamp: output model/config.json is the input itself
   hint: name a new file
   [2]
   $ kvcache stamp chat.safetensors --text missing -o x.safetensors
