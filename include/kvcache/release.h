@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -71,5 +72,9 @@ class Target {
 /// Error(usage) for what is unknown, newer or older than every release known, or between two releases of different eras. A
 /// misspelt family is suggested, a version never: the nearest by its spelling is seldom the one that was meant.
 [[nodiscard]] Target find_target(std::string_view id);
+/// What the name of a runtime alone means: mlx-lm@0.32, mlx-swift-lm@3.31, mlxrs@0.1.
+[[nodiscard]] Target named_alone(Family family) noexcept;
+/// The runtime of this name ("mlx-lm"), or nothing.
+[[nodiscard]] std::optional<Family> find_family(std::string_view name) noexcept;
 
 }  // namespace kvcache

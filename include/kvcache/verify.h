@@ -30,6 +30,7 @@ struct VerifyOptions {
   bool data = false;                         ///< read every tensor: KV6xx
   bool fix = false;                          ///< say what repair() would do
   std::vector<Target> load_in;               ///< --for: a refusal is KV720
+  std::vector<Family> load_in_any;           ///< --for a runtime: KV720 where no release of it loads the file
   std::shared_ptr<const ModelFolder> model;  ///< --model: compare with a model's folder (stamp.h), KV81x and KV821
   unsigned threads = 1;                      ///< 0: one per core. For what reads data: stamped checksums, and `data`
   Progress progress;                         ///< of what reads data, bytes

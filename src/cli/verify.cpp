@@ -60,17 +60,17 @@ std::vector<Candidate> files_of(const Context& context, const Options& options) 
   return out;
 }
 
-std::vector<Target> targets_of(const std::vector<std::string>& ids) {
-  std::vector<Target> out;
+void add_loaders(VerifyOptions& how, const std::vector<std::string>& ids) {
   for (const std::string& id : ids) {
-    if (id != "all") {
-      out.push_back(find_target(id));
-      continue;
+    if (id == "all") {
+      for (const Dialect& d : dialects())
+        if (d.writable) how.load_in.emplace_back(d.era);
+    } else if (const auto family = find_family(id)) {
+      how.load_in_any.push_back(*family);
+    } else {
+      how.load_in.push_back(find_target(id));
     }
-    for (const Dialect& d : dialects())
-      if (d.writable) out.emplace_back(d.era);
   }
-  return out;
 }
 
 std::string known_formats(const std::string& separator) {
@@ -145,7 +145,7 @@ int run(Context& context, const Options& options) {
   VerifyOptions how;
   how.data = options.data;
   how.fix = options.fix;
-  how.load_in = targets_of(options.load_in);
+  add_loaders(how, options.load_in);
   if (!options.model_dir.empty()) {
     context.subject = options.model_dir;
     how.model = std::make_shared<const ModelFolder>(read_model_folder(options.model_dir));
@@ -191,7 +191,7 @@ Action declare(CLI::App& app, Context& context) {
   app.add_option(
          "--for", options->load_in,
          "It is an error when this format's runtime cannot load the file, for example mlx-lm@0.31, or a single release, "
-         "mlx-lm@0.30.7; `all` for every runtime. May be repeated")
+         "mlx-lm@0.30.7; a runtime alone (mlx-lm) when no release of it can; `all` for every format. May be repeated")
       ->type_name("ID")
       ->allow_extra_args(false);
   app.add_option("--model", options->model_dir, "Compare with a model's folder: its config.json, and the digests of a stamp")

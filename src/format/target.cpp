@@ -139,7 +139,8 @@ Target find_target(std::string_view id) {
   std::vector<std::string_view> names;
   for (const Dialect& d : dialects()) {
     const std::string_view name = family_name(d);
-    if (d.id == id || (!d.alias.empty() && d.alias == id) || (name == id && detail::traits(d.era).current)) return d.era;
+    if (d.id == id || (!d.alias.empty() && d.alias == id)) return d.era;
+    if (name == id) return named_alone(d.family);
     if (name == id.substr(0, at)) family = d.family;
     names.push_back(name);
   }
@@ -155,6 +156,19 @@ Target find_target(std::string_view id) {
          meant.empty()
              ? known_formats()
              : fmt::format("did you mean {}{}?", meant, at == std::string_view::npos ? "" : printable(id.substr(at))));
+}
+
+Target named_alone(Family family) noexcept {
+  Era era = Era::L0;  // not returned: every runtime has a current era
+  for (const Dialect& d : dialects())
+    if (d.family == family && detail::traits(d.era).current) era = d.era;
+  return era;
+}
+
+std::optional<Family> find_family(std::string_view name) noexcept {
+  for (const Dialect& d : dialects())
+    if (family_name(d) == name) return d.family;
+  return std::nullopt;
 }
 
 }  // namespace kvcache

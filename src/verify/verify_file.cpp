@@ -31,34 +31,61 @@ Status status_of(const FileReport& report) {
   return has(Severity::warning) ? Status::warnings : Status::ok;
 }
 
-// --for: what a runtime asked for makes of the file. Returns those that load it.
-std::vector<Target> check_loads(const Document& document, const VerifyOptions& options, const Findings& found, FileReport& report) {
+/// What those asked for make of a file.
+struct Asked {
+  std::vector<Target> loading;     ///< who restores it
+  std::vector<std::string> notes;  ///< who does not although another release does
+};
+
+void report_refusal(const Document& document, const Target& target, const LoadVerdict& verdict, FileReport& report) {
+  // Said once: as an error of who was asked for.
+  if (detail::cannot_open(document, dialect(target.era()).family))
+    std::erase_if(report.findings, [](const Finding& f) { return f.code == "KV716"; });
+  report.findings.push_back(
+      detail::make_finding("KV720", {}, {}, fmt::format("{}: {}", target.id(), verdict.reason), verdict.fix));
+}
+
+/// --for a runtime by its name alone: of a cache that some release of it loads nobody can say that it does not load there.
+void check_runtime(const Document& document, Family family, const Findings& found, FileReport& report, Asked& asked) {
+  const Target meant = named_alone(family);
+  const LoadVerdict verdict = would_load(document, meant, found);
+  if (verdict.ok) return asked.loading.push_back(meant);
+  for (auto d = dialects().rbegin(); d != dialects().rend(); ++d) {
+    const auto other = report.loads_in.find(d->era);
+    if (d->family != family || !d->released || other == report.loads_in.end() || !other->second.ok) continue;
+    asked.loading.emplace_back(d->era);
+    return asked.notes.push_back(fmt::format("{} loads it, but {} does not: {}{}{}", d->id, meant.id(), verdict.reason,
+                                             verdict.fix.empty() ? "" : "; ", verdict.fix));
+  }
+  report_refusal(document, meant, verdict, report);
+}
+
+Asked check_loads(const Document& document, const VerifyOptions& options, const Findings& found, FileReport& report) {
   report.loads_in = loads_in(document, found);
-  std::set<std::string> asked;
-  std::vector<Target> loading;
+  std::set<std::string> seen;
+  Asked asked;
   for (const Target& target : options.load_in) {
-    if (!asked.insert(target.id()).second) continue;
+    if (!seen.insert(target.id()).second) continue;
     const LoadVerdict verdict = would_load(document, target, found);
     if (target.whole_era()) report.loads_in.insert_or_assign(target.era(), verdict);
     if (verdict.ok) {
-      loading.push_back(target);
-      continue;
+      asked.loading.push_back(target);
+    } else {
+      report_refusal(document, target, verdict, report);
     }
-    // Said once: as an error of who was asked for.
-    if (detail::cannot_open(document, dialect(target.era()).family))
-      std::erase_if(report.findings, [](const Finding& f) { return f.code == "KV716"; });
-    report.findings.push_back(
-        detail::make_finding("KV720", {}, {}, fmt::format("{}: {}", target.id(), verdict.reason), verdict.fix));
   }
-  return loading;
+  for (const Family family : std::set<Family>(options.load_in_any.begin(), options.load_in_any.end()))
+    check_runtime(document, family, found, report, asked);
+  return asked;
 }
 
 // --for one runtime: its layers are what counts, whoever wrote the file.
 std::optional<ModelCode> code_asked(const VerifyOptions& options) {
-  if (options.load_in.empty()) return std::nullopt;
-  const auto is_swift = [](const Target& target) { return dialect(target.era()).family == Family::mlx_swift_lm; };
-  if (std::ranges::all_of(options.load_in, is_swift)) return ModelCode::mlx_swift_lm;
-  return std::ranges::none_of(options.load_in, is_swift) ? std::optional(ModelCode::mlx_lm) : std::nullopt;
+  std::set<Family> families(options.load_in_any.begin(), options.load_in_any.end());
+  for (const Target& target : options.load_in) families.insert(dialect(target.era()).family);
+  if (families.empty()) return std::nullopt;
+  if (!families.contains(Family::mlx_swift_lm)) return ModelCode::mlx_lm;
+  return families.size() == 1 ? std::optional(ModelCode::mlx_swift_lm) : std::nullopt;
 }
 
 void check_document(Document document, const VerifyOptions& options, FileReport& report) {
@@ -66,8 +93,10 @@ void check_document(Document document, const VerifyOptions& options, FileReport&
   const Findings found = check(document);
   report.findings = found;
   // What a runtime needs beside the layers is of interest where it takes those.
-  const std::vector<Target> targets = check_loads(document, options, found, report);
-  if (options.load_in.empty() || !targets.empty()) report.notes = usage_notes(document, found, targets);
+  Asked asked = check_loads(document, options, found, report);
+  const bool nobody_asked = options.load_in.empty() && options.load_in_any.empty();
+  if (nobody_asked || !asked.loading.empty()) report.notes = usage_notes(document, found, asked.loading);
+  std::ranges::move(asked.notes, std::back_inserter(report.notes));
   std::ranges::move(check_stamp(document, options), std::back_inserter(report.findings));
   if (options.model)
     std::ranges::move(check_model(document, *options.model, code_asked(options)), std::back_inserter(report.findings));
