@@ -9,8 +9,9 @@ namespace kvcache {
 namespace detail {
 
 void check_class(const Place& place, Findings& findings) {
-  constexpr void (*class_rules[])(const Place&, Findings&) = {check_rotating, check_quantized,      check_chunked, check_arrays,
-                                                              check_batch,    check_batch_rotating, check_turbo,   check_variance_normalized};
+  constexpr void (*class_rules[])(const Place&, Findings&) = {
+      check_rotating, check_quantized,      check_chunked, check_arrays,
+      check_batch,    check_batch_rotating, check_turbo,   check_variance_normalized};
   for (const auto rule : class_rules) rule(place, findings);
 }
 

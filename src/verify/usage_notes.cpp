@@ -109,10 +109,11 @@ class Notes {
       return add(
           fmt::format("version 0.1 of kvcache wrote this file for mlx-lm 0.32, which does not load it; {} mends it", command));
     if (unused != 0)
-      add(fmt::format(
-          "{} bytes are rows behind the last token, as mlx-lm 0.32 saves whole buffers: zeros, or keys and values of tokens that "
-          "were trimmed; {} leaves them out",
-          unused, command));
+      add(
+          fmt::format("{} bytes are rows behind the last token, as mlx-lm 0.32 saves whole buffers: zeros, or keys and values "
+                      "of tokens that "
+                      "were trimmed; {} leaves them out",
+                      unused, command));
   }
 
   [[nodiscard]] std::vector<std::string> take() { return std::move(notes_); }

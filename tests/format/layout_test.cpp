@@ -25,7 +25,8 @@ std::string codes(const Metadata& more, const std::vector<std::string>& tensors 
 TEST(Layout, IndicesAreCanonicalDecimals) {
   EXPECT_EQ(detail::parse_index("0"), 0U);
   EXPECT_EQ(detail::parse_index("170"), 170U);
-  for (const char* text : {"", "01", "+1", "-1", " 1", "1_0", "1.0", "x", "٣", "9999999999999999999", "18446744073709551616", "99999999999999999999"})
+  for (const char* text : {"", "01", "+1", "-1", " 1", "1_0", "1.0", "x", "٣", "9999999999999999999", "18446744073709551616",
+                           "99999999999999999999"})
     EXPECT_EQ(detail::parse_index(text), std::nullopt) << text;
 }
 
