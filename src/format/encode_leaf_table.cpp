@@ -86,6 +86,9 @@ class LeafTableEncoder {
 
 void LeafTableEncoder::quantized(const std::string& where, const std::string& path, const QuantizedKVCache& cache) {
   const auto& s = cache.state();
+  // Here rows behind the offset are a buffer's: tokens whose offset was lost would pass for padding, and nothing would tell any
+  // more.
+  if (const auto refusal = cache.why_not_cut()) refuse(where, refusal->why, refusal->hint);
   if (!cache.empty() && !s.keys.biases.defined())
     refuse(where, fmt::format("it is quantized in a mode without biases, which {} cannot load", target_),
            "only mlx-swift-lm and mlxrs read such layers");

@@ -50,6 +50,14 @@ TEST(Refusals, OffsetsBeyond32BitsAsScalars) {
             "layer 1 (RotatingKVCache): 2147483648 does not fit into the 32 bits that are stored");
 }
 
+// What is behind an offset is padding there, and would never be missed.
+TEST(Refusals, RowsBehindAnOffsetWhereTheyWouldPassForPadding) {
+  QuantizedKVCache::State state{test::packed(test::tokens, 3), test::packed(test::tokens, 6), 2, 64, 4};
+  EXPECT_EQ(refusal(std::make_unique<QuantizedKVCache>(state), Era::P5),
+            "layer 1 (QuantizedKVCache): it has 5 rows but offset 2: the last 3 would be lost");
+  EXPECT_EQ(encode(cache_of(std::make_unique<QuantizedKVCache>(state)), Era::P3).tensors.front().tensor.dim(2), 5);
+}
+
 TEST(Refusals, TrailingUnsetSlotsMayBeDropped) {
   const Encoded encoded = encode(cache_of(test::arrays("ss--")), Era::P3, {.drop_unset_slots = true});
   EXPECT_EQ(encoded.tensors.size(), 2U);
