@@ -70,7 +70,8 @@ class Asked(Folder):
         self.assertEqual(self.offers("completion", ""), ["bash", "zsh", "fish"])
 
     def test_formats(self):
-        self.assertEqual(self.offers("convert", "--to", "mlx-lm@0.3"), ["mlx-lm@0.31"])
+        self.assertEqual(self.offers("convert", "--to", "mlx-lm@0.31"),
+                         ["mlx-lm@0.31", "mlx-lm@0.31.0", "mlx-lm@0.31.1", "mlx-lm@0.31.2", "mlx-lm@0.31.3"])
         self.assertNotIn("mlx-lm@0.18", self.offers("convert", "--to", ""), "it is never written")
         self.assertIn("mlx-lm@0.18", self.offers("verify", "--for", ""))
         self.assertIn("all", self.offers("verify", "--for", ""))
@@ -95,11 +96,11 @@ class Asked(Folder):
         self.assertEqual(self.offers("metadata", "gemma.safetensors", "set", ""), "nothing")
 
     def test_files(self):
-        for words in (["inspect", ""], ["merge", "a", "b", "c"], ["trim", "x", "-o", ""], ["estimate", "--config", ""],
+        for words in (["inspect", ""], ["merge", "a", "b", "c"], ["trim", "x", "y"], ["trim", "x", "-o", ""], ["estimate", "--config", ""],
                       ["verify", "-rq", ""], ["trim", "--", "-"]):
             self.assertEqual(self.offers(*words), "files", words)
         self.assertEqual(self.offers("verify", "--model", ""), "folders")
-        for words in (["trim", "x", "y"], ["trim", "x", "-n", ""], ["create", "--seed", ""]):
+        for words in (["mask", "x", "y"], ["trim", "x", "-n", ""], ["create", "--seed", ""]):
             self.assertEqual(self.offers(*words), "nothing", words)
 
     def test_bash_passes_words_as_typed(self):
@@ -175,7 +176,7 @@ class Shells(Folder):
     UNIQUE = (("kvcache quan", "kvcache quantize "),
               ("kvcache trim --outp", "kvcache trim --output "),
               ("kvcache convert my --to mlx-swift-lm@2", "kvcache convert my --to mlx-swift-lm@2026-08 "),
-              ("kvcache convert --to=mlx-lm@0.3", "kvcache convert --to=mlx-lm@0.31 "),
+              ("kvcache convert --to=mlx-lm@2", "kvcache convert --to=mlx-lm@2026-08 "),
               ("kvcache inspect gem", "kvcache inspect gemma.safetensors "),
               ("kvcache inspect my", "kvcache inspect my\\ chat.safetensors "),
               ("kvcache mask 'my chat.safetensors' --queries 1 --layer 3", "kvcache mask 'my chat.safetensors' --queries 1 --layer 3 "),
@@ -196,7 +197,7 @@ class Shells(Folder):
     def test_fish(self):
         self.assertEqual(self.fish("kvcache quan"), ["quantize"])
         self.assertEqual(self.fish("kvcache convert my --to mlx-swift-lm@2"), ["mlx-swift-lm@2026-08"])
-        self.assertEqual(self.fish("kvcache convert --to=mlx-lm@0.3"), ["--to=mlx-lm@0.31"])
+        self.assertEqual(self.fish("kvcache convert --to=mlx-lm@2"), ["--to=mlx-lm@2026-08"])
         self.assertEqual(self.fish("kvcache inspect gem"), ["gemma.safetensors"])
         self.assertEqual(self.fish("kvcache inspect my"), ["my chat.safetensors"])
         self.assertEqual(self.fish("kvcache mask 'my chat.safetensors' --layer "), ["0", "1", "2", "3"])

@@ -435,7 +435,7 @@ Stamp.
 
   $ fresh; cp -r Llama-3.2-3B home/models; python3 -c 'print(list(range(40)))' > ids.json
   > kvcache stamp chat.safetensors --model ~/models/Llama-3.2-3B --tokens ids.json -o stamped.safetensors
-  stamped 6 arrays, 1 model file, 40 token ids; wrote stamped.safetensors (62.6 kB)
+  stamped 6 arrays, 1 model file, 40 token ids; wrote stamped.safetensors (62.7 kB)
   $ fresh
   > kvcache stamp chat.safetensors --in-place
   stamped 6 arrays; wrote chat.safetensors (62.3 kB)

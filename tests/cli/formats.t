@@ -58,14 +58,13 @@ A release is an id like any other, and so is a series; a number alone, where onl
      "class": "ArraysCache",
   $ kvcache verify --for mlx-lm@0.30.7 mamba.safetensors
   mamba.safetensors: error KV720: mlx-lm@0.30.7: layer 0 (MambaCache): it has no class MambaCache
-    hint: kvcache convert mamba.safetensors --to mlx-lm@0.30.7 -o OUT
+    hint: kvcache convert mamba.safetensors --to mlx-lm@0.30.7 -o mamba-new.safetensors
   mamba.safetensors: warning KV709 layer 0: class MambaCache: mlx-lm 0.30.6 and later has no such class and fails to load the file (1 more like it)
-    hint: kvcache convert FILE --to mlx-lm@0.31 -o OUT makes it an ArraysCache
+    hint: kvcache convert mamba.safetensors --to mlx-lm@0.31 -o mamba-new.safetensors makes it an ArraysCache
   [1]
   $ kvcache verify --for mlx-lm@0.30.0 arrays.safetensors
   arrays.safetensors: error KV720: mlx-lm@0.30.0: layer 0 (ArraysCache): its models keep state of two slots up to date in a MambaCache alone, and decode wrongly with an ArraysCache
-    hint: kvcache convert arrays.safetensors --to mlx-lm@0.30.0 -o OUT
-    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: chat_template (up to 0.30.0); add it with `kvcache metadata arrays.safetensors set chat_template=null --in-place`
+    hint: kvcache convert arrays.safetensors --to mlx-lm@0.30.0 -o arrays-new.safetensors
   [1]
   $ kvcache convert arrays.safetensors --to mlx-lm@0.29 -o series.safetensors && cmp series.safetensors mamba.safetensors
   converted to mlx-lm@0.29; wrote series.safetensors (704 B)
@@ -152,11 +151,12 @@ What mlx_lm.generate needs of the user metadata depends on the release.
   chat.safetensors: ok (mlx-lm@0.31)
   $ kvcache verify --for mlx-lm@0.30.0 chat.safetensors
   chat.safetensors: ok (mlx-lm@0.31)
-    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: chat_template (up to 0.30.0); add it with `kvcache metadata chat.safetensors set chat_template=null --in-place`
+    note: mlx_lm.generate --prompt-cache-file fails up to 0.30.0 without the user metadata chat_template, the template of the model's tokenizer; add it with `kvcache metadata chat.safetensors set "chat_template=$(jq .chat_template MODEL/tokenizer_config.json)" --in-place`
   $ kvcache metadata chat.safetensors set 'chat_template={{ raw }}' tokenizer_config=x --in-place -q
   $ kvcache verify --for mlx-lm@0.30.0 chat.safetensors
   chat.safetensors: ok (mlx-lm@0.31)
-    note: mlx_lm.generate --prompt-cache-file parses this user metadata as JSON, which it is not, and fails: tokenizer_config, chat_template (up to 0.30.0); replace it with `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' chat_template=null --in-place`
+    note: mlx_lm.generate --prompt-cache-file fails: tokenizer_config is no JSON object; `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+    note: mlx_lm.generate --prompt-cache-file of 2025-02-06 to 0.30.0 fails: it parses chat_template as JSON, and this is the raw text; `kvcache metadata chat.safetensors set "chat_template=$(jq .chat_template MODEL/tokenizer_config.json)" --in-place`
   $ kvcache verify --for mlx-lm@0.30.1 chat.safetensors
   chat.safetensors: ok (mlx-lm@0.31)
-    note: mlx_lm.generate --prompt-cache-file parses this user metadata as JSON, which it is not, and fails: tokenizer_config; replace it with `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+    note: mlx_lm.generate --prompt-cache-file fails: tokenizer_config is no JSON object; `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`

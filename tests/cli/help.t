@@ -59,8 +59,9 @@ Every command explains itself, with examples.
     -j, --jobs N            Threads (default: as many as there are cores)
     --for ID                It is an error when this format's runtime cannot load
                             the file, for example mlx-lm@0.31, or a single
-                            release, mlx-lm@0.30.7; `all` for every runtime. May
-                            be repeated
+                            release, mlx-lm@0.30.7; a runtime alone (mlx-lm) when
+                            no release of it can; `all` for every format. May be
+                            repeated
     --model DIR             Compare with a model's folder: its config.json, and
                             the digests of a stamp
     --data                  Read all data: NaN, infinities, rows of zeros

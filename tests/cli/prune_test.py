@@ -51,8 +51,10 @@ class Prune(unittest.TestCase):
         """Over all files of all golden cases: what goes has an error that proves it, what verify finds nothing in stays."""
         os.mkdir(self.path("all"))
         for kind in sorted(os.listdir(GOLDEN)):
-            for name in sorted(os.listdir(os.path.join(GOLDEN, kind, "files"))):
-                source = os.path.join(GOLDEN, kind, "files", name)
+            folder = os.path.join(GOLDEN, kind, "files")
+            folder = folder if os.path.isdir(folder) else os.path.join(GOLDEN, kind)
+            for name in sorted(os.listdir(folder)):
+                source = os.path.join(folder, name)
                 if name.endswith((".safetensors", ".gz")) and os.path.isfile(source):
                     shutil.copy(source, self.path("all/%s-%s" % (kind, name)))
         plan = json.loads(self.prune("all", "--broken", "--json").stdout)

@@ -29,8 +29,7 @@ It is not replaced unless asked for, and nothing else is written.
   kvcache report: no output is given
   hint: -o OUT writes a new file
   [2]
-  $ kvcache report "$MODELS/llama-f16.safetensors" -o - | head -n 1
-  report on 4 layers, 43 tokens; wrote standard output (28.8 kB)
+  $ kvcache -q report "$MODELS/llama-f16.safetensors" -o - | head -n 1
   <!doctype html>
   $ kvcache report missing.safetensors -o missing.html
   kvcache report: missing.safetensors: cannot be read: No such file or directory

@@ -40,7 +40,7 @@ With the model and the prompt.
   $ kvcache stamp chat.safetensors --model model --tokens ids --text prompt -o full.safetensors
   stamped 8 arrays, 2 model files, 43 token ids, 17 B of prompt; wrote full.safetensors (45.6 kB)
   $ kvcache metadata full.safetensors get kvcache_stamp | sed 's/"tool":"[^"]*"/"tool":"..."/; s/"crc32":{[^}]*}/"crc32":{...}/'
-  {"schema":"kvcache.stamp/1","time":"2026-11-21T12:00:00Z","tool":"...","model_sha256":{"config.json":"134d273bf267f097d9559b45be1f7443b3ca790352cf361adc799195cab9c88c","tokenizer.json":"ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356"},"crc32":{...},"tokens":{"count":43,"sha256":"8df7356bcd81c22717ceb85882880d43c045688e09e7ba447720d184378b57ee","ids":[100,101,102,103,104,105,106,107,108,109,110,111,112,113,114,115,116,117,118,119,120,121,122,123,124,125,126,127,128,129,130,131,132,133,134,135,136,137,138,139,140,141,142]},"text":"Once upon a time\n"}
+  {"schema":"kvcache.stamp/1","time":"2026-11-21T12:00:00Z","tool":"...","model_type":"llama","model_sha256":{"config.json":"134d273bf267f097d9559b45be1f7443b3ca790352cf361adc799195cab9c88c","tokenizer.json":"ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356"},"crc32":{...},"tokens":{"count":43,"sha256":"8df7356bcd81c22717ceb85882880d43c045688e09e7ba447720d184378b57ee","ids":[100,101,102,103,104,105,106,107,108,109,110,111,112,113,114,115,116,117,118,119,120,121,122,123,124,125,126,127,128,129,130,131,132,133,134,135,136,137,138,139,140,141,142]},"text":"Once upon a time\n"}
   $ kvcache stamp full.safetensors --in-place --json | sed 's/"bytes": .*/"bytes": .../'
   stamped 8 arrays, 2 model files, 43 token ids, 17 B of prompt; wrote full.safetensors (45.6 kB)
   {
@@ -160,7 +160,7 @@ Edits leave in the stamp what is still true.
   $ kvcache merge full.safetensors trimmed.safetensors -o batch.safetensors
   merged 2 caches into a batch, the longest of 43 tokens; wrote batch.safetensors (89.7 kB); checksums, token ids, text dropped from its stamp
   $ kvcache stamp batch.safetensors -o batch2.safetensors && kvcache extract batch2.safetensors --all -o sequences
-  stamped 16 arrays, 2 model files; wrote batch2.safetensors (90.0 kB)
+  stamped 16 arrays, 2 model files; wrote batch2.safetensors (90.1 kB)
   extracted 2 sequences; wrote 2 files in sequences (87.2 kB); checksums dropped from its stamp
   $ kvcache verify -q -r sequences
 
