@@ -177,8 +177,12 @@ Value binary(const Expression& e, Names& names) {
   const Expression& right = e.parts[1];
   if (op == "or") return {truth(evaluate(left, names)) || truth(evaluate(right, names))};
   if (op == "and") return {truth(evaluate(left, names)) && truth(evaluate(right, names))};
-  if (op == "==") return {equal(evaluate(left, names), evaluate(right, names))};
-  if (op == "!=") return {!equal(evaluate(left, names), evaluate(right, names))};
+  if (op == "==" || op == "!=") {
+    // Left before right, which arguments of a call are not sure to be: the order of the fields read is shown.
+    const Value a = evaluate(left, names);
+    const Value b = evaluate(right, names);
+    return {equal(a, b) == (op == "==")};
+  }
   if (op == "in") {
     const Value item = evaluate(left, names);
     return {contains(*entries(right, names), item)};

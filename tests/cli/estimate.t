@@ -115,8 +115,8 @@ Which row of the table was used, what config.json leaves out, and a type that is
     2 x  plain        67.1 MB  8 KV heads of 128
   6 of 8 layers are windows and cost nothing more beyond 4096 tokens
   cohere2: 6 x window 4096, 2 x plain, every fourth, as mlx_lm/models/cohere2.py
-  makes them; not in config.json, so assumed: hidden_size 4096, head_dim 128,
-  num_attention_heads 32, sliding_window_pattern 4, num_key_value_heads 8,
+  makes them; not in config.json, so assumed: head_dim 128, num_attention_heads
+  32, hidden_size 4096, sliding_window_pattern 4, num_key_value_heads 8,
   sliding_window 4096
   $ echo '{"model_type": "frobnicate", "num_hidden_layers": 8, "num_attention_heads": 8, "hidden_size": 64}' > new.json
   $ kvcache estimate --config new.json --tokens 8192
