@@ -18,7 +18,7 @@ struct Version {
   std::uint32_t y = 0;  ///< 30
   std::uint32_t z = 0;  ///< 7
   /// In the order of their publication.
-  friend constexpr auto operator<=>(const Version&, const Version&) = default;
+  friend constexpr auto operator<=>(const Version&, const Version&) = default;  // NOLINT(modernize-use-nullptr)
 };
 /// "0.30.7"
 [[nodiscard]] std::string to_string(const Version& version);

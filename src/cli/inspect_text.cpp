@@ -85,7 +85,7 @@ std::string wrapped_row(const std::vector<Facts>& layers) {
   });
   if (windows == 0) return {};
   if (wrapped == 0) {
-    const std::string none = windows == 1 ? "not wrapped" : fmt::format("none of {} has wrapped", windows);
+    std::string none = windows == 1 ? "not wrapped" : fmt::format("none of {} has wrapped", windows);
     if (full == 0) return none;
     return fmt::format(
         "{}, {}: every token is still there, and as KVCache (`kvcache convert --class KVCache`) it can be trimmed", none,

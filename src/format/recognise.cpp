@@ -90,7 +90,7 @@ std::string_view contents_in_words(const Header& header) {
 
 std::string something_else(const std::string& path, std::string_view code, bool named_as_cache) {
   if (path == "-" || code == "KV100") return {};
-  const std::string unknown = named_as_cache ? "" : "something else";
+  std::string unknown = named_as_cache ? "" : "something else";
   if (const FileKind* kind = file_kind_of(path)) return kind->placeholder && named_as_cache ? "" : std::string(kind->name);
   const std::optional<Header> header = read_damaged_header(path);
   if (!header) return unknown;
