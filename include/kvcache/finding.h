@@ -1,6 +1,7 @@
 // What `kvcache verify` reports about a file. Codes are listed in docs/findings.md.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ struct CodeInfo {
   Severity severity;       ///< of every finding with this code
   std::string_view title;  ///< what is wrong, in a few words
 };
+
+/// The table of codes, ascending.
+[[nodiscard]] std::span<const CodeInfo> finding_codes() noexcept;
 
 /// In the order of the file.
 using Findings = std::vector<Finding>;

@@ -1,29 +1,37 @@
 // libkvcache: everything.
 #pragma once
 
-#include "kvcache/byte_sink.h"     // IWYU pragma: export
-#include "kvcache/byte_source.h"   // IWYU pragma: export
-#include "kvcache/caches.h"        // IWYU pragma: export
-#include "kvcache/compare.h"       // IWYU pragma: export
-#include "kvcache/edit.h"          // IWYU pragma: export
-#include "kvcache/error.h"         // IWYU pragma: export
-#include "kvcache/estimate.h"      // IWYU pragma: export
-#include "kvcache/format.h"        // IWYU pragma: export
-#include "kvcache/generate.h"      // IWYU pragma: export
-#include "kvcache/model_config.h"  // IWYU pragma: export
-#include "kvcache/model_types.h"   // IWYU pragma: export
-#include "kvcache/progress.h"      // IWYU pragma: export
-#include "kvcache/prompt_cache.h"  // IWYU pragma: export
-#include "kvcache/quantize.h"      // IWYU pragma: export
-#include "kvcache/release.h"       // IWYU pragma: export
-#include "kvcache/repair.h"        // IWYU pragma: export
-#include "kvcache/safetensors.h"   // IWYU pragma: export
-#include "kvcache/stamp.h"         // IWYU pragma: export
-#include "kvcache/stats.h"         // IWYU pragma: export
-#include "kvcache/stop.h"          // IWYU pragma: export
-#include "kvcache/tensor.h"        // IWYU pragma: export
-#include "kvcache/transform.h"     // IWYU pragma: export
-#include "kvcache/verify.h"        // IWYU pragma: export
+#include "kvcache/byte_sink.h"       // IWYU pragma: export
+#include "kvcache/byte_source.h"     // IWYU pragma: export
+#include "kvcache/caches.h"          // IWYU pragma: export
+#include "kvcache/compare.h"         // IWYU pragma: export
+#include "kvcache/dialect.h"         // IWYU pragma: export
+#include "kvcache/document.h"        // IWYU pragma: export
+#include "kvcache/edit.h"            // IWYU pragma: export
+#include "kvcache/encode.h"          // IWYU pragma: export
+#include "kvcache/error.h"           // IWYU pragma: export
+#include "kvcache/estimate.h"        // IWYU pragma: export
+#include "kvcache/finding.h"         // IWYU pragma: export
+#include "kvcache/format.h"          // IWYU pragma: export
+#include "kvcache/generate.h"        // IWYU pragma: export
+#include "kvcache/model_config.h"    // IWYU pragma: export
+#include "kvcache/model_folder.h"    // IWYU pragma: export
+#include "kvcache/model_types.h"     // IWYU pragma: export
+#include "kvcache/printable.h"       // IWYU pragma: export
+#include "kvcache/progress.h"        // IWYU pragma: export
+#include "kvcache/prompt_cache.h"    // IWYU pragma: export
+#include "kvcache/quantize.h"        // IWYU pragma: export
+#include "kvcache/quantize_cache.h"  // IWYU pragma: export
+#include "kvcache/release.h"         // IWYU pragma: export
+#include "kvcache/repair.h"          // IWYU pragma: export
+#include "kvcache/safetensors.h"     // IWYU pragma: export
+#include "kvcache/sha256.h"          // IWYU pragma: export
+#include "kvcache/stamp.h"           // IWYU pragma: export
+#include "kvcache/stats.h"           // IWYU pragma: export
+#include "kvcache/stop.h"            // IWYU pragma: export
+#include "kvcache/tensor.h"          // IWYU pragma: export
+#include "kvcache/transform.h"       // IWYU pragma: export
+#include "kvcache/verify.h"          // IWYU pragma: export
 
 /// Prompt-cache files of mlx-lm, mlx-swift-lm and mlxrs.
 ///

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "kvcache/format.h"
+#include "kvcache/dialect.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
 
@@ -63,9 +63,6 @@ class Target {
   bool released_ = false;
   Version oldest_, newest_;
 };
-
-/// encode() of format.h for releases: what they have not, or have as the only ones, counts.
-[[nodiscard]] Encoded encode(const PromptCache& cache, const Target& target, const EncodeOptions& options = {});
 
 /// By the id of an era or its alias, by family name alone ("mlx-lm" is mlx-lm@0.32), by a release or a series
 /// ("mlx-lm@0.30.7", "mlx-lm@0.29"), or by its number alone where only one runtime has had such numbers ("0.32.2"). Throws

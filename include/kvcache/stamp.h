@@ -11,12 +11,8 @@
 
 #include "kvcache/finding.h"
 #include "kvcache/format.h"
-#include "kvcache/model_config.h"
-#include "kvcache/release.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
-
-struct VerifyOptions;
 
 /// The one key of user metadata that holds it.
 inline constexpr std::string_view stamp_key = "kvcache_stamp";
@@ -50,10 +46,6 @@ struct Stamp {
 /// CRC-32 of the bytes of each array, by key, in one streaming pass. `threads` 0: as many as there are cores.
 [[nodiscard]] std::map<std::string, std::uint32_t> checksums(const std::vector<NamedTensor>& tensors, unsigned threads = 0,
                                                              const Progress& progress = {}, const StopToken& stop = {});
-/// SHA-256 as 64 hex digits.
-[[nodiscard]] std::string sha256(std::string_view bytes);
-/// SHA-256 by name of config.json and of those tokenizer files that a model's folder has. Throws Error(io).
-[[nodiscard]] std::map<std::string, std::string> model_digests(const std::string& folder);
 /// Count and digest of token ids, and the ids.
 [[nodiscard]] StampTokens stamp_tokens(std::vector<std::int32_t> ids);
 /// Ids from a text: a JSON list, or integers separated by blanks, line breaks or commas. Throws Error(usage).
@@ -88,39 +80,5 @@ struct CarriedStamp {
 /// the new file, if every array is one of the input's, byte for byte; the prompt stays if the number of tokens did; the model
 /// stays. A stamp that the edit itself set, or that cannot be read, is left alone. Reads no data of large arrays.
 CarriedStamp carry_stamp(const Document& input, const PromptCache& edited, Encoded& encoded);
-
-/// A prompt cache that was written.
-struct Saved {
-  std::uint64_t bytes = 0;            ///< of the file
-  std::vector<std::string> warnings;  ///< as in Encoded
-  CarriedStamp stamp;                 ///< what is left of it
-};
-
-/// encode_edited(), carry_stamp() and write_safetensors() in one: the cache of a document, edited or not, into a file of its
-/// format. Throws what they throw, and leaves no file behind then. Everything lazy is computed now, in one streaming pass;
-/// `how.progress` is told about it. Another format: `target`.
-Saved save_document(const std::string& path, const Document& document, const std::optional<Target>& target = {},
-                    const WriteOptions& how = {}, const EncodeOptions& options = {});
-/// The same into any sink, which is aborted when anything throws.
-Saved save_document(ByteSink& out, const Document& document, const std::optional<Target>& target = {},
-                    const WriteOptions& how = {}, const EncodeOptions& options = {});
-
-/// A model's folder, to compare files with.
-struct ModelFolder {
-  std::string path;                           ///< as given
-  std::map<std::string, std::string> sha256;  ///< model_digests()
-  std::optional<ModelConfig> config;          ///< nothing: what this model caches is not known here
-  std::string why_no_config;                  ///< in words, or empty
-  std::optional<ModelConfig> swift_config;    ///< as mlx-swift-lm makes its caches; nothing: as `config`
-};
-/// Throws Error(io) for what cannot be read, Error(unreadable) for a config.json that is none. One that does not tell the
-/// caches is no error: why_no_config says why.
-[[nodiscard]] ModelFolder read_model_folder(const std::string& path);
-
-/// KV801 to KV805: reads all data that the stamp has checksums of.
-[[nodiscard]] Findings check_stamp(const Document& document, const VerifyOptions& options);
-/// KV81x: layers, classes, heads, dims and windows; KV821: digests of a stamp.
-/// `code`: whose caches they are compared with; by default those of the runtime whose file it is.
-[[nodiscard]] Findings check_model(const Document& document, const ModelFolder& model, std::optional<ModelCode> code = {});
 
 }  // namespace kvcache

@@ -11,6 +11,7 @@
 
 #include "kvcache/finding.h"
 #include "kvcache/format.h"
+#include "kvcache/model_config.h"
 #include "kvcache/release.h"
 #include "kvcache/repair.h"
 
@@ -31,7 +32,7 @@ struct VerifyOptions {
   bool fix = false;                          ///< say what repair() would do
   std::vector<Target> load_in;               ///< --for: a refusal is KV720
   std::vector<Family> load_in_any;           ///< --for a runtime: KV720 where no release of it loads the file
-  std::shared_ptr<const ModelFolder> model;  ///< --model: compare with a model's folder (stamp.h), KV81x and KV821
+  std::shared_ptr<const ModelFolder> model;  ///< --model: compare with a model's folder, KV81x and KV821
   unsigned threads = 1;                      ///< 0: one per core. For what reads data: stamped checksums, and `data`
   Progress progress;                         ///< of what reads data, bytes
   StopToken stop = {};                       ///< as for writing: looked at while data are read
@@ -61,6 +62,11 @@ struct FileReport {
 /// Findings of a decoded document without reading tensor data: its own, invariants (KV4xx), across layers (KV5xx), loader bugs
 /// (KV7xx).
 [[nodiscard]] Findings check(const Document& document);
+/// KV801 to KV805: reads all data that the stamp has checksums of.
+[[nodiscard]] Findings check_stamp(const Document& document, const VerifyOptions& options);
+/// KV81x: layers, classes, heads, dims and windows; KV821: digests of a stamp.
+/// `code`: whose caches they are compared with; by default those of the runtime whose file it is.
+[[nodiscard]] Findings check_model(const Document& document, const ModelFolder& model, std::optional<ModelCode> code = {});
 /// Findings of the data (KV6xx), in one pass.
 [[nodiscard]] Findings check_data(const Document& document, const VerifyOptions& options);
 /// Why the loader of `target` would not restore this file correctly, or nothing. Silently wrong counts as no, and so do a name
@@ -96,19 +102,8 @@ struct Reading {
 /// The same for the code of a file that cannot be read as a prompt cache.
 [[nodiscard]] bool proves_damage(std::string_view code);
 
-/// read_document() for operations: throws Error(impossible) with the first error finding, except those that rewriting repairs
-/// (a chunked layer that loaders misread, KV432).
-[[nodiscard]] Document read_sound_document(const std::string& path);
-/// The same check for a document that was read by other means.
-void require_sound(const Document& document);
-
 /// All that is wrong is that a class or layout is not known here (KV301, KV717): nothing is damaged, and what needs no layer
 /// understood can be done. True for a file without errors.
 [[nodiscard]] bool only_unknown_layouts(const Findings& findings);
-/// read_sound_document() for what needs no layer understood: comparing, and changing user metadata. Takes unknown layouts too.
-[[nodiscard]] Document read_intact_document(const std::string& path);
-
-/// The table of codes (finding.h), ascending.
-[[nodiscard]] std::span<const CodeInfo> finding_codes() noexcept;
 
 }  // namespace kvcache

@@ -6,6 +6,7 @@
 #include "cache/map_layers.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
+#include "kvcache/quantize_cache.h"
 #include "kvcache/transform.h"
 
 namespace kvcache {

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <map>
 
-#include "cli/choice.h"
 #include "cli/commands.h"
-#include "cli/complete.h"
-#include "cli/help.h"
-#include "cli/report.h"
-#include "cli/stdout.h"
+#include "cli/docs/complete.h"
+#include "cli/docs/help.h"
+#include "cli/options/choice.h"
+#include "cli/terminal/say.h"
+#include "cli/terminal/stdout.h"
 #include "cli/version.h"
 #include "common/nearest.h"
 #include "kvcache/error.h"

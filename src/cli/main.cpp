@@ -7,9 +7,9 @@
 #include <new>
 
 #include "cli/command_line.h"
-#include "cli/report.h"
-#include "cli/signals.h"
-#include "cli/stdout.h"
+#include "cli/terminal/say.h"
+#include "cli/terminal/signals.h"
+#include "cli/terminal/stdout.h"
 #include "kvcache/error.h"
 
 int main(int argc, char** argv) {

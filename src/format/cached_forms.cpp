@@ -7,7 +7,7 @@
 #include <cctype>
 #include <vector>
 
-#include "format/era.h"
+#include "format/dialects/era.h"
 #include "kvcache/caches.h"
 
 namespace kvcache::detail {

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
+#include "common/codes.h"
 #include "common/count_of.h"
-#include "format/codes.h"
-#include "format/era.h"
-#include "format/leaf_table.h"
+#include "format/dialects/era.h"
+#include "format/leaf_table/leaf_table.h"
 #include "format/recognise.h"
 #include "kvcache/error.h"
 

@@ -1,7 +1,7 @@
 // The steps of decode(): which layout a header has, and what each of them makes of it.
 #pragma once
 
-#include "format/decoder.h"
+#include "format/sections/decoder.h"
 #include "kvcache/format.h"
 
 namespace kvcache::detail {

@@ -4,10 +4,9 @@
 #include <algorithm>
 
 #include "format/document.h"
-#include "format/encoder.h"
+#include "format/sections/encoder.h"
 #include "format/user_metadata.h"
 #include "kvcache/caches.h"
-#include "kvcache/edit.h"
 #include "kvcache/error.h"
 
 namespace kvcache {

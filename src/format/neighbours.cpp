@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "format/layout.h"
+#include "format/index_paths.h"
 
 namespace kvcache::detail {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "format/decoder.h"
 #include "format/document.h"
-#include "format/leaf_table.h"
+#include "format/leaf_table/leaf_table.h"
+#include "format/sections/decoder.h"
 #include "format/user_metadata.h"
 #include "safetensors/damaged_header.h"
 #include "safetensors/file_kind.h"

@@ -13,10 +13,10 @@
 
 #include <fmt/format.h>
 
+#include "common/quote.h"
 #include "kvcache/error.h"
 #include "platform/retry.h"
 #include "platform/syscalls.h"
-#include "platform/text.h"
 #include "platform/unique_name.h"
 
 namespace kvcache::detail {

@@ -9,11 +9,11 @@
 
 #include <fmt/format.h>
 
+#include "common/quote.h"
 #include "kvcache/error.h"
 #include "platform/retry.h"
 #include "platform/stop.h"
 #include "platform/syscalls.h"
-#include "platform/text.h"
 #include "platform/unique_name.h"
 
 namespace kvcache::detail {

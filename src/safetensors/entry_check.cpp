@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "platform/text.h"
+#include "common/quote.h"
 
 namespace kvcache::detail {
 

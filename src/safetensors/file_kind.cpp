@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "platform/text.h"
+#include "common/quote.h"
 #include "safetensors/input_stream.h"
 #include "safetensors/parse_header.h"
 

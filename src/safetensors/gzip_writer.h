@@ -7,7 +7,7 @@
 
 #include "kvcache/byte_sink.h"
 #include "kvcache/safetensors.h"
-#include "safetensors/progress.h"
+#include "safetensors/progress_meter.h"
 
 namespace kvcache::detail {
 

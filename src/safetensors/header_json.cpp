@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "platform/text.h"
+#include "common/quote.h"
 #include "safetensors/defect.h"
 #include "safetensors/entry_check.h"
 #include "safetensors/key_set.h"

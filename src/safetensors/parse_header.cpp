@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "platform/text.h"
+#include "common/quote.h"
 #include "safetensors/defect.h"
 #include "safetensors/header_json.h"
 

@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
+#include "common/quote.h"
 #include "kvcache/error.h"
 #include "kvcache/safetensors.h"
-#include "platform/text.h"
 #include "safetensors/parse_header.h"
 
 namespace kvcache {

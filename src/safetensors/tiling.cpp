@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "platform/text.h"
+#include "common/quote.h"
 #include "safetensors/parse_header.h"
 
 namespace kvcache::detail {

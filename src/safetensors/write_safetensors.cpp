@@ -6,7 +6,7 @@
 #include "safetensors/data_pass.h"
 #include "safetensors/gzip_writer.h"
 #include "safetensors/hints.h"
-#include "safetensors/progress.h"
+#include "safetensors/progress_meter.h"
 
 namespace kvcache {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "kvcache/error.h"
 #include "kvcache/tensor.h"
-#include "tensor/layout.h"
+#include "tensor/axis_layout.h"
 #include "tensor/nodes/node.h"
 
 namespace kvcache {

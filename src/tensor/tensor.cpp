@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "kvcache/error.h"
-#include "tensor/layout.h"
+#include "tensor/axis_layout.h"
 #include "tensor/nodes/node.h"
 
 namespace kvcache {

@@ -40,8 +40,4 @@ Findings check(const Document& document) {
   return findings;
 }
 
-std::span<const CodeInfo> finding_codes() noexcept {
-  return detail::codes();
-}
-
 }  // namespace kvcache

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "kvcache/verify.h"
-#include "safetensors/progress.h"
+#include "safetensors/progress_meter.h"
 #include "tensor/overflow.h"
 #include "tensor/scan.h"
 #include "tensor/scratch.h"

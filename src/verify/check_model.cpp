@@ -3,11 +3,13 @@
 
 #include <algorithm>
 
-#include "format/codes.h"
+#include "common/codes.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
+#include "kvcache/model_folder.h"
 #include "kvcache/stamp.h"
-#include "verify/model_folder.h"
+#include "kvcache/verify.h"
+#include "model/model_folder.h"
 #include "verify/rules.h"
 #include "verify/sort.h"
 

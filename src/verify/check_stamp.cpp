@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "format/codes.h"
+#include "common/codes.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
+#include "stamp/stamped_prompt.h"
 #include "verify/sort.h"
-#include "verify/stamped_prompt.h"
 
 namespace kvcache {
 namespace {

@@ -2,7 +2,7 @@
 // leaves").
 #include <fmt/format.h>
 
-#include "format/era.h"
+#include "format/dialects/era.h"
 #include "verify/rules.h"
 
 namespace kvcache::detail {

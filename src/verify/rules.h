@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "format/codes.h"
+#include "common/codes.h"
 #include "kvcache/caches.h"
 #include "kvcache/format.h"
 

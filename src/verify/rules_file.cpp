@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "common/count_of.h"
-#include "format/era.h"
+#include "format/dialects/era.h"
 #include "format/user_metadata.h"
 #include "verify/rules.h"
 

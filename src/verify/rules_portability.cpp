@@ -1,7 +1,7 @@
 // Which loaders treat a layer wrongly, or not at all: docs/formats.md, "Bugs of the runtimes".
 #include <fmt/format.h>
 
-#include "format/era.h"
+#include "format/dialects/era.h"
 #include "verify/rules.h"
 
 namespace kvcache::detail {

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <set>
 
-#include "format/codes.h"
+#include "common/codes.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
@@ -147,33 +147,6 @@ bool only_unknown_layouts(const Findings& findings) {
       return other.code == "KV717" && other.where == f.where && other.key == f.key;
     });
   });
-}
-
-void require_sound(const Document& document) {
-  const Findings findings = check(document);
-  for (const Finding& finding : findings) {
-    if (!prevents_editing(finding)) continue;
-    const std::string place = finding.where.empty() ? "" : finding.where + ": ";
-    // Where nothing is damaged, verify has nothing to add.
-    std::string hint;
-    if (!only_unknown_layouts(findings))
-      hint = fmt::format("kvcache verify {} lists everything", shell_path(document.file.path()));
-    if (!finding.hint.empty()) hint += (hint.empty() ? "" : "; ") + finding.hint;
-    throw Error(Error(ErrorKind::impossible, fmt::format("{}{} ({})", place, finding.message, finding.code), hint, finding.code)
-                    .at_key(finding.key));
-  }
-}
-
-Document read_intact_document(const std::string& path) {
-  Document document = read_document(path);
-  if (!only_unknown_layouts(check(document))) require_sound(document);
-  return document;
-}
-
-Document read_sound_document(const std::string& path) {
-  Document document = read_document(path);
-  require_sound(document);
-  return document;
 }
 
 }  // namespace kvcache

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "format/era.h"
+#include "format/dialects/era.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kvcache/caches.h"
+#include "kvcache/quantize_cache.h"
 #include "kvcache/transform.h"
 #include "support/errors.h"
 #include "tokens.h"

@@ -9,9 +9,10 @@
 #include <map>
 
 #include "cli/command_line.h"
-#include "cli/report.h"
+#include "cli/terminal/say.h"
 #include "files.h"
 #include "held_tokens.h"
+#include "kvcache/quantize_cache.h"
 #include "kvcache/transform.h"
 #include "kvcache/verify.h"
 #include "random_cache.h"

@@ -4,12 +4,12 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "cli/prune_plan.h"
+#include "catalog/prune_plan.h"
 #include "kvcache/safetensors.h"
 #include "platform/syscalls.h"
 #include "support/folder.h"
 
-namespace kvcache::cli {
+namespace kvcache::catalog {
 namespace {
 
 using Fate = PruneFile::Fate;
@@ -88,4 +88,4 @@ TEST_F(Prune, LeavesWhatHasChangedSinceTheDecision) {
 }
 
 }  // namespace
-}  // namespace kvcache::cli
+}  // namespace kvcache::catalog

@@ -1,5 +1,5 @@
 // The grammar of keys: what is no index path, what is missing, what is in the wrong place.
-#include "format/layout.h"
+#include "format/index_paths.h"
 
 #include <gtest/gtest.h>
 

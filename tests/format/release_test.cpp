@@ -6,6 +6,7 @@
 #include <map>
 
 #include "caches.h"
+#include "kvcache/encode.h"
 #include "kvcache/error.h"
 #include "support/errors.h"
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "cli/command_line.h"
-#include "cli/report.h"
-#include "cli/stdout.h"
+#include "cli/terminal/say.h"
+#include "cli/terminal/stdout.h"
 #include "fuzz_target.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"

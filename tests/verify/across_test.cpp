@@ -1,7 +1,7 @@
 // What the layers of one file have in common: batch size (KV501) and offset (KV502).
 #include <gtest/gtest.h>
 
-#include "places.h"
+#include "support/places.h"
 
 namespace {
 

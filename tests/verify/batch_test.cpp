@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "places.h"
+#include "support/places.h"
 
 namespace {
 

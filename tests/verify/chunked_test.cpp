@@ -1,7 +1,7 @@
 // KV431 to KV433, and what follows when nobody knows the offset (KV703).
 #include <gtest/gtest.h>
 
-#include "places.h"
+#include "support/places.h"
 
 namespace {
 

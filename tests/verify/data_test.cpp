@@ -1,8 +1,9 @@
 // KV6xx: what only the data tell.
 #include <gtest/gtest.h>
 
-#include "sample.h"
+#include "kvcache/verify.h"
 #include "support/errors.h"
+#include "support/sample.h"
 #include "verify/scan_kernels.h"
 
 namespace {

@@ -2,7 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "kvcache/caches.h"
-#include "sample.h"
+#include "kvcache/verify.h"
+#include "support/sample.h"
 
 namespace {
 

@@ -5,10 +5,14 @@
 
 #include "kvcache/caches.h"
 #include "kvcache/generate.h"
+#include "kvcache/model_folder.h"
+#include "kvcache/quantize_cache.h"
+#include "kvcache/sha256.h"
 #include "kvcache/stamp.h"
 #include "kvcache/transform.h"
-#include "sample.h"
+#include "kvcache/verify.h"
 #include "support/errors.h"
+#include "support/sample.h"
 
 namespace kvcache {
 namespace {

@@ -1,7 +1,7 @@
 // KV7xx: what loaders of other versions and runtimes do to a file that is sound in itself.
 #include <gtest/gtest.h>
 
-#include "sample.h"
+#include "support/sample.h"
 
 namespace {
 

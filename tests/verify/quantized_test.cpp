@@ -1,7 +1,7 @@
 // KV421 to KV426: widths and parameters of a QuantizedKVCache.
 #include <gtest/gtest.h>
 
-#include "places.h"
+#include "support/places.h"
 
 namespace {
 

@@ -4,7 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "kvcache/safetensors.h"
-#include "sample.h"
+#include "kvcache/verify.h"
+#include "support/sample.h"
 
 namespace {
 

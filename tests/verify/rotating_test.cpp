@@ -1,7 +1,7 @@
 // KV411 to KV414: the states a RotatingKVCache can be in.
 #include <gtest/gtest.h>
 
-#include "places.h"
+#include "support/places.h"
 
 namespace {
 

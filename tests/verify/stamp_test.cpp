@@ -6,9 +6,11 @@
 #include <random>
 
 #include "kvcache/error.h"
+#include "kvcache/sha256.h"
 #include "kvcache/transform.h"
-#include "sample.h"
+#include "kvcache/verify.h"
 #include "support/errors.h"
+#include "support/sample.h"
 
 namespace kvcache {
 namespace {

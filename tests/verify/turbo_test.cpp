@@ -1,7 +1,7 @@
 // Fields of a TurboQuantKVCache against its arrays.
 #include <gtest/gtest.h>
 
-#include "places.h"
+#include "support/places.h"
 
 namespace {
 

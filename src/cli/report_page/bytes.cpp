@@ -6,7 +6,7 @@
 
 #include "cli/report_page/html.h"
 #include "cli/report_page/page.h"
-#include "cli/text.h"
+#include "cli/terminal/words.h"
 #include "kvcache/caches.h"
 
 namespace kvcache::cli {

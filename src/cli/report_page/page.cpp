@@ -8,7 +8,7 @@
 
 #include "cli/report_page/assets.h"
 #include "cli/report_page/html.h"
-#include "cli/text.h"
+#include "cli/terminal/words.h"
 #include "cli/version.h"
 
 namespace kvcache::cli {

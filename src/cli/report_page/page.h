@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cli/inspect.h"
+#include "cli/render/inspect.h"
 #include "kvcache/stats.h"
 #include "kvcache/verify.h"
 

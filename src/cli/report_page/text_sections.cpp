@@ -3,10 +3,11 @@
 
 #include <algorithm>
 
+#include "cli/render/verify_output.h"
 #include "cli/report_page/html.h"
 #include "cli/report_page/page.h"
-#include "cli/text.h"
-#include "cli/verify_output.h"
+#include "cli/terminal/words.h"
+#include "kvcache/verify.h"
 
 namespace kvcache::cli {
 namespace {

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "common/count_of.h"
-#include "format/era.h"
+#include "format/dialects/era.h"
 #include "kvcache/verify.h"
 #include "verify/repair/layers.h"
 #include "verify/rules.h"

@@ -12,8 +12,8 @@
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
+#include "stamp/stamped_prompt.h"
 #include "verify/repair/options.h"
-#include "verify/stamped_prompt.h"
 
 namespace kvcache::detail {
 namespace {

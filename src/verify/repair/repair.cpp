@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "kvcache/edit.h"
 #include "kvcache/verify.h"
 #include "verify/repair/layers.h"
 #include "verify/rules.h"

@@ -1,0 +1,48 @@
+// What `kvcache ls` finds: one entry per file, from headers alone.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "catalog/find_files.h"
+#include "kvcache/finding.h"
+
+namespace kvcache::catalog {
+
+struct ListedFile {
+  enum class Kind {
+    cache,   ///< a prompt cache
+    block,   ///< a block of omlx's paged cache: recognised by its metadata, of no use alone
+    broken,  ///< damaged, or missing with a pointer in its place
+    other,   ///< something else, which does not claim to be a cache (weights, a zip archive): what, is in `verdict`
+  };
+  std::string path;
+  Kind kind = Kind::other;
+  std::string model;   ///< from its metadata, or empty
+  std::string format;  ///< dialect id
+  std::int64_t tokens = 0;
+  std::uint64_t bytes = 0;
+  std::chrono::system_clock::time_point modified;
+  std::string verdict;  ///< "ok", "errors (KV411)", or why it is broken
+
+  /// It says itself that it is a cache or a block, intact or not: what `prune` may delete.
+  bool recognised = false;
+  /// `verify` proves it damaged (proof_of_damage() in verify.h).
+  bool damaged = false;
+};
+
+/// Threads to look at files with. Headers of a cold disk: waiting, not computing, takes the time.
+[[nodiscard]] std::size_t list_workers() noexcept;
+
+/// Looks at one file. `read_stamped`: at the data of a stamped one, too, which its checksums are of.
+[[nodiscard]] ListedFile list_file(const std::string& path, bool read_stamped = false);
+
+/// Looks at every cache file below the folders (or at the files named themselves), in parallel, in their order.
+/// Returns the folders below them that could not be read.
+[[nodiscard]] std::vector<Found> list_files(const std::vector<std::string>& places,
+                                            const std::function<void(ListedFile)>& take);
+
+}  // namespace kvcache::catalog

@@ -1,0 +1,57 @@
+// `kvcache prune`: which files go, which stay, and why.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/find_files.h"
+#include "catalog/list_files.h"
+#include "platform/remove_file.h"
+
+namespace kvcache::catalog {
+
+/// What has to hold for a file to go: all that is given.
+struct PruneCriteria {
+  std::optional<std::string> model;  ///< as `ls` shows it; empty: the file names none
+  std::optional<std::chrono::seconds> older_than;
+  std::string format;  ///< as `ls` shows it
+  bool broken = false;
+  std::optional<std::uint64_t> keep_bytes;  ///< stop when all caches that stay fit into this
+  [[nodiscard]] bool any() const { return model || older_than || !format.empty() || broken || keep_bytes; }
+};
+
+struct PruneFile {
+  enum class Fate {
+    keep,
+    remove,   ///< chosen
+    removed,  ///< and gone
+    failed,   ///< chosen, but the system refused
+    changed,  ///< chosen, but no longer the file that was looked at
+  };
+  std::string folder;  ///< as the user gave it
+  std::string path;    ///< below it
+  ListedFile file;
+  /// As it was when it was looked at. Nothing for what is not a regular file and what changed meanwhile.
+  std::optional<detail::FileState> state;
+  Fate fate = Fate::keep;
+  std::string why;
+};
+
+struct PrunePlan {
+  std::vector<PruneFile> files;   ///< in the order of the folders; without what is soundly something else
+  std::vector<Found> unreadable;  ///< folders
+  std::size_t others = 0;         ///< files that are no caches
+};
+
+/// Looks at every file below the folders and decides. Reads headers only, and for `broken` what stamps have checksums of; links
+/// are not followed. A folder inside another one counts once. Throws Error(usage) for what is no folder, Error(io) for a folder
+/// that cannot be read at all.
+[[nodiscard]] PrunePlan plan_prune(const std::vector<std::string>& folders, const PruneCriteria& criteria);
+
+/// Deletes what was chosen. What changed since it was looked at stays. Ends early when a stop is requested.
+void carry_out(PrunePlan& plan);
+
+}  // namespace kvcache::catalog

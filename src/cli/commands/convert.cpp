@@ -1,0 +1,189 @@
+// kvcache convert: another format, another dtype, another class, in one pass.
+#include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/files/each_file.h"
+#include "cli/files/output.h"
+#include "cli/options/choice.h"
+#include "cli/options/dtype_option.h"
+#include "cli/options/numbers.h"
+#include "cli/terminal/say.h"
+#include "cli/terminal/words.h"
+#include "kvcache/edit.h"
+#include "kvcache/error.h"
+#include "kvcache/model_config.h"
+#include "kvcache/transform.h"
+#include "kvcache/verify.h"
+#include "verify/known_model.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  std::string to;
+  std::optional<Dtype> dtype;
+  std::string class_name;
+  std::optional<std::int64_t> max_size;
+  std::optional<std::int64_t> keep;
+  std::string children;
+  std::string model;
+  bool allow_overflow = false;
+  EncodeOptions encoding;
+  OutputOptions output;
+};
+
+void check(const Options& options) {
+  const bool window = options.class_name == "RotatingKVCache";
+  if (options.to.empty() && !options.dtype && options.class_name.empty() && options.children.empty() &&
+      !options.encoding.drop_model_state && !options.encoding.drop_unset_slots)
+    throw Error(ErrorKind::usage, "what to convert to is not given", "--to FORMAT, --dtype or --class; several combine");
+  if (window && !options.max_size)
+    throw Error(ErrorKind::usage, "a RotatingKVCache needs the size of its window", "--max-size M, in tokens");
+  if (!window && (options.max_size || options.keep))
+    throw Error(ErrorKind::usage, "--max-size and --keep belong to --class RotatingKVCache");
+  if (options.allow_overflow && !options.dtype) throw Error(ErrorKind::usage, "--allow-overflow belongs to --dtype");
+}
+
+/// Models of two runtimes may cache different arrays for one architecture, which no change of the file's form mends.
+void check_form(Context& context, const Document& document, Era era, const std::optional<std::string>& model_type) {
+  const auto verdict =
+      model_type ? detail::judge_form(document.cache, document.candidates, era, model_type) : detail::judge_form(document, era);
+  if (!verdict.wrong.empty())
+    throw Error(ErrorKind::impossible, verdict.wrong,
+                "process the prompt again there; keep this file for the runtime that wrote it");
+  if (!verdict.doubtful.empty())
+    warn(context, fmt::format("{}; --model DIR, with the model's config.json, tells whether this is one", verdict.doubtful));
+}
+
+/// model_type of --model; empty for a model that is not known here.
+std::optional<std::string> given_model_type(Context& context, const std::string& folder) {
+  if (folder.empty()) return std::nullopt;
+  context.subject = folder;
+  try {
+    std::string type = read_model_config(folder).model_type;
+    context.subject.clear();
+    return type;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::impossible) throw;
+    context.subject.clear();
+    return std::string();
+  }
+}
+
+/// What all files are converted to.
+struct Goal {
+  std::optional<Target> to;               ///< nothing: the format that a file has
+  std::optional<std::string> model_type;  ///< of --model
+};
+
+int convert_one(Context& context, const Options& options, const Goal& goal, const std::string& file,
+                const OutputOptions& output) {
+  const std::optional<Target>& to = goal.to;
+  check_output(output, {file});
+  context.subject = file;
+  Document document;
+  if (options.children.empty()) {
+    document = read_sound_document(file);
+  } else {
+    document = read_document(file);
+    restore_children(document, options.children);
+    require_sound(document);
+  }
+  const Target target = to ? *to : Target(era_to_keep(document));
+
+  if (to) check_form(context, document, target.era(), goal.model_type);
+
+  std::vector<std::string> done;
+  if (to) done.push_back(fmt::format("converted to {}", to->id()));
+  if (!options.class_name.empty()) {
+    WindowsMade made;
+    if (options.class_name == "RotatingKVCache")
+      made = convert_to_rotating(document.cache, *options.max_size, options.keep.value_or(0));
+    else
+      made.layers = convert_to_plain(document.cache);
+    done.push_back(fmt::format(
+        "{} became {}{}", count_of(made.layers, "layer"), options.class_name,
+        made.dropped == 0 ? "" : fmt::format(" and dropped {} of {} tokens", made.dropped, token_count(document.cache))));
+  }
+  const auto stats = std::make_shared<CastStats>();
+  if (options.dtype) {
+    const std::size_t n = cast_prompt_cache(document.cache, *options.dtype, options.allow_overflow, stats);
+    done.push_back(fmt::format("{} cast to {}", count_of(n, "layer"), name(*options.dtype)));
+  }
+  if (done.empty()) done.emplace_back("rewritten");
+  const Written written = write_output(context, document.cache, target, output, document, options.encoding);
+  Json more = Json::object();
+  if (options.dtype) {
+    more["overflows"] = stats->overflows();
+    if (stats->overflows() > 0) warn(context, fmt::format("{} became infinite", count_of(stats->overflows(), "value")));
+  }
+  print_summary(context, output, written, fmt::format("{}", fmt::join(done, ", ")), more);
+  return 0;
+}
+
+int run(Context& context, const Options& options) {
+  check(options);
+  // An unknown format is worth knowing before anything else is looked at.
+  Goal goal;
+  if (!options.to.empty()) goal.to = find_target(options.to);
+  if (goal.to && !dialect(goal.to->era()).writable)
+    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", goal.to->id()),
+                "no release in use loads it");
+  goal.model_type = given_model_type(context, options.model);
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return convert_one(context, options, goal, file, output);
+  });
+}
+
+Action declare(CLI::App& app, Context& context) {
+  constexpr std::int64_t most = max_dim;
+  const auto options = std::make_shared<Options>();
+  add_files(app, options->files, "The cache to convert");
+  app.add_option("--to", options->to,
+                 "Format to write: mlx-lm, mlx-swift-lm, mlxrs, an era of them (mlx-lm@0.31) or a release (mlx-lm@0.30.7)")
+      ->type_name("ID");
+  add_dtype(app, options->dtype, "Cast keys and values; recurrent state and quantized layers stay");
+  app.add_option("--class", options->class_name, "Turn windows into plain caches, or plain caches into windows")
+      ->check(one_of({"KVCache", "RotatingKVCache"}))
+      ->type_name("KVCache|RotatingKVCache");
+  add_integer(app, "--max-size", options->max_size, 1, most, "Window of --class RotatingKVCache, in tokens")->type_name("M");
+  add_integer(app, "--keep", options->keep, 0, most, "First tokens that a window pins (default 0)")->type_name("K");
+  app.add_flag("--drop-model-state", options->encoding.drop_model_state,
+               "Leave out the model state of a vision model (mlx-swift-lm)");
+  app.add_flag("--drop-unset-slots", options->encoding.drop_unset_slots,
+               "Leave out trailing slots of recurrent layers that are not set");
+  app.add_option(
+         "--children", options->children,
+         "What a CacheList held, for files that forgot: KVCache,ArraysCache:2,QuantizedKVCache:64,RotatingKVCache:1024:4")
+      ->type_name("SPEC")
+      ->check(not_empty());
+  app.add_option("--model", options->model,
+                 "The model's folder or config.json: refuses what its code in the target would misread")
+      ->type_name("DIR")
+      ->check(not_empty());
+  app.add_flag("--allow-overflow", options->allow_overflow, "Let values beyond the range of --dtype become infinite");
+  add_output_options(app, options->output);
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command convert_command = {
+    "convert",
+    Group::editing,
+    "Carry a cache to another runtime, dtype or class",
+    "  kvcache convert chat.safetensors --to mlx-swift-lm -o chat-swift.safetensors\n"
+    "  kvcache convert chat.safetensors --to mlx-lm@2026-08 --dtype bf16 --in-place\n"
+    "  kvcache convert chat.safetensors --class RotatingKVCache --max-size 4096 --keep 4 -o window.safetensors",
+    declare,
+    "Nothing is lost without a word: what the target has no place for is refused with exit status 4, or is a "
+    "warning where its own writer would lose it as well. Several changes combine and are made in one pass.\n\n"
+    "A plain cache becomes a window by dropping the tokens between the pinned first ones and the newest. A window "
+    "becomes a plain cache only if it has dropped none."};
+
+}  // namespace kvcache::cli

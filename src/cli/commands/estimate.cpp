@@ -1,0 +1,233 @@
+// kvcache estimate: what a cache of so many tokens costs.
+#include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <span>
+
+#include "cli/commands.h"
+#include "cli/options/dtype_option.h"
+#include "cli/options/estimate_model.h"
+#include "cli/options/numbers.h"
+#include "cli/render/json.h"
+#include "cli/render/table.h"
+#include "cli/terminal/words.h"
+#include "kvcache/error.h"
+#include "kvcache/estimate.h"
+#include "kvcache/model_types.h"
+#include "kvcache/quantize.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::string config, like;
+  std::optional<std::int64_t> tokens, bits, group_size, batch, max_kv_size;
+  std::optional<Dtype> dtype;
+  bool json = false;
+};
+
+EstimatedModel read_model(Context& context, const Options& options) {
+  if (!options.config.empty() && !options.like.empty())
+    throw Error(ErrorKind::usage, "--config and --like exclude each other", "give one of them");
+  if (options.config.empty() && options.like.empty())
+    throw Error(ErrorKind::usage, "what the cache is for is not given",
+                "--config config.json of a model, or --like a cache of it");
+  context.subject = options.config.empty() ? options.like : options.config;
+  EstimatedModel model = options.config.empty() ? model_like(options.like) : model_of_config(options.config);
+  if (options.max_kv_size) limit_windows(model, *options.max_kv_size);
+  return model;
+}
+
+struct Row {
+  std::string name;
+  std::optional<int> bits;
+  std::uint64_t bytes = 0;
+  double per_token = 0;  ///< of one token more, past every window
+};
+
+double bytes_of_further_token(std::span<const LayerSpec> layers, EstimateRequest request) {
+  const std::uint64_t bytes = estimate_bytes(layers, request);
+  request.tokens += 1;
+  return static_cast<double>(estimate_bytes(layers, request) - bytes);
+}
+
+/// The plain cache, and quantized ones where there can be any.
+std::vector<Row> rows_of(const EstimatedModel& model, EstimateRequest request, const Options& options, bool quantizable) {
+  std::vector<Row> rows;
+  const auto add = [&](std::string label, std::optional<int> bits) {
+    request.bits = bits;
+    rows.push_back(
+        {std::move(label), bits, estimate_bytes(model.layers, request), bytes_of_further_token(model.layers, request)});
+  };
+  add(std::string(name(request.dtype)), std::nullopt);
+  if (!quantizable) return rows;
+  if (options.bits) {
+    add(fmt::format("{} bits", *options.bits), static_cast<int>(*options.bits));
+  } else {
+    add("8 bits", 8);
+    add("4 bits", 4);
+  }
+  return rows;
+}
+
+/// Windows stop growing: from how many tokens on each kind of them costs nothing more.
+std::string windows_text(const EstimatedModel& model) {
+  std::vector<std::int64_t> sizes;
+  std::size_t windows = 0;
+  for (const LayerSpec& layer : model.layers) {
+    const std::int64_t size = layer.kind == LayerSpec::Kind::rotating  ? layer.max_size
+                              : layer.kind == LayerSpec::Kind::chunked ? layer.chunk_size
+                                                                       : 0;
+    if (size == 0) continue;
+    ++windows;
+    if (std::find(sizes.begin(), sizes.end(), size) == sizes.end()) sizes.push_back(size);
+  }
+  if (windows == 0) return {};
+  return fmt::format("{} of {} are windows and cost nothing more beyond {} tokens\n", windows,
+                     count_of(model.layers.size(), "layer"), fmt::join(sizes, ", "));
+}
+
+Json json_of(const LayerGroup& group, const EstimateRequest& request) {
+  const std::vector<LayerSpec> layers(group.at.size(), group.layer);
+  const LayerSpec& layer = group.layer;
+  const bool heads = layer.kv_heads > 0;
+  const auto some = [](std::int64_t value) { return value > 0 ? Json(value) : Json(nullptr); };
+  return {{"layers", group.at},
+          {"caches", layer_in_words(layer)},
+          {"max_size", some(layer.max_size)},
+          {"chunk_size", some(layer.chunk_size)},
+          {"kv_heads", heads ? Json(layer.kv_heads) : Json(nullptr)},
+          {"key_dim", heads ? Json(layer.key_dim) : Json(nullptr)},
+          {"value_dim", heads ? Json(layer.value_dim) : Json(nullptr)},
+          {"sizes", sizes_in_words(layer)},
+          {"bytes", estimate_bytes(layers, request)},
+          {"bytes_per_further_token", bytes_of_further_token(layers, request)}};
+}
+
+void print_as_json(const EstimatedModel& model, const EstimateRequest& request, const Grouping& grouping,
+                   const std::vector<Row>& rows) {
+  Json sizes = Json::array();
+  for (const Row& row : rows)
+    sizes.push_back({{"name", row.name},
+                     {"bits", row.bits ? Json(*row.bits) : Json(nullptr)},
+                     {"bytes", row.bytes},
+                     {"bytes_per_further_token", row.per_token}});
+  Json groups = Json::array();
+  for (const LayerGroup& group : groups_of(model.layers)) groups.push_back(json_of(group, request));
+  Json notes = model.notes;
+  if (!grouping.why.empty()) notes.push_back(grouping.why);
+  const ModelConfig* const config = model.config ? &*model.config : nullptr;
+  print_json({{"schema", "kvcache.estimate/1"},
+              {"tokens", request.tokens},
+              {"batch", request.batch},
+              {"layers", model.layers.size()},
+              {"dtype", name(request.dtype)},
+              {"group_size", grouping.group_size ? Json(*grouping.group_size) : Json(nullptr)},
+              {"estimates", std::move(sizes)},
+              {"model_type", config != nullptr ? Json(config->model_type) : Json(nullptr)},
+              {"source", config != nullptr ? Json(config->source) : Json(nullptr)},
+              {"assumed", config != nullptr ? Json(config->assumed) : Json::array()},
+              {"caches", layers_in_words(model.layers)},
+              {"groups", std::move(groups)},
+              {"notes", std::move(notes)}});
+}
+
+/// Which layers cost what, where they are not all the same.
+void print_groups(const Style& style, const EstimatedModel& model, const EstimateRequest& request) {
+  constexpr std::size_t most_shown = 12;
+  const std::vector<LayerGroup> groups = groups_of(model.layers);
+  if (groups.size() < 2 || groups.size() > most_shown) return;
+  Table table({{"", Table::Align::right}, {"", Table::Align::left}, {"", Table::Align::right}, {"", Table::Align::left}}, 2);
+  for (const LayerGroup& group : groups) {
+    const std::vector<LayerSpec> layers(group.at.size(), group.layer);
+    table.add({fmt::format("{} x", group.at.size()), layer_in_words(group.layer),
+               human_bytes(static_cast<double>(estimate_bytes(layers, request))), sizes_in_words(group.layer)});
+  }
+  print(table.text(style));
+}
+
+void print_about(const EstimatedModel& model) {
+  if (!model.config) return;
+  const ModelConfig& config = *model.config;
+  std::string text = fmt::format("{}: {}, as {} makes them", config.model_type, layers_in_words(model.layers), config.source);
+  if (!config.assumed.empty()) text += fmt::format("; not in config.json, so assumed: {}", fmt::join(config.assumed, ", "));
+  for (const std::string& line : wrap(text, text_width)) print(line + '\n');
+}
+
+int run(Context& context, const Options& options) {
+  const EstimatedModel model = read_model(context, options);
+  if (!options.tokens) throw Error(ErrorKind::usage, "how many tokens is not given", "--tokens N");
+  if (options.group_size && !is_supported_group_size(*options.group_size))
+    throw Error(ErrorKind::usage, fmt::format("group size {} is not supported", *options.group_size), "32, 64 or 128");
+  if (options.bits && !is_supported_bits(*options.bits))
+    throw Error(ErrorKind::usage, fmt::format("{} bits are not supported", *options.bits), "2, 3, 4, 5, 6 or 8");
+  const Grouping grouping = group_size_for(model, options.group_size);
+  EstimateRequest request;
+  request.tokens = *options.tokens;
+  request.batch = options.batch.value_or(1);
+  request.dtype = options.dtype.value_or(model.dtype.value_or(Dtype::F16));
+  request.group_size = grouping.group_size.value_or(request.group_size);
+  const std::vector<Row> rows = rows_of(model, request, options, grouping.group_size.has_value());
+  if (options.json) {
+    print_as_json(model, request, grouping, rows);
+    return 0;
+  }
+  using Align = Table::Align;
+  const Style style(context, stdout);
+  Table table({{fmt::format("{} tokens", request.tokens), Align::left},
+               {"size", Align::right},
+               {"a further token", Align::right},
+               {"", Align::right}});
+  for (const Row& row : rows)
+    table.add({row.name, human_bytes(static_cast<double>(row.bytes)), human_bytes(row.per_token),
+               rows[0].bytes == 0
+                   ? ""
+                   : fmt::format("{:.0f} %", 100.0 * static_cast<double>(row.bytes) / static_cast<double>(rows[0].bytes))});
+  print(table.text(style));
+  print_groups(style, model, request);
+  print(windows_text(model));
+  if (!grouping.why.empty())
+    for (const std::string& line : wrap(grouping.why, text_width)) print(line + '\n');
+  print_about(model);
+  for (const std::string& note : model.notes)
+    for (const std::string& line : wrap("note: " + note, text_width)) print(line + '\n');
+  return 0;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  constexpr std::int64_t most = max_dim;
+  const auto options = std::make_shared<Options>();
+  app.add_option("--config", options->config, "config.json of a model, or its folder")
+      ->type_name("config.json")
+      ->check(not_empty());
+  app.add_option("--like", options->like, "A cache of the model")->type_name("FILE")->check(not_empty());
+  add_integer(app, "--tokens", options->tokens, 0, most, "Length of the prompt")->type_name("N");
+  add_integer(app, "--bits", options->bits, 1, 64, "Only these bits beside the plain cache; 8 and 4 otherwise")->type_name("B");
+  add_integer(app, "--group-size", options->group_size, 1, 65536,
+              "Values that share a scale (default 64, or 32 where that fits)")
+      ->type_name("G");
+  add_integer(app, "--max-kv-size", options->max_kv_size, 1, most, "Windows of so many tokens, as mlx-lm's option of this name")
+      ->type_name("M");
+  add_integer(app, "--batch", options->batch, 1, 65536, "Sequences side by side (default 1)")->type_name("B");
+  add_dtype(app, options->dtype, "Of the plain cache; the model's own otherwise");
+  app.add_flag("--json", options->json, "Everything, as JSON");
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command estimate_command = {
+    "estimate",
+    Group::looking,
+    "What a cache of N tokens will cost, plain and quantized",
+    "  kvcache estimate --config Llama-3.2-3B/config.json --tokens 32768\n"
+    "  kvcache estimate --like chat.safetensors --tokens 100000 --bits 4",
+    declare,
+    "Beside the size it says what one token more would cost: nothing in windows that are full, and nothing in "
+    "recurrent state. Which caches a model has is read by its type (kvcache models); what config.json leaves out and the "
+    "model's code assumes is named. Quantized sizes are given where layers can be quantized."};
+
+}  // namespace kvcache::cli

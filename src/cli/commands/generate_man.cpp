@@ -1,0 +1,44 @@
+// kvcache generate: what is committed in man/ (scripts/generate).
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <memory>
+
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/docs/man.h"
+#include "kvcache/error.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::string what;
+  std::string folder;
+};
+
+int run(Context& context, const Options& options) {
+  // This run's own knows the options of `generate` only.
+  Context unused;
+  CommandLine command_line(unused);
+  for (const ManPage& page : man_pages(command_line.app())) {
+    context.subject = options.folder + '/' + page.file;
+    std::ofstream file(context.subject, std::ios::binary);
+    file << page.text << std::flush;
+    if (!file) throw Error(ErrorKind::io, "cannot be written");
+  }
+  return 0;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("WHAT", options->what, "man")->required()->check(CLI::IsMember({"man"}));
+  app.add_option("-o,--output", options->folder, "Write them into this folder")->required()->type_name("DIR");
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command generate_command = {"generate", Group::hidden, "Write the man pages into a folder",
+                                  "  kvcache generate man -o man", declare};
+
+}  // namespace kvcache::cli

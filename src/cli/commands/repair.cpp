@@ -1,0 +1,123 @@
+// kvcache repair: put right what has exactly one answer.
+#include "kvcache/repair.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/files/each_file.h"
+#include "cli/files/output.h"
+#include "cli/render/repair_json.h"
+#include "cli/terminal/say.h"
+#include "cli/terminal/words.h"
+#include "kvcache/error.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  OutputOptions output;
+};
+
+std::string at(const std::string& where) {
+  return where.empty() ? "" : where + ": ";
+}
+
+/// Nothing is written where a reader would take the result for a sound file and it is none.
+void require_repaired(const RepairPlan& plan, const std::string& path) {
+  if (is_repaired(plan)) return;
+  if (!plan.undecided.empty()) {
+    const Undecided& first = plan.undecided.front();
+    const std::size_t more = plan.undecided.size() - 1;
+    throw Error(ErrorKind::impossible,
+                fmt::format("{}{}: nothing in the file tells which is right{} ({})", at(first.where), first.message,
+                            more == 0 ? "" : fmt::format(", and {} of that kind", count_of(more, "more finding")), first.code),
+                fmt::format("possible: {}", fmt::join(first.choices, "; ")), first.code);
+  }
+  const auto error = std::ranges::find_if(plan.left, [](const Finding& f) { return f.severity == Severity::error; });
+  throw Error(
+      Error(ErrorKind::impossible,
+            fmt::format("{}{}: nothing in the file tells what it was ({})", at(error->where), error->message, error->code),
+            error->hint.empty()
+                ? fmt::format("kvcache verify {} lists everything; get or make the file again", shell_path(path))
+                : error->hint,
+            error->code)
+          .at_key(error->key));
+}
+
+std::size_t warnings(const RepairPlan& plan) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(plan.left, [](const Finding& f) { return f.severity == Severity::warning; }));
+}
+
+/// What happens to a file without anything to repair: it stays, or is copied byte for byte.
+int keep(Context& context, const OutputOptions& options, const Document& document, const Json& more) {
+  Written written{document.file.path(), options.in_place ? document.file.path() : options.path, document.format,
+                  token_count(document.cache), document.file.disk_bytes()};
+  const bool as_it_is = options.in_place && (!options.gzip || document.file.gzip());
+  if (!as_it_is) {
+    write_by(context, options, document, written,
+             [&](const WriteOptions& how) { return copy_safetensors(written.path, document.file, how); });
+    print_summary(context, options, written, "nothing to repair", more);
+    return 0;
+  }
+  if (!context.quiet) say(fmt::format("nothing to repair; {} stays as it is", shown_path(written.path)));
+  print_json_summary(context, options, written, more);
+  return 0;
+}
+
+int repair_file(Context& context, const std::string& file, const OutputOptions& options) {
+  check_output(options, {file});
+  context.subject = file;
+  Document document = read_document(file);
+  const RepairPlan plan = repair(document);
+  require_repaired(plan, file);
+  const Json more = {{"repairs", repairs_json(plan.repairs)}, {"warnings_left", warnings(plan)}};
+  if (plan.repairs.empty()) return keep(context, options, document, more);
+
+  Encoded encoded = encode_repaired(document, plan);
+  const Dialect* const format = plan.layers_changed ? &dialect(era_to_keep(document)) : document.format;
+  if (!context.quiet)
+    for (const Repair& repair : plan.repairs) say(fmt::format("{}{} ({})", at(repair.where), repair.message, repair.code));
+  const Written written = write_encoded(context, document.cache, format, std::move(encoded), options, document);
+  print_summary(context, options, written, fmt::format("repaired {}", count_of(plan.repairs.size(), "fault")), more);
+  return 0;
+}
+
+int run(Context& context, const Options& options) {
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return repair_file(context, file, output);
+  });
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  add_files(app, options->files, "The cache to repair");
+  add_output_options(app, options->output);
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command repair_command = {
+    "repair",
+    Group::editing,
+    "Put right what is damaged and has exactly one answer",
+    "  kvcache repair chat.safetensors -o repaired.safetensors\n"
+    "  kvcache repair chat.safetensors --in-place\n"
+    "  kvcache verify --fix chat.safetensors                      what it would do",
+    declare,
+    "An answer comes from the file itself: from the arrays, from the other layers, from the stamp. Each repair is said. Where "
+    "several answers are possible, or none, nothing is written, the exit status is 4, and the answers are listed. A sound file "
+    "comes out unchanged, byte for byte.\n\n"
+    "It repairs offsets and fields of layers, bits and group sizes that contradict the arrays, chunked layers that loaders "
+    "misread, layers in the form of another runtime, keys outside the sections, holes and trailing bytes. docs/findings.md "
+    "says "
+    "it of each code. Tensor data are never changed."};
+
+}  // namespace kvcache::cli

@@ -1,0 +1,100 @@
+// kvcache report: a page to look at and to send around.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <span>
+
+#include "cli/commands.h"
+#include "cli/files/output.h"
+#include "cli/report_page/page.h"
+#include "cli/terminal/progress_bar.h"
+#include "cli/terminal/say.h"
+#include "cli/terminal/words.h"
+#include "kvcache/error.h"
+#include "platform/output_file.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::string file;
+  OutputOptions output;
+};
+
+CacheStats stats_of(const Context& context, const Document& document) {
+  ProgressBar bar(context, "reading");
+  StatsOptions how;
+  how.columns = report_columns;
+  how.progress = bar.callback();
+  return statistics(document.cache, how);
+}
+
+// Values that are not finite were counted already; only a file that has some is read again, to say where.
+Findings findings_of(const Document& document, const CacheStats& stats) {
+  Findings findings = check(document);
+  const auto broken = [](const ArrayStats& a) { return a.nan + a.infinite != 0; };
+  const bool any = std::any_of(stats.layers.begin(), stats.layers.end(), [&](const LayerStats& layer) {
+    return std::any_of(layer.arrays.begin(), layer.arrays.end(), broken);
+  });
+  if (!any) return findings;
+  VerifyOptions how;
+  how.data = true;
+  how.threads = 0;
+  for (Finding& finding : check_data(document, how)) findings.push_back(std::move(finding));
+  return findings;
+}
+
+void write(Context& context, const OutputOptions& options, const std::string& page) {
+  writing(context, options.path, [&] {
+    const auto bytes = std::as_bytes(std::span(page));
+    if (options.to_stdout()) return detail::File::standard_output().write_all(bytes);
+    detail::OutputFile out(options.path, {.overwrite = options.force, .private_mode = true, .keep_mode_of = {}});
+    out.write_at(0, bytes);
+    out.commit();
+  });
+}
+
+int run(Context& context, const Options& options) {
+  check_output(options.output, {options.file});
+  context.subject = options.file;
+  const Document document = read_document(options.file);
+  const Overview overview = overview_of(document);
+  const CacheStats stats = stats_of(context, document);
+  const Findings findings = findings_of(document, stats);
+  const std::string page = report_page({document, overview, findings, stats});
+  write(context, options.output, page);
+  if (!context.quiet)
+    say(fmt::format("report on {}, {}; wrote {} ({})", count_of(overview.layers.size(), "layer"),
+                    count_of(static_cast<std::uint64_t>(overview.tokens), "token"), shown_output(options.output.path),
+                    human_bytes(static_cast<double>(page.size()))));
+  if (options.output.json)
+    print_late_json(context, {{"schema", "kvcache.report/1"},
+                              {"path", options.file},
+                              {"output", options.output.path},
+                              {"tokens", overview.tokens},
+                              {"bytes", page.size()}});
+  return 0;
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  options->output.has_in_place = false;
+  app.add_option("FILE", options->file, "The cache; - is standard input")->required();
+  app.add_option("-o,--output", options->output.path, "Write the page to this file; - is standard output")->type_name("OUT");
+  app.add_flag("--force", options->output.force, "Replace OUT if it exists");
+  app.add_flag("--json", options->output.json, "Print a summary as JSON to standard output");
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command report_command = {"report", Group::making,
+                                "Write a page about a cache: layers, bytes, a map of norms, histograms, findings",
+                                "  kvcache report chat.safetensors -o report.html\n"
+                                "  kvcache report chat.safetensors.gz -o report.html --force    replaces the page\n"
+                                "The page is one file without scripts that loads nothing: open it in any browser.",
+                                declare};
+
+}  // namespace kvcache::cli

@@ -1,0 +1,167 @@
+// kvcache stamp: checksums, the model and the prompt, stored in the file itself.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/files/each_file.h"
+#include "cli/files/output.h"
+#include "cli/options/numbers.h"
+#include "cli/terminal/progress_bar.h"
+#include "cli/terminal/words.h"
+#include "cli/version.h"
+#include "common/quote.h"
+#include "kvcache/edit.h"
+#include "kvcache/error.h"
+#include "kvcache/model_folder.h"
+#include "kvcache/stamp.h"
+#include "kvcache/verify.h"
+#include "platform/text_file.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  std::string model;
+  std::string tokens;
+  std::string text;
+  OutputOptions output;
+};
+
+std::string read_text(Context& context, const std::string& path) {
+  context.subject = path;
+  // A header holds less than 100 MB (KV103), the prompt within it.
+  return detail::read_text_file(path, {64U << 20U, ErrorKind::usage, "a header cannot hold that much"});
+}
+
+std::string read_prompt(Context& context, const std::string& path) {
+  std::string text = read_text(context, path);
+  if (const std::size_t at = detail::utf8_prefix(text); at != text.size())
+    throw Error(ErrorKind::usage, fmt::format("not UTF-8 (at byte {})", at), "metadata hold text only; convert it first");
+  return text;
+}
+
+/// Now, or SOURCE_DATE_EPOCH (reproducible-builds.org): the same input then gives the same bytes.
+std::string timestamp() {
+  using namespace std::chrono;
+  constexpr std::int64_t end_of_9999 = 253'402'300'799;
+  auto now = floor<seconds>(system_clock::now());
+  // Nothing of ours sets variables, so reading one is safe.
+  const char* fixed = std::getenv("SOURCE_DATE_EPOCH");  // NOLINT(concurrency-mt-unsafe)
+  if (fixed != nullptr && *fixed != '\0') {
+    const auto epoch = parse_integer(fixed, 0, end_of_9999);
+    if (!epoch)
+      throw Error(ErrorKind::usage, fmt::format("SOURCE_DATE_EPOCH is '{}'", printable(fixed)),
+                  "seconds since 1970, as an integer");
+    now = sys_seconds(seconds(*epoch));
+  }
+  const auto day = floor<days>(now);
+  const year_month_day date(day);
+  const hh_mm_ss time(now - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()), time.hours().count(), time.minutes().count(), time.seconds().count());
+}
+
+/// Of a model whose layers are not known here it does not matter.
+std::string model_type(const std::string& folder) {
+  try {
+    return read_model_config(folder).model_type;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return {};
+  }
+}
+
+StampRequest read_request(Context& context, const Options& options) {
+  StampRequest request;
+  request.time = timestamp();
+  request.tool = fmt::format("kvcache {}", version());
+  if (!options.tokens.empty()) request.token_ids = parse_token_ids(read_text(context, options.tokens));
+  if (!options.text.empty()) request.text = read_prompt(context, options.text);
+  if (!options.model.empty()) {
+    context.subject = options.model;
+    request.model_sha256 = model_digests(options.model);
+    request.model_type = model_type(options.model);
+  }
+  return request;
+}
+
+/// All that is read: nothing of it may be overwritten.
+std::vector<std::string> all_inputs(const Options& options, const std::string& file, const StampRequest& request) {
+  std::vector<std::string> inputs = {file, options.tokens, options.text};
+  for (const auto& [name, digest] : request.model_sha256) inputs.push_back(options.model + '/' + name);
+  return inputs;
+}
+
+std::string in_words(const Stamp& stamp) {
+  std::string text = fmt::format("stamped {}", count_of(stamp.crc32->size(), "array"));
+  if (!stamp.model_sha256.empty()) text += fmt::format(", {}", count_of(stamp.model_sha256.size(), "model file"));
+  if (stamp.tokens) text += fmt::format(", {}", count_of(stamp.tokens->count, "token id"));
+  if (stamp.text) text += fmt::format(", {} of prompt", human_bytes(static_cast<double>(stamp.text->size())));
+  return text;
+}
+
+Json in_json(const Stamp& stamp) {
+  Json files = Json::array();
+  for (const auto& [name, digest] : stamp.model_sha256) files.push_back(name);
+  return {{"time", stamp.time},
+          {"arrays", stamp.crc32->size()},
+          {"model_files", files},
+          {"token_ids", stamp.tokens ? Json(stamp.tokens->count) : Json(nullptr)},
+          {"text_bytes", stamp.text ? Json(stamp.text->size()) : Json(nullptr)}};
+}
+
+int stamp_one(Context& context, const Options& options, StampRequest request, const std::string& file,
+              const OutputOptions& output) {
+  // With --in-place the cache alone is written.
+  check_output(output, output.in_place ? std::vector<std::string>{file} : all_inputs(options, file, request));
+  context.subject = file;
+  Document document = read_intact_document(file);
+  const Era era = era_to_keep(document);
+  Stamp stamp;
+  {
+    ProgressBar bar(context, "reading");
+    request.progress = bar.callback();
+    stamp = make_stamp(document.cache, encode_edited(document.cache, document, era), request);
+  }
+  document.cache.metadata.insert_or_assign(std::string(stamp_key), to_json(stamp));
+  const Written written = write_output(context, document.cache, era, output, document);
+  print_summary(context, output, written, in_words(stamp), {{"stamp", in_json(stamp)}});
+  return 0;
+}
+
+int run(Context& context, const Options& options) {
+  const StampRequest request = read_request(context, options);
+  context.subject.clear();
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return stamp_one(context, options, request, file, output);
+  });
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  add_files(app, options->files, "The cache to stamp");
+  app.add_option("--model", options->model, "Add digests of this model's config.json and tokenizer files")->type_name("DIR");
+  app.add_option("--tokens", options->tokens,
+                 "Add the token ids of the prompt: a JSON list, or integers separated by blanks or commas")
+      ->type_name("FILE");
+  app.add_option("--text", options->text, "Add the text of the prompt (UTF-8)")->type_name("FILE");
+  add_output_options(app, options->output);
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command stamp_command = {
+    "stamp", Group::editing, "Store checksums, and which model and prompt it is of, in the file",
+    "  kvcache stamp chat.safetensors --in-place\n"
+    "  kvcache stamp chat.safetensors --model ~/models/Llama-3.2-3B --tokens ids.json -o stamped.safetensors\n"
+    "`kvcache verify` then finds every changed bit. A stamp that is there already is renewed; what it says of model\n"
+    "and prompt stays unless given anew. `kvcache metadata FILE strip` removes it.",
+    declare};
+
+}  // namespace kvcache::cli

@@ -1,0 +1,52 @@
+// kvcache unrotate: windows in temporal order.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/files/each_file.h"
+#include "cli/files/edit_file.h"
+#include "cli/terminal/words.h"
+
+namespace kvcache::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  OutputOptions output;
+};
+
+int run(Context& context, const Options& options) {
+  const auto edit = [](PromptCache& cache) {
+    const std::size_t reordered = unrotate_prompt_cache(cache);
+    return Edit{reordered == 0 ? "every window was in order already"
+                               : fmt::format("put {} into temporal order", count_of(reordered, "window")),
+                {{"reordered", reordered}}};
+  };
+  return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
+    return edit_file(context, {file}, output, edit);
+  });
+}
+
+Action declare(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  add_files(app, options->files, "The cache");
+  add_output_options(app, options->output);
+  return [&context, options] { return run(context, *options); };
+}
+
+}  // namespace
+
+const Command unrotate_command = {
+    "unrotate",
+    Group::editing,
+    "Rewrite wrapped windows in temporal order",
+    "  kvcache unrotate chat.safetensors -o ordered.safetensors\n"
+    "  kvcache unrotate chat.safetensors --in-place\n"
+    "The result means the same to every runtime; it is what diff and other tools can read row by row.",
+    declare,
+    "A window is kept as a ring, in which a new token takes the place of the oldest one. The result means the same, "
+    "with the oldest token first."};
+
+}  // namespace kvcache::cli

@@ -1,0 +1,157 @@
+#include "cli/files/output.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <system_error>
+
+#include "cli/files/read_inputs.h"
+#include "cli/terminal/progress_bar.h"
+#include "cli/terminal/say.h"
+#include "cli/terminal/signals.h"
+#include "cli/terminal/words.h"
+#include "kvcache/edit.h"
+#include "kvcache/error.h"
+#include "platform/terminal.h"
+
+namespace kvcache::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const std::string& message, const std::string& hint) {
+  throw Error(ErrorKind::usage, message, hint);
+}
+
+void check_target(const OutputOptions& options, const std::vector<std::string>& inputs) {
+  if (options.to_stdout()) {
+    if (options.json) refuse("-o - and --json exclude each other", "both go to standard output: name a file with -o");
+    if (detail::is_terminal(stdout)) refuse("-o -: standard output is a terminal", "name a file, or redirect it: -o - > OUT");
+    return;
+  }
+  std::error_code error;
+  const fs::file_status status = fs::status(options.path, error);
+  if (!fs::exists(status)) return;
+  for (const std::string& input : inputs)
+    if (fs::equivalent(input, options.path, error))
+      refuse(fmt::format("output {} is the input itself", options.path),
+             options.has_in_place && input == inputs.front() ? "use --in-place to replace it" : "name a new file");
+  if (fs::is_directory(status)) refuse(fmt::format("output {} is a folder", options.path), "name a file inside it");
+  if (!fs::is_regular_file(status))
+    refuse(fmt::format("output {} is not a regular file", options.path),
+           options.path == "/dev/stdout" || options.path == "/dev/fd/1" ? "-o - is standard output" : "name a new file");
+  if (!options.force) refuse(fmt::format("output {} exists", options.path), "--force replaces it");
+}
+
+}  // namespace
+
+void add_output_options(CLI::App& app, OutputOptions& options, bool in_place) {
+  options.has_in_place = in_place;
+  app.add_option("-o,--output", options.path, "Write the result to this file; - is standard output")->type_name("OUT");
+  if (in_place) app.add_flag("--in-place", options.in_place, "Replace the input, atomically");
+  app.add_flag("--force", options.force, "Replace OUT if it exists");
+  app.add_flag("--gzip", options.gzip, "Compress the output");
+  app.add_flag("--json", options.json, "Print a summary as JSON to standard output");
+}
+
+void check_output(const OutputOptions& options, const std::vector<std::string>& inputs) {
+  if (options.in_place && !options.path.empty()) refuse("-o and --in-place exclude each other", "give one of them");
+  if (!options.in_place && options.path.empty())
+    refuse("no output is given",
+           options.has_in_place ? "-o OUT writes a new file, --in-place replaces the input" : "-o OUT writes a new file");
+  if (!options.in_place) return check_target(options, inputs);
+  for (const std::string& input : inputs)
+    if (comes_once(input))
+      refuse(fmt::format("--in-place: {} cannot be replaced", input == "-" ? "standard input" : "a pipe"),
+             "name an output with -o");
+}
+
+Written write_output(Context& context, const PromptCache& cache, const Target& target, const OutputOptions& options,
+                     const Document& input, const EncodeOptions& encoding) {
+  return write_encoded(context, cache, &dialect(target.era()), encode_edited(cache, input, target, encoding), options, input);
+}
+
+Written write_encoded(Context& context, const PromptCache& cache, const Dialect* format, Encoded encoded,
+                      const OutputOptions& options, const Document& input) {
+  Written written{input.file.path(), options.in_place ? input.file.path() : options.path, format, token_count(cache)};
+  written.stamp = carry_stamp(input, cache, encoded);
+  for (const std::string& warning : encoded.warnings) warn(context, warning);
+  write_by(context, options, input, written,
+           [&](const WriteOptions& how) { return write_safetensors(written.path, encoded.tensors, encoded.metadata, how); });
+  return written;
+}
+
+void write_by(Context& context, const OutputOptions& options, const Document& input, Written& written,
+              const std::function<std::uint64_t(const WriteOptions&)>& write) {
+  WriteOptions how;
+  how.overwrite = options.in_place || options.force;
+  how.gzip = options.gzip || (options.in_place && input.file.gzip());
+  if (options.in_place) how.keep_mode_of = written.path;
+  if (!how.gzip && !options.in_place && written.path.ends_with(".gz"))
+    warn(context, fmt::format("{} is named as if it were compressed; --gzip compresses it", shown_path(written.path)));
+  ProgressBar bar(context, "writing");
+  how.progress = bar.callback();
+  writing(context, written.path, [&] { written.bytes = write(how); });
+}
+
+void writing(Context& context, const std::string& path, const std::function<void()>& write) {
+  const WriteGuard guard;
+  try {
+    write();
+  } catch (const Error& error) {
+    const bool of_input = error.kind() == ErrorKind::impossible || error.code() == "KV100";
+    if (!of_input) context.subject = path == "-" ? "" : path;
+    throw;
+  }
+}
+
+std::string shown_output(const std::string& path) {
+  return path == "-" ? "standard output" : shown_path(path);
+}
+
+std::string stamp_note(const CarriedStamp& stamp) {
+  if (stamp.dropped.empty()) return {};
+  return fmt::format("; {} dropped from its stamp", fmt::join(stamp.dropped, ", "));
+}
+
+void print_summary(const Context& context, const OutputOptions& options, const Written& written, std::string_view what,
+                   const Json& more) {
+  if (!context.quiet)
+    say(fmt::format("{}; wrote {} ({}){}", what, shown_output(written.path), human_bytes(static_cast<double>(written.bytes)),
+                    stamp_note(written.stamp)));
+  print_json_summary(context, options, written, more);
+}
+
+void print_json_summary(const Context& context, const OutputOptions& options, const Written& written, const Json& more) {
+  if (!options.json) return;
+  Json document = {{"schema", fmt::format("kvcache.{}/1", context.command)},
+                   {"path", written.input},
+                   {"output", written.path},
+                   {"format", written.format == nullptr ? Json(nullptr) : Json(written.format->id)},
+                   {"tokens", written.tokens},
+                   {"bytes", written.bytes}};
+  if (!written.stamp.dropped.empty()) document["dropped_from_stamp"] = written.stamp.dropped;
+  document.update(more);
+  if (options.summaries != nullptr) {
+    document.erase("schema");
+    return options.summaries->push_back(std::move(document));
+  }
+  print_late_json(context, document);
+}
+
+void print_late(const Context& context, std::string_view text) {
+  try {
+    print(text);
+    flush_stdout();
+  } catch (const Error& error) {
+    warn(context, error.what());
+  }
+}
+
+void print_late_json(const Context& context, const Json& document) {
+  print_late(context, json_text(document));
+}
+
+}  // namespace kvcache::cli

@@ -1,0 +1,70 @@
+// The pieces of `kvcache inspect`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/render/json.h"
+#include "kvcache/format.h"
+#include "kvcache/stats.h"
+
+namespace kvcache::cli {
+
+/// What text output shows beside the overview.
+struct InspectSections {
+  bool layers = false;
+  bool tensors = false;
+  bool metadata = false;
+};
+
+/// Facts of every layer with the sums over them.
+struct Overview {
+  std::vector<Facts> layers;
+  std::int64_t tokens = 0;          ///< the largest offset
+  std::uint64_t bytes = 0;          ///< keys, values and states
+  std::uint64_t padding_bytes = 0;  ///< part of `bytes` that no token uses
+  std::uint64_t unused_bytes = 0;   ///< part of `padding_bytes` behind the last token: no further token adds to it
+  bool trimmable = true;            ///< every layer is
+  /// What one more token would cost, on average over the tokens there are; nothing for an empty cache.
+  [[nodiscard]] std::optional<double> bytes_per_token() const;
+};
+[[nodiscard]] Overview overview_of(const Document& document);
+
+/// schema kvcache.inspect/1. `stats`: of this document, or null.
+[[nodiscard]] Json inspect_json(const Document& document, const CacheStats* stats);
+
+[[nodiscard]] std::string inspect_text(const Context& context, const Document& document, const InspectSections& sections);
+
+/// The table of --stats, and its part of the JSON of a layer.
+[[nodiscard]] std::string inspect_stats(const Context& context, const CacheStats& stats);
+[[nodiscard]] Json stats_json(const LayerStats& stats);
+
+/// Rows of the overview: {"format", "mlx-lm@0.31"}...; who can load it and what is wrong are not among them.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> overview_rows(const Document& document,
+                                                                             const Overview& overview);
+/// One layer as cells: class, tokens, "B×H×D", dtype, size, notes.
+[[nodiscard]] std::vector<std::string> layer_cells(const Facts& facts, bool decoded);
+/// What is remarkable about the values of an array, or empty.
+[[nodiscard]] std::string stats_notes(const ArrayStats& stats);
+
+/// Sections of inspect_text(), each a table.
+[[nodiscard]] std::string inspect_layers(const Context& context, const Document& document);
+[[nodiscard]] std::string inspect_tensors(const Context& context, const Document& document);
+[[nodiscard]] std::string inspect_metadata(const Context& context, const Document& document);
+
+/// A window that will drop a token with the next one, and has dropped none: runtimes cannot trim it, a KVCache of its rows they
+/// can.
+[[nodiscard]] bool is_full_window(const Facts& facts);
+
+/// "RotatingKVCache window 1024", "CacheList (ArraysCache, KVCache)": what layers are grouped by.
+[[nodiscard]] std::string layer_kind(const Facts& facts);
+/// "BF16", "4 bits in groups of 64", or empty.
+[[nodiscard]] std::string element_kind(const Facts& facts);
+
+/// "mlx-lm 0.28, 0.31, mlxrs 0.1": ids of formats, each family named once.
+[[nodiscard]] std::string format_names(const std::vector<const Dialect*>& formats);
+/// Rows of the overview about runtimes: {"loads in", ...}, {"not in", "mlx-lm 0.19: why"}...
+[[nodiscard]] std::vector<std::vector<std::string>> loading_rows(const Document& document, const Findings& findings);
+
+}  // namespace kvcache::cli

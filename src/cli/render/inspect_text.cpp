@@ -1,0 +1,182 @@
+// `kvcache inspect`: the overview, what a person wants to know first.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/render/inspect.h"
+#include "cli/render/table.h"
+#include "cli/terminal/words.h"
+#include "kvcache/verify.h"
+
+namespace kvcache::cli {
+namespace {
+
+// How often each text comes, in the order of first appearance; empty texts are left out.
+using Tally = std::vector<std::pair<std::string, std::size_t>>;
+void count(Tally& tally, const std::string& text) {
+  if (text.empty()) return;
+  const auto found = std::find_if(tally.begin(), tally.end(), [&](const auto& entry) { return entry.first == text; });
+  if (found != tally.end())
+    ++found->second;
+  else
+    tally.emplace_back(text, 1);
+}
+
+// Layers and the children of lists: where heads and dtypes are.
+template <typename Visit>
+void each_leaf(const std::vector<Facts>& layers, const Visit& visit) {
+  for (const Facts& facts : layers) {
+    if (facts.children.empty()) visit(facts);
+    each_leaf(facts.children, visit);
+  }
+}
+
+std::string heads_kind(const Facts& facts) {
+  if (!facts.kv_heads || !facts.key_dim) return {};
+  if (!facts.value_dim || facts.value_dim == facts.key_dim) return fmt::format("{} × {}", *facts.kv_heads, *facts.key_dim);
+  return fmt::format("{} × {} (keys) and {} (values)", *facts.kv_heads, *facts.key_dim, *facts.value_dim);
+}
+
+// Files of different layers have a handful of kinds; a hostile one may have as many as layers.
+constexpr std::size_t shown_kinds = 8;
+
+template <typename Kind>
+std::string distinct(const std::vector<Facts>& layers, const Kind& kind) {
+  Tally tally;
+  each_leaf(layers, [&](const Facts& facts) { count(tally, kind(facts)); });
+  std::string out;
+  for (std::size_t i = 0; i < std::min(tally.size(), shown_kinds); ++i) out += (i == 0 ? "" : ", ") + tally[i].first;
+  return tally.size() > shown_kinds ? out + ", ..." : out;
+}
+
+std::string layers_row(const std::vector<Facts>& layers) {
+  Tally tally;
+  for (const Facts& facts : layers) count(tally, layer_kind(facts));
+  std::string out;
+  for (std::size_t i = 0; i < std::min(tally.size(), shown_kinds); ++i)
+    out += fmt::format("{}{} × {}", i == 0 ? "" : ", ", tally[i].second, tally[i].first);
+  return tally.size() > shown_kinds ? fmt::format("{}, ... ({} in all)", out, layers.size()) : out;
+}
+
+std::string tokens_row(const Overview& overview) {
+  std::optional<std::int64_t> fewest;
+  each_leaf(overview.layers, [&](const Facts& facts) {
+    if (facts.tokens) fewest = std::min(fewest.value_or(*facts.tokens), *facts.tokens);
+  });
+  if (!fewest) return "no layer counts them";
+  if (*fewest == overview.tokens) return fmt::format("{}", overview.tokens);
+  return fmt::format("{} (layers differ, from {})", overview.tokens, *fewest);
+}
+
+std::string size_row(const Overview& overview) {
+  std::string out = human_bytes(static_cast<double>(overview.bytes));
+  if (const auto cost = overview.bytes_per_token()) out += fmt::format(", {} per token", human_bytes(*cost));
+  if (overview.padding_bytes != 0)
+    out += fmt::format(", {} of it padding", human_bytes(static_cast<double>(overview.padding_bytes)));
+  return out;
+}
+
+std::string wrapped_row(const std::vector<Facts>& layers) {
+  std::size_t windows = 0, wrapped = 0, full = 0;
+  each_leaf(layers, [&](const Facts& facts) {
+    windows += facts.wrapped.has_value() ? 1 : 0;
+    wrapped += facts.wrapped.value_or(false) ? 1 : 0;
+    full += is_full_window(facts) ? 1 : 0;
+  });
+  if (windows == 0) return {};
+  if (wrapped == 0) {
+    std::string none = windows == 1 ? "not wrapped" : fmt::format("none of {} has wrapped", windows);
+    if (full == 0) return none;
+    return fmt::format(
+        "{}, {}: every token is still there, and as KVCache (`kvcache convert --class KVCache`) it can be trimmed", none,
+        windows == 1 ? "but full" : fmt::format("but {} full", full == 1 ? "one is" : fmt::format("{} are", full)));
+  }
+  return fmt::format("{} of {} wrapped: the oldest tokens are gone", wrapped, windows);
+}
+
+std::string trim_row(const Document& document) {
+  std::size_t more = 0;
+  std::string first;
+  for (std::size_t i = 0; i < document.cache.layers.size(); ++i) {
+    const auto why = document.cache.layers[i]->why_not_trimmable();
+    if (!why) continue;
+    if (first.empty())
+      first = fmt::format("no: {}: {}", printable(layer_name(document.cache, i), 120), *why);
+    else
+      ++more;
+  }
+  if (first.empty()) return "yes";
+  return more == 0 ? first : fmt::format("{} (and {} more {})", first, more, more == 1 ? "layer" : "layers");
+}
+
+std::string format_row(const Document& document) {
+  if (document.format == nullptr) return "mixed: no runtime writes these layers together";
+  std::vector<const Dialect*> others;
+  for (const Dialect& d : dialects())
+    if (document.candidates.has(d.era) && d.era != document.format->era) others.push_back(&d);
+  std::string out(document.format->id);
+  if (!others.empty()) out += "; also written by " + format_names(others);
+  return out;
+}
+
+std::string model_row(const Document& document) {
+  const auto found = document.cache.metadata.find("model");
+  return found == document.cache.metadata.end() ? "" : printable(found->second);
+}
+
+std::string findings_row(const Findings& findings) {
+  const auto of = [&](Severity severity) {
+    return static_cast<std::size_t>(
+        std::count_if(findings.begin(), findings.end(), [&](const Finding& f) { return f.severity == severity; }));
+  };
+  const std::size_t errors = of(Severity::error), warnings = of(Severity::warning);
+  if (errors + warnings == 0) return {};
+  std::string out = errors != 0 ? count_of(errors, "error") : "";
+  if (warnings != 0) out += (out.empty() ? "" : " and ") + count_of(warnings, "warning");
+  return out + "; `kvcache verify` explains";
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> overview_rows(const Document& document, const Overview& overview) {
+  std::vector<std::pair<std::string, std::string>> rows;
+  const auto add = [&](const char* title, std::string text) {
+    if (!text.empty()) rows.emplace_back(title, std::move(text));
+  };
+  add("format", format_row(document));
+  add("model", model_row(document));
+  add("layers", layers_row(overview.layers));
+  add("tokens", tokens_row(overview));
+  add("batch", distinct(overview.layers, [](const Facts& f) { return f.batch ? fmt::format("{}", *f.batch) : std::string(); }));
+  add("heads", distinct(overview.layers, heads_kind));
+  add("elements", distinct(overview.layers, element_kind));
+  add("size", size_row(overview));
+  add("windows", wrapped_row(overview.layers));
+  add("can trim", trim_row(document));
+  return rows;
+}
+
+std::string inspect_text(const Context& context, const Document& document, const InspectSections& sections) {
+  const Style style(context, stdout);
+  const Overview overview = overview_of(document);
+  const Findings findings = check(document);
+  Table table({{"", Table::Align::left}, {"", Table::Align::left}}, 2);
+  const auto add = [&](const char* title, const std::string& text) {
+    if (!text.empty()) table.add({title, text});
+  };
+  for (const auto& [title, text] : overview_rows(document, overview)) table.add({title, text});
+  for (const auto& row : loading_rows(document, findings)) table.add(row);
+  add("problems", findings_row(findings));
+  for (const std::string& note : usage_notes(document, findings)) add("note", note);
+
+  std::string out = style.bold(shown_path(document.file.path()));
+  out += fmt::format(": {}{}\n", human_bytes(static_cast<double>(document.file.disk_bytes())),
+                     document.file.gzip() ? ", gzip" : "");
+  out += table.text(style);
+  if (sections.layers) out += '\n' + inspect_layers(context, document);
+  if (sections.tensors) out += '\n' + inspect_tensors(context, document);
+  if (sections.metadata) out += '\n' + inspect_metadata(context, document);
+  return out;
+}
+
+}  // namespace kvcache::cli

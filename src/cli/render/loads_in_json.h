@@ -1,0 +1,14 @@
+// What loaders make of a file, in JSON: the same in `inspect` and `verify`.
+#pragma once
+
+#include <map>
+
+#include "cli/render/json.h"
+#include "kvcache/verify.h"
+
+namespace kvcache::cli {
+
+/// {"mlx-lm@0.31": {"ok": true}, "mlx-swift-lm@3.31": {"ok": false, "reason": ..., "fix": ...}}
+[[nodiscard]] Json loads_in_json(const std::map<Era, LoadVerdict>& verdicts);
+
+}  // namespace kvcache::cli

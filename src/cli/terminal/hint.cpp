@@ -1,0 +1,29 @@
+#include "cli/terminal/hint.h"
+
+#include "kvcache/format.h"
+
+namespace kvcache::cli {
+namespace {
+
+std::string new_name(std::string_view file) {
+  for (const std::string_view suffix : {".gz", ".safetensors"})
+    if (file.size() > suffix.size() && file.ends_with(suffix)) file.remove_suffix(suffix.size());
+  return std::string(file) + "-new.safetensors";
+}
+
+void replace(std::string& text, std::string_view word, const std::string& name) {
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + name.size()))
+    text.replace(at, word.size(), name);
+}
+
+}  // namespace
+
+std::string with_names(std::string_view hint, const std::string& file) {
+  std::string text(hint);
+  if (file.empty() || file == "-") return text;
+  replace(text, "-o OUT", "-o " + shell_path(new_name(file)));
+  replace(text, " FILE", " " + shell_path(file));
+  return text;
+}
+
+}  // namespace kvcache::cli

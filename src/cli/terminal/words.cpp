@@ -1,0 +1,75 @@
+#include "cli/terminal/words.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kvcache/format.h"
+
+namespace kvcache::cli {
+
+std::string shown_path(const std::string& path) {
+  return path.empty() ? "''" : printable(path, path.size());
+}
+
+std::string layers_text(const std::vector<std::size_t>& layers) {
+  return fmt::format("layer{} {}", layers.size() == 1 ? "" : "s", ranges(layers));
+}
+
+std::string ranges(const std::vector<std::size_t>& indices) {
+  std::string out;
+  for (std::size_t i = 0; i < indices.size();) {
+    std::size_t last = i;
+    while (last + 1 < indices.size() && indices[last + 1] == indices[last] + 1) ++last;
+    if (!out.empty()) out += ", ";
+    out += last == i ? fmt::format("{}", indices[i]) : fmt::format("{}-{}", indices[i], indices[last]);
+    i = last + 1;
+  }
+  return out;
+}
+
+std::size_t columns(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+namespace {
+
+// A command in `backquotes` is one word: who copies it gets all of it.
+std::size_t word_length(std::string_view text) {
+  const std::size_t end = text.find_first_of(" \n");
+  if (text.front() != '`') return end;
+  const std::size_t closing = text.find('`', 1);
+  if (closing == std::string_view::npos || text.find('\n') < closing) return end;
+  return text.find_first_of(" \n", closing);
+}
+
+}  // namespace
+
+std::vector<std::string> wrap(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines(1);
+  bool fresh = true;  // nothing on the current line yet
+  while (!text.empty()) {
+    if (text.front() == '\n') {
+      lines.emplace_back();
+      fresh = true;
+      text.remove_prefix(1);
+      continue;
+    }
+    if (text.front() == ' ') {
+      text.remove_prefix(1);
+      continue;
+    }
+    const std::string_view word = text.substr(0, word_length(text));
+    text.remove_prefix(word.size());
+    if (!fresh && columns(lines.back()) + 1 + columns(word) > width) {
+      lines.emplace_back();
+      fresh = true;
+    }
+    if (!fresh) lines.back() += ' ';
+    lines.back() += word;
+    fresh = false;
+  }
+  return lines;
+}
+
+}  // namespace kvcache::cli

@@ -1,0 +1,37 @@
+// Reading what is to be edited: it has to be sound.
+#include <fmt/format.h>
+
+#include "kvcache/edit.h"
+#include "kvcache/error.h"
+#include "kvcache/verify.h"
+
+namespace kvcache {
+
+void require_sound(const Document& document) {
+  const Findings findings = check(document);
+  for (const Finding& finding : findings) {
+    if (!prevents_editing(finding)) continue;
+    const std::string place = finding.where.empty() ? "" : finding.where + ": ";
+    // Where nothing is damaged, verify has nothing to add.
+    std::string hint;
+    if (!only_unknown_layouts(findings))
+      hint = fmt::format("kvcache verify {} lists everything", shell_path(document.file.path()));
+    if (!finding.hint.empty()) hint += (hint.empty() ? "" : "; ") + finding.hint;
+    throw Error(Error(ErrorKind::impossible, fmt::format("{}{} ({})", place, finding.message, finding.code), hint, finding.code)
+                    .at_key(finding.key));
+  }
+}
+
+Document read_intact_document(const std::string& path) {
+  Document document = read_document(path);
+  if (!only_unknown_layouts(check(document))) require_sound(document);
+  return document;
+}
+
+Document read_sound_document(const std::string& path) {
+  Document document = read_document(path);
+  require_sound(document);
+  return document;
+}
+
+}  // namespace kvcache

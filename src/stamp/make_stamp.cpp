@@ -1,0 +1,68 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kvcache/error.h"
+#include "kvcache/stamp.h"
+#include "stamp/stamped_prompt.h"
+
+namespace kvcache {
+namespace {
+
+constexpr std::string_view renew =
+    "if it was changed on purpose, `kvcache metadata FILE unset kvcache_stamp` removes the old stamp";
+
+void check_prompt(const PromptCache& cache, const Stamp& stamp) {
+  if (!stamp.tokens && !stamp.text) return;
+  if (const std::int64_t n = detail::sequences(cache); n > 1)
+    throw Error(ErrorKind::impossible, fmt::format("it is a batch of {} sequences, a stamp holds one prompt", n),
+                "`kvcache extract --all` makes a file of each, which can be stamped");
+  const auto tokens = detail::counted_tokens(cache);
+  if (stamp.tokens && tokens && stamp.tokens->count != static_cast<std::uint64_t>(*tokens))
+    throw Error(ErrorKind::impossible, fmt::format("{} token ids, but the cache holds {} tokens", stamp.tokens->count, *tokens),
+                "give the ids of exactly the tokens that were processed");
+}
+
+// A new stamp would vouch for data that the old one knows to be damaged.
+void check_earlier(const Stamp& earlier, const Stamp& stamp) {
+  if (!earlier.crc32) return;
+  for (const auto& [key, before] : *earlier.crc32) {
+    const auto now = stamp.crc32->find(key);
+    if (now == stamp.crc32->end())
+      throw Error(ErrorKind::impossible,
+                  fmt::format("array {} is in the stamp that it has, but not in the file", printable(key)), std::string(renew));
+    if (now->second != before)
+      throw Error(
+          Error(ErrorKind::impossible,
+                fmt::format("array {} has CRC-32 {:08x}, but {:08x} in the stamp that it has: it was damaged or changed",
+                            printable(key), now->second, before),
+                std::string(renew))
+              .at_key(key));
+  }
+}
+
+}  // namespace
+
+Stamp make_stamp(const PromptCache& cache, const Encoded& encoded, const StampRequest& request) {
+  Stamp earlier;
+  try {
+    earlier = find_stamp(cache).value_or(Stamp());
+  } catch (const Error&) {
+    earlier = {};  // nothing in it could be kept
+  }
+  Stamp stamp = earlier;
+  stamp.time = request.time;
+  stamp.tool = request.tool;
+  if (!request.model_sha256.empty()) {
+    stamp.model_sha256 = request.model_sha256;
+    stamp.model_type = request.model_type;
+  }
+  if (request.token_ids) stamp.tokens = stamp_tokens(*request.token_ids);
+  if (request.text) stamp.text = request.text;
+  check_prompt(cache, stamp);
+  stamp.crc32 = checksums(encoded.tensors, request.threads, request.progress, request.stop);
+  check_earlier(earlier, stamp);
+  return stamp;
+}
+
+}  // namespace kvcache
