@@ -121,6 +121,8 @@ std::uint64_t write_safetensors(const std::string& path, const std::vector<Named
 /// Write a file that was read as it is, byte for byte (decompressed, unless `options` compress it). In everything else as
 /// write_safetensors().
 std::uint64_t copy_safetensors(const std::string& path, const SafetensorsFile& file, const WriteOptions& options = {});
+/// The same into any sink, as below.
+std::uint64_t copy_safetensors(ByteSink& out, const SafetensorsFile& file, const WriteOptions& options = {});
 /// The same bytes into any sink: committed when all of them are in it, aborted when anything throws. What `options` says of
 /// files (overwrite, private_mode, keep_mode_of) is for whoever makes the sink. Returns the number of bytes written.
 std::uint64_t write_safetensors(ByteSink& out, const std::vector<NamedTensor>& tensors, const Metadata& metadata,

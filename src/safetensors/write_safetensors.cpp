@@ -67,18 +67,41 @@ std::uint64_t write_safetensors(ByteSink& out, const std::vector<NamedTensor>& t
   return write_to(out, header, tensors, options);
 }
 
-std::uint64_t copy_safetensors(const std::string& path, const SafetensorsFile& file, const WriteOptions& options) {
-  std::string header(file.header().data_begin, '\0');
-  file.source()->read_at(0, std::as_writable_bytes(std::span(header)));
-  // What follows as arrays of bytes, each within the dimension that an array may have.
+namespace {
+
+/// What is behind the header, as arrays of bytes, each within the dimension that an array may have.
+std::vector<NamedTensor> rest_of(const SafetensorsFile& file) {
   std::vector<NamedTensor> rest;
   const std::uint64_t end = file.header().file_bytes;
-  for (std::uint64_t begin = header.size(); begin < end;) {
+  for (std::uint64_t begin = file.header().data_begin; begin < end;) {
     const std::uint64_t bytes = std::min<std::uint64_t>(end - begin, std::uint64_t{1} << 30U);
     rest.push_back({{}, Tensor::stored(file.source(), begin, Dtype::U8, {static_cast<std::int64_t>(bytes)})});
     begin += bytes;
   }
-  return write_file(path, header, rest, options);
+  return rest;
+}
+
+std::string header_of(const SafetensorsFile& file) {
+  std::string header(file.header().data_begin, '\0');
+  file.source()->read_at(0, std::as_writable_bytes(std::span(header)));
+  return header;
+}
+
+}  // namespace
+
+std::uint64_t copy_safetensors(const std::string& path, const SafetensorsFile& file, const WriteOptions& options) {
+  return write_file(path, header_of(file), rest_of(file), options);
+}
+
+std::uint64_t copy_safetensors(ByteSink& out, const SafetensorsFile& file, const WriteOptions& options) {
+  std::string header;
+  try {
+    header = header_of(file);
+  } catch (...) {
+    out.abort();
+    throw;
+  }
+  return write_to(out, header, rest_of(file), options);
 }
 
 }  // namespace kvcache

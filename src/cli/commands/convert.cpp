@@ -13,12 +13,11 @@
 #include "cli/options/numbers.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
+#include "edit/check_form.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
-#include "kvcache/model_config.h"
 #include "kvcache/transform.h"
 #include "kvcache/verify.h"
-#include "verify/known_model.h"
 
 namespace kvcache::cli {
 namespace {
@@ -51,28 +50,17 @@ void check(const Options& options) {
 
 /// Models of two runtimes may cache different arrays for one architecture, which no change of the file's form mends.
 void check_form(Context& context, const Document& document, Era era, const std::optional<std::string>& model_type) {
-  const auto verdict =
-      model_type ? detail::judge_form(document.cache, document.candidates, era, model_type) : detail::judge_form(document, era);
-  if (!verdict.wrong.empty())
-    throw Error(ErrorKind::impossible, verdict.wrong,
-                "process the prompt again there; keep this file for the runtime that wrote it");
-  if (!verdict.doubtful.empty())
-    warn(context, fmt::format("{}; --model DIR, with the model's config.json, tells whether this is one", verdict.doubtful));
+  const std::string doubt = detail::check_form(document, era, model_type);
+  if (!doubt.empty()) warn(context, doubt);
 }
 
 /// model_type of --model; empty for a model that is not known here.
 std::optional<std::string> given_model_type(Context& context, const std::string& folder) {
   if (folder.empty()) return std::nullopt;
   context.subject = folder;
-  try {
-    std::string type = read_model_config(folder).model_type;
-    context.subject.clear();
-    return type;
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::impossible) throw;
-    context.subject.clear();
-    return std::string();
-  }
+  std::string type = detail::given_model_type(folder);
+  context.subject.clear();
+  return type;
 }
 
 /// What all files are converted to.
@@ -131,9 +119,7 @@ int run(Context& context, const Options& options) {
   // An unknown format is worth knowing before anything else is looked at.
   Goal goal;
   if (!options.to.empty()) goal.to = find_target(options.to);
-  if (goal.to && !dialect(goal.to->era()).writable)
-    throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", goal.to->id()),
-                "no release in use loads it");
+  if (goal.to) detail::require_writable(*goal.to);
   goal.model_type = given_model_type(context, options.model);
   return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
     return convert_one(context, options, goal, file, output);

@@ -7,8 +7,10 @@
 
 #include "cli/commands.h"
 #include "cli/files/read_inputs.h"
+#include "cli/render/json.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
+#include "documents/inspect_json.h"
 #include "kvcache/error.h"
 
 namespace kvcache::cli {
@@ -31,7 +33,7 @@ CacheStats stats_of(const Context& context, const Document& document) {
 int run(Context& context, const Options& options) {
   check_inputs(options.files);
   int code = 0;
-  Json documents = Json::array();
+  Json shown = Json::array();
   bool first = true;
   for (const std::string& file : options.files) {
     context.subject = file;
@@ -40,7 +42,7 @@ int run(Context& context, const Options& options) {
       std::optional<CacheStats> stats;
       if (options.stats) stats = stats_of(context, document);
       if (options.json) {
-        documents.push_back(inspect_json(document, stats ? &*stats : nullptr));
+        shown.push_back(documents::inspect_json(document, stats ? &*stats : nullptr));
         continue;
       }
       if (!first) print("\n");
@@ -55,8 +57,8 @@ int run(Context& context, const Options& options) {
     }
   }
   context.subject.clear();
-  if (options.json && options.files.size() > 1) print_json(documents);
-  if (options.json && options.files.size() == 1 && !documents.empty()) print_json(documents.front());
+  if (options.json && options.files.size() > 1) print_json(shown);
+  if (options.json && options.files.size() == 1 && !shown.empty()) print_json(shown.front());
   return code;
 }
 
@@ -72,25 +74,6 @@ Action declare(CLI::App& app, Context& context) {
 }
 
 }  // namespace
-
-std::optional<double> Overview::bytes_per_token() const {
-  if (tokens <= 0) return std::nullopt;
-  return static_cast<double>(bytes - unused_bytes) / static_cast<double>(tokens);
-}
-
-Overview overview_of(const Document& document) {
-  Overview out;
-  out.tokens = token_count(document.cache);
-  for (std::size_t i = 0; i < document.cache.layers.size(); ++i) {
-    Facts facts = stored_facts(document, i);
-    for (const UnusedRows& unused : document.sources[i].unused) out.unused_bytes += unused.bytes;
-    out.bytes += facts.bytes;
-    out.padding_bytes += facts.padding_bytes;
-    out.trimmable = out.trimmable && facts.trimmable;
-    out.layers.push_back(std::move(facts));
-  }
-  return out;
-}
 
 const Command inspect_command = {"inspect",
                                  Group::looking,

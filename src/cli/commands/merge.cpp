@@ -7,10 +7,9 @@
 #include "cli/commands.h"
 #include "cli/files/output.h"
 #include "cli/files/read_inputs.h"
-#include "cli/options/layer_spec.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
-#include "kvcache/caches.h"
+#include "edit/batches.h"
 
 namespace kvcache::cli {
 namespace {
@@ -20,18 +19,6 @@ struct Options {
   OutputOptions output;
 };
 
-bool pins_tokens(const Cache& leaf) {
-  const auto* window = dynamic_cast<const RotatingKVCache*>(&leaf);
-  return window != nullptr && window->state().keep > 0;
-}
-
-// A BatchRotatingKVCache has no keep: the pinned tokens are evicted like all others from now on.
-void warn_of_lost_pins(const Context& context, const PromptCache& cache) {
-  const std::vector<std::size_t> pinned = layers_holding(cache, pins_tokens);
-  if (pinned.empty()) return;
-  warn(context, fmt::format("a batch of windows cannot pin tokens: keep of {} is dropped", layers_text(pinned)));
-}
-
 int run(Context& context, const Options& options) {
   check_output(options.output, options.files);
   std::vector<Document> documents = read_inputs(context, options.files);
@@ -40,7 +27,7 @@ int run(Context& context, const Options& options) {
   caches.reserve(documents.size());
   for (const Document& document : documents) caches.push_back(&document.cache);
   const PromptCache batch = merge_prompt_caches(caches, options.files);
-  warn_of_lost_pins(context, documents.front().cache);
+  for (const std::string& sentence : detail::lost_pins(documents.front().cache)) warn(context, sentence);
   warn_of_lost_metadata(context, documents);
   const Written written = write_output(context, batch, era, options.output, documents.front());
   print_summary(

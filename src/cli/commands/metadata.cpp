@@ -8,11 +8,10 @@
 #include "cli/commands.h"
 #include "cli/files/output.h"
 #include "cli/options/choice.h"
-#include "cli/options/metadata_keys.h"
 #include "cli/render/json.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
-#include "common/quote.h"
+#include "edit/metadata_keys.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"
@@ -70,17 +69,12 @@ std::string edit(PromptCache& cache, const Options& options) {
     const std::size_t equals = word.find('=');
     const std::string key = word.substr(0, equals);
     if (options.action == "unset") {
-      if (cache.metadata.erase(word) == 0)
-        throw Error(ErrorKind::impossible, fmt::format("no metadata '{}' to unset", printable(word)));
+      detail::unset_metadata(cache, word);
     } else {
       if (equals == std::string::npos)
         throw Error(ErrorKind::usage, fmt::format("'{}' is not KEY=VALUE", printable(word)),
                     "kvcache metadata FILE set model=NAME");
-      if (const std::size_t at = detail::utf8_prefix(word); at != word.size())
-        throw Error(ErrorKind::usage, fmt::format("'{}' is not UTF-8 (at its byte {})", printable(word), at),
-                    "metadata is text: encode other bytes first, for example with base64");
-      require_safe_key(key, options.output.force);
-      cache.metadata[key] = word.substr(equals + 1);
+      detail::set_metadata(cache, key, word.substr(equals + 1), options.output.force);
     }
   }
   return fmt::format("{} {}", options.action, count_of(options.words.size(), "metadata value"));

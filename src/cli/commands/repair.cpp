@@ -2,7 +2,6 @@
 #include "kvcache/repair.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -11,9 +10,10 @@
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
 #include "cli/files/output.h"
-#include "cli/render/repair_json.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
+#include "documents/repair_json.h"
+#include "edit/require_repaired.h"
 #include "kvcache/error.h"
 
 namespace kvcache::cli {
@@ -26,28 +26,6 @@ struct Options {
 
 std::string at(const std::string& where) {
   return where.empty() ? "" : where + ": ";
-}
-
-/// Nothing is written where a reader would take the result for a sound file and it is none.
-void require_repaired(const RepairPlan& plan, const std::string& path) {
-  if (is_repaired(plan)) return;
-  if (!plan.undecided.empty()) {
-    const Undecided& first = plan.undecided.front();
-    const std::size_t more = plan.undecided.size() - 1;
-    throw Error(ErrorKind::impossible,
-                fmt::format("{}{}: nothing in the file tells which is right{} ({})", at(first.where), first.message,
-                            more == 0 ? "" : fmt::format(", and {} of that kind", count_of(more, "more finding")), first.code),
-                fmt::format("possible: {}", fmt::join(first.choices, "; ")), first.code);
-  }
-  const auto error = std::ranges::find_if(plan.left, [](const Finding& f) { return f.severity == Severity::error; });
-  throw Error(
-      Error(ErrorKind::impossible,
-            fmt::format("{}{}: nothing in the file tells what it was ({})", at(error->where), error->message, error->code),
-            error->hint.empty()
-                ? fmt::format("kvcache verify {} lists everything; get or make the file again", shell_path(path))
-                : error->hint,
-            error->code)
-          .at_key(error->key));
 }
 
 std::size_t warnings(const RepairPlan& plan) {
@@ -76,8 +54,8 @@ int repair_file(Context& context, const std::string& file, const OutputOptions& 
   context.subject = file;
   Document document = read_document(file);
   const RepairPlan plan = repair(document);
-  require_repaired(plan, file);
-  const Json more = {{"repairs", repairs_json(plan.repairs)}, {"warnings_left", warnings(plan)}};
+  detail::require_repaired(plan, file);
+  const Json more = {{"repairs", documents::repairs_json(plan.repairs)}, {"warnings_left", warnings(plan)}};
   if (plan.repairs.empty()) return keep(context, options, document, more);
 
   Encoded encoded = encode_repaired(document, plan);

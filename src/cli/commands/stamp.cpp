@@ -2,21 +2,17 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <cstdlib>
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
 #include "cli/files/output.h"
-#include "cli/options/numbers.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/words.h"
 #include "cli/version.h"
-#include "common/quote.h"
+#include "edit/stamp_now.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
-#include "kvcache/model_folder.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
 #include "platform/text_file.h"
@@ -38,54 +34,15 @@ std::string read_text(Context& context, const std::string& path) {
   return detail::read_text_file(path, {64U << 20U, ErrorKind::usage, "a header cannot hold that much"});
 }
 
-std::string read_prompt(Context& context, const std::string& path) {
-  std::string text = read_text(context, path);
-  if (const std::size_t at = detail::utf8_prefix(text); at != text.size())
-    throw Error(ErrorKind::usage, fmt::format("not UTF-8 (at byte {})", at), "metadata hold text only; convert it first");
-  return text;
-}
-
-/// Now, or SOURCE_DATE_EPOCH (reproducible-builds.org): the same input then gives the same bytes.
-std::string timestamp() {
-  using namespace std::chrono;
-  constexpr std::int64_t end_of_9999 = 253'402'300'799;
-  auto now = floor<seconds>(system_clock::now());
-  // Nothing of ours sets variables, so reading one is safe.
-  const char* fixed = std::getenv("SOURCE_DATE_EPOCH");  // NOLINT(concurrency-mt-unsafe)
-  if (fixed != nullptr && *fixed != '\0') {
-    const auto epoch = parse_integer(fixed, 0, end_of_9999);
-    if (!epoch)
-      throw Error(ErrorKind::usage, fmt::format("SOURCE_DATE_EPOCH is '{}'", printable(fixed)),
-                  "seconds since 1970, as an integer");
-    now = sys_seconds(seconds(*epoch));
-  }
-  const auto day = floor<days>(now);
-  const year_month_day date(day);
-  const hh_mm_ss time(now - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), time.hours().count(), time.minutes().count(), time.seconds().count());
-}
-
-/// Of a model whose layers are not known here it does not matter.
-std::string model_type(const std::string& folder) {
-  try {
-    return read_model_config(folder).model_type;
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::interrupted) throw;
-    return {};
-  }
-}
-
 StampRequest read_request(Context& context, const Options& options) {
   StampRequest request;
-  request.time = timestamp();
+  request.time = detail::stamp_time();
   request.tool = fmt::format("kvcache {}", version());
   if (!options.tokens.empty()) request.token_ids = parse_token_ids(read_text(context, options.tokens));
-  if (!options.text.empty()) request.text = read_prompt(context, options.text);
+  if (!options.text.empty()) request.text = detail::require_utf8(read_text(context, options.text));
   if (!options.model.empty()) {
     context.subject = options.model;
-    request.model_sha256 = model_digests(options.model);
-    request.model_type = model_type(options.model);
+    detail::add_model(request, options.model);
   }
   return request;
 }

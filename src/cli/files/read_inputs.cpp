@@ -1,7 +1,6 @@
 #include "cli/files/read_inputs.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
 #include <filesystem>
@@ -10,12 +9,22 @@
 #include "cli/files/output.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
+#include "edit/batches.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
-#include "kvcache/stamp.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
+namespace {
+
+std::vector<const Document*> addresses(const std::vector<Document>& documents) {
+  std::vector<const Document*> out;
+  out.reserve(documents.size());
+  for (const Document& document : documents) out.push_back(&document);
+  return out;
+}
+
+}  // namespace
 
 bool comes_once(const std::string& path) {
   std::error_code error;
@@ -42,25 +51,12 @@ std::vector<Document> read_inputs(Context& context, const std::vector<std::strin
 }
 
 void warn_of_lost_metadata(const Context& context, const std::vector<Document>& documents) {
-  const auto& kept = documents.front().cache.metadata;
-  for (const Document& document : documents) {
-    std::vector<std::string> lost;
-    for (const auto& [key, value] : document.cache.metadata) {
-      const auto same = kept.find(key);
-      if (key != stamp_key && (same == kept.end() || same->second != value)) lost.push_back(printable(key));
-    }
-    if (lost.empty()) continue;
-    warn(context,
-         fmt::format("metadata of {} differ and are left out: {}", shown_path(document.file.path()), fmt::join(lost, ", ")));
-  }
+  for (const std::string& sentence : detail::lost_metadata(addresses(documents))) warn(context, sentence);
 }
 
 Era era_of_all(std::vector<Document>& documents) {
-  Document& first = documents.front();
-  EraSet common = first.candidates;
-  for (const Document& document : documents) common &= document.candidates;
-  if (!common.none()) first.candidates = common;
-  return era_to_keep(first);
+  documents.front().candidates = detail::common_candidates(addresses(documents));
+  return era_to_keep(documents.front());
 }
 
 }  // namespace kvcache::cli

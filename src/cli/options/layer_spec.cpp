@@ -7,7 +7,6 @@
 #include <string>
 
 #include "cli/options/numbers.h"
-#include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
 
@@ -83,13 +82,6 @@ std::vector<bool> parse_layers(std::string_view spec, std::size_t layers) {
   }
   if (std::find(wanted.begin(), wanted.end(), true) == wanted.end()) refuse(whole, "leaves no layer");
   return wanted;
-}
-
-std::vector<std::size_t> layers_holding(const PromptCache& cache, const std::function<bool(const Cache&)>& holds) {
-  std::vector<std::size_t> layers;
-  for (std::size_t i = 0; i < cache.layers.size(); ++i)
-    if (any_leaf(*cache.layers[i], holds)) layers.push_back(i);
-  return layers;
 }
 
 }  // namespace kvcache::cli

@@ -2,11 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <string_view>
 #include <vector>
-
-#include "kvcache/prompt_cache.h"
 
 namespace kvcache::cli {
 
@@ -14,8 +11,5 @@ namespace kvcache::cli {
 /// Blanks around commas do not matter. One flag per layer. Throws Error(usage) for anything else, among it layers beside
 /// exclusions, a range that runs backwards, a layer that is not there, and what leaves none.
 [[nodiscard]] std::vector<bool> parse_layers(std::string_view spec, std::size_t layers);
-
-/// Layers that are, or have in a list at any depth, a cache of which `holds` is true.
-[[nodiscard]] std::vector<std::size_t> layers_holding(const PromptCache& cache, const std::function<bool(const Cache&)>& holds);
 
 }  // namespace kvcache::cli

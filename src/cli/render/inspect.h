@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/command.h"
-#include "cli/render/json.h"
+#include "documents/overview.h"
 #include "kvcache/format.h"
 #include "kvcache/stats.h"
 
@@ -18,27 +18,13 @@ struct InspectSections {
   bool metadata = false;
 };
 
-/// Facts of every layer with the sums over them.
-struct Overview {
-  std::vector<Facts> layers;
-  std::int64_t tokens = 0;          ///< the largest offset
-  std::uint64_t bytes = 0;          ///< keys, values and states
-  std::uint64_t padding_bytes = 0;  ///< part of `bytes` that no token uses
-  std::uint64_t unused_bytes = 0;   ///< part of `padding_bytes` behind the last token: no further token adds to it
-  bool trimmable = true;            ///< every layer is
-  /// What one more token would cost, on average over the tokens there are; nothing for an empty cache.
-  [[nodiscard]] std::optional<double> bytes_per_token() const;
-};
-[[nodiscard]] Overview overview_of(const Document& document);
-
-/// schema kvcache.inspect/1. `stats`: of this document, or null.
-[[nodiscard]] Json inspect_json(const Document& document, const CacheStats* stats);
+using documents::Overview;
+using documents::overview_of;
 
 [[nodiscard]] std::string inspect_text(const Context& context, const Document& document, const InspectSections& sections);
 
-/// The table of --stats, and its part of the JSON of a layer.
+/// The table of --stats.
 [[nodiscard]] std::string inspect_stats(const Context& context, const CacheStats& stats);
-[[nodiscard]] Json stats_json(const LayerStats& stats);
 
 /// Rows of the overview: {"format", "mlx-lm@0.31"}...; who can load it and what is wrong are not among them.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> overview_rows(const Document& document,

@@ -27,32 +27,6 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
   return percents < 10 ? fmt::format("{:.2g} %", percents) : fmt::format("{:.0f} %", percents);
 }
 
-Json array_json(const ArrayStats& a) {
-  if (!a.why_not.empty()) return {{"part", a.part}, {"not_counted", a.why_not}};
-  const bool any = a.finite() != 0;
-  Json largest = Json::array();
-  for (const OutlierChannel& outlier : a.outliers)
-    largest.push_back({{"head", outlier.head}, {"channel", outlier.channel}, {"ratio", json_of(outlier.ratio)}});
-  return {
-      {"part", a.part},
-      {"count", a.count},
-      {"min", any ? Json(a.min) : Json(nullptr)},
-      {"max", any ? Json(a.max) : Json(nullptr)},
-      {"mean", any ? Json(a.mean) : Json(nullptr)},
-      {"std", any ? Json(a.deviation) : Json(nullptr)},
-      {"zeros", a.zeros},
-      {"nan", a.nan},
-      {"infinite", a.infinite},
-      {"histogram",
-       {{"low", a.histogram.low},
-        {"high", a.histogram.high},
-        {"counts", a.histogram.counts},
-        {"below", a.histogram.below},
-        {"above", a.histogram.above}}},
-      {"outlier_channels",
-       {{"ratio", outlier_ratio}, {"channels", a.channels}, {"count", a.outlier_channels}, {"largest", std::move(largest)}}}};
-}
-
 }  // namespace
 
 std::string stats_notes(const ArrayStats& stats) {
@@ -96,12 +70,6 @@ std::string inspect_stats(const Context& context, const CacheStats& stats) {
     }
   }
   return table.text(Style(context, stdout));
-}
-
-Json stats_json(const LayerStats& stats) {
-  Json out = Json::array();
-  for (const ArrayStats& a : stats.arrays) out.push_back(array_json(a));
-  return out;
 }
 
 }  // namespace kvcache::cli

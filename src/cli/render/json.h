@@ -1,36 +1,17 @@
 // JSON on standard output.
 #pragma once
 
-#include <cmath>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <string>
-
 #include "cli/terminal/stdout.h"
+#include "documents/json.h"
 
 namespace kvcache::cli {
 
-/// Objects keep the order in which keys are added: what matters first comes first.
-using Json = nlohmann::ordered_json;
+using documents::Json;
+using documents::json_of;
+using documents::json_text;
 
-/// One document and a line break. Pure ASCII, so that control characters of any kind arrive escaped; bytes of paths that are
-/// not UTF-8 become U+FFFD.
-inline std::string json_text(const Json& document) {
-  return document.dump(1, ' ', true, Json::error_handler_t::replace) + "\n";
-}
 inline void print_json(const Json& document) {
   print(json_text(document));
-}
-
-/// null for nothing.
-template <typename T>
-Json json_of(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-/// JSON has no infinity and no NaN: null for them.
-inline Json json_of(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
 }  // namespace kvcache::cli

@@ -14,18 +14,6 @@ std::span<const VerifyFormat> verify_formats() noexcept {
   return formats;
 }
 
-std::string_view name(Severity severity) noexcept {
-  switch (severity) {
-    case Severity::info:
-      return "info";
-    case Severity::warning:
-      return "warning";
-    case Severity::error:
-      break;
-  }
-  return "error";
-}
-
 std::string in_words(const VerifyCounts& counts) {
   std::string out = count_of(counts.files, "file");
   std::string_view separator = ": ";
@@ -39,20 +27,8 @@ std::string in_words(const VerifyCounts& counts) {
   append(Status::warnings, "with warnings");
   append(Status::errors, "with errors");
   append(Status::unreadable, "unreadable");
-  const std::string others = not_caches_in_words(counts);
+  const std::string others = catalog::not_caches_in_words(counts);
   return out + (others.empty() ? "" : "; ") + others + '\n';
-}
-
-std::string not_caches_in_words(const VerifyCounts& counts) {
-  std::size_t files = 0;
-  std::string kinds;
-  for (const auto& [what, paths] : counts.not_caches) {
-    files += paths.size();
-    kinds += kinds.empty() ? "" : ", ";
-    kinds += paths.size() == 1 ? what : fmt::format("{} times {}", paths.size(), what);
-  }
-  if (files == 0) return {};
-  return fmt::format("{} more {} ({})", files, files == 1 ? "is no cache" : "are no caches", kinds);
 }
 
 }  // namespace kvcache::cli

@@ -1,7 +1,6 @@
 // How the results of `kvcache verify` are printed: one class per format.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,16 +8,13 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "documents/verify_json.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
 
-/// Files by status, and what was passed over in folders.
-struct VerifyCounts {
-  std::map<Status, std::size_t> by_status;
-  std::size_t files = 0;
-  std::map<std::string, std::vector<std::string>> not_caches;  ///< paths, by what they are: "model weights"
-};
+using catalog::VerifyCounts;
+using documents::name;
 
 /// Gets the reports one by one, in the order of the arguments, then the counts.
 class VerifyOutput {
@@ -39,11 +35,8 @@ struct VerifyFormat {
 };
 [[nodiscard]] std::span<const VerifyFormat> verify_formats() noexcept;
 
-[[nodiscard]] std::string_view name(Severity severity) noexcept;
 /// "3 files: 2 ok, 1 with errors; 2 more are no caches (model weights, token ids)" and a line break.
 [[nodiscard]] std::string in_words(const VerifyCounts& counts);
-/// "2 more are no caches (model weights, token ids)", or nothing.
-[[nodiscard]] std::string not_caches_in_words(const VerifyCounts& counts);
 
 std::unique_ptr<VerifyOutput> make_verify_text(const Context& context, bool strict);
 std::unique_ptr<VerifyOutput> make_verify_json(const Context& context, bool strict);

@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <string>
 
-#include "cli/terminal/hint.h"
 #include "cli/terminal/signals.h"
 #include "cli/terminal/style.h"
+#include "common/hint.h"
 #include "kvcache/format.h"
 
 namespace kvcache::cli {
@@ -49,7 +49,7 @@ int report_error(const Context& context, const Error& error) {
   std::string text = context.subject.empty() ? std::string() : context.subject + ": ";
   text += error.what();
   print_line(style.red(prefix(context)), text);
-  if (!error.hint().empty()) print_line(style.bold("hint: "), with_names(error.hint(), context.subject));
+  if (!error.hint().empty()) print_line(style.bold("hint: "), detail::with_names(error.hint(), context.subject));
   return exit_code(error.kind());
 }
 

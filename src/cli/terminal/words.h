@@ -9,6 +9,7 @@
 
 #include "common/count_of.h"
 #include "common/human.h"
+#include "common/ranges.h"
 
 namespace kvcache::cli {
 
@@ -19,10 +20,8 @@ inline constexpr std::size_t text_width = 80;
 [[nodiscard]] std::string shown_path(const std::string& path);
 using detail::count_of;
 using detail::human_bytes;
-/// "0-3, 7" of ascending indices.
-[[nodiscard]] std::string ranges(const std::vector<std::size_t>& indices);
-/// "layer 3", "layers " and their ranges
-[[nodiscard]] std::string layers_text(const std::vector<std::size_t>& layers);
+using detail::layers_text;
+using detail::ranges;
 /// Columns that UTF-8 text takes, one per code point.
 [[nodiscard]] std::size_t columns(std::string_view text);
 /// Lines of at most `width` columns, broken at spaces outside of `commands`; a longer word gets a line of its own. Line breaks

@@ -3,12 +3,12 @@
 
 #include <map>
 
-#include "cli/render/json.h"
+#include "documents/json.h"
 #include "kvcache/verify.h"
 
-namespace kvcache::cli {
+namespace kvcache::documents {
 
 /// {"mlx-lm@0.31": {"ok": true}, "mlx-swift-lm@3.31": {"ok": false, "reason": ..., "fix": ...}}
 [[nodiscard]] Json loads_in_json(const std::map<Era, LoadVerdict>& verdicts);
 
-}  // namespace kvcache::cli
+}  // namespace kvcache::documents

@@ -1,6 +1,6 @@
-#include "cli/render/repair_json.h"
+#include "documents/repair_json.h"
 
-namespace kvcache::cli {
+namespace kvcache::documents {
 namespace {
 
 template <typename Entry>
@@ -28,4 +28,4 @@ Json undecided_json(const std::vector<Undecided>& undecided) {
   return out;
 }
 
-}  // namespace kvcache::cli
+}  // namespace kvcache::documents

@@ -1,8 +1,8 @@
-#include "cli/terminal/hint.h"
+#include "common/hint.h"
 
-#include "kvcache/format.h"
+#include "kvcache/printable.h"
 
-namespace kvcache::cli {
+namespace kvcache::detail {
 namespace {
 
 std::string new_name(std::string_view file) {
@@ -26,4 +26,4 @@ std::string with_names(std::string_view hint, const std::string& file) {
   return text;
 }
 
-}  // namespace kvcache::cli
+}  // namespace kvcache::detail

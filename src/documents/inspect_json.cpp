@@ -1,9 +1,12 @@
-// `kvcache inspect --json`: schema kvcache.inspect/1.
-#include "cli/render/inspect.h"
-#include "cli/render/loads_in_json.h"
+#include "documents/inspect_json.h"
+
+#include "documents/loads_in_json.h"
+#include "documents/overview.h"
+#include "documents/stats_json.h"
+#include "kvcache/format.h"
 #include "kvcache/verify.h"
 
-namespace kvcache::cli {
+namespace kvcache::documents {
 namespace {
 
 Json layer_json(const Facts& facts) {
@@ -83,4 +86,4 @@ Json inspect_json(const Document& document, const CacheStats* stats) {
           {"notes", usage_notes(document, found)}};
 }
 
-}  // namespace kvcache::cli
+}  // namespace kvcache::documents

@@ -1,7 +1,7 @@
-#include "cli/render/loads_in_json.h"
+#include "documents/loads_in_json.h"
 #include "kvcache/verify.h"
 
-namespace kvcache::cli {
+namespace kvcache::documents {
 namespace {
 
 Json json_of(const LoadVerdict& verdict) {
@@ -20,4 +20,4 @@ Json loads_in_json(const std::map<Era, LoadVerdict>& verdicts) {
   return out;
 }
 
-}  // namespace kvcache::cli
+}  // namespace kvcache::documents

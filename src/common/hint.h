@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
-namespace kvcache::cli {
+namespace kvcache::detail {
 
 /// The hint of an error with `file` for the word FILE and, for the OUT of `-o OUT`, a new name beside it. Without a file, and
 /// for standard input, which has no name, it stays as it is.
 [[nodiscard]] std::string with_names(std::string_view hint, const std::string& file);
 
-}  // namespace kvcache::cli
+}  // namespace kvcache::detail

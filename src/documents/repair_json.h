@@ -3,14 +3,14 @@
 
 #include <vector>
 
-#include "cli/render/json.h"
+#include "documents/json.h"
 #include "kvcache/repair.h"
 
-namespace kvcache::cli {
+namespace kvcache::documents {
 
 /// [{"code":...,"where":...,"message":...}]
 [[nodiscard]] Json repairs_json(const std::vector<Repair>& repairs);
 /// The same, with "choices".
 [[nodiscard]] Json undecided_json(const std::vector<Undecided>& undecided);
 
-}  // namespace kvcache::cli
+}  // namespace kvcache::documents

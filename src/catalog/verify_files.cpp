@@ -1,0 +1,141 @@
+#include "catalog/verify_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "catalog/find_files.h"
+#include "common/hint.h"
+#include "format/recognise.h"
+#include "kvcache/error.h"
+#include "platform/in_order.h"
+#include "platform/stop.h"
+
+namespace kvcache::catalog {
+namespace {
+
+// FileReport::exit_code of a file that can be read and is no cache.
+constexpr int unreadable = 3;
+
+/// A file to check. What was found in a folder may be something else, what was named is reported whatever it is.
+struct Candidate {
+  Found found;
+  bool named = false;
+};
+
+std::vector<Candidate> files_of(const FilesToVerify& files) {
+  std::vector<Candidate> out;
+  for (const std::string& path : files.paths) {
+    std::error_code unknown;
+    if (!files.recursive || !std::filesystem::is_directory(path, unknown)) {
+      out.push_back({{path, {}}, true});
+      continue;
+    }
+    std::vector<Found> below = find_files(path);
+    if (below.empty() && files.paths.size() > 1 && files.empty_folder) files.empty_folder(path);
+    for (Found& found : below) out.push_back({std::move(found), false});
+  }
+  return out;
+}
+
+FileReport unreadable_folder(const Found& found) {
+  FileReport report;
+  report.path = found.path;
+  report.status = Status::unreadable;
+  report.findings.push_back({"KV100", Severity::error, {}, {}, "this folder cannot be read: " + found.error, {}});
+  report.exit_code = 5;
+  return report;
+}
+
+/// A report, and what the file is where it need not be a cache and is none.
+struct Outcome {
+  FileReport report;
+  std::string something_else;
+};
+
+FileReport verify_one(const Found& found, const VerifyOptions& how) {
+  if (!found.error.empty()) return unreadable_folder(found);
+  FileReport report = verify_file(found.path, how);
+  std::error_code unknown;
+  if (report.exit_code == 5 && std::filesystem::is_directory(found.path, unknown))
+    for (Finding& finding : report.findings) finding.hint = "-r checks the files in it";
+  // Commands to paste, with the names at hand.
+  for (Finding& finding : report.findings) finding.hint = detail::with_names(finding.hint, found.path);
+  for (auto& [era, verdict] : report.loads_in) verdict.fix = detail::with_names(verdict.fix, found.path);
+  return report;
+}
+
+Outcome look_at(const Candidate& candidate, const VerifyOptions& how) {
+  Outcome out{verify_one(candidate.found, how), {}};
+  if (!candidate.named && out.report.exit_code == unreadable)
+    out.something_else =
+        detail::something_else(candidate.found.path, out.report.findings.front().code, is_named_as_cache(candidate.found.path));
+  return out;
+}
+
+/// A wrong path, or an empty folder, must not pass for one in order.
+[[noreturn]] void refuse_nothing(const FilesToVerify& files, const VerifyCounts& counts) {
+  const std::string where = files.paths.size() == 1 ? files.paths.front() : "these folders";
+  std::string others = not_caches_in_words(counts);
+  if (const std::size_t more = others.find(" more "); more != std::string::npos) others.erase(more, 5);
+  throw Error(ErrorKind::usage, fmt::format("nothing to check: no caches in {}{}", where, others.empty() ? "" : "; " + others),
+              "name a folder that has *.safetensors files, or the files themselves");
+}
+
+}  // namespace
+
+std::string not_caches_in_words(const VerifyCounts& counts) {
+  std::size_t files = 0;
+  std::string kinds;
+  for (const auto& [what, paths] : counts.not_caches) {
+    files += paths.size();
+    kinds += kinds.empty() ? "" : ", ";
+    kinds += paths.size() == 1 ? what : fmt::format("{} times {}", paths.size(), what);
+  }
+  if (files == 0) return {};
+  return fmt::format("{} more {} ({})", files, files == 1 ? "is no cache" : "are no caches", kinds);
+}
+
+void add_loader(VerifyOptions& how, std::string_view id) {
+  if (id == "all") {
+    for (const Dialect& d : dialects())
+      if (d.writable) how.load_in.emplace_back(d.era);
+  } else if (const auto family = find_family(id)) {
+    how.load_in_any.push_back(*family);
+  } else {
+    how.load_in.push_back(find_target(id));
+  }
+}
+
+VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(const FileReport&)>& take) {
+  const std::vector<Candidate> candidates = files_of(files);
+  // Threads go to files first; what is left of them scans the data of one.
+  const std::size_t threads = files.threads != 0 ? files.threads : std::max(1U, std::thread::hardware_concurrency());
+  const std::size_t workers = std::min(threads, std::max<std::size_t>(1, candidates.size()));
+  VerifyOptions how = files.how;
+  how.threads = static_cast<unsigned>(threads / workers);
+  if (workers != 1) how.progress = {};
+
+  VerifyCounts counts;
+  detail::in_order<Outcome>(
+      candidates.size(), workers,
+      [&](std::size_t i) {
+        detail::throw_if_stopped(how.stop);
+        return look_at(candidates[i], how);
+      },
+      [&](std::size_t i, const Outcome& outcome) {
+        if (!outcome.something_else.empty()) {
+          counts.not_caches[outcome.something_else].push_back(candidates[i].found.path);
+          return;
+        }
+        ++counts.files;
+        ++counts.by_status[outcome.report.status];
+        take(outcome.report);
+      });
+  if (counts.files == 0) refuse_nothing(files, counts);
+  return counts;
+}
+
+}  // namespace kvcache::catalog

@@ -1,0 +1,43 @@
+// Checking many files, and whole folders.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvcache/verify.h"
+
+namespace kvcache::catalog {
+
+/// Files by status, and what was passed over in folders.
+struct VerifyCounts {
+  std::map<Status, std::size_t> by_status;
+  std::size_t files = 0;
+  std::map<std::string, std::vector<std::string>> not_caches;  ///< paths, by what they are: "model weights"
+};
+
+/// "2 more are no caches (model weights, token ids)", or nothing.
+[[nodiscard]] std::string not_caches_in_words(const VerifyCounts& counts);
+
+/// What to check, and how.
+struct FilesToVerify {
+  std::vector<std::string> paths;  ///< files, and with `recursive` folders
+  bool recursive = false;
+  unsigned threads = 0;  ///< for all of it; 0: as many as there are cores
+  VerifyOptions how;     ///< its threads are what files leave of them; its progress is told about a single file
+  /// Of several paths, a folder without caches. Of the only one that is an error.
+  std::function<void(const std::string& folder)> empty_folder;
+};
+
+/// Calls `take` with the reports, in the order of the paths and by name below a folder, from one thread at a time. What is
+/// found below a folder and does not claim to be a cache is counted only. Hints have the names of their files. Throws
+/// Error(usage) where there is nothing to check: a wrong path must not pass for one in order.
+VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(const FileReport&)>& take);
+
+/// --for: the id of an era or a release, a runtime (any release of it), or "all". Throws what find_target() throws.
+void add_loader(VerifyOptions& how, std::string_view id);
+
+}  // namespace kvcache::catalog
