@@ -1,0 +1,45 @@
+# libkvcache_c: the C interface, which shows the names of kvcache_c.h and nothing else. The library it stands on is within it, so that
+# what changes there changes nothing for programs.
+function(kvcache_c_library)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/capi/*.cpp)
+  add_library(kv_capi OBJECT ${sources})
+  set_target_properties(kv_capi PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  target_include_directories(kv_capi PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(kv_capi PRIVATE kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json Threads::Threads)
+  # One file knows the version: a commit must not recompile the others.
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/src/capi/version.cpp PROPERTIES
+                              COMPILE_DEFINITIONS KVCACHE_VERSION="${KVCACHE_VERSION_FULL}")
+
+  # Static, for programs of this build: its own name and libkvcache.a.
+  add_library(kvcache_c STATIC $<TARGET_OBJECTS:kv_capi>)
+  target_include_directories(kvcache_c PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
+  target_link_libraries(kvcache_c PRIVATE kvcache kvcache_flags Threads::Threads)
+  set_target_properties(kvcache_c PROPERTIES LINKER_LANGUAGE CXX EXCLUDE_FROM_ALL ON)
+
+  add_library(kvcache_c_shared SHARED $<TARGET_OBJECTS:kv_capi>)
+  add_library(kvcache::c ALIAS kvcache_c_shared)
+  foreach(part ${KVCACHE_PARTS})
+    target_sources(kvcache_c_shared PRIVATE $<TARGET_OBJECTS:${part}>)
+  endforeach()
+  target_include_directories(kvcache_c_shared PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
+  target_link_libraries(kvcache_c_shared PRIVATE ZLIB::ZLIB kvcache_fmt Threads::Threads $<BUILD_INTERFACE:kvcache_flags>)
+  # That of KVCACHE_ABI_MAJOR, not of the version: programs stay compatible when the library in it changes.
+  file(STRINGS ${PROJECT_SOURCE_DIR}/include/kvcache/kvcache_c.h abi REGEX "define KVCACHE_ABI_M[A-Z]+ ")
+  string(REGEX REPLACE ".*ABI_MAJOR ([0-9]+).*" "\\1" major "${abi}")
+  string(REGEX REPLACE ".*ABI_MINOR ([0-9]+).*" "\\1" minor "${abi}")
+  set_target_properties(kvcache_c_shared PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME kvcache_c VERSION ${major}.${minor} SOVERSION ${major})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/kvcache/kvcache_c.h)
+  set(KVCACHE_ABI_MAJOR ${major} PARENT_SCOPE)
+  if(APPLE)
+    target_link_options(kvcache_c_shared PRIVATE "-Wl,-exported_symbol,_kvcache_*")
+  else()
+    target_link_options(kvcache_c_shared PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/capi.map)
+    set_property(TARGET kvcache_c_shared APPEND PROPERTY LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/capi.map)
+    if(NOT KVCACHE_SANITIZE)
+      target_link_options(kvcache_c_shared PRIVATE -Wl,-z,defs)
+    endif()
+    if(KVCACHE_STATIC_RUNTIME)
+      target_link_options(kvcache_c_shared PRIVATE -static-libstdc++ -static-libgcc)
+    endif()
+  endif()
+endfunction()
