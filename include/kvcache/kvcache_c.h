@@ -238,6 +238,7 @@ typedef struct kvcache_layer_facts {
   int64_t group_size;     /* quantized values that share a scale */
   int64_t chunk_size;     /* tokens */
   int64_t start_position; /* tokens that a chunked cache has dropped from the front */
+  int64_t slots;          /* of recurrent state, those that are not set as well */
   uint64_t bytes;         /* of its arrays */
   uint64_t padding_bytes; /* part of `bytes` that no token uses */
   size_t children;        /* of a CacheList */
@@ -272,6 +273,10 @@ KVCACHE_API kvcache_status kvcache_metadata_at(const kvcache_cache* cache, size_
 /* *value is NULL where there is no such key. */
 KVCACHE_API kvcache_status kvcache_metadata_get(const kvcache_cache* cache, const char* key, const char** value,
                                                 size_t* value_length, kvcache_error** error);
+
+/* Ids of all formats: those of mlx-lm, mlx-swift-lm, mlxrs, in each the oldest first. NULL beyond the last. Live for ever. */
+KVCACHE_API size_t kvcache_format_count(void);
+KVCACHE_API const char* kvcache_format_at(size_t index);
 
 /* Who can load it as it is, or would be saved: an era or a release ("mlx-swift-lm@3.31", "mlx-lm@0.30.7"), or a runtime alone,
  * which means its newest. */

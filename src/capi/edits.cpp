@@ -260,8 +260,15 @@ kvcache_status kvcache_stamp(kvcache_cache* cache, const kvcache_stamp_options* 
     request.stop = how.stop;
     call.subject = of.document.file.path();
     require_editable(of, Checked::intact);
-    const Stamp stamp = make_stamp(of.document.cache, encoded(of), request);
-    of.document.cache.metadata.insert_or_assign(std::string(stamp_key), to_json(stamp));
+    const Target target = of.target ? *of.target : Target(era_to_keep(of.document));
+    PromptCache stamped = of.document.cache.copy();
+    const Stamp stamp = make_stamp(stamped, encoded(of), request);
+    stamped.metadata.insert_or_assign(std::string(stamp_key), to_json(stamp));
+    // From here on it is as if this had been opened: what later edits make untrue is taken out of the stamp.
+    Encoded file = encode_edited(stamped, of.document, target, of.encoding);
+    of.warnings.insert(of.warnings.end(), file.warnings.begin(), file.warnings.end());
+    of.document = decode(SafetensorsFile::open(unwritten_source(std::move(file), call.subject)));
+    of.target = target;
     edited(of);
   });
 }

@@ -3,6 +3,7 @@
 
 #include "capi/answers.h"
 #include "capi/call.h"
+#include "kvcache/caches.h"
 
 namespace kvcache::capi {
 namespace {
@@ -11,7 +12,7 @@ std::int64_t or_absent(const std::optional<std::int64_t>& value) {
   return value.value_or(KVCACHE_ABSENT);
 }
 
-kvcache_layer_facts layer_facts(const Facts& facts, std::size_t arrays) {
+kvcache_layer_facts layer_facts(const Facts& facts, const Cache& cache, std::size_t arrays) {
   kvcache_layer_facts out = {};
   out.class_name = facts.class_name.c_str();
   out.tokens = or_absent(facts.tokens);
@@ -28,6 +29,8 @@ kvcache_layer_facts layer_facts(const Facts& facts, std::size_t arrays) {
   out.group_size = or_absent(facts.group_size);
   out.chunk_size = or_absent(facts.chunk_size);
   out.start_position = or_absent(facts.start_position);
+  const auto* const recurrent = dynamic_cast<const ArraysCache*>(&cache);
+  out.slots = recurrent == nullptr ? KVCACHE_ABSENT : static_cast<std::int64_t>(recurrent->state().slots.size());
   out.bytes = facts.bytes;
   out.padding_bytes = facts.padding_bytes;
   out.children = facts.children.size();
@@ -38,19 +41,26 @@ kvcache_layer_facts layer_facts(const Facts& facts, std::size_t arrays) {
   return out;
 }
 
-const Facts& facts_at(const kvcache_cache& cache, const size_t* path, size_t depth) {
+struct Place {
+  const Facts* facts;
+  const Cache* cache;
+};
+
+Place place_at(const kvcache_cache& cache, const size_t* path, size_t depth) {
   if (depth == 0) throw Error(ErrorKind::usage, "depth is 0: which layer is not given");
   const std::vector<Facts>* among = &facts_of(cache);
-  const Facts* at = nullptr;
+  const auto* caches = &cache.document.cache.layers;
+  Place at{};
   for (std::size_t i = 0; i < depth; ++i) {
     const std::size_t index = (&wanted(path, "path"))[i];
     if (index >= among->size())
       throw Error(ErrorKind::usage, i == 0 ? fmt::format("there is no layer {}: the cache has {}", index, among->size())
                                            : fmt::format("layer {} has no child {}", path[0], index));
-    at = &(*among)[index];
-    among = &at->children;
+    at = {&(*among)[index], (*caches)[index].get()};
+    among = &at.facts->children;
+    if (const auto* list = dynamic_cast<const CacheList*>(at.cache)) caches = &list->children();
   }
-  return *at;
+  return at;
 }
 
 }  // namespace
@@ -67,7 +77,7 @@ kvcache_status kvcache_cache_facts(const kvcache_cache* cache, kvcache_facts* fa
     out.path = of.document.file.path().c_str();
     const Dialect* const format = format_of(of);
     out.format = format == nullptr ? nullptr : format->id.data();  // a literal, which ends in NUL
-    out.file_bytes = of.document.file.disk_bytes();
+    out.file_bytes = of.file_bytes;
     out.tokens = token_count(of.document.cache);
     out.trimmable = 1;
     const std::vector<Facts>& layers = facts_of(of);
@@ -77,7 +87,7 @@ kvcache_status kvcache_cache_facts(const kvcache_cache* cache, kvcache_facts* fa
       if (!layer.trimmable) out.trimmable = 0;
     }
     out.layers = layers.size();
-    out.gzip = of.document.file.gzip() ? 1 : 0;
+    out.gzip = of.gzip ? 1 : 0;
     out.edited = of.edited ? 1 : 0;
     put(facts, out, "facts");
   });
@@ -88,8 +98,8 @@ kvcache_status kvcache_layer_at(const kvcache_cache* cache, const size_t* path, 
   return calling(error, [&](Call& call) {
     const kvcache_cache& of = wanted(cache, "cache");
     call.subject = of.document.file.path();
-    const Facts& at = facts_at(of, path, depth);
-    put(facts, layer_facts(at, depth == 1 ? arrays_of(of, path[0]).size() : 0), "facts");
+    const Place at = place_at(of, path, depth);
+    put(facts, layer_facts(*at.facts, *at.cache, depth == 1 ? arrays_of(of, path[0]).size() : 0), "facts");
   });
 }
 
@@ -106,7 +116,8 @@ kvcache_status kvcache_layers(const kvcache_cache* cache, kvcache_layer_facts* f
     if (size < sizeof facts->struct_size) refuse_size("facts");
     auto* const bytes = reinterpret_cast<std::byte*>(facts);
     for (std::size_t i = 0; i < layers.size() && i < capacity; ++i)
-      put(static_cast<void*>(bytes + i * size), layer_facts(layers[i], arrays_of(of, i).size()), size);
+      put(static_cast<void*>(bytes + i * size), layer_facts(layers[i], *of.document.cache.layers[i], arrays_of(of, i).size()),
+          size);
   });
 }
 
@@ -115,7 +126,7 @@ kvcache_status kvcache_layer_integers(const kvcache_cache* cache, const size_t* 
   return calling(error, [&](Call& call) {
     const kvcache_cache& of = wanted(cache, "cache");
     call.subject = of.document.file.path();
-    const Facts& at = facts_at(of, path, depth);
+    const Facts& at = *place_at(of, path, depth).facts;
     if (which != KVCACHE_LEFT_PADDING && which != KVCACHE_OFFSETS && which != KVCACHE_LENGTHS)
       throw Error(ErrorKind::usage, fmt::format("{} names no integers of a layer", static_cast<int>(which)));
     const auto& numbers = which == KVCACHE_LEFT_PADDING ? at.left_padding : which == KVCACHE_OFFSETS ? at.offsets : at.lengths;

@@ -44,9 +44,12 @@ enum class Checked { no, intact, sound };
 
 /// A document, its edits, and where they lead.
 struct kvcache_cache {
-  explicit kvcache_cache(kvcache::Document opened) : document(std::move(opened)) {}
+  explicit kvcache_cache(kvcache::Document opened)
+      : document(std::move(opened)), file_bytes(document.file.disk_bytes()), gzip(document.file.gzip()) {}
 
-  kvcache::Document document;             ///< what was opened; its cache with the edits
+  kvcache::Document document;             ///< what was opened, or stamped since; its cache with the edits
+  std::uint64_t file_bytes;               ///< of what was opened
+  bool gzip;                              ///< what was opened is compressed
   std::optional<kvcache::Target> target;  ///< another format
   kvcache::EncodeOptions encoding;
   std::vector<std::string> warnings;  ///< of edits

@@ -83,6 +83,8 @@ kvcache_status kvcache_copy(const kvcache_cache* cache, kvcache_cache** copy, kv
     const kvcache_cache& from = wanted(cache, "cache");
     call.subject = from.document.file.path();
     auto to = std::make_unique<kvcache_cache>(copy_of(from.document));
+    to->file_bytes = from.file_bytes;
+    to->gzip = from.gzip;
     to->target = from.target;
     to->encoding = from.encoding;
     to->warnings = from.warnings;

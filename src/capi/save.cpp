@@ -49,6 +49,7 @@ void save_to(Output& to, const std::string& name, const kvcache_cache& cache, co
   done->warnings = cache.warnings;
   Encoded file;
   if (!cache.as_it_is) {
+    if (cache.checked == Checked::no && !only_unknown_layouts(check(document))) require_sound(document);
     file = encoded(cache);
     done->dropped = carry_stamp(document, document.cache, file).dropped;
     done->warnings.insert(done->warnings.end(), file.warnings.begin(), file.warnings.end());

@@ -1,4 +1,5 @@
 // What this library is.
+#include "kvcache/dialect.h"
 #include "kvcache/dtype.h"
 #include "kvcache/kvcache_c.h"
 
@@ -26,4 +27,12 @@ const char* kvcache_dtype_name(kvcache_dtype dtype) {
 size_t kvcache_dtype_size(kvcache_dtype dtype) {
   if (dtype < KVCACHE_BOOL || dtype > KVCACHE_F8_E8M0) return 0;
   return kvcache::item_size(static_cast<kvcache::Dtype>(dtype));
+}
+
+size_t kvcache_format_count(void) {
+  return kvcache::dialects().size();
+}
+
+const char* kvcache_format_at(size_t index) {
+  return index < kvcache::dialects().size() ? kvcache::dialects()[index].id.data() : nullptr;
 }
