@@ -1,0 +1,71 @@
+"""Prompt-cache files of mlx-lm, mlx-swift-lm and mlxrs.
+
+    import kvcache
+
+    with kvcache.open("chat.safetensors") as cache:       # reads the header
+        print(cache.format, cache.tokens, cache.layers[3].window)
+        print(cache.loads_in["mlx-swift-lm@3.31"].reason)
+        cache.trim(to=1024).convert("mlx-swift-lm").save("swift.safetensors")
+        cache.layers[0].keys[:, :, -16:]                  # numpy
+    kvcache.verify("caches", recursive=True)              # findings as objects
+
+Arrays are [B, H, S, D]: sequences of a batch, key/value heads, tokens, head dim. Lengths are tokens, sizes are bytes. Errors are
+kvcache.Error and say what to do instead (`hint`). Nothing needs MLX, a GPU or a model; numpy is needed for the values of arrays.
+"""
+
+from ._arrays import Array
+from ._cache import (
+    Cache,
+    Finding,
+    Layer,
+    LoadsIn,
+    Saved,
+    Source,
+    UnknownFormat,
+    Verdict,
+    formats,
+    from_arrays,
+    merge,
+    open,
+)
+from ._library import lib as _lib
+from ._verify import FileReport, Report, verify
+from .errors import (
+    Error,
+    ImpossibleError,
+    InternalError,
+    Interrupted,
+    IoError,
+    LossWarning,
+    UnreadableError,
+    UsageError,
+)
+
+__version__: str = _lib.kvcache_version().decode()
+
+__all__ = [
+    "Array",
+    "Cache",
+    "Error",
+    "FileReport",
+    "Finding",
+    "ImpossibleError",
+    "InternalError",
+    "Interrupted",
+    "IoError",
+    "Layer",
+    "LoadsIn",
+    "LossWarning",
+    "Report",
+    "Saved",
+    "Source",
+    "UnknownFormat",
+    "UnreadableError",
+    "UsageError",
+    "Verdict",
+    "formats",
+    "from_arrays",
+    "merge",
+    "open",
+    "verify",
+]
