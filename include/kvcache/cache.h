@@ -65,11 +65,30 @@ struct Refusal {
   std::string hint;  ///< in it FILE is the cache's file and OUT another one; empty where there is no better advice than any
 };
 
+/// The classes of caches: there are no others, and visit() (caches.h) makes every place that tells them apart name each of
+/// them. Values are part of the binary interface: none is changed or used again, new ones come at the end.
+enum class CacheKind : std::uint8_t {
+  kv = 0,                   ///< KVCache
+  rotating = 1,             ///< RotatingKVCache
+  quantized = 2,            ///< QuantizedKVCache
+  chunked = 3,              ///< ChunkedKVCache
+  arrays = 4,               ///< ArraysCache
+  list = 5,                 ///< CacheList
+  batch = 6,                ///< BatchKVCache
+  batch_rotating = 7,       ///< BatchRotatingKVCache
+  turbo_quant = 8,          ///< TurboQuantKVCache
+  variance_normalized = 9,  ///< VarianceNormalizedKVCache
+  opaque = 10,              ///< OpaqueCache
+};
+
 /// One layer of a prompt cache. Never assigned through this class; copied by copy().
 class Cache {
  public:
   virtual ~Cache() = default;
   Cache& operator=(const Cache&) = delete;
+
+  /// Which class it is, whatever a file calls it.
+  [[nodiscard]] virtual CacheKind kind() const noexcept = 0;
 
   /// Another cache with the same state; the arrays are shared, as they never change.
   [[nodiscard]] virtual std::unique_ptr<Cache> copy() const = 0;
@@ -134,5 +153,23 @@ class Cache {
   Cache() = default;              ///< for classes of caches
   Cache(const Cache&) = default;  ///< for their copy()
 };
+
+/// Whether a cache is of one class: `is<KVCache>(layer)`.
+template <class Class>
+[[nodiscard]] bool is(const Cache& cache) noexcept {
+  return cache.kind() == Class::own_kind;
+}
+
+/// The cache as one class, or null when it is of another one. Where several classes are told apart, visit() (caches.h) is
+/// meant.
+template <class Class>
+[[nodiscard]] const Class* as(const Cache& cache) noexcept {
+  return is<Class>(cache) ? static_cast<const Class*>(&cache) : nullptr;
+}
+/// @copydoc as(const Cache&)
+template <class Class>
+[[nodiscard]] Class* as(Cache& cache) noexcept {
+  return is<Class>(cache) ? static_cast<Class*>(&cache) : nullptr;
+}
 
 }  // namespace kvcache

@@ -11,6 +11,8 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// cannot be taken out again.
 class ArraysCache final : public Cache {
  public:
+  static constexpr CacheKind own_kind = CacheKind::arrays;  ///< kind() of every one
+
   /// What a file stores of it.
   struct State {
     std::vector<Tensor> slots;           ///< any shape and dtype, first axis B; undefined: unset slot
@@ -25,6 +27,7 @@ class ArraysCache final : public Cache {
   /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
+  [[nodiscard]] CacheKind kind() const noexcept override { return own_kind; }
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return state_.mamba ? "MambaCache" : "ArraysCache"; }
   [[nodiscard]] std::int64_t size() const override { return 0; }

@@ -10,6 +10,8 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// What several KVCaches become side by side. Sequences end at the same row; shorter ones have unused rows before them.
 class BatchKVCache final : public Cache {
  public:
+  static constexpr CacheKind own_kind = CacheKind::batch;  ///< kind() of every one
+
   /// What a file stores of it.
   struct State {
     Tensor keys;          ///< [B, H, L, Dk]; rows [left_padding[b], L) of sequence b hold tokens
@@ -24,6 +26,7 @@ class BatchKVCache final : public Cache {
   /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
+  [[nodiscard]] CacheKind kind() const noexcept override { return own_kind; }
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return "BatchKVCache"; }
   [[nodiscard]] std::int64_t size() const override;  ///< rows, padding included, as the reference's _idx

@@ -10,6 +10,8 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// What several RotatingKVCaches become side by side. It pins no tokens (keep is 0).
 class BatchRotatingKVCache final : public Cache {
  public:
+  static constexpr CacheKind own_kind = CacheKind::batch_rotating;  ///< kind() of every one
+
   /// What a file stores of it.
   struct State {
     Tensor keys;                ///< [B, H, L, Dk] in ring order
@@ -31,6 +33,7 @@ class BatchRotatingKVCache final : public Cache {
   /// Bring rows into temporal order ([idx,L) ++ [0,idx) when rotated): an equivalent state.
   void unrotate();
 
+  [[nodiscard]] CacheKind kind() const noexcept override { return own_kind; }
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return "BatchRotatingKVCache"; }
   [[nodiscard]] std::int64_t size() const override;

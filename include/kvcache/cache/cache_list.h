@@ -10,11 +10,14 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// One cache per child, in the model's order; an operation applies to every child or, when one refuses, to none.
 class CacheList final : public Cache {
  public:
+  static constexpr CacheKind own_kind = CacheKind::list;  ///< kind() of every one
+
   /// None of them may be null.
   explicit CacheList(std::vector<std::unique_ptr<Cache>> children);
   /// The caches in it; never null.
   [[nodiscard]] const std::vector<std::unique_ptr<Cache>>& children() const noexcept { return children_; }
 
+  [[nodiscard]] CacheKind kind() const noexcept override { return own_kind; }
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return "CacheList"; }
   [[nodiscard]] std::int64_t size() const override;  ///< the largest of the children

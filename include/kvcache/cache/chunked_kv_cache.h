@@ -12,6 +12,8 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// offset, or, where the offset is stored as well, the valid rows alone.
 class ChunkedKVCache final : public Cache {
  public:
+  static constexpr CacheKind own_kind = CacheKind::chunked;  ///< kind() of every one
+
   /// What a file stores of it, and the offset that it does not.
   struct State {
     Tensor keys;                              ///< [B, H, L, Dk]; undefined: never used
@@ -41,6 +43,7 @@ class ChunkedKVCache final : public Cache {
   /// The valid rows alone. Throws Error(impossible) where nobody knows which they are.
   [[nodiscard]] State valid() const;
 
+  [[nodiscard]] CacheKind kind() const noexcept override { return own_kind; }
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return "ChunkedKVCache"; }
   [[nodiscard]] std::int64_t size() const override { return offset(); }

@@ -11,6 +11,8 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// (mlxrs).
 class KVCache final : public Cache {
  public:
+  static constexpr CacheKind own_kind = CacheKind::kv;  ///< kind() of every one
+
   /// What a file stores of it.
   struct State {
     Tensor keys;                    ///< [B, H, S, Dk]; undefined: never used
@@ -23,6 +25,7 @@ class KVCache final : public Cache {
   /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
+  [[nodiscard]] CacheKind kind() const noexcept override { return own_kind; }
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return state_.alias; }
   [[nodiscard]] std::int64_t size() const override;

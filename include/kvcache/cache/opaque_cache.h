@@ -10,6 +10,8 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// Stands in for what is not understood, so that the rest of the file can be shown.
 class OpaqueCache final : public Cache {
  public:
+  static constexpr CacheKind own_kind = CacheKind::opaque;  ///< kind() of every one
+
   /// What is known of it.
   struct State {
     std::string class_name;                                      ///< as in the file, any bytes
@@ -22,6 +24,7 @@ class OpaqueCache final : public Cache {
   /// Everything the cache is, as a file stores it.
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
+  [[nodiscard]] CacheKind kind() const noexcept override { return own_kind; }
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return state_.class_name; }
   [[nodiscard]] std::int64_t size() const override { return 0; }

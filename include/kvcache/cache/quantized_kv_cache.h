@@ -11,6 +11,8 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// Takes plain keys and values and packs them; only the reference's affine mode is ever decoded.
 class QuantizedKVCache final : public Cache {
  public:
+  static constexpr CacheKind own_kind = CacheKind::quantized;  ///< kind() of every one
+
   /// What a file stores of it.
   struct State {
     /// weights U32 [B, H, L, D*bits/32], scales and biases [B, H, L, D/group_size]. Undefined weights: never used. Undefined
@@ -36,6 +38,7 @@ class QuantizedKVCache final : public Cache {
   /// @copydoc decoded_keys
   [[nodiscard]] Tensor decoded_values(std::optional<Dtype> dtype = std::nullopt, DequantizeOptions options = {}) const;
 
+  [[nodiscard]] CacheKind kind() const noexcept override { return own_kind; }
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return "QuantizedKVCache"; }
   [[nodiscard]] std::int64_t size() const override { return state_.offset; }

@@ -11,6 +11,8 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// trimmed: the tokens that would have to come back are gone.
 class RotatingKVCache final : public Cache {
  public:
+  static constexpr CacheKind own_kind = CacheKind::rotating;  ///< kind() of every one
+
   /// What a file stores of it.
   struct State {
     Tensor keys;                               ///< [B, H, L, Dk] in ring order; undefined: never used
@@ -46,6 +48,7 @@ class RotatingKVCache final : public Cache {
   /// those behind the pinned rows, as mlx-swift-lm does; else none.
   [[nodiscard]] std::int64_t trimmable_tokens() const;
 
+  [[nodiscard]] CacheKind kind() const noexcept override { return own_kind; }
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return "RotatingKVCache"; }
   [[nodiscard]] std::int64_t size() const override;

@@ -10,6 +10,8 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// Its arrays are carried along and cut at tokens; what their codes mean is not known here, so values are never decoded.
 class TurboQuantKVCache final : public Cache {
  public:
+  static constexpr CacheKind own_kind = CacheKind::turbo_quant;  ///< kind() of every one
+
   /// Which arrays the state holds, in their order in the file.
   enum class Form {
     plain,        ///< K, V
@@ -34,6 +36,7 @@ class TurboQuantKVCache final : public Cache {
   /// The form that fits these arrays (by number and dtypes), or nothing.
   [[nodiscard]] static std::optional<Form> form_of(std::span<const Tensor> arrays, std::int64_t key_bits);
 
+  [[nodiscard]] CacheKind kind() const noexcept override { return own_kind; }
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return "TurboQuantKVCache"; }
   [[nodiscard]] std::int64_t size() const override { return state_.offset; }

@@ -13,6 +13,8 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// tail can be taken off. The reference is mlx-swift-lm's VarianceNormalizedKVCache.
 class VarianceNormalizedKVCache final : public Cache {
  public:
+  static constexpr CacheKind own_kind = CacheKind::variance_normalized;  ///< kind() of every one
+
   /// What a file stores of it.
   struct State {
     /// Per tile 8 arrays of rank 4: codes, scales, biases and column scales of the keys, the same of the values. Files of
@@ -36,6 +38,7 @@ class VarianceNormalizedKVCache final : public Cache {
   /// Whether `arrays` are as many as the tiles and the tail need, with 8 or with 10 arrays a tile.
   [[nodiscard]] static bool fits(std::size_t arrays, std::int64_t tile_count, std::int64_t tail_length);
 
+  [[nodiscard]] CacheKind kind() const noexcept override { return own_kind; }
   [[nodiscard]] std::unique_ptr<Cache> copy() const override;
   [[nodiscard]] std::string_view class_name() const override { return "VarianceNormalizedKVCache"; }
   [[nodiscard]] std::int64_t size() const override { return state_.offset; }
