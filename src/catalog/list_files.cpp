@@ -57,7 +57,6 @@ void describe_cache(const Document& document, bool read_stamped, ListedFile& fil
     file.verdict = fmt::format("errors ({})", proof->code);
     file.damaged = true;
   }
-  if (only_unknown_layouts(findings)) file.damaged = false;
 }
 
 /// A file that no reader takes: whose it is may still be in its header.

@@ -163,22 +163,25 @@ CommandLine::CommandLine(Context& context) : app_(std::make_unique<CLI::App>(des
   declare_global_options(*app_, context);
   app_->require_subcommand(0, 1);
   app_->footer(root_examples);
-  for (const Command* command : commands()) {
-    CLI::App* sub = app_->add_subcommand(std::string(command->name), std::string(command->summary));
-    sub->group(std::string(title(command->group)));
-    sub->footer("Examples:\n" + std::string(command->examples));
-  }
+  known_.resize(commands().size());
   actions_.resize(commands().size());
 }
 
 CommandLine::~CommandLine() = default;
 
-void CommandLine::declare(std::size_t i) {
+void CommandLine::know(std::size_t i) {
+  if (known_[i] != nullptr) return;
   const Command& command = *commands()[i];
+  known_[i] = app_->add_subcommand(std::string(command.name), std::string(command.summary));
+  known_[i]->group(std::string(title(command.group)));
+  known_[i]->footer("Examples:\n" + std::string(command.examples));
+}
+
+void CommandLine::declare(std::size_t i) {
   if (actions_[i]) return;
-  CLI::App& sub = *app_->get_subcommand(std::string(command.name));
-  actions_[i] = command.declare(sub, context_);
-  take_marks_off(sub);
+  know(i);
+  actions_[i] = commands()[i]->declare(*known_[i], context_);
+  take_marks_off(*known_[i]);
 }
 
 const CLI::App& CommandLine::app() {
@@ -194,8 +197,14 @@ Action CommandLine::parse(int argc, const char* const* argv) {
       return 0;
     };
   std::vector<std::string> arguments = operands_marked(argc, argv);
+  const auto given = [&](std::string_view word) {
+    return std::find(arguments.begin(), arguments.end(), word) != arguments.end();
+  };
+  // The help of the tool lists all of them, in the order of the table.
+  if (given("-h") || given("--help") || given(help_command.name))
+    for (std::size_t i = 0; i < known_.size(); ++i) know(i);
   for (std::size_t i = 0; i < actions_.size(); ++i)
-    if (std::find(arguments.begin(), arguments.end(), commands()[i]->name) != arguments.end()) declare(i);
+    if (given(commands()[i]->name)) declare(i);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   const auto chosen = [this]() -> CLI::App* {
     const std::vector<CLI::App*> parsed = app_->get_subcommands();

@@ -10,7 +10,7 @@ namespace kvcache::cli {
 
 class CommandLine {
  public:
-  /// Knows every command by name. `context` is filled by parse() and outlives this.
+  /// `context` is filled by parse() and outlives this.
   explicit CommandLine(Context& context);
   ~CommandLine();
   CommandLine(const CommandLine&) = delete;
@@ -24,12 +24,15 @@ class CommandLine {
   [[nodiscard]] const CLI::App& app();
 
  private:
-  /// The options of a command are declared only when it is among the arguments: all of them would be a third of a short run.
+  /// Only commands that are among the arguments are told to CLI11, and have their options declared: all of them would be half
+  /// of a short run.
+  void know(std::size_t i);
   void declare(std::size_t i);
 
   std::unique_ptr<CLI::App> app_;
   Context& context_;
-  std::vector<Action> actions_;  ///< one per command, in the order of commands()
+  std::vector<CLI::App*> known_;  ///< nullptr: not told yet
+  std::vector<Action> actions_;   ///< one per command, in the order of commands()
 };
 
 }  // namespace kvcache::cli

@@ -54,6 +54,7 @@ bool proves_damage(std::string_view code) {
 }
 
 const Finding* proof_of_damage(const Document& document, const Findings& findings) {
+  if (only_unknown_layouts(findings)) return nullptr;
   // Of a file with a class that is not known here, nothing is certain but what its stamp says.
   const bool unknown_class = std::ranges::any_of(findings, [](const Finding& f) { return f.code == "KV301"; });
   for (const Finding& finding : findings) {

@@ -66,8 +66,10 @@ Asked check_loads(const Document& document, const VerifyOptions& options, const 
   Asked asked;
   for (const Target& target : options.load_in) {
     if (!seen.insert(target.id()).second) continue;
-    const LoadVerdict verdict = would_load(document, target, found);
-    if (target.whole_era()) report.loads_in.insert_or_assign(target.era(), verdict);
+    // Whole eras are judged already, but for those that are never written.
+    const auto judged = target.whole_era() ? report.loads_in.find(target.era()) : report.loads_in.end();
+    const LoadVerdict verdict = judged != report.loads_in.end() ? judged->second : would_load(document, target, found);
+    if (target.whole_era()) report.loads_in.emplace(target.era(), verdict);
     if (verdict.ok) {
       asked.loading.push_back(target);
     } else {
