@@ -13,7 +13,7 @@ namespace [[gnu::visibility("default")]] kvcache {
 
 /// Something that differs before any value is looked at.
 struct Difference {
-  std::string where;     ///< "layer 3", "metadata", or empty for the whole cache
+  Where where;           ///< a layer, the metadata, or the whole cache
   std::string what;      ///< "class", "tokens", "window", "dtype", "layers", "model"
   std::string a;         ///< the first cache's value, printable
   std::string b;         ///< the second one's

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kvcache/where.h"
+
 namespace [[gnu::visibility("default")]] kvcache {
 
 /// How bad a finding is.
@@ -15,7 +17,7 @@ enum class Severity { info, warning, error };
 struct Finding {
   std::string code;                     ///< "KV413"
   Severity severity = Severity::error;  ///< only errors change the exit code
-  std::string where;                    ///< "layer 3", "layer 3 child 1", "header" or empty
+  Where where;                          ///< the layer, or another part of the file
   std::string key;                      ///< tensor or metadata key, raw (escape before printing), or empty
   std::string message;                  ///< what is wrong with the values at hand and what follows from it; printable
   std::string hint;                     ///< what to do about it, or empty

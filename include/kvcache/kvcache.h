@@ -32,6 +32,7 @@
 #include "kvcache/tensor.h"          // IWYU pragma: export
 #include "kvcache/transform.h"       // IWYU pragma: export
 #include "kvcache/verify.h"          // IWYU pragma: export
+#include "kvcache/where.h"           // IWYU pragma: export
 
 /// Prompt-cache files of mlx-lm, mlx-swift-lm and mlxrs.
 ///

@@ -12,14 +12,14 @@ namespace [[gnu::visibility("default")]] kvcache {
 /// Something that is put right.
 struct Repair {
   std::string code;     ///< of the finding that goes
-  std::string where;    ///< as Finding::where
+  Where where;          ///< as Finding::where
   std::string message;  ///< what becomes of it and why: "offset 9 becomes 23, as the other layers have it"; printable
 };
 
 /// A finding with several answers: which is right, nothing in the file tells.
 struct Undecided {
   std::string code;                  ///< of the finding
-  std::string where;                 ///< as Finding::where
+  Where where;                       ///< as Finding::where
   std::string message;               ///< of the finding
   std::vector<std::string> choices;  ///< the answers, printable
 };

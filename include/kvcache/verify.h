@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kvcache/error.h"
 #include "kvcache/finding.h"
 #include "kvcache/format.h"
 #include "kvcache/model_config.h"
@@ -52,7 +53,7 @@ struct FileReport {
   std::map<Era, LoadVerdict> loads_in;  ///< loads_in(), and whole eras of VerifyOptions::load_in; empty if unreadable
   std::vector<std::string> notes;       ///< usage_notes()
   std::optional<RepairPlan> fixes;      ///< VerifyOptions::fix: what repair() would do; nothing for an unreadable file
-  int exit_code = 0;                    ///< 0, 1, 3 or 5
+  std::optional<ErrorKind> failure;     ///< why it is unreadable: unreadable or io; nothing for a file that was read
 };
 
 /// Check one file. Never throws for what is wrong with the file. The data of a stamped file are read (KV802), those of others

@@ -26,21 +26,21 @@ class Comparer {
   void model_state(const CompareOptions& options);
 
  private:
-  void differ(std::string where, std::string what, std::string a, std::string b, bool storage = false) {
+  void differ(const Where& where, std::string what, std::string a, std::string b, bool storage = false) {
     if (storage && out_.tolerant) return;  // another way of storing values, which the tolerance is for
-    out_.differences.push_back({std::move(where), std::move(what), std::move(a), std::move(b), storage});
+    out_.differences.push_back({where, std::move(what), std::move(a), std::move(b), storage});
   }
   template <typename T>
-  void field(const std::string& where, std::string_view what, const std::optional<T>& a, const std::optional<T>& b) {
+  void field(const Where& where, std::string_view what, const std::optional<T>& a, const std::optional<T>& b) {
     if (a != b) differ(where, std::string(what), text(a), text(b));
   }
   template <typename T>
   static std::string text(const std::optional<T>& value) {
     return value ? fmt::format("{}", *value) : "none";
   }
-  void facts(const std::string& where, const Facts& a, const Facts& b);
-  void parameters(const std::string& where, const Cache& a, const Cache& b);
-  void unknown_metadata(const std::string& where, const OpaqueCache& a, const OpaqueCache& b);
+  void facts(const Where& where, const Facts& a, const Facts& b);
+  void parameters(const Where& where, const Cache& a, const Cache& b);
+  void unknown_metadata(const Where& where, const OpaqueCache& a, const OpaqueCache& b);
 
   const PromptCache& a_;
   const PromptCache& b_;
@@ -54,11 +54,11 @@ std::string canonical_class(const std::string& name) {
 
 void Comparer::whole() {
   if (a_.layers.size() != b_.layers.size())
-    differ("", "layers", std::to_string(a_.layers.size()), std::to_string(b_.layers.size()));
+    differ({}, "layers", std::to_string(a_.layers.size()), std::to_string(b_.layers.size()));
   if (const auto ta = token_count(a_), tb = token_count(b_); ta != tb)
-    differ("", "tokens", std::to_string(ta), std::to_string(tb));
+    differ({}, "tokens", std::to_string(ta), std::to_string(tb));
   if (a_.model_state.has_value() != b_.model_state.has_value())
-    differ("", "model state", a_.model_state ? "present" : "none", b_.model_state ? "present" : "none");
+    differ({}, "model state", a_.model_state ? "present" : "none", b_.model_state ? "present" : "none");
 }
 
 void Comparer::model_state(const CompareOptions& options) {
@@ -75,10 +75,10 @@ void Comparer::model_state(const CompareOptions& options) {
     const auto& [a, b] = pair;
     const std::string shown = printable(key);
     if (form(a) != form(b)) {
-      differ("model state", shown, form(a), form(b));
+      differ(Where::Part::model_state, shown, form(a), form(b));
     } else if (const ValueDifference values = detail::compare_values({key, a, b, {}, {}}, options, meter);
                values.differing > 0) {
-      differ("model state", shown, fmt::format("{} values", values.elements),
+      differ(Where::Part::model_state, shown, fmt::format("{} values", values.elements),
              fmt::format("{} of them differ", values.differing));
     }
   }
@@ -97,11 +97,11 @@ void Comparer::metadata() {
     const auto ia = a_.metadata.find(key);
     const auto ib = b_.metadata.find(key);
     if (ia == a_.metadata.end() || ib == b_.metadata.end() || ia->second != ib->second)
-      differ("metadata", printable(key), value(a_, key), value(b_, key));
+      differ(Where::Part::metadata, printable(key), value(a_, key), value(b_, key));
   }
 }
 
-void Comparer::facts(const std::string& where, const Facts& a, const Facts& b) {
+void Comparer::facts(const Where& where, const Facts& a, const Facts& b) {
   const std::string class_a = canonical_class(a.class_name);
   const std::string class_b = canonical_class(b.class_name);
   if (class_a != class_b) {
@@ -124,13 +124,13 @@ void Comparer::facts(const std::string& where, const Facts& a, const Facts& b) {
   if (a.dtype && b.dtype && *a.dtype != *b.dtype)
     differ(where, "dtype", std::string(name(*a.dtype)), std::string(name(*b.dtype)), true);
   for (std::size_t i = 0; i < std::min(a.children.size(), b.children.size()); ++i)
-    facts(fmt::format("{} child {}", where, i), a.children[i], b.children[i]);
+    facts(where.child(i), a.children[i], b.children[i]);
   if (a.children.size() != b.children.size())
     differ(where, "children", std::to_string(a.children.size()), std::to_string(b.children.size()));
 }
 
 // What facts do not tell: how codes are decoded, and where the size of a window came from.
-void Comparer::parameters(const std::string& where, const Cache& a, const Cache& b) {
+void Comparer::parameters(const Where& where, const Cache& a, const Cache& b) {
   if (const auto* ta = dynamic_cast<const TurboQuantKVCache*>(&a), *tb = dynamic_cast<const TurboQuantKVCache*>(&b);
       ta != nullptr && tb != nullptr) {
     const auto number = [&](std::string_view what, auto member) {
@@ -161,12 +161,12 @@ void Comparer::parameters(const std::string& where, const Cache& a, const Cache&
   } else if (const auto* la = dynamic_cast<const CacheList*>(&a), *lb = dynamic_cast<const CacheList*>(&b);
              la != nullptr && lb != nullptr) {
     for (std::size_t i = 0; i < std::min(la->children().size(), lb->children().size()); ++i)
-      parameters(fmt::format("{} child {}", where, i), *la->children()[i], *lb->children()[i]);
+      parameters(where.child(i), *la->children()[i], *lb->children()[i]);
   }
 }
 
 // What the values of an unknown class mean is unknown, too, but not whether they are the same.
-void Comparer::unknown_metadata(const std::string& where, const OpaqueCache& a, const OpaqueCache& b) {
+void Comparer::unknown_metadata(const Where& where, const OpaqueCache& a, const OpaqueCache& b) {
   std::map<std::string, std::pair<std::string, std::string>> values;
   for (const auto& [path, value] : a.state().meta) values[path].first = printable(value);
   for (const auto& [path, value] : b.state().meta) values[path].second = printable(value);
@@ -175,7 +175,7 @@ void Comparer::unknown_metadata(const std::string& where, const OpaqueCache& a, 
 }
 
 void Comparer::layer(std::size_t index) {
-  const std::string where = fmt::format("layer {}", index);
+  const Where where = Where::of_layer(index);
   facts(where, a_.layers[index]->facts(), b_.layers[index]->facts());
   parameters(where, *a_.layers[index], *b_.layers[index]);
 }

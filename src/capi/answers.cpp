@@ -28,6 +28,7 @@ const Findings& all_findings(const kvcache_cache& cache) {
   if (!findings) {
     findings = check(saved_document(cache));
     for (Finding& finding : *findings) finding.hint = detail::with_names(finding.hint, cache.document.file.path());
+    for (const Finding& finding : *findings) cache.answers.places.push_back(finding.where.text());
   }
   return *findings;
 }

@@ -13,6 +13,9 @@
 
 namespace kvcache::capi {
 
+/// The category of a failure.
+[[nodiscard]] kvcache_status status_of(ErrorKind kind) noexcept;
+
 /// A call at work.
 struct Call {
   std::string subject;  ///< the file that errors are about

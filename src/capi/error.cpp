@@ -17,8 +17,6 @@ struct kvcache_error {
 };
 
 namespace kvcache::capi {
-namespace {
-
 kvcache_status status_of(ErrorKind kind) noexcept {
   switch (kind) {
     case ErrorKind::usage:
@@ -34,6 +32,8 @@ kvcache_status status_of(ErrorKind kind) noexcept {
   }
   return KVCACHE_INTERNAL;
 }
+
+namespace {
 
 /// The one error that needs no memory.
 kvcache_error& out_of_memory() noexcept {

@@ -203,7 +203,7 @@ kvcache_status kvcache_finding_at(const kvcache_cache* cache, size_t index, kvca
                    : at.severity == Severity::warning ? KVCACHE_WARNING
                                                       : KVCACHE_INFO;
     out.code = at.code.c_str();
-    out.where = at.where.c_str();
+    out.where = of.answers.places[index].c_str();
     out.key = at.key.c_str();
     out.message = at.message.c_str();
     out.hint = at.hint.c_str();

@@ -34,6 +34,7 @@ struct Answers {
   std::optional<std::vector<std::vector<Cache::Part>>> arrays;
   std::unique_ptr<const Document> as_saved;  ///< of an edited cache
   std::optional<Findings> findings;
+  std::vector<std::string> places;  ///< of findings, in words
   std::map<std::string, LoadVerdict, std::less<>> verdicts;
 };
 

@@ -16,9 +16,6 @@
 namespace kvcache::catalog {
 namespace {
 
-// FileReport::exit_code of a file that can be read and is no cache.
-constexpr int unreadable = 3;
-
 /// A file to check. What was found in a folder may be something else, what was named is reported whatever it is.
 struct Candidate {
   Found found;
@@ -45,7 +42,7 @@ FileReport unreadable_folder(const Found& found) {
   report.path = found.path;
   report.status = Status::unreadable;
   report.findings.push_back({"KV100", Severity::error, {}, {}, "this folder cannot be read: " + found.error, {}});
-  report.exit_code = 5;
+  report.failure = ErrorKind::io;
   return report;
 }
 
@@ -59,7 +56,7 @@ FileReport verify_one(const Found& found, const VerifyOptions& how) {
   if (!found.error.empty()) return unreadable_folder(found);
   FileReport report = verify_file(found.path, how);
   std::error_code unknown;
-  if (report.exit_code == 5 && std::filesystem::is_directory(found.path, unknown))
+  if (report.failure == ErrorKind::io && std::filesystem::is_directory(found.path, unknown))
     for (Finding& finding : report.findings) finding.hint = "-r checks the files in it";
   // Commands to paste, with the names at hand.
   for (Finding& finding : report.findings) finding.hint = detail::with_names(finding.hint, found.path);
@@ -69,7 +66,7 @@ FileReport verify_one(const Found& found, const VerifyOptions& how) {
 
 Outcome look_at(const Candidate& candidate, const VerifyOptions& how) {
   Outcome out{verify_one(candidate.found, how), {}};
-  if (!candidate.named && out.report.exit_code == unreadable)
+  if (!candidate.named && out.report.failure == ErrorKind::unreadable)
     out.something_else =
         detail::something_else(candidate.found.path, out.report.findings.front().code, is_named_as_cache(candidate.found.path));
   return out;

@@ -13,7 +13,7 @@ namespace kvcache::detail {
 
 /// A finding with the severity of the table. `message` must be printable; pass text of the file through printable() first.
 /// `key` is raw. A code outside the table is a bug of ours: it becomes an error finding, which a test would notice.
-[[nodiscard]] Finding make_finding(std::string_view code, std::string where, std::string key, std::string message,
+[[nodiscard]] Finding make_finding(std::string_view code, Where where, std::string key, std::string message,
                                    std::string hint = {});
 
 }  // namespace kvcache::detail

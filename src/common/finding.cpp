@@ -152,7 +152,7 @@ const CodeInfo* find_code(std::string_view code) noexcept {
   return row != table.end() && row->code == code ? row : nullptr;
 }
 
-Finding make_finding(std::string_view code, std::string where, std::string key, std::string message, std::string hint) {
+Finding make_finding(std::string_view code, Where where, std::string key, std::string message, std::string hint) {
   const CodeInfo* const row = find_code(code);
   return {.code = std::string(code),
           .severity = row != nullptr ? row->severity : Severity::error,

@@ -6,7 +6,7 @@ namespace {
 template <typename Entry>
 Json entry_of(const Entry& entry) {
   Json out = {{"code", entry.code}};
-  if (!entry.where.empty()) out["where"] = entry.where;
+  if (!entry.where.empty()) out["where"] = entry.where.text();
   out["message"] = entry.message;
   return out;
 }

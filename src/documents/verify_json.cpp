@@ -9,7 +9,7 @@ namespace {
 
 Json json_of(const Finding& finding) {
   Json out = {{"code", finding.code}, {"severity", name(finding.severity)}};
-  if (!finding.where.empty()) out["where"] = finding.where;
+  if (!finding.where.empty()) out["where"] = finding.where.text();
   if (!finding.key.empty()) out["key"] = printable(finding.key);
   out["message"] = finding.message;
   if (!finding.hint.empty()) out["hint"] = finding.hint;

@@ -11,14 +11,16 @@ void require_sound(const Document& document) {
   const Findings findings = check(document);
   for (const Finding& finding : findings) {
     if (!prevents_editing(finding)) continue;
-    const std::string place = finding.where.empty() ? "" : finding.where + ": ";
+    const std::string place = finding.where.empty() ? "" : finding.where.text() + ": ";
     // Where nothing is damaged, verify has nothing to add.
     std::string hint;
     if (!only_unknown_layouts(findings))
       hint = fmt::format("kvcache verify {} lists everything", shell_path(document.file.path()));
     if (!finding.hint.empty()) hint += (hint.empty() ? "" : "; ") + finding.hint;
     throw Error(Error(ErrorKind::impossible, fmt::format("{}{} ({})", place, finding.message, finding.code), hint, finding.code)
-                    .at_key(finding.key));
+                    .at_key(finding.key)
+                    .at(finding.where)
+                    .in_file(document.file.path()));
   }
 }
 

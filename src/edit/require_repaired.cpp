@@ -12,8 +12,8 @@
 namespace kvcache::detail {
 namespace {
 
-std::string at(const std::string& where) {
-  return where.empty() ? "" : where + ": ";
+std::string at(const Where& where) {
+  return where.empty() ? "" : where.text() + ": ";
 }
 
 }  // namespace

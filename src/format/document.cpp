@@ -122,7 +122,7 @@ void detect_eras(Document& document, const std::vector<bool>& unused) {
 
   for (std::size_t i = 0; i < document.sources.size(); ++i) {
     if (!unused[i]) continue;
-    const std::string where = layer_where(i);
+    const Where where = Where::of_layer(i);
     const std::string& name = document.sources[i].class_text;
     if (all.none() && !used.none()) {
       document.findings.push_back(make_finding(
@@ -158,7 +158,7 @@ void detect_eras(Document& document, const std::vector<bool>& unused) {
                             : fmt::format(", but {}", say_format(document, other));
       message += ": no program writes these together";
     }
-    document.findings.push_back(make_finding("KV503", layer_where(i), fmt::format("2.{}", i), std::move(message),
+    document.findings.push_back(make_finding("KV503", Where::of_layer(i), fmt::format("2.{}", i), std::move(message),
                                              "the file was put together from parts of others: make it anew"));
     return;
   }
@@ -172,7 +172,7 @@ void narrow_by_model_state(Document& document) {
   for (std::size_t i = 0; i < document.sources.size() && document.candidates.none(); ++i) {
     if (!(document.sources[i].eras & writers).none()) continue;
     document.findings.push_back(
-        make_finding("KV503", layer_where(i), fmt::format("2.{}", i),
+        make_finding("KV503", Where::of_layer(i), fmt::format("2.{}", i),
                      fmt::format("{}, but the file has model state, which only {} writes: no program writes these together",
                                  say_format(document, i), preferred(writers)->id),
                      "the file was put together from parts of others: make it anew"));
@@ -184,7 +184,7 @@ void check_control_characters(const Document& document, Findings& findings) {
   for (const auto& [key, value] : document.cache.metadata)
     if (has_control_character(key) || has_control_character(value))
       findings.push_back(
-          make_finding("KV206", "metadata", key,
+          make_finding("KV206", Where::Part::metadata, key,
                        fmt::format("user metadata '{}' holds control characters, which can steer a terminal that "
                                    "prints them",
                                    printable(key))));
@@ -225,7 +225,7 @@ void decode_classes(Document& document) {
   std::vector<bool> unused;
   for (const auto& [index, class_text] : layout.classes) {
     LayerInput in;
-    in.where = layer_where(index);
+    in.where = Where::of_layer(index);
     in.key = fmt::format("0.{}", index);
     in.class_text = class_text;
     if (const auto it = layout.arrays.find(index); it != layout.arrays.end()) in.arrays = &it->second;
@@ -238,7 +238,7 @@ void decode_classes(Document& document) {
   const auto orphans = [&](const auto& section, std::string_view what, std::string_view prefix) {
     for (const auto& [index, tree] : section)
       if (!layout.classes.contains(index))
-        document.findings.push_back(make_finding("KV204", layer_where(index), fmt::format("{}{}", prefix, index),
+        document.findings.push_back(make_finding("KV204", Where::of_layer(index), fmt::format("{}{}", prefix, index),
                                                  fmt::format("{} of layer {}, which has no class", what, index)));
   };
   orphans(layout.arrays, "arrays", "");

@@ -83,7 +83,7 @@ bool insert_path(IndexTree<Value>& root, std::string_view path, Value value, con
 }
 
 template <typename Value>
-bool is_sound(const IndexTree<Value>& tree, const std::string& where, const std::string& key, std::string_view what,
+bool is_sound(const IndexTree<Value>& tree, const Where& where, const std::string& key, std::string_view what,
               Findings& findings) {
   if (tree.value && !tree.children.empty()) {
     findings.push_back(
@@ -106,8 +106,8 @@ bool is_sound(const IndexTree<Value>& tree, const std::string& where, const std:
 
 template bool insert_path(ArrayTree&, std::string_view, std::size_t, const std::string&, std::string_view, Findings&);
 template bool insert_path(MetaTree&, std::string_view, std::string, const std::string&, std::string_view, Findings&);
-template bool is_sound(const ArrayTree&, const std::string&, const std::string&, std::string_view, Findings&);
-template bool is_sound(const MetaTree&, const std::string&, const std::string&, std::string_view, Findings&);
+template bool is_sound(const ArrayTree&, const Where&, const std::string&, std::string_view, Findings&);
+template bool is_sound(const MetaTree&, const Where&, const std::string&, std::string_view, Findings&);
 
 Layout parse_layout(const Header& header, Findings& findings) {
   Layout layout;

@@ -46,7 +46,7 @@ bool insert_path(IndexTree<Value>& root, std::string_view path, Value value, con
 
 /// Children are 0...n-1 all the way down and no node has both a value and children; else reports KV203 or KV205.
 template <typename Value>
-bool is_sound(const IndexTree<Value>& tree, const std::string& where, const std::string& key, std::string_view what,
+bool is_sound(const IndexTree<Value>& tree, const Where& where, const std::string& key, std::string_view what,
               Findings& findings);
 
 }  // namespace kvcache::detail

@@ -87,7 +87,7 @@ Header parse_header(const ByteSource& source) {
   if (parsed.blank_padding)
     header.defects.push_back({"KV121",
                               Severity::warning,
-                              "header",
+                              Where::Part::header,
                               {},
                               "the header is padded with line breaks or tabs, where every writer has spaces: readers skip them",
                               "kvcache repair FILE -o OUT pads it with spaces"});

@@ -31,9 +31,13 @@ Findings check_tiling(const Header& header) {
     return std::tuple(a->begin, a->end, a) < std::tuple(b->begin, b->end, b);  // equal ranges by key
   });
 
-  Finding overlap{
-      "KV118", Severity::error, "header", {}, {}, "write the file again from its source: one of them has lost its data"};
-  Finding hole{"KV119", Severity::warning, "header", {}, {}, "kvcache repair FILE -o OUT writes it without holes"};
+  Finding overlap{"KV118",
+                  Severity::error,
+                  Where::Part::header,
+                  {},
+                  {},
+                  "write the file again from its source: one of them has lost its data"};
+  Finding hole{"KV119", Severity::warning, Where::Part::header, {}, {}, "kvcache repair FILE -o OUT writes it without holes"};
   std::size_t overlaps = 0;
   std::size_t holes = 0;
   std::uint64_t hole_bytes = 0;
@@ -71,7 +75,7 @@ Findings check_tiling(const Header& header) {
     findings.push_back(
         {"KV120",
          Severity::warning,
-         "header",
+         Where::Part::header,
          {},
          fmt::format("{} the last tensor: MLX reads the file, strict readers refuse it",
                      header.file_bytes - data_end == 1 ? "1 byte follows"

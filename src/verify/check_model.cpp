@@ -174,7 +174,7 @@ class Grouped {
     for (const auto& [layer, others, mismatch] : groups_) {
       const std::string more = others == 0 ? "" : fmt::format(" (and {} more layer{})", others, others == 1 ? "" : "s");
       findings.push_back(
-          make_finding(mismatch.code, fmt::format("layer {}", layer), {}, mismatch.message + more, hint_of(mismatch.code)));
+          make_finding(mismatch.code, Where::of_layer(layer), {}, mismatch.message + more, hint_of(mismatch.code)));
     }
   }
 
@@ -195,7 +195,7 @@ void check_layers(const Document& document, const ModelConfig& config, Findings&
                                     "the file is of another model, or has lost layers"));
   if (here > expected)
     findings.push_back(
-        make_finding("KV812", fmt::format("layer {}", expected), {},
+        make_finding("KV812", Where::of_layer(expected), {},
                      fmt::format("{} layers, the model has caches for {}: those from here on are not its own", here, expected),
                      "right only for the layers of a draft model behind those of the model"));
   const bool used = std::any_of(document.cache.layers.begin(), document.cache.layers.end(),
@@ -235,7 +235,7 @@ void check_digests(const Document& document, const ModelFolder& model, Findings&
     const auto there = model.sha256.find(stamped->first);
     if (there != model.sha256.end() && there->second == stamped->second) continue;
     const std::string_view what = there == model.sha256.end() ? "is missing, but was there" : "is not the one that was there";
-    findings.push_back(make_finding("KV821", "metadata", std::string(stamp_key),
+    findings.push_back(make_finding("KV821", Where::Part::metadata, std::string(stamp_key),
                                     fmt::format("{} of the model {} when the file was stamped", name, what),
                                     "this is another model, or another revision of it"));
   }

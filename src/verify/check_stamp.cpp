@@ -36,11 +36,11 @@ void check_names(const Document& document, const Sums& sums, Findings& findings)
 }
 
 /// "layer 3" of every array that belongs to one.
-std::unordered_map<std::string_view, std::string> layers_by_key(const Document& document) {
-  std::unordered_map<std::string_view, std::string> layers;
+std::unordered_map<std::string_view, Where> layers_by_key(const Document& document) {
+  std::unordered_map<std::string_view, Where> layers;
   for (std::size_t i = 0; i < document.sources.size(); ++i)
     for (const std::size_t array : document.sources[i].arrays)
-      layers.emplace(document.file.header().tensors[array].key, fmt::format("layer {}", i));
+      layers.emplace(document.file.header().tensors[array].key, Where::of_layer(i));
   return layers;
 }
 
@@ -59,7 +59,7 @@ void check_data(const Document& document, const Sums& sums, const VerifyOptions&
     if (crc == stamped) continue;
     const auto layer = layers.find(key);
     findings.push_back(
-        make_finding("KV802", layer == layers.end() ? std::string() : layer->second, key,
+        make_finding("KV802", layer == layers.end() ? Where() : layer->second, key,
                      fmt::format("array {} has CRC-32 {:08x}, but {:08x} in the stamp: its data were damaged or changed since",
                                  printable(key), crc, stamped),
                      std::string(changed)));
@@ -71,11 +71,12 @@ void check_prompt(const Document& document, const StampTokens& tokens, Findings&
   if (tokens.ids) {
     const StampTokens again = stamp_tokens(*tokens.ids);
     if (again.count != tokens.count)
-      findings.push_back(make_finding("KV805", "metadata", key,
+      findings.push_back(make_finding("KV805", Where::Part::metadata, key,
                                       fmt::format("the stamp counts {} tokens, but lists {}", tokens.count, again.count),
                                       "kvcache stamp FILE --tokens IDS -o OUT, with the ids of the prompt"));
     else if (again.sha256 != tokens.sha256)
-      findings.push_back(make_finding("KV805", "metadata", key, "the token ids in the stamp do not have the digest beside them",
+      findings.push_back(make_finding("KV805", Where::Part::metadata, key,
+                                      "the token ids in the stamp do not have the digest beside them",
                                       "kvcache stamp FILE --tokens IDS -o OUT, with the ids of the prompt"));
   }
   // A layer that could not be decoded tells nothing about tokens.
@@ -84,7 +85,7 @@ void check_prompt(const Document& document, const StampTokens& tokens, Findings&
   const auto cached = detail::counted_tokens(document.cache);
   if (cached && tokens.count != static_cast<std::uint64_t>(*cached))
     findings.push_back(make_finding(
-        "KV804", "metadata", key,
+        "KV804", Where::Part::metadata, key,
         fmt::format("the stamp is for {} tokens, but the cache holds {}: it is not that of its prompt", tokens.count, *cached),
         "kvcache stamp FILE --tokens IDS -o OUT, with the ids of the prompt that was processed"));
 }
@@ -97,7 +98,7 @@ Findings check_stamp(const Document& document, const VerifyOptions& options) {
   try {
     stamp = find_stamp(document.cache);
   } catch (const Error& error) {
-    return {make_finding("KV801", "metadata", std::string(stamp_key),
+    return {make_finding("KV801", Where::Part::metadata, std::string(stamp_key),
                          fmt::format("the stamp cannot be read: {}; nothing was compared with it", error.what()),
                          "kvcache stamp FILE -o OUT replaces it")};
   }

@@ -18,11 +18,8 @@ bool is_about_layout(std::string_view code) {
 
 /// The layer that a finding is about, its children included.
 std::optional<std::size_t> layer_of(const Document& document, const Finding& finding) {
-  for (std::size_t i = 0; i < document.sources.size(); ++i) {
-    const std::string where = fmt::format("layer {}", i);
-    if (finding.where == where || finding.where.starts_with(where + " ")) return i;
-  }
-  return std::nullopt;
+  const std::optional<std::size_t> layer = finding.where.layer();
+  return layer && *layer < document.sources.size() ? layer : std::nullopt;
 }
 
 /// Another layer of the same class is as this tool knows the class, so that this one cannot be of another version.
@@ -31,7 +28,7 @@ bool class_is_known_elsewhere(const Document& document, const Findings& findings
   for (std::size_t i = 0; i < document.sources.size(); ++i) {
     const LayerSource& other = document.sources[i];
     if (i != layer && other.decoded && other.class_text == document.sources[layer].class_text &&
-        !broken.contains(fmt::format("layer {}", i)))
+        !broken.contains(Where::of_layer(i)))
       return true;
   }
   return false;

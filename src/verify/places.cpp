@@ -7,7 +7,7 @@
 namespace kvcache::detail {
 namespace {
 
-void add(std::vector<Place>& out, Place place, const std::set<std::string_view>& broken) {
+void add(std::vector<Place>& out, Place place, const std::set<Where>& broken) {
   place.sound = !broken.contains(place.where);
   out.push_back(place);
   const auto* const list = place.as<CacheList>();
@@ -15,7 +15,7 @@ void add(std::vector<Place>& out, Place place, const std::set<std::string_view>&
   for (std::size_t i = 0; i < list->children().size(); ++i) {
     Place child = place;
     child.cache = list->children()[i].get();
-    child.where = fmt::format("{} child {}", place.where, i);
+    child.where = place.where.child(i);
     child.is_child = true;
     add(out, std::move(child), broken);
   }
@@ -33,14 +33,14 @@ std::vector<Place> places(const Document& document) {
          .source = &document.sources[i],
          .cache = document.cache.layers[i].get(),
          .layer = i,
-         .where = fmt::format("layer {}", i),
+         .where = Where::of_layer(i),
          .keys = std::make_shared<LayerKeys>(document, document.sources[i])},
         broken);
   return out;
 }
 
-std::set<std::string_view> places_with_errors(const Findings& findings) {
-  std::set<std::string_view> out;
+std::set<Where> places_with_errors(const Findings& findings) {
+  std::set<Where> out;
   for (const Finding& finding : findings)
     if (finding.severity == Severity::error) out.insert(finding.where);
   return out;

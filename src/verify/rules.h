@@ -45,7 +45,7 @@ struct Place {
   const LayerSource* source = nullptr;  ///< of the layer, for children too
   const Cache* cache = nullptr;
   std::size_t layer = 0;
-  std::string where;  ///< "layer 3", "layer 3 child 1"
+  Where where;
   bool is_child = false;
   std::shared_ptr<LayerKeys> keys = {};  ///< of the layer, shared by its children
   bool sound = true;                     ///< decoding found no error here: other rules may rely on ranks, dtypes and sizes
@@ -69,7 +69,7 @@ struct Place {
 [[nodiscard]] std::size_t layers_with_meta(const Document& document);
 
 /// Where errors were found, as in Finding::where.
-[[nodiscard]] std::set<std::string_view> places_with_errors(const Findings& findings);
+[[nodiscard]] std::set<Where> places_with_errors(const Findings& findings);
 
 /// Key of the first array of a cache, which stands for the cache in findings.
 [[nodiscard]] std::string first_key(const Place& place);

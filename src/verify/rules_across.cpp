@@ -42,12 +42,12 @@ void report_difference(const Groups& groups, std::string_view code, std::string_
     findings.push_back(make_finding(code, odd->where, {},
                                     fmt::format("never used{}, but {} holds {} tokens: it loads, and the model then decodes "
                                                 "wrongly unless the layer is a draft model's",
-                                                more, groups.at(common).front()->where, common)));
+                                                more, groups.at(common).front()->where.text(), common)));
     return;
   }
   findings.push_back(make_finding(code, odd->where, first_key(*odd),
                                   fmt::format("{} {}{}, but {} has {}: {}", quantity, odd_value, more,
-                                              groups.at(common).front()->where, common, consequence)));
+                                              groups.at(common).front()->where.text(), common, consequence)));
 }
 
 // A layer of a class that counts every token, without any: mlx-swift-lm saves those that were never used.

@@ -32,7 +32,7 @@ void python_drops_layers(const Document& document, Findings& findings) {
   if (own_layout || kept == layers) return;
   const auto broken = places_with_errors(document.findings);
   for (std::size_t i = 0; i < layers; ++i) {
-    if (broken.contains(fmt::format("layer {}", i))) return;  // said already, with what follows
+    if (broken.contains(Where::of_layer(i))) return;          // said already, with what follows
     if (i < kept && !passes_for_python(document, i)) return;  // mlx-lm refuses the file
   }
   // Layers without arrays whose metadata mlx-lm could not read either belong to another runtime's file.
@@ -41,7 +41,7 @@ void python_drops_layers(const Document& document, Findings& findings) {
     return;
   const std::string_view what = with_meta < with_arrays ? "metadata (section 0)" : "arrays";
   findings.push_back(
-      make_finding("KV706", fmt::format("layer {}", kept), {},
+      make_finding("KV706", Where::of_layer(kept), {},
                    kept == 0 ? fmt::format("no layer has {}: mlx-lm restores zero caches without a word", what)
                              : fmt::format("layers from {} on have no {}: mlx-lm restores {} of {} caches without a word", kept,
                                            what, kept, layers)));
@@ -64,12 +64,13 @@ void user_metadata_changes(const Document& document, Findings& findings) {
   for (const auto& [key, value] : document.cache.metadata) {
     if (key.starts_with(state_key_prefix) || is_safe_user_key(key)) continue;
     if (++count > most) continue;
-    findings.push_back(make_finding("KV707", "metadata", key,
+    findings.push_back(make_finding("KV707", Where::Part::metadata, key,
                                     fmt::format("user key \"{}\": {}", printable(key), consequence(key)),
                                     "use letters, digits, _ and - only, and begin with a letter or _"));
   }
   if (count > most)
-    findings.push_back(make_finding("KV707", "metadata", {}, fmt::format("{} more user keys of that kind", count - most)));
+    findings.push_back(
+        make_finding("KV707", Where::Part::metadata, {}, fmt::format("{} more user keys of that kind", count - most)));
 }
 
 void zero_element_arrays(const Document& document, Findings& findings) {

@@ -28,7 +28,7 @@ struct ScanItem {
   Tensor biases;                        ///< beside scales: the biases of the same groups
   std::optional<ScanCodes> codes = {};  ///< beside scales whose codes can be decoded
   Role role = Role::other;
-  std::string where;
+  Where where;
   std::string key;
   std::string name;               ///< "keys", "value scales", "slot 1"
   std::uint64_t file_offset = 0;  ///< of the first byte, for reading in file order

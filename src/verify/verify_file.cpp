@@ -19,11 +19,12 @@ Finding finding_of(const Error& error) {
   std::string code = error.code();
   if (code.empty()) code = error.kind() == ErrorKind::io ? "KV100" : "KV122";
   const bool container = code > "KV100" && code < "KV120";
-  return detail::make_finding(code, container ? "header" : "", error.key(), error.what(), error.hint());
+  return detail::make_finding(code, container ? Where::Part::header : Where::Part::file, error.key(), error.what(),
+                              error.hint());
 }
 
 Status status_of(const FileReport& report) {
-  if (report.exit_code >= 3) return Status::unreadable;
+  if (report.failure) return Status::unreadable;
   const auto has = [&](Severity severity) {
     return std::ranges::any_of(report.findings, [=](const Finding& f) { return f.severity == severity; });
   };
@@ -131,11 +132,10 @@ FileReport verify_file(const std::string& path, const VerifyOptions& options) {
     // Anything else is not about the file: the caller's mistake, or a request to stop.
     if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::unreadable) throw;
     report.findings.push_back(finding_of(error));
-    report.exit_code = error.kind() == ErrorKind::io ? 5 : 3;
+    report.failure = error.kind();
   }
   detail::sort_findings(report.findings);
   report.status = status_of(report);
-  if (report.status == Status::errors) report.exit_code = 1;
   return report;
 }
 

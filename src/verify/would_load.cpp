@@ -242,7 +242,7 @@ std::optional<std::string> misread(const Document& document, const Target& targe
   const auto error =
       std::find_if(findings.begin(), findings.end(), [](const Finding& f) { return f.severity == Severity::error; });
   if (error != findings.end())
-    return fmt::format("{}{}{} ({})", error->where, error->where.empty() ? "" : ": ", error->message, error->code);
+    return fmt::format("{}{}{} ({})", error->where.text(), error->where.empty() ? "" : ": ", error->message, error->code);
   // Two layouts that share nothing with the others.
   if (document.candidates.has(Era::L0)) {
     if (era == Era::L0) return std::nullopt;

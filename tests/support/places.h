@@ -24,7 +24,7 @@ std::string check(LayerRules rules, typename Class::State state) {
   const kvcache::LayerSource source;
   const Class cache(std::move(state));
   kvcache::Findings findings;
-  rules({.document = &document, .source = &source, .cache = &cache, .where = "layer 0"}, findings);
+  rules({.document = &document, .source = &source, .cache = &cache, .where = kvcache::Where::of_layer(0)}, findings);
   return codes_of(findings);
 }
 

@@ -46,7 +46,7 @@ TEST(AcrossLayers, SameBatchAndOffset) {
 TEST(AcrossLayers, BatchSizesDiffer) {
   const auto findings = check(layers(plain(1, 6), plain(1, 6), plain(2, 6), plain(3, 6)));
   ASSERT_EQ(test::codes_of(findings), "KV501") << "one finding, however many layers differ";
-  EXPECT_EQ(findings[0].where, "layer 2");
+  EXPECT_EQ(findings[0].where.text(), "layer 2");
   EXPECT_EQ(findings[0].message,
             "batch size 2 (and 1 more that differ), but layer 0 has 1: layers of one cache hold the same sequences");
 }
@@ -54,7 +54,7 @@ TEST(AcrossLayers, BatchSizesDiffer) {
 TEST(AcrossLayers, OffsetsDiffer) {
   const auto findings = check(layers(plain(1, 10), plain(1, 10), plain(1, 12)));
   ASSERT_EQ(test::codes_of(findings), "KV502");
-  EXPECT_EQ(findings[0].where, "layer 2");
+  EXPECT_EQ(findings[0].where.text(), "layer 2");
   EXPECT_EQ(findings[0].severity, kvcache::Severity::warning) << "a draft model's layers may follow";
 }
 
@@ -66,7 +66,7 @@ TEST(AcrossLayers, WindowsCountWithTheirOffset) {
 TEST(AcrossLayers, AnUnusedLayerAmongUsedOnesHasNoTokens) {
   const auto findings = check(layers(plain(2, 6), plain(2, 6), std::make_unique<kvcache::KVCache>()));
   ASSERT_EQ(test::codes_of(findings), "KV502");
-  EXPECT_EQ(findings[0].where, "layer 2");
+  EXPECT_EQ(findings[0].where.text(), "layer 2");
   EXPECT_EQ(test::codes_of(check(layers(std::make_unique<kvcache::KVCache>(), std::make_unique<kvcache::KVCache>()))), "");
 }
 
@@ -74,7 +74,7 @@ TEST(AcrossLayers, ChildrenCountAsLayers) {
   auto list = std::make_unique<kvcache::CacheList>(layers(plain(1, 6), plain(2, 6)));
   const auto findings = check(layers(plain(1, 6), std::move(list)));
   ASSERT_EQ(test::codes_of(findings), "KV501");
-  EXPECT_EQ(findings[0].where, "layer 1 child 1");
+  EXPECT_EQ(findings[0].where.text(), "layer 1 child 1");
 }
 
 TEST(Places, ListsComeBeforeTheirChildren) {
@@ -82,7 +82,7 @@ TEST(Places, ListsComeBeforeTheirChildren) {
   document.sources.resize(2);
   document.cache.layers = layers(std::make_unique<kvcache::CacheList>(layers(plain(1, 6), plain(1, 6))), plain(1, 6));
   std::string where;
-  for (const auto& place : kvcache::detail::places(document)) where += place.where + "; ";
+  for (const auto& place : kvcache::detail::places(document)) where += place.where.text() + "; ";
   EXPECT_EQ(where, "layer 0; layer 0 child 0; layer 0 child 1; layer 1; ");
 }
 

@@ -50,7 +50,7 @@ TEST(Data, OneFindingPerTensorWithCountAndFirstPosition) {
   sample.kv().layer("KVCache", {""}, {{"0", keys}, {"1", ones({1, 2, 6, 8})}});
   const auto findings = sample.verify(with_data()).findings;
   ASSERT_EQ(test::codes_of(findings), "KV601");
-  EXPECT_EQ(findings[0].where, "layer 1");
+  EXPECT_EQ(findings[0].where.text(), "layer 1");
   EXPECT_EQ(findings[0].key, "1.0");
   EXPECT_EQ(findings[0].message, "keys: 3 NaN, first at sequence 0, head 1, row 2: it spreads to every later token");
 }

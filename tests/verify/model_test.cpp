@@ -89,7 +89,7 @@ TEST(CheckModel, OtherSizesAreNamedOnce) {
   const Findings findings = compared(cache_of(Model("gpt2").read()), Model("llama").read());
   ASSERT_EQ(codes_of(findings), "KV811 KV814 KV814 KV814 KV818");  // and F16 instead of BF16
   EXPECT_EQ(findings[0].message, "2 layers, the model has caches for 3");
-  EXPECT_EQ(findings[1].where, "layer 0");
+  EXPECT_EQ(findings[1].where.text(), "layer 0");
   EXPECT_EQ(findings[1].message, "KV heads: 12, the model has 8 (and 1 more layer)");
   EXPECT_EQ(findings[2].message, "key head dim 64, the model has 128 (and 1 more layer)");
 }
@@ -101,7 +101,7 @@ TEST(CheckModel, LayersOfADraftModelBehindItsOwn) {
   for (auto& layer : draft.layers) cache.layers.push_back(std::move(layer));
   const Findings findings = compared(cache, model);
   ASSERT_EQ(codes_of(findings), "KV812");
-  EXPECT_EQ(findings[0].where, "layer 3");
+  EXPECT_EQ(findings[0].where.text(), "layer 3");
 }
 
 TEST(CheckModel, OtherWindows) {

@@ -42,7 +42,7 @@ TEST(Portability, OneFindingForManyLayers) {
   for (int i = 0; i < 3; ++i) sample.layer("MambaCache", {""}, {{"0", ones({1, 3, 4})}, {"1", ones({1, 3, 4})}});
   const auto report = sample.verify();
   ASSERT_EQ(test::codes_of(report.findings), "KV709");
-  EXPECT_EQ(report.findings[0].where, "layer 0");
+  EXPECT_EQ(report.findings[0].where.text(), "layer 0");
   EXPECT_NE(report.findings[0].message.find("2 more"), std::string::npos);
 }
 

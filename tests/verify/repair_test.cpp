@@ -24,20 +24,20 @@ std::string repaired(Sample& sample) {
   Document document = kvcache::read_document(path);
   const RepairPlan plan = kvcache::repair(document);
   std::string out;
-  for (const auto& r : plan.repairs) out += r.code + " " + r.where + ": " + r.message + "\n";
+  for (const auto& r : plan.repairs) out += r.code + " " + r.where.text() + ": " + r.message + "\n";
   for (const auto& u : plan.undecided) {
-    out += "? " + u.code + " " + u.where;
+    out += "? " + u.code + " " + u.where.text();
     for (const std::string& choice : u.choices) out += " | " + choice;
     out += "\n";
   }
   for (const auto& f : plan.left)
-    if (f.severity == kvcache::Severity::error) out += "! " + f.code + " " + f.where + "\n";
+    if (f.severity == kvcache::Severity::error) out += "! " + f.code + " " + f.where.text() + "\n";
   if (!kvcache::is_repaired(plan)) return out;
   const test::Folder folder;
   const kvcache::Encoded encoded = kvcache::encode_repaired(document, plan);
   kvcache::write_safetensors(folder / "out.safetensors", encoded.tensors, encoded.metadata);
   const kvcache::FileReport report = kvcache::verify_file(folder / "out.safetensors");
-  EXPECT_LT(report.exit_code, 1) << out;
+  EXPECT_LT(report.status, kvcache::Status::errors) << out;
   for (const auto& r : plan.repairs)
     for (const auto& f : report.findings) EXPECT_FALSE(f.code == r.code && f.where == r.where) << f.message;
   // Nothing is left to repair.

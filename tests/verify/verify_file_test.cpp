@@ -17,7 +17,7 @@ using test::Sample;
 TEST(VerifyFile, SoundFile) {
   const auto report = Sample().kv().kv().verify();
   EXPECT_EQ(report.status, Status::ok);
-  EXPECT_EQ(report.exit_code, 0);
+  EXPECT_FALSE(report.failure);
   ASSERT_NE(report.format, nullptr);
   EXPECT_EQ(report.format->id, "mlx-lm@0.31");
   EXPECT_TRUE(report.findings.empty());
@@ -27,7 +27,7 @@ TEST(VerifyFile, StatusFollowsTheWorstFinding) {
   Sample warning;
   warning.kv().metadata["1.a.b"] = "x";
   EXPECT_EQ(warning.verify().status, Status::warnings);
-  EXPECT_EQ(warning.verify().exit_code, 0);
+  EXPECT_FALSE(warning.verify().failure);
 
   Sample info;
   info.layer("KVCache", {""}, {{"0", ones({1, 2, 0, 8})}, {"1", ones({1, 2, 0, 8})}});
@@ -36,27 +36,27 @@ TEST(VerifyFile, StatusFollowsTheWorstFinding) {
   Sample error;
   error.layer("RotatingKVCache", {"8", "8", "20", "8"}, {{"0", ones({1, 2, 8, 8})}, {"1", ones({1, 2, 8, 8})}});
   EXPECT_EQ(error.verify().status, Status::errors);
-  EXPECT_EQ(error.verify().exit_code, 1);
+  EXPECT_FALSE(error.verify().failure);
 }
 
 TEST(VerifyFile, UnreadableFiles) {
   const test::Folder folder;
   const auto missing = kvcache::verify_file(folder / "none");
   EXPECT_EQ(test::codes_of(missing.findings), "KV100");
-  EXPECT_EQ(missing.exit_code, 5);
+  EXPECT_EQ(missing.failure, kvcache::ErrorKind::io);
   EXPECT_EQ(missing.status, Status::unreadable);
 
   test::write_file(folder / "text", "hello, this is no safetensors file");
   const auto text = kvcache::verify_file(folder / "text");
-  EXPECT_EQ(text.exit_code, 3);
+  EXPECT_EQ(text.failure, kvcache::ErrorKind::unreadable);
   EXPECT_EQ(text.status, Status::unreadable);
   ASSERT_EQ(test::codes_of(text.findings), "KV103");
-  EXPECT_EQ(text.findings[0].where, "header");
+  EXPECT_EQ(text.findings[0].where.text(), "header");
 
   Sample weights;
   weights.tensors.push_back({"model.embed.weight", ones({4, 4})});
   EXPECT_EQ(test::codes_of(weights.verify().findings), "KV122");
-  EXPECT_EQ(weights.verify().exit_code, 3);
+  EXPECT_EQ(weights.verify().failure, kvcache::ErrorKind::unreadable);
 }
 
 TEST(VerifyFile, FindingsInTheOrderOfTheFile) {
@@ -65,7 +65,7 @@ TEST(VerifyFile, FindingsInTheOrderOfTheFile) {
   sample.metadata["2.2"] = sample.metadata["2.10"] = "NoSuchCache";
   sample.metadata["1.a.b"] = "x";
   std::string order;
-  for (const auto& finding : sample.verify().findings) order += finding.where + ": " + finding.code + "; ";
+  for (const auto& finding : sample.verify().findings) order += finding.where.text() + ": " + finding.code + "; ";
   EXPECT_EQ(order, "metadata: KV707; layer 2: KV301; layer 10: KV301; ");
 }
 
@@ -86,17 +86,17 @@ kvcache::VerifyOptions loading_in(const std::vector<Era>& eras) {
 TEST(VerifyFile, ForARuntimeThatRefusesIt) {
   Sample sample;
   sample.kv();
-  EXPECT_EQ(sample.verify(loading_in({Era::P3, Era::R1})).exit_code, 0);
+  EXPECT_EQ(sample.verify(loading_in({Era::P3, Era::R1})).status, Status::ok);
   const auto report = sample.verify(loading_in({Era::P3, Era::S3}));
-  EXPECT_EQ(report.exit_code, 1);
+  EXPECT_EQ(report.status, Status::errors);
   ASSERT_EQ(test::codes_of(report.findings), "KV720");
   EXPECT_EQ(report.findings[0].message.substr(0, 18), "mlx-swift-lm@3.31:");
 }
 
 TEST(Codes, SeverityComesFromTheTable) {
-  EXPECT_EQ(kvcache::detail::make_finding("KV413", "layer 3", "3.0", "message").severity, Severity::error);
-  EXPECT_EQ(kvcache::detail::make_finding("KV426", "layer 3", "3.0", "message").severity, Severity::warning);
-  EXPECT_EQ(kvcache::detail::make_finding("KV705", "layer 3", "3.0", "message").severity, Severity::info);
+  EXPECT_EQ(kvcache::detail::make_finding("KV413", kvcache::Where::of_layer(3), "3.0", "message").severity, Severity::error);
+  EXPECT_EQ(kvcache::detail::make_finding("KV426", kvcache::Where::of_layer(3), "3.0", "message").severity, Severity::warning);
+  EXPECT_EQ(kvcache::detail::make_finding("KV705", kvcache::Where::of_layer(3), "3.0", "message").severity, Severity::info);
 }
 
 TEST(Codes, AscendingAndTitled) {

@@ -24,8 +24,8 @@ struct Options {
   OutputOptions output;
 };
 
-std::string at(const std::string& where) {
-  return where.empty() ? "" : where + ": ";
+std::string at(const Where& where) {
+  return where.empty() ? "" : where.text() + ": ";
 }
 
 std::size_t warnings(const RepairPlan& plan) {

@@ -55,6 +55,11 @@ bool has_warning(const FileReport& report) {
                      [](const Finding& finding) { return finding.severity == Severity::warning; });
 }
 
+int exit_code_of(const FileReport& report) {
+  if (report.failure) return exit_code(*report.failure);
+  return report.status == Status::errors ? 1 : 0;
+}
+
 int run(Context& context, const Options& options) {
   check_inputs(options.paths);
   const VerifyFormat& format = format_of(options);
@@ -79,7 +84,7 @@ int run(Context& context, const Options& options) {
   const std::unique_ptr<VerifyOutput> output = format.make(context, options.strict);
   int code = 0;
   const VerifyCounts counts = catalog::verify_files(files, [&](const FileReport& report) {
-    code = std::max({code, report.exit_code, options.strict && has_warning(report) ? 1 : 0});
+    code = std::max({code, exit_code_of(report), options.strict && has_warning(report) ? 1 : 0});
     output->add(report);
   });
   output->finish(counts);

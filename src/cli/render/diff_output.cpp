@@ -79,7 +79,7 @@ std::vector<Repeated> grouped(const std::vector<Difference>& differences) {
   std::vector<Repeated> groups;
   std::map<std::tuple<std::string_view, std::string_view, std::string_view>, std::size_t> seen;
   for (const Difference& d : differences) {
-    if (d.where.starts_with("layer ")) {
+    if (d.where.layer()) {
       const auto [known, added] = seen.try_emplace({d.what, d.a, d.b}, groups.size());
       if (!added) {
         ++groups[known->second].more;
@@ -96,7 +96,7 @@ std::vector<Repeated> grouped(const std::vector<Difference>& differences) {
 Json diff_json(const Document& a, const Document& b, const Comparison& comparison) {
   Json differences = Json::array();
   for (const Difference& d : comparison.differences)
-    differences.push_back({{"where", d.where}, {"what", d.what}, {"a", d.a}, {"b", d.b}, {"storage", d.storage}});
+    differences.push_back({{"where", d.where.text()}, {"what", d.what}, {"a", d.a}, {"b", d.b}, {"storage", d.storage}});
   Json layers = Json::array();
   for (const LayerDifference& layer : comparison.layers) {
     Json values = Json::array();
@@ -117,7 +117,7 @@ std::string diff_text(const Context& context, const Document& a, const Document&
   for (const Repeated& group : grouped(comparison.differences)) {
     const Difference& d = *group.first;
     out +=
-        fmt::format("{}{}{}: {} and {}{}\n", d.where, d.where.empty() ? "" : " ", d.what, d.a, d.b,
+        fmt::format("{}{}{}: {} and {}{}\n", d.where.text(), d.where.empty() ? "" : " ", d.what, d.a, d.b,
                     group.more == 0 ? "" : fmt::format(" (and {} more {})", group.more, group.more == 1 ? "layer" : "layers"));
   }
   out += value_table(context, comparison);

@@ -37,7 +37,7 @@ class GithubOutput final : public VerifyOutput {
 
   void add(const FileReport& report) override {
     for (const Finding& finding : report.findings) {
-      const std::string title = fmt::format("{}{}{}", finding.code, finding.where.empty() ? "" : " ", finding.where);
+      const std::string title = fmt::format("{}{}{}", finding.code, finding.where.empty() ? "" : " ", finding.where.text());
       const std::string text =
           finding.hint.empty() ? finding.message : fmt::format("{}\nhint: {}", finding.message, finding.hint);
       print(fmt::format("::{} file={},title={}::{}\n", command(finding.severity), escaped(shown_path(report.path), true),

@@ -39,8 +39,9 @@ std::string xml(std::string_view text) {
 }
 
 std::string line(const Finding& finding) {
-  return fmt::format("{} {}{}{}: {}\n{}", name(finding.severity), finding.code, finding.where.empty() ? "" : " ", finding.where,
-                     finding.message, finding.hint.empty() ? "" : fmt::format("  hint: {}\n", finding.hint));
+  return fmt::format("{} {}{}{}: {}\n{}", name(finding.severity), finding.code, finding.where.empty() ? "" : " ",
+                     finding.where.text(), finding.message,
+                     finding.hint.empty() ? "" : fmt::format("  hint: {}\n", finding.hint));
 }
 
 // Each line is escaped by itself, so that line breaks between them stay.
@@ -75,10 +76,10 @@ class JunitOutput final : public VerifyOutput {
     cases_ += ">\n";
     if (worst != nullptr) {
       // An error is a test that could not be run: nothing was read. A failure is one that was run and says no.
-      const bool error = report.exit_code == 5;
+      const bool error = report.failure == ErrorKind::io;
       ++(error ? errors_ : failures_);
       const std::string message =
-          fmt::format("{}{}: {}", worst->where, worst->where.empty() ? worst->code : "", worst->message);
+          fmt::format("{}{}: {}", worst->where.text(), worst->where.empty() ? worst->code : "", worst->message);
       cases_ += fmt::format("      <{0} type=\"{1}\" message=\"{2}\">{3}</{0}>\n", error ? "error" : "failure",
                             xml(worst->code), xml(message), xml_lines(failing));
     }

@@ -74,7 +74,7 @@ class SarifOutput final : public VerifyOutput {
   static Json result(const std::string& path, const Finding& finding) {
     // Caches have no lines, but GitHub shows nothing that has no place.
     Json location = {{"physicalLocation", {{"artifactLocation", {{"uri", uri(path)}}}, {"region", {{"startLine", 1}}}}}};
-    const std::string place = finding.where.empty() ? printable(finding.key) : finding.where;
+    const std::string place = finding.where.empty() ? printable(finding.key) : finding.where.text();
     if (!place.empty()) location["logicalLocations"] = Json::array({Json::object({{"fullyQualifiedName", place}})});
     Json out = {{"ruleId", finding.code}};
     const auto codes = finding_codes();

@@ -26,7 +26,7 @@ class TextOutput final : public VerifyOutput {
     const std::string path = shown_path(report.path);
     for (const Finding& finding : report.findings) {
       if (finding.severity < least_) continue;
-      const std::string where = finding.where.empty() ? "" : ' ' + finding.where;
+      const std::string where = finding.where.empty() ? "" : ' ' + finding.where.text();
       print(fmt::format("{}: {} {}{}: {}\n", style_.bold(path), severity(finding.severity), finding.code, where,
                         finding.message));
       if (!finding.hint.empty()) print(fmt::format("  hint: {}\n", finding.hint));
@@ -44,7 +44,7 @@ class TextOutput final : public VerifyOutput {
 
  private:
   void print_fixes(const RepairPlan& plan, const std::string& path) const {
-    const auto at = [](const std::string& where) { return where.empty() ? "" : where + ": "; };
+    const auto at = [](const Where& where) { return where.empty() ? "" : where.text() + ": "; };
     for (const Repair& repair : plan.repairs)
       print(fmt::format("  {} {}{} ({})\n", style_.green("fix:"), at(repair.where), repair.message, repair.code));
     for (const Undecided& undecided : plan.undecided)

@@ -23,7 +23,7 @@ std::string left_out(std::size_t all, std::size_t shown, std::string_view noun, 
 }
 
 std::string finding_html(const Finding& f, const Document& document) {
-  std::string place = f.where.empty() ? "" : ' ' + escaped(f.where);
+  std::string place = f.where.empty() ? "" : ' ' + escaped(f.where.text());
   if (!f.key.empty()) place += fmt::format(" <code>{}</code>", escaped(printable(f.key)));
   std::string out = fmt::format("<li class=\"finding\"><p><span class=\"tag {0}\">{0}</span> <code>{1}</code>{2}</p><p>{3}</p>",
                                 name(f.severity), escaped(f.code), place, escaped(f.message));

@@ -137,7 +137,7 @@ class LeafTableDecoder {
   };
 
   void read_sections();
-  LayerOutput layer(const std::string& where, const std::string& path, const std::string& class_text, const ArrayTree& tree,
+  LayerOutput layer(const Where& where, const std::string& path, const std::string& class_text, const ArrayTree& tree,
                     int depth);
   void kv(Layer& l, Leaves& leaves);
   void concatenate(Layer& l, Leaves& leaves);
@@ -163,7 +163,7 @@ class LeafTableDecoder {
     l.out.unused_rows.push_back(unused);
     l.done(std::make_unique<Class>(std::move(state)));
   }
-  void report(std::string_view code, const std::string& where, const std::string& key, const std::string& message,
+  void report(std::string_view code, const Where& where, const std::string& key, const std::string& message,
               std::string hint = {}) {
     document_.findings.push_back(make_finding(code, where, key, message, std::move(hint)));
   }
@@ -391,8 +391,8 @@ void LeafTableDecoder::list(Layer& l, Leaves& leaves) {
       good = false;
       continue;
     }
-    LayerOutput out = layer(fmt::format("{} child {}", l.in.where, i), fmt::format("{}.0", leaves.path(i)), class_text,
-                            child.children.at(0), l.in.depth + 1);
+    LayerOutput out =
+        layer(l.in.where.child(i), fmt::format("{}.0", leaves.path(i)), class_text, child.children.at(0), l.in.depth + 1);
     good = good && out.decoded;
     l.out.early_form = l.out.early_form || out.early_form;
     l.out.unused_rows.insert(l.out.unused_rows.end(), out.unused_rows.begin(), out.unused_rows.end());
@@ -438,7 +438,7 @@ void LeafTableDecoder::batch_rotating(Layer& l, Leaves& leaves) {
   done<BatchRotatingKVCache>(l, std::move(state), unused);
 }
 
-LayerOutput LeafTableDecoder::layer(const std::string& where, const std::string& path, const std::string& class_text,
+LayerOutput LeafTableDecoder::layer(const Where& where, const std::string& path, const std::string& class_text,
                                     const ArrayTree& tree, int depth) {
   static constexpr KnownClass classes[] = {{"KVCache", &LeafTableDecoder::kv},
                                            {"ConcatenateKVCache", &LeafTableDecoder::concatenate},
@@ -486,7 +486,7 @@ void LeafTableDecoder::run() {
                 "KV122");
   table_.read(arrays_, document_.findings);
   for (const auto& [index, class_text] : classes_) {
-    const std::string where = layer_where(index);
+    const Where where = Where::of_layer(index);
     const auto tree = arrays_.children.find(index);
     LayerOutput out;
     if (tree == arrays_.children.end()) {
@@ -505,7 +505,8 @@ void LeafTableDecoder::run() {
   }
   for (const auto& [index, tree] : arrays_.children)
     if (!classes_.contains(index))
-      report("KV204", layer_where(index), std::to_string(index), fmt::format("arrays of layer {}, which has no class", index));
+      report("KV204", Where::of_layer(index), std::to_string(index),
+             fmt::format("arrays of layer {}, which has no class", index));
   detect_eras(document_, std::vector<bool>(document_.sources.size(), false));
 }
 

@@ -75,10 +75,10 @@ std::optional<LeafKind> kind_of(std::string_view text) {
   return std::nullopt;
 }
 
-/// "layer 3" of a tensor key "3.1", for findings; nothing for a key that is no path.
-std::string where_of(std::string_view key) {
+/// The layer of a tensor key "3.1"; the table for a key that is no path.
+Where where_of(std::string_view key) {
   const auto index = parse_index(key.substr(0, key.find('.')));
-  return index ? layer_where(*index) : "table of leaves";
+  return index ? Where::of_layer(*index) : Where(Where::Part::leaf_table);
 }
 
 }  // namespace
@@ -142,7 +142,7 @@ void LeafTable::add_row(const std::string& metadata_key, const std::string& valu
   const std::string_view half = dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);
   if (row && *row == 0) return;  // the first row keeps the table from being empty: mlx-lm skips it unread
   if (!row || (half != "0" && half != "1")) {
-    findings.push_back(make_finding("KV201", "table of leaves", metadata_key,
+    findings.push_back(make_finding("KV201", Where::Part::leaf_table, metadata_key,
                                     fmt::format("table key '{}' is no pair of a row and 0 or 1", printable(metadata_key))));
     return;
   }
@@ -192,7 +192,7 @@ void LeafTable::read(ArrayTree& arrays, Findings& findings) {
   for (const auto& [row, leaf] : rows) {
     if (row != expected && dense) {
       dense = false;
-      findings.push_back(make_finding("KV203", "table of leaves", fmt::format("2.{}.0", row),
+      findings.push_back(make_finding("KV203", Where::Part::leaf_table, fmt::format("2.{}.0", row),
                                       fmt::format("row {} of the table of leaves is missing although row {} is there; mlx-lm "
                                                   "fails on the gap",
                                                   expected, row)));
@@ -204,7 +204,7 @@ void LeafTable::read(ArrayTree& arrays, Findings& findings) {
       const std::string half = fmt::format("2.{}.{}", row, leaf.key ? 1 : 0);
       if (leaf.key) kinds_.insert_or_assign(*leaf.key, std::nullopt);
       findings.push_back(make_finding(
-          "KV492", leaf.key ? where_of(*leaf.key) : "table of leaves", half,
+          "KV492", leaf.key ? where_of(*leaf.key) : Where(Where::Part::leaf_table), half,
           fmt::format("row {} of the table of leaves has no {}: '{}' is missing", row, leaf.key ? "kind" : "array", half)));
     }
   }

@@ -64,7 +64,7 @@ void decode_legacy(Document& document) {
     std::int64_t max_size = 0;
     if (parse_int32(it->second, max_size) != IntegerError::none || max_size < 1) {
       document.findings.push_back(
-          make_finding("KV305", "metadata", "max_kv_size",
+          make_finding("KV305", Where::Part::metadata, "max_kv_size",
                        fmt::format("max_kv_size is '{}' instead of None or a number of tokens", printable(it->second))));
     } else {
       window = max_size;
@@ -75,7 +75,7 @@ void decode_legacy(Document& document) {
   std::vector<bool> unused;
   for (const auto& [index, arrays] : layers) {
     LayerInput in;
-    in.where = layer_where(index);
+    in.where = Where::of_layer(index);
     in.key = fmt::format("{}_keys", index);
     in.class_text = window ? "RotatingKVCache" : "KVCache";
     in.arrays = &arrays;

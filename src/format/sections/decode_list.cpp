@@ -2,13 +2,7 @@
 #include "format/sections/decoder_layer.h"
 
 namespace kvcache::detail {
-namespace {
-
-std::string child_where(const LayerInput& parent, std::size_t child) {
-  return fmt::format("{} child {}", parent.where, child);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 void Decoder::decode_list(Layer& l) {
   if (l.in.depth >= max_list_depth) {
@@ -57,7 +51,7 @@ void Decoder::decode_nested_list(Layer& l) {
       continue;
     }
     LayerInput child;
-    child.where = child_where(l.in, i);
+    child.where = l.in.where.child(i);
     child.key = fmt::format("{}.1.{}", l.in.key, i);
     child.class_text = *class_node.value;
     child.arrays = &l.in.arrays->children.at(i);
@@ -112,7 +106,7 @@ void Decoder::decode_framed_list(Layer& l) {
       return;
     }
     LayerInput child;
-    child.where = child_where(l.in, i);
+    child.where = l.in.where.child(i);
     child.key = l.in.key;
     child.class_text = words[next++];
     child.framed = true;

@@ -47,10 +47,6 @@ bool Decoder::knows_class(std::string_view name) noexcept {
   return std::ranges::find(known_classes(), name, &KnownClass::name) != known_classes().end();
 }
 
-std::string layer_where(std::uint64_t index) {
-  return fmt::format("layer {}", index);
-}
-
 std::unique_ptr<Cache> Decoder::undecoded(const LayerInput& in, const std::vector<std::size_t>& arrays,
                                           std::size_t first_finding) const {
   OpaqueCache::State state;

@@ -18,8 +18,8 @@ inline constexpr int max_list_depth = 64;
 
 /// One layer (or one child of a CacheList) as it lies in the file.
 struct LayerInput {
-  std::string where;  ///< "layer 3", "layer 3 child 1"
-  std::string key;    ///< metadata path of it for messages: "0.3"
+  Where where;
+  std::string key;  ///< metadata path of it for messages: "0.3"
   std::string class_text;
   const ArrayTree* arrays = nullptr;  ///< nullptr: none
   const MetaTree* meta = nullptr;     ///< nullptr: no metadata at all
@@ -87,8 +87,5 @@ class Decoder {
   const SafetensorsFile& file_;
   Findings& findings_;
 };
-
-/// "where" of a layer: "layer 3".
-[[nodiscard]] std::string layer_where(std::uint64_t index);
 
 }  // namespace kvcache::detail

@@ -27,7 +27,7 @@ void decode_model_state(Document& document, Layout& layout) {
   if (keys.empty() && prefixed == 0 && layout.state_tensors.empty()) return;
 
   const auto broken = [&](const std::string& why, const std::string& key) {
-    document.findings.push_back(make_finding("KV491", "model state", key,
+    document.findings.push_back(make_finding("KV491", Where::Part::model_state, key,
                                              fmt::format("the model state is broken: {}; mlx-swift-lm refuses the file", why)));
   };
   const auto value = [&](std::string_view name) {

@@ -180,11 +180,11 @@ void restore_children(Document& document, std::string_view spec) {
   for (const Finding& f : document.findings) {
     if (f.code != "KV312") continue;
     // A list inside a list is part of its parent's arrays, so only whole layers lose their children.
-    const auto index = detail::parse_index(std::string_view(f.where).substr(std::string_view("layer ").size()));
+    const std::optional<std::size_t> index = f.where.children().empty() ? f.where.layer() : std::nullopt;
     // Where layers are missing (KV203), numbers are not places, and the file is refused anyway.
     if (index && *index < document.cache.layers.size() &&
         dynamic_cast<const OpaqueCache*>(document.cache.layers[*index].get()) != nullptr)
-      restored.push_back(static_cast<std::size_t>(*index));
+      restored.push_back(*index);
   }
   if (restored.empty())
     throw Error(ErrorKind::usage, "--children: no CacheList of this file has lost its children", "leave --children out");
@@ -198,7 +198,7 @@ void restore_children(Document& document, std::string_view spec) {
     document.cache.layers[layer] = std::move(lists[i]);
     document.sources[layer].decoded = true;
     std::erase_if(document.findings,
-                  [where = fmt::format("layer {}", layer)](const Finding& f) { return f.code == "KV312" && f.where == where; });
+                  [where = Where::of_layer(layer)](const Finding& f) { return f.code == "KV312" && f.where == where; });
   }
 }
 

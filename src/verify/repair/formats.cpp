@@ -71,7 +71,7 @@ void repair_formats(Document& document, RepairPlan& plan) {
   document.format = preferred(chosen);
   for (const std::size_t i : *answers.begin())
     plan.repairs.push_back(
-        {"KV503", fmt::format("layer {}", i),
+        {"KV503", Where::of_layer(i),
          fmt::format("its form, {}, becomes that of {}, as {} it", form_of(document.sources[i]), document.format->id,
                      document.sources.size() - fewest == 1
                          ? "the other layer has"

@@ -53,8 +53,8 @@ Examination examine(const Document& document) {
   }
   for (const Examined& e : all.places) {
     if (!e.is_witness()) continue;
-    if (const auto offset = token_offset(e.place)) all.offsets.add(*offset, e.place.where);
-    if (const auto* const turbo = e.place.as<TurboQuantKVCache>()) all.offsets.add(turbo->state().offset, e.place.where);
+    if (const auto offset = token_offset(e.place)) all.offsets.add(*offset, e.place.where.text());
+    if (const auto* const turbo = e.place.as<TurboQuantKVCache>()) all.offsets.add(turbo->state().offset, e.place.where.text());
   }
   add_stamped_tokens(document, all.offsets);
   return all;

@@ -53,7 +53,7 @@ struct Examination {
     for (const Examined& e : places) {
       const auto* const cache = e.is_witness() ? e.place.as<Class>() : nullptr;
       if (cache == nullptr) continue;
-      if (const std::optional<std::int64_t> value = pick(cache->state())) votes.add(*value, e.place.where);
+      if (const std::optional<std::int64_t> value = pick(cache->state())) votes.add(*value, e.place.where.text());
     }
     return votes;
   }
