@@ -1,0 +1,304 @@
+#include "store/object_file.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "kvcache/caches.h"
+#include "kvcache/error.h"
+#include "kvcache/format.h"
+#include "kvcache/stamp.h"
+#include "store/hex.h"
+#include "store/planes.h"
+#include "store/state.h"
+
+namespace kvcache::store::detail {
+namespace {
+
+using Json = nlohmann::json;
+
+// The era whose files hold plain and quantized rows, and any arrays, with the fewest words, and that every version of this tool
+// reads. Objects are no interchange files: what a runtime loads is written by get.
+constexpr Era object_era = Era::P3;
+
+/// An ArraysCache, whose slots may have any shape but for their first axis.
+std::unique_ptr<Cache> as_slots(const std::vector<Tensor>& arrays) {
+  ArraysCache::State state;
+  for (const Tensor& array : arrays) {
+    if (!array.defined()) continue;
+    Shape shape = array.shape();
+    if (shape.empty() || shape.front() != 1) shape.insert(shape.begin(), 1);
+    state.slots.push_back(array.reshape(shape));
+  }
+  return std::make_unique<ArraysCache>(std::move(state));
+}
+
+std::unique_ptr<Cache> as_rows(const Spec& spec, const std::vector<Tensor>& arrays) {
+  if (arrays.size() == 2) return std::make_unique<KVCache>(KVCache::State{arrays[0], arrays[1], "KVCache"});
+  QuantizedKVCache::State state;
+  state.keys = {arrays[0], arrays[1], arrays[2]};
+  state.values = {arrays[3], arrays[4], arrays[5]};
+  state.offset = arrays[0].dim(2);
+  state.bits = spec.bits;
+  state.group_size = spec.group_size;
+  return std::make_unique<QuantizedKVCache>(std::move(state));
+}
+
+bool any_defined(const std::vector<Tensor>& arrays) {
+  return std::ranges::any_of(arrays, [](const Tensor& array) { return array.defined(); });
+}
+
+Json spans_json(const std::vector<Span>& spans) {
+  Json out = Json::array();
+  for (const auto& [begin, end] : spans) out.push_back({begin, end});
+  return out;
+}
+
+Json extras_json(const std::vector<Extra>& extras) {
+  Json out = Json::array();
+  for (const Extra& extra : extras) out.push_back({extra.position, extra.length, to_hex(extra.digest)});
+  return out;
+}
+
+std::string ascii(const Json& json) {
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+Json states_json(const ObjectContents& contents) {
+  Json out = Json::array();
+  for (const ObjectPart& part : contents.parts) {
+    Json one = {{"facts", Json::parse(part.facts)}, {"shapes", Json::array()}};
+    for (const Tensor& array : part.arrays) one["shapes"].push_back(array.defined() ? Json(array.shape()) : Json(nullptr));
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+std::string tool_name() {
+  return "kvcache store";
+}
+
+std::string stamp_text(Time now, std::map<std::string, std::uint32_t> crc, const TokenIds* ids) {
+  Stamp stamp;
+  stamp.time = time_text(now);
+  stamp.tool = tool_name();
+  stamp.crc32 = std::move(crc);
+  if (ids != nullptr) stamp.tokens = stamp_tokens(*ids);
+  return to_json(stamp);
+}
+
+}  // namespace
+
+std::string window_group(std::size_t window) {
+  return fmt::format("window{}", window);
+}
+
+std::string edge_group(std::size_t window) {
+  return fmt::format("edge{}", window);
+}
+
+std::string object_name(const Digest& hash, std::string_view group) {
+  return fmt::format("{}.{}.safetensors", hash, group);
+}
+
+std::string time_text(Time time) {
+  using namespace std::chrono;
+  const sys_seconds at(seconds(time / 1'000'000));
+  const auto day = floor<days>(at);
+  const year_month_day date(day);
+  const hh_mm_ss clock(at - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
+std::string row_key(std::size_t part, std::size_t array, std::size_t arrays) {
+  if (arrays == 2) return fmt::format("{}.{}", part, array);
+  return fmt::format("{}.{}.{}", part, array / 3, array % 3);
+}
+
+ObjectFile object_file(const ObjectContents& contents, Time now, const WriteOptions& how, bool compress) {
+  const bool state = contents.group == state_group;
+  PromptCache cache;
+  Json label = {{"schema", "kvcache.store-object/1"},
+                {"namespace", contents.node.space},
+                {"group", contents.group},
+                {"hash", contents.node.hash},
+                {"parent", contents.node.parent},
+                {"first", contents.node.first},
+                {"tail", contents.node.tail}};
+  if (!contents.node.extras.empty()) label["extras"] = extras_json(contents.node.extras);
+  if (!state) label["rows"] = spans_json(contents.rows);
+  if (contents.node.cut) label["cut"] = *contents.node.cut;
+  if (!contents.node.held.empty()) label["held"] = contents.node.held;
+  if (!contents.all_ids.empty()) label["all_ids"] = contents.all_ids;
+
+  Json planes = Json::array();
+  for (std::size_t i = 0; i < contents.parts.size(); ++i) {
+    const auto& arrays = contents.parts[i].arrays;
+    if (state) {
+      if (any_defined(arrays)) cache.layers.push_back(as_slots(arrays));
+      continue;
+    }
+    std::optional<PackedRows> packed;
+    if (compress) packed = pack_rows(arrays);
+    if (packed) {
+      planes.push_back(Json::parse(packed->facts));
+      cache.layers.push_back(as_slots(packed->arrays));
+    } else {
+      planes.push_back(nullptr);
+      cache.layers.push_back(as_rows(*contents.specs[i], arrays));
+    }
+  }
+  if (std::ranges::any_of(planes, [](const Json& one) { return !one.is_null(); })) label["planes"] = std::move(planes);
+  if (state) {
+    label["states"] = states_json(contents);
+    if (!contents.model_state.empty()) {
+      std::vector<Tensor> arrays;
+      for (const auto& [key, array] : contents.model_state) {
+        arrays.push_back(array);
+        label["model_state"].push_back({{"key", to_hex(key)}, {"shape", array.shape()}});
+      }
+      cache.layers.push_back(as_slots(arrays));
+    }
+  }
+
+  // The ids of a block are those that its rows are of. Elsewhere they are not as many as its rows, and a stamp must not say so.
+  const bool of_whole_node = !state && contents.rows == std::vector<Span>{{contents.node.first, contents.node.end()}} &&
+                             !label.contains("planes");
+  if (!of_whole_node) label["ids"] = contents.node.ids;
+  cache.metadata.emplace(label_key, ascii(label));
+  Encoded encoded = encode(cache, object_era);
+  auto crc = checksums(encoded.tensors, how.threads, {}, how.stop);
+  // As user metadata are written in this era.
+  encoded.metadata.emplace("1." + std::string(stamp_key), stamp_text(now, std::move(crc), of_whole_node ? &contents.node.ids : nullptr));
+  return {std::move(encoded.tensors), std::move(encoded.metadata)};
+}
+
+ObjectFile label_file(const std::string& label, Time now) {
+  PromptCache cache;
+  cache.metadata.emplace(label_key, label);
+  cache.metadata.emplace(stamp_key, stamp_text(now, {}, nullptr));
+  Encoded encoded = encode(cache, Era::P5);
+  return {std::move(encoded.tensors), std::move(encoded.metadata)};
+}
+
+StoredObject::StoredObject(std::shared_ptr<const ByteSource> source, const std::string& name)
+    : file_(SafetensorsFile::open(std::move(source))), name_(name) {
+  const Metadata& metadata = file_.header().metadata;
+  for (const char* const section : {"1.", "0."})
+    if (const auto found = metadata.find(section + std::string(label_key)); found != metadata.end()) label_ = found->second;
+  if (label_.empty()) unreadable("it does not say what it is");
+  if (!file_.header().defects.empty()) unreadable(file_.header().defects.front().message);
+}
+
+void StoredObject::unreadable(const std::string& what) const {
+  throw Error(ErrorKind::unreadable, fmt::format("object {}: {}", name_.substr(0, 12), what),
+              "`kvcache store check --data --repair` removes what is damaged");
+}
+
+Tensor StoredObject::array(const std::string& key) const {
+  const TensorEntry* entry = file_.header().find(key);
+  if (entry == nullptr) unreadable(fmt::format("there is no array {}", key));
+  return file_.tensor(*entry);
+}
+
+Tensor StoredObject::rows(std::size_t part, std::size_t array, std::size_t arrays, const RowArray& expected,
+                          std::int64_t rows) const {
+  const Shape shape{1, expected.heads, rows, expected.dim};
+  Tensor tensor;
+  if (label_.find("\"planes\"") != std::string::npos) {
+    const Json label = Json::parse(label_, nullptr, false);
+    const Json& planes = label.is_object() && label.contains("planes") ? label["planes"] : Json();
+    if (planes.is_array() && part < planes.size() && !planes[part].is_null()) {
+      const PackedRows packed{planes[part].dump(), {}};
+      const std::size_t slots = packed_slots(packed.facts);
+      std::vector<Tensor> stored;
+      for (std::size_t i = 0; i < slots; ++i) stored.push_back(this->array(fmt::format("{}.{}", part, i)));
+      tensor = unpack_rows(packed.facts, stored, array, expected.dtype, shape);
+      return tensor;
+    }
+  }
+  tensor = this->array(row_key(part, array, arrays));
+  if (tensor.dtype() != expected.dtype || tensor.shape() != shape)
+    unreadable(fmt::format("array {} is {} {} instead of {} {}", row_key(part, array, arrays), name(tensor.dtype()),
+                           to_string(tensor.shape()), name(expected.dtype), to_string(shape)));
+  return tensor;
+}
+
+std::vector<ObjectPart> StoredObject::states() const {
+  std::vector<ObjectPart> out;
+  try {
+    const Json label = Json::parse(label_);
+    std::size_t layer = 0;
+    const auto take = [&](const Json& shapes) {
+      std::vector<Tensor> arrays;
+      std::size_t slot = 0;
+      for (const Json& shape : shapes) {
+        if (shape.is_null()) {
+          arrays.emplace_back();
+          continue;
+        }
+        const Tensor stored = array(fmt::format("{}.{}", layer, slot++));
+        const auto wanted = shape.get<Shape>();
+        const auto count = element_count(wanted);
+        if (!count || *count != stored.elements()) unreadable("a state of another shape");
+        arrays.push_back(stored.reshape(wanted));
+      }
+      if (slot > 0) ++layer;
+      return arrays;
+    };
+    for (const Json& one : label.at("states")) {
+      ObjectPart part;
+      part.facts = one.at("facts").dump();
+      part.arrays = take(one.at("shapes"));
+      out.push_back(std::move(part));
+    }
+    if (label.contains("model_state")) {
+      Json shapes = Json::array();
+      for (const Json& one : label["model_state"]) shapes.push_back(one.at("shape"));
+      ObjectPart part;
+      part.arrays = take(shapes);
+      out.push_back(std::move(part));
+    }
+  } catch (const Json::exception&) {
+    unreadable("what it says about itself is not readable");
+  }
+  return out;
+}
+
+LabelledNode node_of(const StoredObject& object) {
+  LabelledNode out;
+  try {
+    const Json label = Json::parse(object.label());
+    out.space = label.at("namespace");
+    out.group = label.at("group");
+    Node& node = out.node;
+    node.space = out.space;
+    node.hash = label.at("hash");
+    node.parent = label.at("parent");
+    node.first = label.at("first");
+    node.tail = label.at("tail");
+    for (const Json& extra : label.value("extras", Json::array()))
+      node.extras.push_back({extra.at(0), extra.at(1), from_hex(extra.at(2).get<std::string>())});
+    for (const Json& span : label.value("rows", Json::array())) out.rows.emplace_back(span.at(0), span.at(1));
+    if (label.contains("cut")) node.cut = label["cut"].get<std::int64_t>();
+    if (label.contains("held")) node.held = label["held"].get<std::vector<std::int64_t>>();
+    if (label.contains("all_ids")) out.all_ids = label["all_ids"].get<TokenIds>();
+    if (label.contains("ids")) {
+      node.ids = label["ids"].get<TokenIds>();
+    } else {
+      const Metadata& metadata = object.file().header().metadata;
+      const auto stamp = metadata.find("1." + std::string(stamp_key));
+      if (stamp != metadata.end())
+        if (const Stamp parsed = parse_stamp(stamp->second); parsed.tokens && parsed.tokens->ids) node.ids = *parsed.tokens->ids;
+    }
+  } catch (const Json::exception&) {
+    throw Error(ErrorKind::unreadable, "what it says about itself is not readable");
+  }
+  if (out.node.ids.empty() && !out.node.tail && out.group != state_group)
+    throw Error(ErrorKind::unreadable, "it does not say which tokens it is of");
+  return out;
+}
+
+}  // namespace kvcache::store::detail
