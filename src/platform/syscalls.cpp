@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
@@ -130,6 +131,8 @@ Syscalls& syscalls() noexcept {
       .unlinkat = ::unlinkat,
       .rename = ::rename,
       .rename_new = rename_new,
+      .mkdir = ::mkdir,
+      .flock = ::flock,
       .open_nameless = open_nameless,
       .link_nameless = link_nameless,
       .copy_file_range = copy_range,

@@ -31,6 +31,8 @@ struct Syscalls {
   int (*unlinkat)(int folder, const char* name, int flags);
   int (*rename)(const char* from, const char* to);
   int (*rename_new)(const char* from, const char* to);  ///< EEXIST instead of replacing `to`
+  int (*mkdir)(const char* path, mode_t mode);
+  int (*flock)(int fd, int operation);
 
   int (*open_nameless)(const char* folder, mode_t mode);  ///< a file without a name that link_nameless() can give one
   int (*link_nameless)(int fd, const char* to);

@@ -4,7 +4,7 @@
 #include <string>
 #include <tuple>
 
-#include "kvcache/stamp.h"
+#include "kvcache/sha256.h"
 
 namespace kvcache::store::detail {
 namespace {
@@ -17,8 +17,7 @@ std::string bytes_of(const Digest& hex) {
   const auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
   std::string out;
   out.reserve(hex.size() / 2);
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-    out.push_back(static_cast<char>(digit(hex[i]) << 4U | digit(hex[i + 1])));
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) out.push_back(static_cast<char>(digit(hex[i]) << 4U | digit(hex[i + 1])));
   return out;
 }
 

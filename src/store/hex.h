@@ -27,8 +27,7 @@ namespace kvcache::store::detail {
   };
   std::string out;
   out.reserve(hex.size() / 2);
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-    out.push_back(static_cast<char>(digit(hex[i]) << 4U | digit(hex[i + 1])));
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) out.push_back(static_cast<char>(digit(hex[i]) << 4U | digit(hex[i + 1])));
   return out;
 }
 

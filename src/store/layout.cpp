@@ -87,7 +87,8 @@ void quantized_spec(const QuantizedKVCache& quantized, const std::string& where,
   for (const Quantized* side : {&state.keys, &state.values})
     for (const Tensor* array : {&side->weights, &side->scales, &side->biases}) {
       if (!array->defined())
-        throw Error(ErrorKind::impossible, fmt::format("{} is quantized in a mode without biases, which nothing here reads", where),
+        throw Error(ErrorKind::impossible,
+                    fmt::format("{} is quantized in a mode without biases, which nothing here reads", where),
                     "process the prompt again, or put a plain cache");
       spec.arrays.push_back(row_array(*array, where));
     }
@@ -111,6 +112,10 @@ Spec spec_of(const Cache& cache, const std::string& where) {
     spec.max_size = window->state().max_size;
   }
   if (cache.empty()) {
+    if (dynamic_cast<const TurboQuantKVCache*>(&cache) != nullptr ||
+        dynamic_cast<const VarianceNormalizedKVCache*>(&cache) != nullptr)
+      throw Error(ErrorKind::impossible, fmt::format("{} was never used, which a store cannot hold of this class", named),
+                  "put the cache when the model has processed the prompt");
     if (const auto* arrays = dynamic_cast<const ArraysCache*>(&cache))
       spec.state = Json{{"slots", arrays->state().slots.size()}}.dump();
     if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache)) {
@@ -193,9 +198,15 @@ std::unique_ptr<Cache> assembled(const Spec& spec, std::vector<std::unique_ptr<C
 }  // namespace
 
 std::vector<std::pair<std::int64_t, std::int64_t>> Window::needed(std::int64_t tokens) const {
-  if (tokens <= max_size) return {{0, tokens}};
-  if (keep == 0) return {{tokens - max_size, tokens}};
-  return {{0, keep}, {tokens - (max_size - keep), tokens}};
+  return held(tokens, max_size);
+}
+
+std::vector<std::pair<std::int64_t, std::int64_t>> Window::held(std::int64_t tokens, std::int64_t rows) const {
+  if (rows >= tokens) return {{0, tokens}};
+  const std::int64_t pinned = std::min(keep, rows);
+  if (pinned == 0) return {{tokens - rows, tokens}};
+  if (pinned == rows) return {{0, pinned}};
+  return {{0, pinned}, {tokens - (rows - pinned), tokens}};
 }
 
 Layout Layout::of(const PromptCache& cache) {
@@ -271,6 +282,15 @@ std::int64_t Layout::block() const {
   while (block * bytes < 4 * mebibyte) block *= 2;
   while (block > 1 && block * bytes > 64 * mebibyte) block /= 2;
   return static_cast<std::int64_t>(block);
+}
+
+std::size_t unused_slots(const Spec& spec) {
+  return Json::parse(spec.state, nullptr, false).value("slots", std::size_t{0});
+}
+
+std::optional<std::int64_t> unused_chunk(const Spec& spec) {
+  if (spec.state.empty()) return std::nullopt;
+  return Json::parse(spec.state, nullptr, false).at("chunk_size").get<std::int64_t>();
 }
 
 std::vector<const Cache*> leaves_of(const PromptCache& cache) {

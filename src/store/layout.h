@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,8 @@ struct Window {
   friend bool operator==(const Window&, const Window&) = default;
   /// The positions that a cache of `tokens` tokens needs, and holds when it has just these: pinned ones, then the newest.
   [[nodiscard]] std::vector<std::pair<std::int64_t, std::int64_t>> needed(std::int64_t tokens) const;
+  /// The positions of a cache of `tokens` tokens with so many rows.
+  [[nodiscard]] std::vector<std::pair<std::int64_t, std::int64_t>> held(std::int64_t tokens, std::int64_t rows) const;
 };
 
 /// Of a whole prompt cache.
@@ -77,7 +80,8 @@ class Layout {
   [[nodiscard]] std::uint64_t row_bytes() const noexcept { return row_bytes_; }
   /// Of one token, in the windows of one size.
   [[nodiscard]] std::uint64_t window_row_bytes(std::size_t window) const;
-  /// Tokens of a block unless told otherwise: 256, more where that would be less than 4 MiB, less where it would be more than 64.
+  /// Tokens of a block unless told otherwise: 256, more where that would be less than 4 MiB, less where it would be more
+  /// than 64.
   [[nodiscard]] std::int64_t block() const;
 
   Layout(const Layout&) = delete;  // leaves_ points into layers_
@@ -100,6 +104,10 @@ class Layout {
   bool rows_ = false;
   bool state_ = false;
 };
+
+/// Of a cache that was never used: slots of recurrent state, tokens of a chunk where they are known.
+[[nodiscard]] std::size_t unused_slots(const Spec& spec);
+[[nodiscard]] std::optional<std::int64_t> unused_chunk(const Spec& spec);
 
 /// The caches that are no lists, in the order of Layout::leaves().
 [[nodiscard]] std::vector<const Cache*> leaves_of(const PromptCache& cache);

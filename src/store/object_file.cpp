@@ -109,7 +109,8 @@ std::string time_text(Time time) {
   const year_month_day date(day);
   const hh_mm_ss clock(at - day);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+                     static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
+                     clock.seconds().count());
 }
 
 std::string row_key(std::size_t part, std::size_t array, std::size_t arrays) {
@@ -120,12 +121,8 @@ std::string row_key(std::size_t part, std::size_t array, std::size_t arrays) {
 ObjectFile object_file(const ObjectContents& contents, Time now, const WriteOptions& how, bool compress) {
   const bool state = contents.group == state_group;
   PromptCache cache;
-  Json label = {{"schema", "kvcache.store-object/1"},
-                {"namespace", contents.node.space},
-                {"group", contents.group},
-                {"hash", contents.node.hash},
-                {"parent", contents.node.parent},
-                {"first", contents.node.first},
+  Json label = {{"schema", "kvcache.store-object/1"}, {"namespace", contents.node.space}, {"group", contents.group},
+                {"hash", contents.node.hash},         {"parent", contents.node.parent},   {"first", contents.node.first},
                 {"tail", contents.node.tail}};
   if (!contents.node.extras.empty()) label["extras"] = extras_json(contents.node.extras);
   if (!state) label["rows"] = spans_json(contents.rows);
@@ -164,14 +161,15 @@ ObjectFile object_file(const ObjectContents& contents, Time now, const WriteOpti
   }
 
   // The ids of a block are those that its rows are of. Elsewhere they are not as many as its rows, and a stamp must not say so.
-  const bool of_whole_node = !state && contents.rows == std::vector<Span>{{contents.node.first, contents.node.end()}} &&
-                             !label.contains("planes");
+  const bool of_whole_node =
+      !state && contents.rows == std::vector<Span>{{contents.node.first, contents.node.end()}} && !label.contains("planes");
   if (!of_whole_node) label["ids"] = contents.node.ids;
   cache.metadata.emplace(label_key, ascii(label));
   Encoded encoded = encode(cache, object_era);
   auto crc = checksums(encoded.tensors, how.threads, {}, how.stop);
   // As user metadata are written in this era.
-  encoded.metadata.emplace("1." + std::string(stamp_key), stamp_text(now, std::move(crc), of_whole_node ? &contents.node.ids : nullptr));
+  encoded.metadata.emplace("1." + std::string(stamp_key),
+                           stamp_text(now, std::move(crc), of_whole_node ? &contents.node.ids : nullptr));
   return {std::move(encoded.tensors), std::move(encoded.metadata)};
 }
 
@@ -291,7 +289,8 @@ LabelledNode node_of(const StoredObject& object) {
       const Metadata& metadata = object.file().header().metadata;
       const auto stamp = metadata.find("1." + std::string(stamp_key));
       if (stamp != metadata.end())
-        if (const Stamp parsed = parse_stamp(stamp->second); parsed.tokens && parsed.tokens->ids) node.ids = *parsed.tokens->ids;
+        if (const Stamp parsed = parse_stamp(stamp->second); parsed.tokens && parsed.tokens->ids)
+          node.ids = *parsed.tokens->ids;
     }
   } catch (const Json::exception&) {
     throw Error(ErrorKind::unreadable, "what it says about itself is not readable");

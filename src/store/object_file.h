@@ -31,12 +31,12 @@ struct ObjectPart {
 
 /// Everything that an object of a node holds.
 struct ObjectContents {
-  Node node;                      ///< whose it is; its ids are stored where no other object has them
-  std::string group;              ///< which of its objects
-  std::vector<Span> rows;         ///< positions, for groups of rows
-  TokenIds all_ids;               ///< of the whole sequence, where the blocks before have no objects of their own
-  std::vector<const Spec*> specs; ///< of the parts
-  std::vector<ObjectPart> parts;  ///< one for each spec
+  Node node;                       ///< whose it is; its ids are stored where no other object has them
+  std::string group;               ///< which of its objects
+  std::vector<Span> rows;          ///< positions, for groups of rows
+  TokenIds all_ids;                ///< of the whole sequence, where the blocks before have no objects of their own
+  std::vector<const Spec*> specs;  ///< of the parts
+  std::vector<ObjectPart> parts;   ///< one for each spec
   std::vector<std::pair<std::string, Tensor>> model_state;  ///< of a state
 };
 

@@ -107,7 +107,8 @@ std::unique_ptr<Cache> to_chunked(const Json& facts, const std::vector<Tensor>& 
   s.true_offset = optional_of<std::int64_t>(facts, "offset");
   s.offset_stored = true;
   auto cache = std::make_unique<ChunkedKVCache>(std::move(s));
-  if (cache->state().start_position < 0 || cache->valid_rows() != cache->stored_rows()) unreadable("rows and offset do not agree");
+  if (cache->state().start_position < 0 || cache->valid_rows() != cache->stored_rows())
+    unreadable("rows and offset do not agree");
   return cache;
 }
 

@@ -89,6 +89,8 @@ class FailingCall {
     replace<&Table::unlinkat>(table.unlinkat);
     replace<&Table::rename>(table.rename);
     replace<&Table::rename_new>(table.rename_new);
+    replace<&Table::mkdir>(table.mkdir);
+    replace<&Table::flock>(table.flock);
     replace<&Table::open_nameless>(table.open_nameless);
     replace<&Table::link_nameless>(table.link_nameless);
     replace<&Table::copy_file_range>(table.copy_file_range);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kvcache/store/types.h"
@@ -49,11 +50,11 @@ class Index {
   [[nodiscard]] virtual std::vector<Node> children(const Digest& parent, std::size_t most) const = 0;
   /// All entries, the one used last first; or those of a namespace, or at a node.
   struct EntryFilter {
-    std::optional<Digest> space;         ///< of this namespace
-    std::optional<Digest> node;          ///< at this node
-    std::optional<std::string> label;    ///< of this label
-    std::optional<std::string> id;       ///< whose id begins so
-    std::optional<std::size_t> most;     ///< no more than so many
+    std::optional<Digest> space;       ///< of this namespace
+    std::optional<Digest> node;        ///< at this node
+    std::optional<std::string> label;  ///< of this label
+    std::optional<std::string> id;     ///< whose id begins so
+    std::optional<std::size_t> most;   ///< no more than so many
   };
   /// See above.
   [[nodiscard]] virtual std::vector<Entry> entries(const EntryFilter& filter) const = 0;
@@ -66,13 +67,13 @@ class Index {
 
   /// What a put adds.
   struct Publication {
-    Namespace space;                     ///< made where it does not exist
-    std::vector<Node> nodes;             ///< parents before children; of one that exists, objects, state and rows that it has not
-                                         ///< are added
-    std::vector<Digest> needed;          ///< nodes that the put has found and not written again
-    Entry entry;                         ///< replaces one of its id, but for `created`, `hits` and `pinned`, which stay
-    std::uint64_t entry_bytes = 0;       ///< of the entry's own object
-    std::function<bool()> still_there;   ///< asked within the transaction: objects that were found and not written again
+    Namespace space;                ///< made where it does not exist
+    std::vector<Node> nodes;        ///< parents before children; of one that exists, objects, state and rows that it has not
+                                    ///< are added
+    std::vector<Digest> needed;     ///< nodes that the put has found and not written again
+    Entry entry;                    ///< replaces one of its id, but for `created`, `hits` and `pinned`, which stay
+    std::uint64_t entry_bytes = 0;  ///< of the entry's own object
+    std::function<bool()> still_there;  ///< asked within the transaction: objects that were found and not written again
   };
   /// What became of it.
   struct Published {
@@ -84,8 +85,8 @@ class Index {
   virtual Published publish(const Publication& publication) = 0;
   /// A last access.
   struct Touch {
-    Digest node;            ///< that was used
-    std::string entry;      ///< id, or empty
+    Digest node;        ///< that was used
+    std::string entry;  ///< id, or empty
   };
   /// Note accesses, all in one transaction, and what they reused. Gives up at once, without an error, where the store cannot
   /// be written to or is busy.
@@ -104,23 +105,41 @@ class Index {
   [[nodiscard]] virtual std::vector<Day> history() const = 0;
   /// Label and pin of an entry.
   virtual void update(const std::string& id, const std::optional<std::string>& label, std::optional<bool> pinned) = 0;
-  /// Remove entries, and what no other entry needs. Returns the names of objects that nothing has any more.
-  virtual std::vector<std::string> remove(std::span<const std::string> ids) = 0;
-  /// Something that can be evicted alone.
-  struct Victim {
-    Digest node;                 ///< without children, unless only `groups` go
-    std::vector<std::string> groups;  ///< these objects of it; empty: the node
+  /// Rows of a tail that a longer node holds as well, and that have to be stored apart before that one goes.
+  struct Uncovered {
+    Node tail;  ///< which stays
+    Node from;  ///< whose rows begin with its rows
   };
-  /// Evict: rows of the index first. Entries that end there end at the parent from now on; those of which nothing is left are
-  /// gone. A node that has got children or a pin meanwhile stays. Returns the names of objects that nothing has any more.
-  virtual std::vector<std::string> evict(std::span<const Victim> victims) = 0;
+  /// What became of a removal.
+  struct Removed {
+    bool done = true;                    ///< false: nothing has changed, rows of `uncovered` have to be stored first
+    std::vector<Uncovered> uncovered;    ///< see above
+    std::vector<std::string> discarded;  ///< objects that nothing has any more
+    std::uint64_t bytes = 0;             ///< of them
+  };
+  /// Remove entries, and what no other entry needs. `given`: rows of tails that were stored for it, by the tails' hashes.
+  virtual Removed remove(std::span<const std::string> ids, std::span<const std::pair<Digest, ObjectInfo>> given) = 0;
+  /// In which order things are evicted.
+  enum class Phase {
+    dead,    ///< ends of sequences that no state reaches, in namespaces with states
+    states,  ///< states and windows of turns that others have followed: neither the last two of a label, nor where paths part
+    leaves,  ///< ends of sequences
+  };
+  /// What can be evicted of one phase, the one used longest ago first, nothing pinned.
+  [[nodiscard]] virtual std::vector<Node> evictable(Phase phase, std::size_t most) const = 0;
+  /// Evict these nodes or, in Phase::states, only their states and windows. Entries that end there end at the parent from now
+  /// on; those of which nothing is left are gone. What has got children or a pin meanwhile stays.
+  virtual Removed evict(Phase phase, std::span<const Digest> nodes) = 0;
+  /// Take these objects out of the nodes that have them: they are damaged or lost. Nodes without rows lose their children.
+  virtual Removed forget(std::span<const std::string> names) = 0;
   /// Calls `discard` with those of `names` that nothing has, in a transaction that excludes publish().
-  virtual void reclaim(std::span<const std::string> names, const std::function<void(std::span<const std::string>)>& discard) = 0;
+  virtual void reclaim(std::span<const std::string> names,
+                       const std::function<void(std::span<const std::string>)>& discard) = 0;
   virtual void set(const Settings& settings) = 0;
   /// Everything else goes, this comes in: for rebuilding.
   struct Contents {
-    std::vector<Namespace> spaces;  ///< of the nodes
-    std::vector<Node> nodes;        ///< parents before children
+    std::vector<Namespace> spaces;                         ///< of the nodes
+    std::vector<Node> nodes;                               ///< parents before children
     std::vector<std::pair<Entry, std::uint64_t>> entries;  ///< with the bytes of their own objects
   };
   /// See above.

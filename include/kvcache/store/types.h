@@ -39,12 +39,13 @@ struct Identity {
 
 /// Identity, layout and salt: nothing is shared across namespaces.
 struct Namespace {
-  Digest name;              ///< digest of the three
-  Identity identity;        ///< whose caches
-  std::string layout;       ///< what the caches look like, as canonical JSON (docs/store.md)
-  bool salted = false;      ///< a salt is part of the name; it is stored nowhere
-  std::int64_t block = 0;   ///< tokens of a block
-  Time created = 0;         ///< when its first entry was put
+  Digest name;             ///< digest of the three
+  Identity identity;       ///< whose caches
+  std::string layout;      ///< what the caches look like, as canonical JSON (docs/store.md)
+  bool salted = false;     ///< a salt is part of the name; it is stored nowhere
+  bool state = false;      ///< it has layers whose state is stored as a whole
+  std::int64_t block = 0;  ///< tokens of a block
+  Time created = 0;        ///< when its first entry was put
 };
 
 /// Rows [first, second) of a sequence, by absolute position.

@@ -1,0 +1,175 @@
+#include "platform/folder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include <fmt/format.h>
+
+#ifdef __linux__
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#else
+#include <sys/mount.h>
+#include <sys/param.h>
+#endif
+
+#include "kvcache/error.h"
+#include "kvcache/printable.h"
+#include "platform/file.h"
+#include "platform/output_file.h"
+#include "platform/retry.h"
+#include "platform/syscalls.h"
+
+namespace kvcache::detail {
+namespace {
+
+[[noreturn]] void fail(const char* what, const std::string& path, int error) {
+  std::string hint;
+  if (error == ENOSPC || error == EDQUOT) hint = "free some space, or use another disk";
+  throw Error(ErrorKind::io, fmt::format("cannot {} {}: {}", what, printable(path, 4096), system_message(error)), hint);
+}
+
+bool is_a(const std::string& path, mode_t type) {
+  struct stat status {};
+  return syscalls().stat(path.c_str(), &status) == 0 && (status.st_mode & S_IFMT) == type;
+}
+
+}  // namespace
+
+bool is_folder(const std::string& path) {
+  return is_a(path, S_IFDIR);
+}
+
+bool make_private_folder(const std::string& path) {
+  if (is_folder(path)) return false;
+  const std::size_t slash = path.find_last_of('/');
+  const std::string above = slash == std::string::npos || slash == 0 ? std::string() : path.substr(0, slash);
+  if (!above.empty() && above != path) make_private_folder(above);
+  if (syscalls().mkdir(path.c_str(), 0700) == 0) return true;
+  const int error = errno;
+  if (error == EEXIST && is_folder(path)) return false;
+  fail("make the folder", path, error);
+}
+
+void each_file_in(const std::string& folder, const std::function<void(const FolderItem&)>& found) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.c_str()), &::closedir);
+  if (open == nullptr) {
+    if (errno == ENOENT) return;
+    fail("read the folder", folder, errno);
+  }
+  for (;;) {
+    errno = 0;
+    const dirent* item = ::readdir(open.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
+    if (item == nullptr) {
+      if (errno != 0) fail("read the folder", folder, errno);
+      return;
+    }
+    const std::string name = static_cast<const char*>(item->d_name);
+    if (name == "." || name == "..") continue;
+    struct stat status {};
+    // Gone meanwhile, or no file: not for us.
+    if (syscalls().fstatat(::dirfd(open.get()), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
+      continue;
+    found({name, static_cast<std::uint64_t>(status.st_size), static_cast<std::int64_t>(status.st_ctime)});
+  }
+}
+
+std::optional<std::uint64_t> file_size(const std::string& path) {
+  struct stat status {};
+  if (syscalls().stat(path.c_str(), &status) == 0) {
+    if (!S_ISREG(status.st_mode)) return std::nullopt;
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+  if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  fail("look at", path, errno);
+}
+
+bool rename_file(const std::string& from, const std::string& to) {
+  if (syscalls().rename(from.c_str(), to.c_str()) == 0) return true;
+  if (errno == ENOENT) return false;
+  fail("rename", from, errno);
+}
+
+void remove_file(const std::string& path) {
+  if (syscalls().unlink(path.c_str()) != 0 && errno != ENOENT) fail("remove", path, errno);
+}
+
+void make_names_durable(const std::string& folder) {
+  if (sync_folder(folder) != 0) fail("flush the folder", folder, errno);
+}
+
+std::optional<std::pair<std::uint64_t, std::uint64_t>> disk_space(const std::string& path) {
+  struct statvfs where {};
+  if (::statvfs(path.c_str(), &where) != 0) return std::nullopt;
+  const std::uint64_t unit = where.f_frsize != 0 ? where.f_frsize : where.f_bsize;
+  return std::pair(unit * where.f_bavail, unit * where.f_blocks);
+}
+
+bool on_network(const std::string& path) {
+  struct statfs where {};
+  if (::statfs(path.c_str(), &where) != 0) return false;
+#ifdef __linux__
+  constexpr unsigned long cifs = 0xFF534D42UL;
+  constexpr unsigned long smb2 = 0xFE534D42UL;
+  constexpr unsigned long ceph = 0x00C36400UL;
+  constexpr unsigned long ninep = 0x01021997UL;
+  const auto type = static_cast<unsigned long>(where.f_type) & 0xFFFFFFFFUL;
+  return type == NFS_SUPER_MAGIC || type == cifs || type == smb2 || type == ceph || type == ninep || type == SMB_SUPER_MAGIC;
+#else
+  return (where.f_flags & MNT_LOCAL) == 0;
+#endif
+}
+
+bool may_write(const std::string& folder) {
+  return ::access(folder.c_str(), W_OK) == 0;
+}
+
+std::shared_ptr<void> SharedLock::hold(const std::string& path) {
+  const int fd = retry([&] { return syscalls().open(path.c_str(), O_RDONLY | O_CLOEXEC, 0); });
+  if (fd < 0) return nullptr;
+  auto file = std::make_shared<File>(fd, path);
+  // Those who hold it alone do so for the length of two calls.
+  for (int tries = 0; tries < 1000; ++tries) {
+    if (syscalls().flock(fd, LOCK_SH | LOCK_NB) == 0) return file;
+    if (errno != EWOULDBLOCK && errno != EINTR) return nullptr;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return nullptr;
+}
+
+std::optional<bool> SharedLock::free(const std::string& path) {
+  const int fd = retry([&] { return syscalls().open(path.c_str(), O_RDONLY | O_CLOEXEC, 0); });
+  if (fd < 0) return std::nullopt;
+  const File file(fd, path);
+  if (syscalls().flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    syscalls().flock(fd, LOCK_UN);
+    return true;
+  }
+  if (errno == EWOULDBLOCK || errno == EINTR) return false;
+  return std::nullopt;
+}
+
+std::size_t raise_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;
+  constexpr rlim_t enough = 65536;
+  const rlim_t wanted = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > enough ? enough : limit.rlim_max;
+  if (limit.rlim_cur < wanted) {
+    rlimit raised = limit;
+    raised.rlim_cur = wanted;
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  return limit.rlim_cur == RLIM_INFINITY ? enough : static_cast<std::size_t>(limit.rlim_cur);
+}
+
+}  // namespace kvcache::detail

@@ -1,0 +1,42 @@
+// What an open store is, for the files that do its work.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kvcache/store.h"
+#include "store/match.h"
+
+namespace kvcache::store {
+
+struct Store::Impl {
+  std::unique_ptr<Index> index;
+  std::unique_ptr<Objects> objects;
+  std::string warning;
+  bool read_only = false;
+  std::string folder;  // of a store in a folder
+};
+
+namespace detail {
+
+/// The cache of a plan: reads the headers of the objects, no rows. Throws Error(io), Error(unreadable).
+[[nodiscard]] PromptCache assemble(const Objects& objects, const Layout& layout, const Plan& plan);
+
+/// An entry whose tokens go through a node, or end at it.
+[[nodiscard]] std::optional<Entry> entry_through(const Index& index, const Digest& node);
+
+/// Take objects away that nothing in the index has, and free what readers have let go.
+void discard(Index& index, Objects& objects, std::span<const std::string> names);
+
+/// Evict until the objects take at most `bytes` and the disk has `free` bytes left. Returns how many bytes went.
+std::uint64_t make_room(Store& store, std::optional<std::uint64_t> bytes, std::uint64_t free);
+
+/// Microseconds since 1970.
+[[nodiscard]] Time time_now();
+
+/// Warnings about what is shown but is no part of an identity: a tokenizer that is not what it was.
+[[nodiscard]] std::vector<std::string> attribute_warnings(const Identity& stored, const Identity& asked);
+
+}  // namespace detail
+}  // namespace kvcache::store

@@ -1,0 +1,232 @@
+// Removing, pinning, evicting, and what takes how much.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "kvcache/error.h"
+#include "store/impl.h"
+#include "store/object_file.h"
+#include "store/space.h"
+
+namespace kvcache::store {
+namespace detail {
+
+void discard(Index& index, Objects& objects, std::span<const std::string> names) {
+  index.reclaim(names, [&](std::span<const std::string> free) { objects.discard(free); });
+  objects.sweep();
+}
+
+std::uint64_t make_room(Store& store, std::optional<std::uint64_t> bytes, std::uint64_t free) {
+  Index& index = store.index();
+  Objects& objects = store.objects();
+  const auto enough = [&] {
+    if (bytes && index.bytes() > *bytes) return false;
+    if (free == 0) return true;
+    const auto space = objects.space();
+    return !space || space->first >= free;
+  };
+  std::uint64_t gone = 0;
+  for (const Index::Phase phase : {Index::Phase::dead, Index::Phase::states, Index::Phase::leaves}) {
+    while (!enough()) {
+      // A few at a time: what was the parent of the one used longest ago may be the next.
+      std::vector<Node> victims = index.evictable(phase, 8);
+      if (victims.empty()) break;
+      std::vector<Digest> hashes;
+      std::uint64_t sum = 0;
+      const std::uint64_t over = bytes && index.bytes() > *bytes ? index.bytes() - *bytes : UINT64_MAX;
+      for (const Node& node : victims) {
+        hashes.push_back(node.hash);
+        for (const ObjectInfo& object : node.objects) sum += object.bytes;
+        if (sum >= over || (free > 0 && !bytes)) break;
+      }
+      const Index::Removed removed = index.evict(phase, hashes);
+      discard(index, objects, removed.discarded);
+      if (removed.discarded.empty() && removed.bytes == 0 && index.evictable(phase, 1).size() == 1 &&
+          index.evictable(phase, 1).front().hash == hashes.front())
+        break;  // somebody holds on to it
+      gone += removed.bytes;
+    }
+  }
+  return gone;
+}
+
+}  // namespace detail
+
+namespace {
+
+using namespace detail;
+
+void write_file(Objects& objects, const std::string& name, const ObjectFile& file, bool replace, std::uint64_t& bytes) {
+  const auto write = [&](ByteSink& out) { bytes = write_safetensors(out, file.tensors, file.metadata); };
+  if (replace) {
+    objects.replace(name, write);
+  } else if (!objects.put(name, write)) {
+    bytes = objects.size(name).value_or(0);
+  }
+}
+
+/// The rows of a tail as an object of its own, from the node whose rows begin with them.
+ObjectInfo store_apart(Index& index, Objects& objects, const Index::Uncovered& one) {
+  for (const Namespace& space : index.namespaces()) {
+    if (space.name != one.tail.space) continue;
+    const Layout layout = Layout::parse(space.layout);
+    const std::string from = object_name(one.from.hash, rows_group);
+    const StoredObject stored(objects.open(from), from);
+    ObjectContents contents;
+    contents.node = one.tail;
+    contents.group = rows_group;
+    contents.rows = {{one.tail.first, one.tail.end()}};
+    const auto all = static_cast<std::int64_t>(one.from.ids.size());
+    const auto wanted = static_cast<std::int64_t>(one.tail.ids.size());
+    std::size_t next = 0;
+    for (const auto& [spec, where] : layout.leaves()) {
+      if (spec->kind != Kind::rows) continue;
+      ObjectPart part;
+      for (std::size_t a = 0; a < spec->arrays.size(); ++a)
+        part.arrays.push_back(stored.rows(next, a, spec->arrays.size(), spec->arrays[a], all).slice(2, 0, wanted));
+      ++next;
+      contents.specs.push_back(spec);
+      contents.parts.push_back(std::move(part));
+    }
+    ObjectInfo info{std::string(rows_group), 0, contents.rows};
+    write_file(objects, object_name(one.tail.hash, rows_group),
+               object_file(contents, time_now(), {}, index.settings().compress), false, info.bytes);
+    return info;
+  }
+  throw Error(ErrorKind::io, "a namespace of the store is missing", "`kvcache store check --rebuild` makes the index anew");
+}
+
+}  // namespace
+
+std::uint64_t Store::remove(std::span<const std::string> ids) {
+  Index& index = *impl_->index;
+  Objects& objects = *impl_->objects;
+  if (impl_->read_only) throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects.label()));
+  std::vector<Namespace> spaces = index.namespaces();
+  std::vector<std::pair<Digest, ObjectInfo>> given;
+  for (int attempt = 0; attempt < 256; ++attempt) {
+    Index::Removed removed = index.remove(ids, given);
+    if (removed.done) {
+      const auto left = index.namespaces();
+      for (const Namespace& space : spaces)
+        if (std::ranges::none_of(left, [&](const Namespace& one) { return one.name == space.name; }))
+          removed.discarded.push_back(object_name(space.name, "namespace"));
+      discard(index, objects, removed.discarded);
+      return removed.bytes;
+    }
+    for (const Index::Uncovered& one : removed.uncovered) given.emplace_back(one.tail.hash, store_apart(index, objects, one));
+  }
+  throw Error(ErrorKind::io, "the store changes faster than entries can be removed", "try again");
+}
+
+void Store::pin(const std::string& id, bool pinned) {
+  Index& index = *impl_->index;
+  if (impl_->read_only) throw Error(ErrorKind::io, fmt::format("{} cannot be written to", impl_->objects->label()));
+  index.update(id, {}, pinned);
+  for (const Entry& entry : index.entries({{}, {}, {}, id, {}})) {
+    std::uint64_t bytes = 0;
+    write_file(*impl_->objects, object_name(entry.id, "entry"), label_file(entry_label(entry), time_now()), true, bytes);
+  }
+}
+
+std::uint64_t Store::collect(std::optional<std::uint64_t> bytes) {
+  Index& index = *impl_->index;
+  Objects& objects = *impl_->objects;
+  if (impl_->read_only) throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects.label()));
+  const Settings settings = index.settings();
+  std::uint64_t gone = 0;
+  if (settings.max_age) {
+    const Time oldest = time_now() - *settings.max_age;
+    std::vector<std::string> old;
+    for (const Entry& entry : index.entries({}))
+      if (!entry.pinned && entry.used < oldest) old.push_back(entry.id);
+    if (!old.empty()) gone += remove(old);
+  }
+  std::optional<std::uint64_t> limit = bytes;
+  if (settings.max_size && (!limit || *settings.max_size < *limit)) limit = settings.max_size;
+  std::uint64_t free = settings.min_free.value_or(0);
+  if (const auto space = objects.space(); space && settings.min_free_part)
+    free = std::max(free, static_cast<std::uint64_t>(*settings.min_free_part * static_cast<double>(space->second)));
+  gone += make_room(*this, limit, free);
+  objects.clean();
+  // Objects of puts that were killed before they said so.
+  std::vector<std::string> names;
+  objects.list([&](const std::string& name, std::uint64_t) { names.push_back(name); });
+  discard(index, objects, names);
+  return gone;
+}
+
+std::vector<std::pair<Namespace, Store::Usage>> Store::usage() const {
+  std::vector<std::pair<Namespace, Usage>> out;
+  std::map<Digest, std::size_t> places;
+  std::vector<Layout> layouts;
+  for (Namespace& space : impl_->index->namespaces()) {
+    places[space.name] = out.size();
+    layouts.push_back(Layout::parse(space.layout));
+    out.emplace_back(std::move(space), Usage{});
+  }
+  struct Reach {
+    Digest parent;
+    std::uint64_t bytes = 0;
+    bool reached = false;
+    std::size_t place = 0;
+  };
+  std::map<Digest, Reach> reach;
+  std::vector<Digest> order;
+  impl_->index->each_node([&](const Node& node) {
+    const std::size_t place = places.at(node.space);
+    Usage& usage = out[place].second;
+    ++usage.nodes;
+    if (!node.tail || node.object(rows_group) != nullptr) usage.stored_tokens += node.ids.size();
+    std::uint64_t rows = 0;
+    for (const ObjectInfo& object : node.objects) {
+      usage.objects += object.bytes;
+      rows += object.bytes;
+      if (object.group == rows_group) {
+        usage.rows += object.bytes;
+      } else if (object.group == state_group) {
+        usage.states += object.bytes;
+      } else {
+        usage.windows += object.bytes;
+      }
+    }
+    if (!out[place].first.state) return;
+    reach[node.hash] = {node.parent, rows, node.cut.has_value(), place};
+    order.push_back(node.hash);
+    // The state of a tail stands on the rows of a longer node beside it as well: that one is no dead end.
+    if (node.cut && node.tail) {
+      const Index::Place beside{node.parent, node.ids};
+      for (const auto& around : impl_->index->near({&beside, 1}, 4))
+        for (const Node& other : around.behind)
+          if (other.object(rows_group) != nullptr &&
+              std::equal(node.ids.begin(), node.ids.end(), other.ids.begin(),
+                         other.ids.begin() + static_cast<std::ptrdiff_t>(std::min(node.ids.size(), other.ids.size()))))
+            if (const auto found = reach.find(other.hash); found != reach.end()) found->second.reached = true;
+    }
+  });
+  for (auto hash = order.rbegin(); hash != order.rend(); ++hash) {
+    const Reach& one = reach[*hash];
+    if (!one.reached) {
+      out[one.place].second.dead += one.bytes;
+    } else if (const auto parent = reach.find(one.parent); parent != reach.end()) {
+      parent->second.reached = true;
+    }
+  }
+  for (const Entry& entry : impl_->index->entries({})) {
+    const auto found = places.find(entry.space);
+    if (found == places.end()) continue;
+    Usage& usage = out[found->second].second;
+    ++usage.entries;
+    usage.tokens += static_cast<std::uint64_t>(entry.tokens);
+    const Layout& layout = layouts[found->second];
+    usage.whole += layout.row_bytes() * static_cast<std::uint64_t>(entry.tokens);
+    for (std::size_t w = 0; w < layout.windows().size(); ++w)
+      usage.whole +=
+          layout.window_row_bytes(w) * static_cast<std::uint64_t>(std::min(entry.tokens, layout.windows()[w].max_size));
+  }
+  return out;
+}
+
+}  // namespace kvcache::store

@@ -1,0 +1,248 @@
+// Objects as files of a folder: objects/ab/NAME, complete and durable from the moment they have that name.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <list>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "kvcache/error.h"
+#include "kvcache/store/objects.h"
+#include "platform/file.h"
+#include "platform/folder.h"
+
+namespace kvcache::store {
+namespace {
+
+using kvcache::detail::File;
+using kvcache::detail::FolderItem;
+
+constexpr std::int64_t abandoned_after = 3600;  // seconds
+
+std::int64_t seconds_now() {
+  using namespace std::chrono;
+  return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
+}
+
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+bool is_object_name(std::string_view name) {
+  constexpr std::string_view suffix = ".safetensors";
+  return name.size() > 65 + suffix.size() && name.ends_with(suffix) && name[64] == '.' &&
+         std::all_of(name.begin(), name.begin() + 64, is_hex);
+}
+
+/// Descriptors of objects that are read at the moment: a cache can be made of more objects than files may be open.
+class OpenFiles {
+ public:
+  explicit OpenFiles(std::size_t most) : most_(std::max<std::size_t>(most, 8)) {}
+
+  std::shared_ptr<const File> get(const std::string& path, const std::function<File()>& open) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = places_.find(path); found != places_.end()) {
+      files_.splice(files_.begin(), files_, found->second);
+      return files_.front().second;
+    }
+    files_.emplace_front(path, std::make_shared<const File>(open()));
+    places_[path] = files_.begin();
+    if (files_.size() > most_) {
+      places_.erase(files_.back().first);
+      files_.pop_back();
+    }
+    return files_.front().second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::size_t most_;
+  std::list<std::pair<std::string, std::shared_ptr<const File>>> files_;  // the one used last first
+  std::map<std::string, decltype(files_)::iterator> places_;
+};
+
+class FolderObjects;
+
+/// An object, opened when it is read.
+class ObjectSource final : public ByteSource {
+ public:
+  ObjectSource(std::string path, std::string trashed, std::uint64_t size, std::shared_ptr<OpenFiles> files)
+      : path_(std::move(path)), trashed_(std::move(trashed)), size_(size), files_(std::move(files)) {}
+  [[nodiscard]] std::string label() const override { return path_; }
+  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  void read_at(std::uint64_t offset, std::span<std::byte> out) const override { file()->pread_all(offset, out); }
+
+  std::shared_ptr<const File> file() const {
+    return files_->get(path_, [this] {
+      try {
+        return File::open_input(path_);
+      } catch (const Error&) {
+        // Evicted since: its bytes stay for those who had begun to read.
+        if (!kvcache::detail::file_size(trashed_)) throw;
+        return File::open_input(trashed_);
+      }
+    });
+  }
+
+ private:
+  std::string path_;
+  std::string trashed_;
+  std::uint64_t size_;
+  std::shared_ptr<OpenFiles> files_;
+};
+
+class FolderObjects final : public Objects {
+ public:
+  FolderObjects(const std::string& path, bool create)
+      : root_(path), files_(std::make_shared<OpenFiles>(kvcache::detail::raise_open_files() / 2)) {
+    if (!create) return;
+    kvcache::detail::make_private_folder(root_);
+    kvcache::detail::make_private_folder(root_ + "/trash");
+    if (kvcache::detail::make_private_folder(root_ + "/objects")) {
+      for (int i = 0; i < 256; ++i) kvcache::detail::make_private_folder(fmt::format("{}/objects/{:02x}", root_, i));
+      kvcache::detail::make_names_durable(root_ + "/objects");
+      kvcache::detail::make_names_durable(root_);
+    }
+    if (!kvcache::detail::file_size(root_ + "/lock")) {
+      try {
+        file_sink(root_ + "/lock", {})->commit();
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::usage) throw;  // another process was faster
+      }
+    }
+  }
+
+  [[nodiscard]] std::string label() const override { return root_; }
+
+  bool put(const std::string& name, const Writer& write) override {
+    if (size(name)) return false;
+    const std::string path = path_of(name);
+    const auto sink = sink_for(path, false);
+    try {
+      write(*sink);
+      return true;
+    } catch (const Error& error) {
+      sink->abort();
+      if (error.kind() == ErrorKind::usage && size(name)) return false;  // another process was faster
+      throw;
+    } catch (...) {
+      sink->abort();
+      throw;
+    }
+  }
+
+  void replace(const std::string& name, const Writer& write) override {
+    const auto sink = sink_for(path_of(name), true);
+    try {
+      write(*sink);
+    } catch (...) {
+      sink->abort();
+      throw;
+    }
+  }
+
+  [[nodiscard]] std::shared_ptr<const ByteSource> open(const std::string& name) const override {
+    const std::string path = path_of(name);
+    const std::string trashed = trash_of(name);
+    auto bytes = kvcache::detail::file_size(path);
+    if (!bytes) bytes = kvcache::detail::file_size(trashed);
+    if (!bytes)
+      throw Error(ErrorKind::io, fmt::format("object {} is gone from {}", name.substr(0, 12), root_),
+                  "`kvcache store check --repair` takes what needs it out of the index", "KV100");
+    return std::make_shared<ObjectSource>(path, trashed, *bytes, files_);
+  }
+
+  [[nodiscard]] std::optional<std::uint64_t> size(const std::string& name) const override {
+    return kvcache::detail::file_size(path_of(name));
+  }
+
+  void discard(std::span<const std::string> names) override {
+    for (const std::string& name : names) kvcache::detail::rename_file(path_of(name), trash_of(name));
+  }
+
+  std::uint64_t sweep() override {
+    std::vector<FolderItem> items;
+    kvcache::detail::each_file_in(root_ + "/trash", [&](const FolderItem& item) { items.push_back(item); });
+    if (items.empty()) return 0;
+    // Whoever begins to read from now on finds none of these in the index: a moment without readers is enough.
+    const std::optional<bool> free = kvcache::detail::SharedLock::free(root_ + "/lock");
+    const std::int64_t old = seconds_now() - abandoned_after;
+    std::uint64_t waiting = 0;
+    for (const FolderItem& item : items) {
+      // Without locks, after a time in which every reader has ended.
+      if (free.value_or(item.changed < old)) {
+        kvcache::detail::remove_file(root_ + "/trash/" + item.name);
+      } else {
+        waiting += item.bytes;
+      }
+    }
+    return waiting;
+  }
+
+  [[nodiscard]] std::shared_ptr<void> hold() const override { return kvcache::detail::SharedLock::hold(root_ + "/lock"); }
+
+  void list(const std::function<void(const std::string& name, std::uint64_t bytes)>& found) const override {
+    each_item([&](const std::string&, const FolderItem& item) {
+      if (is_object_name(item.name)) found(item.name, item.bytes);
+    });
+  }
+
+  [[nodiscard]] std::vector<std::string> strangers() const override {
+    std::vector<std::string> out;
+    each_item([&](const std::string& folder, const FolderItem& item) {
+      if (!is_object_name(item.name) || item.name.substr(0, 2) != folder) out.push_back(folder + "/" + item.name);
+    });
+    return out;
+  }
+
+  void clean() override {
+    const std::int64_t old = seconds_now() - abandoned_after;
+    each_item([&](const std::string& folder, const FolderItem& item) {
+      if (item.name.starts_with('.') && item.name.ends_with(".kvcache-tmp") && item.changed < old)
+        kvcache::detail::remove_file(fmt::format("{}/objects/{}/{}", root_, folder, item.name));
+    });
+  }
+
+  [[nodiscard]] std::optional<std::pair<std::uint64_t, std::uint64_t>> space() const override {
+    return kvcache::detail::disk_space(root_);
+  }
+
+ private:
+  [[nodiscard]] std::string path_of(const std::string& name) const {
+    return fmt::format("{}/objects/{}/{}", root_, name.substr(0, 2), name);
+  }
+  [[nodiscard]] std::string trash_of(const std::string& name) const { return root_ + "/trash/" + name; }
+
+  static std::unique_ptr<ByteSink> sink_for(const std::string& path, bool overwrite) {
+    FileSinkOptions options;
+    options.overwrite = overwrite;
+    try {
+      return file_sink(path, options);
+    } catch (const Error& error) {
+      // Somebody has removed an empty folder.
+      if (error.kind() != ErrorKind::io || !kvcache::detail::make_private_folder(path.substr(0, path.rfind('/')))) throw;
+      return file_sink(path, options);
+    }
+  }
+
+  void each_item(const std::function<void(const std::string& folder, const FolderItem&)>& found) const {
+    for (int i = 0; i < 256; ++i) {
+      const std::string folder = fmt::format("{:02x}", i);
+      kvcache::detail::each_file_in(fmt::format("{}/objects/{}", root_, folder),
+                                    [&](const FolderItem& item) { found(folder, item); });
+    }
+  }
+
+  std::string root_;
+  std::shared_ptr<OpenFiles> files_;
+};
+
+}  // namespace
+
+std::unique_ptr<Objects> folder_objects(const std::string& path, bool create) {
+  return std::make_unique<FolderObjects>(path, create);
+}
+
+}  // namespace kvcache::store

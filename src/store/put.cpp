@@ -1,0 +1,558 @@
+// put: which of a cache's rows and states are new, and storing these.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/count_of.h"
+#include "common/human.h"
+#include "kvcache/caches.h"
+#include "kvcache/error.h"
+#include "kvcache/sha256.h"
+#include "kvcache/stamp.h"
+#include "kvcache/verify.h"
+#include "platform/file.h"
+#include "store/hex.h"
+#include "store/impl.h"
+#include "store/object_file.h"
+#include "store/space.h"
+#include "store/state.h"
+
+namespace kvcache::store {
+namespace {
+
+using namespace detail;
+using kvcache::detail::count_of;
+using kvcache::detail::human_bytes;
+
+constexpr int row_axis = 2;
+
+/// Tokens that a cache counts; nothing for recurrent state and what was never used.
+std::optional<std::int64_t> tokens_of(const Cache& cache) {
+  if (cache.empty() || dynamic_cast<const ArraysCache*>(&cache) != nullptr) return std::nullopt;
+  return cache.facts().tokens;
+}
+
+void check_tokens(const Layout& layout, const std::vector<const Cache*>& leaves, std::int64_t tokens) {
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const auto counted = tokens_of(*leaves[i]);
+    if (!counted || *counted == tokens) continue;
+    throw Error(
+        ErrorKind::impossible,
+        fmt::format("{} holds {}, but {} given", layout.leaves()[i].second,
+                    count_of(static_cast<std::uint64_t>(*counted), "token"),
+                    tokens == 1 ? "1 token id is" : fmt::format("{} token ids are", tokens)),
+        "give the ids of just the tokens that were processed: the last token that a model has sampled is not among them");
+  }
+}
+
+void check_findings(const Document& document) {
+  for (const Finding& finding : document.findings)
+    if (finding.severity == Severity::error)
+      throw Error(ErrorKind::impossible,
+                  fmt::format("{}{} ({})", finding.where.empty() ? "" : finding.where + ": ", finding.message, finding.code),
+                  fmt::format("kvcache verify {} lists everything", shell_path(document.file.path())));
+}
+
+std::vector<Tensor> row_arrays(const Cache& cache) {
+  if (const auto* plain = dynamic_cast<const KVCache*>(&cache)) return {plain->state().keys, plain->state().values};
+  const auto& s = dynamic_cast<const QuantizedKVCache&>(cache).state();
+  return {s.keys.weights, s.keys.scales, s.keys.biases, s.values.weights, s.values.scales, s.values.biases};
+}
+
+/// A window in temporal order: which positions it holds, and their rows.
+struct OpenWindow {
+  std::vector<Tensor> arrays;
+  std::int64_t rows = 0;
+  std::int64_t tokens = 0;
+  std::int64_t keep = 0;
+
+  explicit OpenWindow(const RotatingKVCache& cache) {
+    const auto& s = cache.state();
+    arrays = {cache.temporal_order(s.keys), cache.temporal_order(s.values)};
+    rows = arrays.front().dim(row_axis);
+    tokens = s.offset;
+    keep = std::min(s.keep, rows);
+  }
+  /// Rows of these positions, all of which it holds.
+  [[nodiscard]] std::vector<Tensor> at(const std::vector<Span>& spans) const {
+    std::vector<Tensor> out;
+    for (const Tensor& array : arrays) {
+      std::vector<Tensor> parts;
+      for (const auto& [begin, end] : spans) {
+        // Behind the pinned rows everything has moved up by what was evicted.
+        const std::int64_t split = tokens == rows ? end : std::clamp(keep, begin, end);
+        if (begin < split) parts.push_back(array.slice(row_axis, begin, split));
+        if (split < end) parts.push_back(array.slice(row_axis, split - (tokens - rows), end - (tokens - rows)));
+      }
+      out.push_back(parts.size() == 1 ? parts.front() : concatenate(parts, row_axis));
+    }
+    return out;
+  }
+};
+
+/// What of `spans` is not in `taken`, which is sorted and disjoint, as `spans` are.
+std::vector<Span> without(const std::vector<Span>& spans, const std::vector<Span>& taken) {
+  std::vector<Span> out;
+  for (auto [begin, end] : spans) {
+    for (const auto& [from, to] : taken) {
+      if (to <= begin || from >= end) continue;
+      if (from > begin) out.emplace_back(begin, from);
+      begin = std::max(begin, to);
+    }
+    if (begin < end) out.emplace_back(begin, end);
+  }
+  return out;
+}
+
+bool within(const std::vector<Span>& spans, std::int64_t begin, std::int64_t end) {
+  return std::ranges::any_of(spans, [&](const Span& span) { return span.first <= begin && span.second >= end; });
+}
+
+std::string entry_id(const Digest& space, const Digest& node, std::string_view label) {
+  std::string text = "kvcache/entry/1";
+  text.push_back('\0');
+  return sha256(text + from_hex(space) + from_hex(node) + std::string(label));
+}
+
+bool disk_is_full(const Error& error) {
+  const std::string what = error.what();
+  return error.kind() == ErrorKind::io && (what.find(kvcache::detail::system_message(ENOSPC)) != std::string::npos ||
+                                           what.find(kvcache::detail::system_message(EDQUOT)) != std::string::npos ||
+                                           what.find("database or disk is full") != std::string::npos);
+}
+
+class Putting {
+ public:
+  Putting(Store& store, const Document& document, const Prompt& prompt, const PutOptions& options)
+      : store_(store),
+        index_(store.index()),
+        objects_(store.objects()),
+        document_(document),
+        prompt_(prompt),
+        options_(options),
+        layout_(Layout::of(document.cache)),
+        leaves_(leaves_of(document.cache)),
+        tokens_(static_cast<std::int64_t>(prompt.tokens.size())),
+        extras_(prompt.extras) {
+    check_findings(document);
+    if (tokens_ == 0)
+      throw Error(ErrorKind::usage, "no token ids are given", "a store finds caches by the ids of their prompts");
+    check_tokens(layout_, leaves_, tokens_);
+    settings_ = index_.settings();
+    find_space();
+    open_windows();
+  }
+
+  Put run() {
+    chain_ = chain_of(space_.name, prompt_.tokens, extras_, space_.block);
+    if (options_.check) compare_known();
+    bool evicted_for_disk = false;
+    for (int attempt = 0; attempt < 16; ++attempt) {
+      try {
+        if (attempt > 0 && !known_space_) {
+          // Somebody else may have made it meanwhile, with blocks of another size.
+          find_space();
+          chain_ = chain_of(space_.name, prompt_.tokens, extras_, space_.block);
+        }
+        collect();
+        make_room_for(needed_bytes());
+        write();
+        Index::Published published = index_.publish(publication_);
+        if (published.done) return finish(std::move(published));
+        forget_written();
+      } catch (const Error& error) {
+        forget_written();
+        if (evicted_for_disk || !disk_is_full(error)) throw;
+        evicted_for_disk = true;
+        result_.evicted += make_room(store_, std::nullopt, needed_bytes() + (std::uint64_t{1} << 20U));
+      }
+    }
+    throw Error(ErrorKind::io, "the store changes faster than this cache can be put",
+                "try again when fewer processes evict from it");
+  }
+
+ private:
+  void find_space() {
+    space_.name = space_name(prompt_.identity.key, layout_.json(), prompt_.salt);
+    space_.identity = prompt_.identity;
+    space_.layout = layout_.json();
+    space_.salted = !prompt_.salt.empty();
+    space_.state = layout_.has_state();
+    space_.block = settings_.block.value_or(layout_.block());
+    for (const Namespace& known : index_.namespaces(prompt_.identity.key)) {
+      if (known.name != space_.name) continue;
+      result_.warnings = attribute_warnings(known.identity, prompt_.identity);
+      space_ = known;
+      known_space_ = true;
+    }
+  }
+
+  void open_windows() {
+    held_.assign(layout_.windows().size(), -1);
+    for (std::size_t i = 0; i < leaves_.size(); ++i) {
+      const Spec& spec = *layout_.leaves()[i].first;
+      if (spec.kind != Kind::window) continue;
+      windows_.emplace_back(spec.window, OpenWindow(dynamic_cast<const RotatingKVCache&>(*leaves_[i])));
+      std::int64_t& held = held_[spec.window];
+      const std::int64_t rows = windows_.back().second.rows;
+      held = held < 0 ? rows : std::min(held, rows);
+    }
+  }
+
+  [[nodiscard]] Node block_node(std::size_t i) const {
+    Node node;
+    node.hash = chain_.blocks[i];
+    node.parent = chain_.before(i);
+    node.space = space_.name;
+    node.first = static_cast<std::int64_t>(i) * space_.block;
+    const auto begin = prompt_.tokens.begin() + node.first;
+    node.ids.assign(begin, begin + space_.block);
+    node.extras = extras_within(extras_, node.first, space_.block);
+    return node;
+  }
+
+  [[nodiscard]] Node tail_node() const {
+    Node node;
+    node.hash = chain_.tail;
+    node.parent = chain_.before(chain_.blocks.size());
+    node.space = space_.name;
+    node.first = static_cast<std::int64_t>(chain_.blocks.size()) * space_.block;
+    node.tail = true;
+    node.ids.assign(prompt_.tokens.begin() + node.first, prompt_.tokens.end());
+    node.extras = extras_within(extras_, node.first, static_cast<std::int64_t>(node.ids.size()));
+    return node;
+  }
+
+  ObjectContents contents(const Node& node, std::string group, std::vector<Span> rows) const {
+    ObjectContents out;
+    out.node = node;
+    out.group = std::move(group);
+    out.rows = std::move(rows);
+    return out;
+  }
+
+  ObjectContents rows_of(const Node& node) const {
+    ObjectContents out = contents(node, std::string(rows_group), {{node.first, node.end()}});
+    for (std::size_t i = 0; i < leaves_.size(); ++i) {
+      const Spec& spec = *layout_.leaves()[i].first;
+      if (spec.kind != Kind::rows) continue;
+      ObjectPart part;
+      for (const Tensor& array : row_arrays(*leaves_[i])) part.arrays.push_back(array.slice(row_axis, node.first, node.end()));
+      out.specs.push_back(&spec);
+      out.parts.push_back(std::move(part));
+    }
+    return out;
+  }
+
+  ObjectContents window_rows(const Node& node, std::size_t window, const std::string& group,
+                             const std::vector<Span>& spans) const {
+    ObjectContents out = contents(node, group, spans);
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < leaves_.size(); ++i) {
+      const Spec& spec = *layout_.leaves()[i].first;
+      if (spec.kind != Kind::window) continue;
+      const auto& [of, opened] = windows_[next++];
+      if (of != window) continue;
+      out.specs.push_back(&spec);
+      out.parts.push_back({opened.at(spans), {}});
+    }
+    return out;
+  }
+
+  ObjectContents state_of(const Node& node) const {
+    ObjectContents out = contents(node, std::string(state_group), {});
+    for (std::size_t i = 0; i < leaves_.size(); ++i) {
+      const Spec& spec = *layout_.leaves()[i].first;
+      if (spec.kind != Kind::state) continue;
+      WholeState whole = take_apart(*leaves_[i]);
+      out.specs.push_back(&spec);
+      out.parts.push_back({std::move(whole.arrays), std::move(whole.facts)});
+    }
+    if (document_.cache.model_state) out.model_state = document_.cache.model_state->entries;
+    return out;
+  }
+
+  /// What is not there yet.
+  void collect() {
+    publication_ = {};
+    publication_.space = space_;
+    todo_.clear();
+    const std::vector<Node> path = known_space_ || index_has_space() ? index_.path(chain_.blocks) : std::vector<Node>();
+    check_ids(path);
+    if (!path.empty()) publication_.needed.push_back(path.back().hash);
+    std::vector<std::vector<Span>> covered(held_.size());  // by blocks of windows
+    result_.new_blocks = 0;
+    Node end;
+    std::vector<ObjectContents> of_end;
+    for (std::size_t i = 0; i < chain_.blocks.size(); ++i) {
+      const Node* known = i < path.size() ? &path[i] : nullptr;
+      Node node = block_node(i);
+      std::vector<ObjectContents> wanted;
+      if (layout_.has_rows() && (known == nullptr || known->object(rows_group) == nullptr)) {
+        wanted.push_back(rows_of(node));
+        ++result_.new_blocks;
+      } else if (known == nullptr) {
+        ++result_.new_blocks;
+      }
+      for (std::size_t w = 0; w < held_.size(); ++w) {
+        const bool there = known != nullptr && known->object(window_group(w)) != nullptr;
+        if (!there && !within(layout_.windows()[w].held(tokens_, held_[w]), node.first, node.end())) continue;
+        covered[w].emplace_back(node.first, node.end());
+        if (!there) wanted.push_back(window_rows(node, w, window_group(w), {{node.first, node.end()}}));
+      }
+      if (i + 1 == chain_.blocks.size() && chain_.tail.empty()) {
+        end = node;
+        if (known != nullptr) end.objects = known->objects;
+        of_end = std::move(wanted);
+      } else if (known == nullptr || !wanted.empty()) {
+        add(std::move(node), std::move(wanted));
+      }
+    }
+    if (!chain_.tail.empty()) {
+      end = tail_node();
+      const Index::Place place{end.parent, end.ids};
+      const Index::Neighbours around = index_.near({&place, 1}, 16).front();
+      bool there = false;
+      for (const Node& node : around.before) {
+        if (node.hash != end.hash) continue;
+        end.objects = node.objects;
+        there = node.object(rows_group) != nullptr;
+      }
+      for (const Node& node : around.behind) {
+        if (there || !layout_.has_rows() || node.object(rows_group) == nullptr) continue;
+        if (common_tokens(node, prompt_.tokens, extras_) != static_cast<std::int64_t>(end.ids.size())) continue;
+        there = true;  // its rows begin with these
+        publication_.needed.push_back(node.hash);
+      }
+      if (layout_.has_rows() && !there) of_end.push_back(rows_of(end));
+    }
+    finish_end(std::move(end), std::move(of_end), covered);
+    publication_.entry = entry();
+  }
+
+  void finish_end(Node end, std::vector<ObjectContents> wanted, const std::vector<std::vector<Span>>& covered) {
+    const std::vector<ObjectInfo> known = std::move(end.objects);
+    end.objects.clear();
+    const auto has = [&](std::string_view group) {
+      return std::ranges::any_of(known, [&](const ObjectInfo& one) { return one.group == group; });
+    };
+    end.held = held_;
+    if (layout_.has_state()) end.cut = least();
+    for (std::size_t w = 0; w < held_.size(); ++w) {
+      const auto rest = without(layout_.windows()[w].held(tokens_, held_[w]), covered[w]);
+      if (!rest.empty() && !has(edge_group(w))) wanted.push_back(window_rows(end, w, edge_group(w), rest));
+    }
+    if (layout_.has_state() && !has(state_group)) wanted.push_back(state_of(end));
+    for (ObjectContents& one : wanted) {
+      one.node = end;
+      // Where no object of rows tells the tokens before the end's, the end tells them all.
+      if (!layout_.has_rows()) one.all_ids = prompt_.tokens;
+    }
+    end_hash_ = end.hash;
+    add(std::move(end), std::move(wanted));
+  }
+
+  [[nodiscard]] std::int64_t least() const {
+    std::int64_t least = document_.cache.model_state ? tokens_ : 1;
+    for (std::size_t i = 0; i < leaves_.size(); ++i)
+      if (layout_.leaves()[i].first->kind == Kind::state) least = std::max(least, least_cut(*leaves_[i], tokens_));
+    return least;
+  }
+
+  void add(Node node, std::vector<ObjectContents> wanted) {
+    for (ObjectContents& one : wanted) todo_.emplace_back(publication_.nodes.size(), std::move(one));
+    publication_.nodes.push_back(std::move(node));
+  }
+
+  [[nodiscard]] bool index_has_space() const {
+    return std::ranges::any_of(index_.namespaces(prompt_.identity.key),
+                               [&](const Namespace& one) { return one.name == space_.name; });
+  }
+
+  void check_ids(const std::vector<Node>& path) const {
+    for (std::size_t i = 0; i < path.size(); ++i)
+      if (common_tokens(path[i], prompt_.tokens, extras_) != space_.block)
+        throw Error(ErrorKind::io, fmt::format("block {} of the store is of other tokens than its digest says", i),
+                    "`kvcache store check --rebuild` makes the index anew from the objects");
+  }
+
+  [[nodiscard]] Entry entry() const {
+    Entry entry;
+    entry.id = entry_id(space_.name, end_hash_, options_.label);
+    entry.space = space_.name;
+    entry.node = end_hash_;
+    entry.tokens = tokens_;
+    entry.held = tokens_;
+    entry.label = options_.label;
+    entry.pinned = options_.pin;
+    entry.created = time_now();
+    entry.format = document_.format == nullptr ? "" : std::string(document_.format->id);
+    entry.metadata = document_.cache.metadata;
+    entry.metadata.erase(std::string(stamp_key));
+    entry.facets = facets_of(document_.cache);
+    const Index::EntryFilter same{{}, {}, {}, entry.id, {}};
+    for (const Entry& known : index_.entries(same)) {
+      entry.created = known.created;
+      entry.pinned = entry.pinned || known.pinned;
+      entry.hits = known.hits;
+    }
+    return entry;
+  }
+
+  [[nodiscard]] std::uint64_t needed_bytes() const {
+    constexpr std::uint64_t header = 16U << 10U;
+    std::uint64_t bytes = header;
+    for (const auto& [node, one] : todo_) {
+      bytes += header;
+      for (const ObjectPart& part : one.parts)
+        for (const Tensor& array : part.arrays) bytes += array.defined() ? array.nbytes() : 0;
+    }
+    return bytes;
+  }
+
+  void make_room_for(std::uint64_t bytes) {
+    if (settings_.max_size && bytes > *settings_.max_size)
+      throw Error(ErrorKind::impossible,
+                  fmt::format("it takes {}, and the store is not to take more than {}", human_bytes(static_cast<double>(bytes)),
+                              human_bytes(static_cast<double>(*settings_.max_size))),
+                  "`kvcache store init --max-size SIZE` sets another limit");
+    // Before it evicts: what this entry goes on from is in use.
+    std::vector<Index::Touch> touches;
+    for (const Digest& hash : publication_.needed) touches.push_back({hash, {}});
+    if (settings_.max_size || settings_.min_free || settings_.min_free_part) index_.touch(touches);
+    std::optional<std::uint64_t> limit;
+    if (settings_.max_size) limit = *settings_.max_size - bytes;
+    std::uint64_t free = 0;
+    if (const auto space = objects_.space(); space && (settings_.min_free || settings_.min_free_part)) {
+      free = bytes + settings_.min_free.value_or(0);
+      if (settings_.min_free_part)
+        free =
+            std::max(free, bytes + static_cast<std::uint64_t>(*settings_.min_free_part * static_cast<double>(space->second)));
+    }
+    if (limit || free > 0) result_.evicted += make_room(store_, limit, free);
+    if (limit && index_.bytes() > *limit)
+      throw Error(ErrorKind::impossible,
+                  fmt::format("it takes {}, and what the store holds already is pinned or in use",
+                              human_bytes(static_cast<double>(bytes))),
+                  "`kvcache store unpin ENTRY` lets something go");
+  }
+
+  std::uint64_t write_object(const std::string& name, const ObjectFile& file, bool replace) {
+    std::uint64_t bytes = 0;
+    WriteOptions how = options_.how;
+    how.progress = {};
+    const auto write = [&](ByteSink& out) { bytes = write_safetensors(out, file.tensors, file.metadata, how); };
+    if (replace) {
+      objects_.replace(name, write);
+    } else if (!objects_.put(name, write)) {
+      // Stored before, and not in the index: by a put that was killed, or that is just about to say so.
+      found_.push_back(name);
+      return objects_.size(name).value_or(0);
+    }
+    written_.push_back(name);
+    result_.bytes += bytes;
+    ++result_.objects;
+    return bytes;
+  }
+
+  void write() {
+    const Time now = time_now();
+    found_.clear();
+    if (!known_space_) {
+      Namespace space = space_;
+      space.created = now;
+      write_object(object_name(space_.name, "namespace"), label_file(space_label(space), now), true);
+    }
+    for (const auto& [at, one] : todo_) {
+      const ObjectFile file = object_file(one, now, options_.how, settings_.compress);
+      Node& node = publication_.nodes[at];
+      node.objects.push_back({one.group, write_object(object_name(node.hash, one.group), file, false), one.rows});
+    }
+    publication_.entry_bytes =
+        write_object(object_name(publication_.entry.id, "entry"), label_file(entry_label(publication_.entry), now), true);
+    publication_.still_there = [this] {
+      return std::ranges::all_of(found_, [&](const std::string& name) { return objects_.size(name).has_value(); });
+    };
+  }
+
+  /// After something went wrong: what was written is not in the index.
+  void forget_written() {
+    try {
+      discard(index_, objects_, written_);
+    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the first error counts; `store gc` finds what is left
+    }
+    written_.clear();
+  }
+
+  Put finish(Index::Published published) {
+    discard(index_, objects_, published.discarded);
+    result_.entry = std::move(published.entry);
+    result_.block = space_.block;
+    result_.blocks = chain_.blocks.size();
+    return std::move(result_);
+  }
+
+  void compare_known();
+
+  Store& store_;
+  Index& index_;
+  Objects& objects_;
+  const Document& document_;
+  const Prompt& prompt_;
+  const PutOptions& options_;
+  Layout layout_;
+  std::vector<const Cache*> leaves_;
+  std::int64_t tokens_;
+  std::vector<Extra> extras_;
+  Settings settings_;
+  Namespace space_;
+  bool known_space_ = false;
+  Chain chain_;
+  std::vector<std::pair<std::size_t, OpenWindow>> windows_;   // in the order of leaves
+  std::vector<std::int64_t> held_;                            // rows of each of Layout::windows()
+  std::vector<std::pair<std::size_t, ObjectContents>> todo_;  // of which node of the publication
+  Index::Publication publication_;
+  Digest end_hash_;
+  std::vector<std::string> written_;
+  std::vector<std::string> found_;
+  Put result_;
+};
+
+/// Rows of known blocks are compared by their checksums; from the first that differs on, everything is stored apart.
+void Putting::compare_known() {
+  const std::vector<Node> path = index_.path(chain_.blocks);
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const std::string name = object_name(path[i].hash, rows_group);
+    if (path[i].object(rows_group) == nullptr) continue;
+    const StoredObject stored(objects_.open(name), name);
+    const ObjectContents ours = rows_of(block_node(i));
+    std::vector<NamedTensor> mine;
+    std::vector<NamedTensor> theirs;
+    for (std::size_t part = 0; part < ours.parts.size(); ++part)
+      for (std::size_t a = 0; a < ours.parts[part].arrays.size(); ++a) {
+        const std::string key = row_key(part, a, ours.parts[part].arrays.size());
+        mine.push_back({key, ours.parts[part].arrays[a]});
+        theirs.push_back(
+            {key, stored.rows(part, a, ours.parts[part].arrays.size(), ours.specs[part]->arrays[a], space_.block)});
+      }
+    const auto sums = checksums(mine, options_.how.threads, {}, options_.how.stop);
+    if (sums == checksums(theirs, options_.how.threads, {}, options_.how.stop)) continue;
+    std::string text;
+    for (const auto& [key, sum] : sums) text += fmt::format("{} {:08x}\n", key, sum);
+    extras_.push_back({static_cast<std::uint32_t>(path[i].first), 1, "other rows " + sha256(text)});
+    chain_ = chain_of(space_.name, prompt_.tokens, extras_, space_.block);
+    result_.differs = true;
+    return compare_known();
+  }
+}
+
+}  // namespace
+
+Put Store::put(const Document& document, const Prompt& prompt, const PutOptions& options) {
+  if (impl_->read_only)
+    throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects().label()),
+                "--store names a folder that you may write to");
+  return Putting(*this, document, prompt, options).run();
+}
+
+}  // namespace kvcache::store
