@@ -65,6 +65,22 @@ def violations(root):
     return found
 
 
+def without_source(root):
+    """Public headers that declare more than names for types, without a source of their name in their folder."""
+    rule = Rule(root)
+    found = []
+    for path in sources(root, "include"):
+        text = re.sub(r"//[^\n]*|/\*.*?\*/", "", read(root, path), flags=re.DOTALL)
+        declares = re.search(r"^(?!\s*(?:#|using |static_assert|namespace|inline constexpr)).*[;{]", text, re.MULTILINE)
+        # Templates over all classes are whole in caches.h; the functions of C are by subject.
+        if not declares or path.endswith(("kvcache/caches.h", "_c.h")):
+            continue
+        folder, name = rule.owner("/".join(path.split(os.sep)[2:])), os.path.basename(path)[:-2] + ".cpp"
+        if folder and not any(os.path.basename(source) == name for source in sources(root, os.path.join("src", folder))):
+            found.append(f"{path}: no src/{folder}/.../{name}")
+    return found
+
+
 def judge(root, rule, path, folder, public, quoted, name):
     """What is wrong with one include, or None."""
     if not quoted:
@@ -140,6 +156,9 @@ class ThisTree(unittest.TestCase):
             self.assertLessEqual(allowed - {folder}, seen, f"{folder} may include a folder that stands below it in the table")
             seen.add(folder)
 
+    def test_every_public_header_has_a_source(self):
+        self.assertEqual(without_source(ROOT), [])
+
     def test_every_reference_leads_somewhere(self):
         self.assertEqual(dangling(ROOT), [])
 
@@ -171,6 +190,22 @@ class BrokenTree(unittest.TestCase):
                 ("include/kvcache/new.h", "<span>", "belongs to no folder"), ("src/new/x.cpp", "<span>", "belongs to no folder")):
             with self.subTest(path=path, include=include):
                 found = self.complaints(path, include)
+                self.assertEqual(len(found), 1 if complaint else 0, found)
+                self.assertIn(complaint or "", " ".join(found))
+
+    def test_sources_of_headers(self):
+        for text, source, complaint in (
+                ("int f();\n", "src/cache/cache.cpp", None), ("int f();\n", "src/tensor/cache.cpp", "no src/cache/.../cache.cpp"),
+                ("class A {\n};\n", "src/cache/other.cpp", "no src/cache"), ("// f();\n#include <span>\n", "src/cache/x.cpp", None),
+                ("namespace kvcache {\nusing A = int;\n}\n", "src/cache/x.cpp", None)):
+            with self.subTest(text=text, source=source), tempfile.TemporaryDirectory() as root:
+                with open(os.path.join(ROOT, "docs", "architecture.md"), encoding="utf-8") as f:
+                    table = f.read()
+                for file, content in (("docs/architecture.md", table), ("include/kvcache/cache.h", text), (source, "")):
+                    os.makedirs(os.path.dirname(os.path.join(root, file)), exist_ok=True)
+                    with open(os.path.join(root, file), "w", encoding="utf-8") as f:
+                        f.write(content)
+                found = without_source(root)
                 self.assertEqual(len(found), 1 if complaint else 0, found)
                 self.assertIn(complaint or "", " ".join(found))
 

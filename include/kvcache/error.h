@@ -56,13 +56,7 @@ class Error : public std::runtime_error {
     return *this;
   }
   /// The same error with "CONTEXT: " before its message; everything else stays.
-  [[nodiscard]] Error with_context(const std::string& context) const {
-    Error out(kind_, context + ": " + what(), hint_, code_);
-    out.key_ = key_;
-    out.where_ = where_;
-    out.path_ = path_;
-    return out;
-  }
+  [[nodiscard]] Error with_context(const std::string& context) const;
 
  private:
   ErrorKind kind_;

@@ -92,7 +92,7 @@ void carries_model_state(const Document& document, Findings& findings) {
                                               count_of(document.cache.model_state->entries.size(), "array"))));
 }
 
-// Whoever is asked for with --for says it as an error instead (verify_file.cpp).
+// Whoever is asked for with --for says it as an error instead (verify.cpp).
 void name_or_compression(const Document& document, Findings& findings) {
   if (const auto reason = cannot_open(document, Family::mlx_lm))
     findings.push_back(make_finding("KV716", {}, {},
