@@ -48,9 +48,10 @@ void check_tokens(const Layout& layout, const std::vector<const Cache*>& leaves,
 void check_findings(const Document& document) {
   for (const Finding& finding : document.findings)
     if (finding.severity == Severity::error)
-      throw Error(ErrorKind::impossible,
-                  fmt::format("{}{} ({})", finding.where.empty() ? "" : finding.where + ": ", finding.message, finding.code),
-                  fmt::format("kvcache verify {} lists everything", shell_path(document.file.path())));
+      throw Error(
+          ErrorKind::impossible,
+          fmt::format("{}{} ({})", finding.where.empty() ? "" : finding.where.text() + ": ", finding.message, finding.code),
+          fmt::format("kvcache verify {} lists everything", shell_path(document.file.path())));
 }
 
 std::vector<Tensor> row_arrays(const Cache& cache) {
