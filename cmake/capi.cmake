@@ -2,10 +2,19 @@
 # what changes there changes nothing for programs.
 function(kvcache_c_library)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/capi/*.cpp)
+  # What it is built without refuses.
+  if(KVCACHE_HAS_STORE)
+    list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/src/capi/no_store.cpp)
+  else()
+    list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/src/capi/store.cpp)
+  endif()
   add_library(kv_capi OBJECT ${sources})
   set_target_properties(kv_capi PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   target_include_directories(kv_capi PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(kv_capi PRIVATE kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json Threads::Threads)
+  if(KVCACHE_HAS_STORE)
+    target_compile_definitions(kv_capi PRIVATE KVCACHE_WITH_STORE)
+  endif()
   # One file knows the version: a commit must not recompile the others.
   set_source_files_properties(${PROJECT_SOURCE_DIR}/src/capi/version.cpp PROPERTIES
                               COMPILE_DEFINITIONS KVCACHE_VERSION="${KVCACHE_VERSION_FULL}")
@@ -18,6 +27,11 @@ function(kvcache_c_library)
 
   add_library(kvcache_c_shared SHARED $<TARGET_OBJECTS:kv_capi>)
   add_library(kvcache::c ALIAS kvcache_c_shared)
+  if(KVCACHE_HAS_STORE)
+    target_sources(kvcache_c_shared PRIVATE $<TARGET_OBJECTS:kv_store>)
+    target_link_libraries(kvcache_c_shared PRIVATE kvcache_store_needs)
+    target_link_libraries(kvcache_c PRIVATE kvcache_store)
+  endif()
   foreach(part ${KVCACHE_PARTS})
     target_sources(kvcache_c_shared PRIVATE $<TARGET_OBJECTS:${part}>)
   endforeach()

@@ -239,6 +239,8 @@ typedef struct kvcache_layer_facts {
   int64_t chunk_size;     /* tokens */
   int64_t start_position; /* tokens that a chunked cache has dropped from the front */
   int64_t slots;          /* of recurrent state, those that are not set as well */
+  int64_t total;          /* of a batch of windows: rows appended, padding included */
+  int64_t rotated;        /* of a batch of windows, 1: the oldest row is at idx */
   uint64_t bytes;         /* of its arrays */
   uint64_t padding_bytes; /* part of `bytes` that no token uses */
   size_t children;        /* of a CacheList */
@@ -540,6 +542,101 @@ KVCACHE_API kvcache_status kvcache_save_memory(const kvcache_cache* cache, const
 KVCACHE_API kvcache_status kvcache_save_sink(const kvcache_cache* cache, const kvcache_sink* sink,
                                              const kvcache_save_options* options, const kvcache_work* work,
                                              kvcache_result** result, kvcache_error** error);
+
+/* ---- Store --------------------------------------------------------------------------------------------------------------- */
+
+/* Prompt caches kept on disk by their tokens: docs/store.md. Several processes may work on one at once. A handle may be used by
+ * several threads, one after the other. Without the feature, kvcache_has(), everything fails with KVCACHE_IMPOSSIBLE. */
+typedef struct kvcache_store kvcache_store;
+
+/* A folder, which is made where there is none; NULL: the default one ($KVCACHE_STORE, or the platform's folder for caches). */
+KVCACHE_API kvcache_status kvcache_store_open(const char* path, kvcache_store** store, kvcache_error** error);
+KVCACHE_API void kvcache_store_close(kvcache_store* store);
+
+/* Whose keys and values, and of which tokens. */
+typedef struct kvcache_prompt {
+  size_t struct_size;
+  const int32_t* tokens; /* of the whole sequence */
+  size_t token_count;    /* how many */
+  const char* model;     /* the model's folder: config.json and weights make the identity. Or NULL */
+  const char* adapter;   /* and an adapter's folder, or NULL */
+  const char* identity;  /* instead of the model: a text, which then has to change with it. Or NULL */
+  const char* salt;      /* a secret without which nothing is found, or NULL */
+} kvcache_prompt;
+
+static inline kvcache_prompt kvcache_prompt_defaults(void) {
+  kvcache_prompt prompt;
+  memset(&prompt, 0, sizeof prompt);
+  prompt.struct_size = sizeof prompt;
+  return prompt;
+}
+
+typedef struct kvcache_put_options {
+  size_t struct_size;
+  const char* label; /* the user's word for it, or NULL */
+  uint8_t pin;       /* never evict it */
+  uint8_t check;     /* compare rows of known blocks by their checksums, and store apart what differs */
+} kvcache_put_options;
+
+static inline kvcache_put_options kvcache_put_options_defaults(void) {
+  kvcache_put_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
+  return options;
+}
+
+/* What a put has done, or a look-up found. */
+typedef struct kvcache_match kvcache_match;
+KVCACHE_API void kvcache_match_free(kvcache_match* match);
+
+/* Strings are borrowed from the match, and empty where there is nothing to say. */
+typedef struct kvcache_match_facts {
+  size_t struct_size;
+  int64_t query;       /* tokens of the prompt */
+  int64_t matched;     /* leading tokens whose blocks are stored */
+  int64_t resume_at;   /* tokens of the cache that kvcache_store_get() gives; 0: a miss */
+  uint64_t blocks;     /* complete blocks that it is made of */
+  uint64_t bytes;      /* of its arrays; of a put, written */
+  uint64_t new_blocks; /* of a put: those that were not there */
+  uint64_t evicted;    /* of a put: bytes that had to go for it */
+  const char* entry;   /* id of the entry */
+  const char* reason;  /* why not more, a clause that a person understands */
+  const char* format;  /* of the entry */
+  size_t warnings;     /* for kvcache_match_warning() */
+} kvcache_match_facts;
+KVCACHE_API kvcache_status kvcache_match_get(const kvcache_match* match, kvcache_match_facts* facts, kvcache_error** error);
+/* Borrowed; NULL beyond the last. */
+KVCACHE_API const char* kvcache_match_warning(const kvcache_match* match, size_t index);
+
+/* Store a cache, which holds just the prompt's tokens. tokens NULL: those of its stamp. match: or NULL. */
+KVCACHE_API kvcache_status kvcache_store_put(kvcache_store* store, const kvcache_cache* cache, const kvcache_prompt* prompt,
+                                             const kvcache_put_options* options, const kvcache_work* work,
+                                             kvcache_match** match, kvcache_error** error);
+
+typedef struct kvcache_query_options {
+  size_t struct_size;
+  uint8_t leave_none; /* a hit may be of all tokens; else one at least remains to be processed */
+  uint8_t exact;      /* nothing but a hit of all tokens */
+  int64_t leave;      /* tokens that must remain; 0: 1 */
+  int64_t min_tokens; /* a shorter hit is none; 0: 1 */
+} kvcache_query_options;
+
+static inline kvcache_query_options kvcache_query_options_defaults(void) {
+  kvcache_query_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
+  return options;
+}
+
+/* Look up only: one query of the index, no data. KVCACHE_MISS where there is nothing to resume from; *match says why. */
+KVCACHE_API kvcache_status kvcache_store_probe(kvcache_store* store, const kvcache_prompt* prompt,
+                                               const kvcache_query_options* options, kvcache_match** match,
+                                               kvcache_error** error);
+/* Look up, and the cache of what was found: of resume_at tokens, read when it is saved or an array is. What it is read from
+ * stays as long as the cache lives, or what was made from it. match: or NULL. */
+KVCACHE_API kvcache_status kvcache_store_get(kvcache_store* store, const kvcache_prompt* prompt,
+                                             const kvcache_query_options* options, kvcache_cache** cache, kvcache_match** match,
+                                             kvcache_error** error);
 
 #ifdef __cplusplus
 }

@@ -31,6 +31,9 @@ kvcache_layer_facts layer_facts(const Facts& facts, const Cache& cache, std::siz
   out.start_position = or_absent(facts.start_position);
   const auto* const recurrent = dynamic_cast<const ArraysCache*>(&cache);
   out.slots = recurrent == nullptr ? KVCACHE_ABSENT : static_cast<std::int64_t>(recurrent->state().slots.size());
+  const auto* const windows = dynamic_cast<const BatchRotatingKVCache*>(&cache);
+  out.total = windows == nullptr ? KVCACHE_ABSENT : windows->state().total;
+  out.rotated = windows == nullptr ? KVCACHE_ABSENT : std::int64_t{windows->state().rotated};
   out.bytes = facts.bytes;
   out.padding_bytes = facts.padding_bytes;
   out.children = facts.children.size();

@@ -54,8 +54,11 @@ class ProgramSource final : public ByteSource {
 
 class UnwrittenSource final : public ByteSource {
  public:
-  UnwrittenSource(Encoded encoded, std::string label)
-      : tensors_(std::move(encoded.tensors)), header_(render_header(tensors_, encoded.metadata)), label_(std::move(label)) {
+  UnwrittenSource(Encoded encoded, std::string label, std::shared_ptr<const void> hold)
+      : hold_(std::move(hold)),
+        tensors_(std::move(encoded.tensors)),
+        header_(render_header(tensors_, encoded.metadata)),
+        label_(std::move(label)) {
     std::uint64_t end = header_.size();
     for (const NamedTensor& named : tensors_) {
       begins_.push_back(end);
@@ -86,6 +89,7 @@ class UnwrittenSource final : public ByteSource {
   }
 
  private:
+  std::shared_ptr<const void> hold_;
   std::vector<NamedTensor> tensors_;
   std::string header_;
   std::vector<std::uint64_t> begins_;  // of each tensor, and the end
@@ -114,8 +118,8 @@ std::shared_ptr<const ByteSource> program_source(const kvcache_source* source) {
   return out;
 }
 
-std::shared_ptr<const ByteSource> unwritten_source(Encoded encoded, std::string label) {
-  return std::make_shared<UnwrittenSource>(std::move(encoded), std::move(label));
+std::shared_ptr<const ByteSource> unwritten_source(Encoded encoded, std::string label, std::shared_ptr<const void> hold) {
+  return std::make_shared<UnwrittenSource>(std::move(encoded), std::move(label), std::move(hold));
 }
 
 NamedTensor borrowed_array(const kvcache_named_array& array) {

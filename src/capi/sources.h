@@ -18,7 +18,9 @@ namespace kvcache::capi {
 [[nodiscard]] std::shared_ptr<const ByteSource> program_source(const kvcache_source* source);
 
 /// The file that these would become, without writing it: its header is in memory, its arrays are computed when they are read.
-[[nodiscard]] std::shared_ptr<const ByteSource> unwritten_source(Encoded encoded, std::string label);
+/// `hold`: what its arrays are read from, beside what they hold themselves.
+[[nodiscard]] std::shared_ptr<const ByteSource> unwritten_source(Encoded encoded, std::string label,
+                                                                 std::shared_ptr<const void> hold = {});
 
 /// What a program gives, in borrowed memory. Throws Error(usage) where the sizes do not fit.
 [[nodiscard]] NamedTensor borrowed_array(const kvcache_named_array& array);
