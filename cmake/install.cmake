@@ -18,6 +18,14 @@ install(TARGETS kvcache EXPORT static ARCHIVE COMPONENT development INCLUDES DES
 install(TARGETS kvcache_shared EXPORT shared
         LIBRARY COMPONENT library NAMELINK_COMPONENT development
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+if(KVCACHE_CAPI)
+  # Component c_library: its name and that of the library above change apart.
+  set_target_properties(kvcache_c_shared PROPERTIES EXPORT_NAME c)
+  install(TARGETS kvcache_c_shared EXPORT c
+          LIBRARY COMPONENT c_library NAMELINK_COMPONENT development
+          INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(EXPORT c NAMESPACE kvcache:: FILE kvcache-c.cmake DESTINATION ${package} COMPONENT development)
+endif()
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 foreach(kind static shared)
   install(EXPORT ${kind} NAMESPACE kvcache:: FILE kvcache-${kind}.cmake DESTINATION ${package} COMPONENT development)
@@ -43,3 +51,7 @@ if(KVCACHE_FMT_PACKAGE)
 endif()
 configure_file(cmake/package/kvcache.pc.in ${PROJECT_BINARY_DIR}/package/kvcache.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/package/kvcache.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+if(KVCACHE_CAPI)
+  configure_file(cmake/package/kvcache_c.pc.in ${PROJECT_BINARY_DIR}/package/kvcache_c.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/package/kvcache_c.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+endif()

@@ -2,6 +2,9 @@
 set(CPACK_GENERATOR DEB)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_COMPONENTS_ALL tool library development)
+if(KVCACHE_CAPI)
+  list(APPEND CPACK_COMPONENTS_ALL c_library)
+endif()
 set(CPACK_PACKAGE_NAME kvcache)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
@@ -39,6 +42,13 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/package/tri
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libkvcache-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libkvcache${soversion} (= ${CPACK_PACKAGE_VERSION}), zlib1g-dev")
+if(KVCACHE_CAPI)
+  set(CPACK_DEBIAN_C_LIBRARY_PACKAGE_NAME libkvcache-c${KVCACHE_ABI_MAJOR})
+  set(CPACK_DEBIAN_C_LIBRARY_PACKAGE_SECTION libs)
+  set(CPACK_DEBIAN_C_LIBRARY_PACKAGE_SHLIBDEPS ON)
+  set(CPACK_DEBIAN_C_LIBRARY_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/package/triggers)
+  string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libkvcache-c${KVCACHE_ABI_MAJOR} (= ${CPACK_PACKAGE_VERSION})")
+endif()
 if(KVCACHE_FMT_PACKAGE)
   string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libfmt-dev")
 endif()
@@ -54,14 +64,21 @@ set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "prompt-cache files of MLX runtimes, shared
 ${what}
 .
 This is what programs need to run that use it.")
+set(CPACK_DEBIAN_C_LIBRARY_DESCRIPTION "prompt-cache files of MLX runtimes, shared library for C
+${what}
+.
+This is what programs need to run that use its interface for C.")
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "prompt-cache files of MLX runtimes, development files
 ${what}
 .
-This is what is needed to write programs in C++20 with it: headers, static
-library, packages for CMake and pkg-config.")
+This is what is needed to write programs in C++20 or C with it: headers,
+static library, packages for CMake and pkg-config.")
 
 # What a Debian package holds and other systems do not want: see there.
 set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/packaging/debian/documents.cmake)
 set(CPACK_KVCACHE_SOURCE ${PROJECT_SOURCE_DIR})
 set(CPACK_KVCACHE_PACKAGES "tool=kvcache;library=libkvcache${soversion};development=libkvcache-dev")
+if(KVCACHE_CAPI)
+  list(APPEND CPACK_KVCACHE_PACKAGES "c_library=libkvcache-c${KVCACHE_ABI_MAJOR}")
+endif()
 include(CPack)

@@ -24,9 +24,9 @@ def run(*command, ok=True, **environment):
     return done.stdout
 
 
-def pkg_config(*arguments):
+def pkg_config(*arguments, package="kvcache"):
     folder, = glob.glob(os.path.join(PREFIX, "lib*", "**", "pkgconfig"), recursive=True)
-    return run("pkg-config", *arguments, "kvcache", PKG_CONFIG_PATH=folder).split()
+    return run("pkg-config", *arguments, package, PKG_CONFIG_PATH=folder).split()
 
 
 def library_folder():
@@ -106,6 +106,27 @@ class Examples(unittest.TestCase):
                 run(CXX, "-std=c++20", os.path.join(EXAMPLES, name + ".cpp"), "-o", os.path.join(folder, name),
                     *pkg_config("--cflags"), *libraries)
             self.use(folder)
+
+    def test_c(self):
+        """Through pkg-config and through CMake."""
+        if not glob.glob(os.path.join(PREFIX, "lib*", "**", "libkvcache_c.*"), recursive=True):
+            self.skipTest("built without the interface for C")
+        folder = os.path.join(WORK, "c")
+        os.makedirs(folder)
+        run("cc", "-std=c11", os.path.join(EXAMPLES, "c/trim.c"), "-o", os.path.join(folder, "trim"),
+            *pkg_config("--cflags", "--libs", package="kvcache_c"))
+        with open(os.path.join(folder, "CMakeLists.txt"), "w", encoding="utf-8") as f:
+            f.write("cmake_minimum_required(VERSION 3.16)\nproject(c LANGUAGES C CXX)\nfind_package(kvcache REQUIRED)\n"
+                    "add_executable(trim %s)\ntarget_link_libraries(trim PRIVATE kvcache::c)\n" % os.path.join(EXAMPLES, "c/trim.c"))
+        built = os.path.join(folder, "build")
+        run("cmake", "-S", folder, "-B", built, "-DCMAKE_PREFIX_PATH=" + PREFIX, "-DCMAKE_CXX_COMPILER=" + CXX)
+        run("cmake", "--build", built)
+        for program in (os.path.join(folder, "trim"), os.path.join(built, "trim")):
+            out = os.path.join(WORK, "by-c")
+            if os.path.exists(out):
+                os.remove(out)
+            self.assertRegex(run(program, CACHE, "7", out, LD_LIBRARY_PATH=library_folder(), DYLD_LIBRARY_PATH=library_folder()),
+                             r"^7 tokens removed, 36 left, \d+ bytes\n$")
 
 
 if __name__ == "__main__":
