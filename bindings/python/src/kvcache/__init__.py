@@ -8,6 +8,7 @@
         cache.trim(to=1024).convert("mlx-swift-lm").save("swift.safetensors")
         cache.layers[0].keys[:, :, -16:]                  # numpy
     kvcache.verify("caches", recursive=True)              # findings as objects
+    kvcache.Store().get(tokens, model="~/models/llama")   # what is stored of a prompt
 
 Arrays are [B, H, S, D]: sequences of a batch, key/value heads, tokens, head dim. Lengths are tokens, sizes are bytes. Errors are
 kvcache.Error and say what to do instead (`hint`). Nothing needs MLX, a GPU or a model; numpy is needed for the values of arrays.
@@ -29,6 +30,7 @@ from ._cache import (
     open,
 )
 from ._library import lib as _lib
+from ._store import Entry, Found, Missed, Store
 from ._verify import FileReport, Report, verify
 from .errors import (
     Error,
@@ -46,9 +48,11 @@ __version__: str = _lib.kvcache_version().decode()
 __all__ = [
     "Array",
     "Cache",
+    "Entry",
     "Error",
     "FileReport",
     "Finding",
+    "Found",
     "ImpossibleError",
     "InternalError",
     "Interrupted",
@@ -56,9 +60,11 @@ __all__ = [
     "Layer",
     "LoadsIn",
     "LossWarning",
+    "Missed",
     "Report",
     "Saved",
     "Source",
+    "Store",
     "UnknownFormat",
     "UnreadableError",
     "UsageError",

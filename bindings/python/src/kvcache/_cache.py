@@ -147,6 +147,17 @@ class Layer:
         return _or_none(self._facts.slots)
 
     @property
+    def total(self) -> Optional[int]:
+        """Of a batch of windows, rows appended, padding included."""
+        return _or_none(self._facts.total)
+
+    @property
+    def rotated(self) -> Optional[bool]:
+        """Of a batch of windows: the oldest row is at idx."""
+        rotated = _or_none(self._facts.rotated)
+        return None if rotated is None else bool(rotated)
+
+    @property
     def bytes(self) -> int:
         """Of its arrays."""
         return int(self._facts.bytes)

@@ -107,6 +107,8 @@ class LayerFacts(Sized):
         ("chunk_size", c_int64),
         ("start_position", c_int64),
         ("slots", c_int64),
+        ("total", c_int64),
+        ("rotated", c_int64),
         ("bytes", c_uint64),
         ("padding_bytes", c_uint64),
         ("children", c_size_t),
@@ -198,6 +200,49 @@ class SaveOptions(Sized):
     ]
 
 
+class Prompt(Sized):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("tokens", POINTER(c_int32)),
+        ("token_count", c_size_t),
+        ("model", c_char_p),
+        ("adapter", c_char_p),
+        ("identity", c_char_p),
+        ("salt", c_char_p),
+    ]
+
+
+class PutOptions(Sized):
+    _fields_ = [("struct_size", c_size_t), ("label", c_char_p), ("pin", c_uint8), ("check", c_uint8)]
+
+
+class QueryOptions(Sized):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("leave_none", c_uint8),
+        ("exact", c_uint8),
+        ("leave", c_int64),
+        ("min_tokens", c_int64),
+    ]
+
+
+class MatchFacts(Sized):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("query", c_int64),
+        ("matched", c_int64),
+        ("resume_at", c_int64),
+        ("blocks", c_uint64),
+        ("bytes", c_uint64),
+        ("new_blocks", c_uint64),
+        ("evicted", c_uint64),
+        ("entry", c_char_p),
+        ("reason", c_char_p),
+        ("format", c_char_p),
+        ("warnings", c_size_t),
+    ]
+
+
 # Arguments of all functions; the error that ends most of them is added below. `status` functions come first.
 _handle = c_void_p
 _out = POINTER(c_void_p)
@@ -246,6 +291,11 @@ _failing: List[Tuple[str, Tuple[Any, ...]]] = [
     ("repair", (_handle, _size_out)),
     ("save", (_handle, c_char_p, POINTER(SaveOptions), POINTER(Work), _out)),
     ("save_memory", (_handle, POINTER(SaveOptions), POINTER(Work), _out, _out)),
+    ("store_open", (c_char_p, _out)),
+    ("store_put", (_handle, _handle, POINTER(Prompt), POINTER(PutOptions), POINTER(Work), _out)),
+    ("store_probe", (_handle, POINTER(Prompt), POINTER(QueryOptions), _out)),
+    ("store_get", (_handle, POINTER(Prompt), POINTER(QueryOptions), _out, _out)),
+    ("match_get", (c_void_p, POINTER(MatchFacts))),
 ]
 _others: List[Tuple[str, Any, Tuple[Any, ...]]] = [
     ("abi_version", c_uint32, ()),
@@ -271,6 +321,9 @@ _others: List[Tuple[str, Any, Tuple[Any, ...]]] = [
     ("result_warning", c_char_p, (c_void_p, c_size_t)),
     ("result_dropped_count", c_size_t, (c_void_p,)),
     ("result_dropped", c_char_p, (c_void_p, c_size_t)),
+    ("store_close", None, (_handle,)),
+    ("match_free", None, (c_void_p,)),
+    ("match_warning", c_char_p, (c_void_p, c_size_t)),
     ("buffer_free", None, (c_void_p,)),
     ("buffer_data", c_void_p, (c_void_p,)),
     ("buffer_size", c_size_t, (c_void_p,)),

@@ -27,7 +27,8 @@ class Attributes:
     until: Version
     #: arguments of the constructor, from a layer
     arguments: Callable[[Layer], Sequence[Any]]
-    #: attribute: "keys" (array), "quantized keys" (codes, scales, biases), or the name of a fact of the layer
+    #: attribute: "keys" (array), "quantized key" (codes, scales, biases), "integers NAME" (an array of what is per sequence), "slots",
+    #: "children", or the name of a fact of the layer
     values: Mapping[str, str]
 
     def holds(self, version: Version) -> bool:
@@ -39,11 +40,13 @@ def _no_arguments(_: Layer) -> Sequence[Any]:
 
 
 def _left_padding(layer: Layer) -> Sequence[Any]:
-    return (layer.left_padding or [0] * (layer.batch or 1),)
+    if layer.left_padding is None:
+        raise ImpossibleError(f"layer {layer.index} ({layer.class_name}): its left_padding is not known, and mlx-lm wants one")
+    return (layer.left_padding,)
 
 
 _PLAIN = {"keys": "keys", "values": "values", "offset": "tokens"}
-_BATCH = {"keys": "keys", "values": "values", "offset": "offsets array", "left_padding": "left padding array"}
+_BATCH = {"keys": "keys", "values": "values", "offset": "integers offsets", "left_padding": "integers left_padding"}
 
 #: By the names that files give the classes. First and last versions are those in which attributes were looked up in mlx-lm's sources.
 CLASSES: Dict[str, List[Attributes]] = {
@@ -85,7 +88,7 @@ CLASSES: Dict[str, List[Attributes]] = {
             (0, 28),
             (),
             lambda layer: (layer.slots,),
-            {"cache": "slots", "left_padding": "left padding array", "lengths": "lengths array"},
+            {"cache": "slots", "left_padding": "integers left_padding", "lengths": "integers lengths"},
         ),
     ],
     "MambaCache": [
@@ -94,7 +97,7 @@ CLASSES: Dict[str, List[Attributes]] = {
             (0, 28),
             (0, 31),
             _no_arguments,
-            {"cache": "slots", "left_padding": "left padding array", "lengths": "lengths array"},
+            {"cache": "slots", "left_padding": "integers left_padding", "lengths": "integers lengths"},
         ),
     ],
     "CacheList": [Attributes((0, 24), (), _no_arguments, {"caches": "children"})],
@@ -104,7 +107,7 @@ CLASSES: Dict[str, List[Attributes]] = {
             (0, 28),
             (),
             lambda layer: (layer.max_size, *_left_padding(layer)),
-            {**_BATCH, "max_size": "max_size", "_offset": "tokens", "_idx": "idx", "rotated": "wrapped"},
+            {**_BATCH, "max_size": "max_size", "_offset": "total", "_idx": "idx", "rotated": "rotated"},
         )
     ],
 }
@@ -139,13 +142,17 @@ def _attributes(class_name: str, version: Version) -> Tuple[str, Attributes]:
     )
 
 
-def to_mlx(array: Array) -> Any:
-    """mlx.core.array of the same type and shape."""
+def _mx() -> Any:
     try:
-        import mlx.core as mx
+        import mlx.core
     except ImportError as error:
         raise ImportError(f"MLX is not installed ({error})") from None
-    numpy = need_numpy()
+    return mlx.core
+
+
+def to_mlx(array: Array) -> Any:
+    """mlx.core.array of the same type and shape."""
+    mx, numpy = _mx(), need_numpy()
     if array.dtype in ("BF16", "F8_E4M3", "F8_E8M0"):
         bits = array.numpy().view(numpy.uint16 if array.dtype == "BF16" else numpy.uint8)
         made = mx.array(bits)
@@ -168,13 +175,15 @@ def _value(layer: Layer, kind: str) -> Any:
         return None if parts[0] is None else tuple(part for part in parts if part is not None)
     if kind == "slots":
         return [array(f"slot {i}") for i in range(layer.slots or 0)]
-    if kind.endswith(" array"):
-        return array(kind[: -len(" array")])
-    if kind == "wrapped":
-        return bool(layer.wrapped)
-    if kind == "tokens":
-        return layer.tokens or 0
-    return getattr(layer, kind) or 0
+    if kind.startswith("integers "):
+        numbers = getattr(layer, kind[len("integers ") :])
+        return None if numbers is None else _mx().array(numbers, dtype=_mx().int32)
+    fact = getattr(layer, kind)
+    if fact is None and (kind == "tokens" or layer.empty):
+        return 0
+    if fact is None:
+        raise ImpossibleError(f"layer {layer.index} ({layer.class_name}): its {kind} is not known, and mlx-lm wants one")
+    return fact
 
 
 def build(layer: Layer, version: Version) -> Any:
@@ -241,9 +250,7 @@ def from_mlx(array: Any) -> Any:
     numpy = need_numpy()
     name = str(array.dtype).rsplit(".", 1)[-1]
     if name == "bfloat16":
-        import mlx.core as mx
-
-        return "BF16", numpy.array(array.view(mx.uint16), copy=False)
+        return "BF16", numpy.array(array.view(_mx().uint16), copy=False)
     return numpy.array(array, copy=False)
 
 
@@ -283,6 +290,8 @@ def _flatten(cache: Any, key: str, state: _State) -> str:
         state.array(f"{key}.2", getattr(cache, "lengths", None))
         name = "ArraysCache"
     elif name == "CacheList":
+        if not cache.caches:
+            raise ImpossibleError("a CacheList without caches is in no file", "no model makes one")
         for i, child in enumerate(cache.caches):
             state.string(f"{key}.{i}.1", _flatten(child, f"{key}.{i}.0", state))
     elif name == "BatchKVCache":
