@@ -1,0 +1,33 @@
+// Names of what lies elsewhere: "https://...", "s3://...". What to call it in messages.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace kvcache::detail {
+
+/// Whether a name is an address: letters, then "://". A file of such a name is "./https://...".
+[[nodiscard]] inline bool is_remote_name(std::string_view name) noexcept {
+  const std::size_t end = name.find("://");
+  if (end == std::string_view::npos || end < 2) return false;
+  for (const char c : name.substr(0, end))
+    if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9')) return false;
+  return true;
+}
+
+/// The same name without what must not be seen: who asks (USER:PASSWORD@), and the query of a web address, in which signatures
+/// and tokens are. Anything else stays as it is; keys of S3 may hold any character.
+[[nodiscard]] inline std::string without_secrets(std::string_view name) {
+  if (!is_remote_name(name) || !(name.starts_with("http") || name.starts_with("HTTP"))) return std::string(name);
+  const std::size_t authority = name.find("://") + 3;
+  const std::size_t query = name.find_first_of("?#", authority);
+  const std::string_view plain = name.substr(0, query);
+  const std::size_t path = plain.find('/', authority);
+  const std::size_t user = plain.substr(0, path).rfind('@');
+  std::string out(plain.substr(0, authority));
+  out += plain.substr(user == std::string_view::npos || user < authority ? authority : user + 1);
+  if (query != std::string_view::npos && name[query] == '?') out += "?...";
+  return out;
+}
+
+}  // namespace kvcache::detail

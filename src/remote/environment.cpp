@@ -1,0 +1,66 @@
+#include "remote/environment.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <string_view>
+
+namespace kvcache::remote {
+namespace {
+
+constexpr std::string_view blanks = " \t\r\n";
+
+std::string trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(blanks) + 1 - first));
+}
+
+/// "profile work" and "work" are both called work.
+std::string section_name(std::string_view line) {
+  std::string name = trimmed(line.substr(1, line.find(']') - 1));
+  if (name.starts_with("profile ")) name = trimmed(name.substr(8));
+  return name;
+}
+
+}  // namespace
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing of ours sets variables
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::string in_home(const std::string& path) {
+  const std::string home = variable("HOME");
+  return home.empty() ? std::string() : home + "/" + path;
+}
+
+Settings read_settings(const std::string& path, const std::string& section) {
+  Settings out;
+  std::ifstream file(path);
+  bool here = false;
+  std::string above;
+  for (std::string line; std::getline(file, line);) {
+    const std::string text = trimmed(line);
+    if (text.empty() || text.front() == '#' || text.front() == ';') continue;
+    if (text.front() == '[') {
+      here = section_name(text) == section;
+      continue;
+    }
+    const std::size_t equals = text.find('=');
+    if (!here || equals == std::string::npos) continue;
+    const std::string name = trimmed(std::string_view(text).substr(0, equals));
+    const bool indented = line.front() == ' ' || line.front() == '\t';
+    if (!indented) above = name;
+    out[indented ? above + "." + name : name] = trimmed(std::string_view(text).substr(equals + 1));
+  }
+  return out;
+}
+
+std::string read_word(const std::string& path) {
+  std::ifstream file(path);
+  std::string word;
+  file >> word;
+  return word;
+}
+
+}  // namespace kvcache::remote

@@ -1,0 +1,186 @@
+#include "remote/s3_service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+
+#include "kvcache/error.h"
+#include "remote/environment.h"
+#include "remote/xml.h"
+#include "stamp/sha256.h"
+
+namespace kvcache::remote {
+namespace {
+
+constexpr std::size_t most_text = 64U << 20U;
+
+struct Profile {
+  Settings credentials, config;
+};
+
+Profile read_profile() {
+  std::string name = first_variable("AWS_PROFILE", "AWS_DEFAULT_PROFILE");
+  if (name.empty()) name = "default";
+  const auto file = [](const char* variable_name, const char* usual) {
+    const std::string path = variable(variable_name);
+    return path.empty() ? in_home(usual) : path;
+  };
+  return {read_settings(file("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"), name),
+          read_settings(file("AWS_CONFIG_FILE", ".aws/config"), name)};
+}
+
+std::string setting(const Settings& settings, const std::string& name) {
+  const auto found = settings.find(name);
+  return found == settings.end() ? std::string() : found->second;
+}
+
+std::string first_of(std::initializer_list<std::string> values) {
+  for (const std::string& value : values)
+    if (!value.empty()) return value;
+  return {};
+}
+
+Login login_of(const Profile& profile) {
+  Login login;
+  login.user = variable("AWS_ACCESS_KEY_ID");
+  login.password = variable("AWS_SECRET_ACCESS_KEY");
+  login.session = variable("AWS_SESSION_TOKEN");
+  for (const Settings* settings : {&profile.credentials, &profile.config}) {
+    if (!login.user.empty() && !login.password.empty()) break;
+    login.user = setting(*settings, "aws_access_key_id");
+    login.password = setting(*settings, "aws_secret_access_key");
+    login.session = setting(*settings, "aws_session_token");
+  }
+  // Without credentials: buckets that everybody may read.
+  if (!login.user.empty() && !login.password.empty()) login.kind = Login::Kind::aws;
+  return login;
+}
+
+// A bucket that can be a part of a host's name: with a dot in it, no certificate would be of that host.
+bool fits_in_host(const std::string& bucket) {
+  return bucket.size() >= 3 && bucket.size() <= 63 && std::all_of(bucket.begin(), bucket.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+std::string random_word() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+}  // namespace
+
+S3Service::S3Service(Client& client, const Options& options) : client_(client) {
+  const Profile profile = read_profile();
+  login_ = login_of(profile);
+  endpoint_ = first_of({options.endpoint_url, first_variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+                        setting(profile.config, "s3.endpoint_url"), setting(profile.config, "endpoint_url")});
+  while (endpoint_.ends_with('/')) endpoint_.pop_back();
+  if (!endpoint_.empty()) (void)url_parts(endpoint_);
+  region_ = first_of(
+      {options.region, first_variable("AWS_REGION", "AWS_DEFAULT_REGION"), setting(profile.config, "region"), "us-east-1"});
+  // It becomes a part of a host's name.
+  if (region_.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != std::string::npos)
+    throw Error(ErrorKind::usage, "the region is no name of a region", "--region us-east-1");
+  path_style_ = options.path_style || !endpoint_.empty() || setting(profile.config, "s3.addressing_style") == "path";
+}
+
+std::string S3Service::region() const {
+  const std::lock_guard lock(mutex_);
+  return region_;
+}
+
+std::string S3Service::base_url(const std::string& bucket) const {
+  if (!endpoint_.empty()) return fmt::format("{}/{}", endpoint_, bucket);
+  if (path_style_ || !fits_in_host(bucket)) return fmt::format("https://s3.{}.amazonaws.com/{}", region(), bucket);
+  return fmt::format("https://{}.s3.{}.amazonaws.com", bucket, region());
+}
+
+Request S3Service::request(const std::string& method, const ObjectAddress& object, const Query& query) const {
+  Request out;
+  out.method = method;
+  out.url = fmt::format("{}/{}", base_url(object.bucket), percent_encoded(object.key, true));
+  // Of a bucket alone some services want no slash, and none minds that it is missing.
+  if (object.key.empty() && path_style_) out.url.pop_back();
+  // Signed as it is: in order, each name with a value, each byte encoded.
+  char separator = '?';
+  for (const auto& [name, value] : query) {
+    out.url += fmt::format("{}{}={}", separator, percent_encoded(name, false), percent_encoded(value, false));
+    separator = '&';
+  }
+  out.login = login_;
+  out.login.region = region();
+  return out;
+}
+
+Answer S3Service::send(const std::function<Request()>& make, Receiver* receiver) {
+  Answer answer = client_.send(make, receiver);
+  if (answer.success() || answer.status == 404) return answer;
+  std::string meant = answer.header("x-amz-bucket-region");
+  if (meant.empty()) meant = first_text(answer.body, "Region");
+  {
+    const std::lock_guard lock(mutex_);
+    if (meant.empty() || meant == region_ || meant.find_first_of("/.:@?# ") != std::string::npos) return answer;
+    region_ = meant;
+  }
+  return client_.send(make, receiver);
+}
+
+bool S3Service::keeps_existing(const ObjectAddress& object) {
+  if (is_amazon()) return true;
+  const std::lock_guard lock(probing_);
+  const auto known = keeps_existing_.find(object.bucket);
+  if (known != keeps_existing_.end()) return known->second;
+  const bool keeps = probe(object);
+  keeps_existing_.emplace(object.bucket, keeps);
+  return keeps;
+}
+
+bool S3Service::probe(const ObjectAddress& object) {
+  const std::size_t slash = object.key.rfind('/');
+  const ObjectAddress test{
+      object.bucket, object.key.substr(0, slash == std::string::npos ? 0 : slash + 1) + ".kvcache-probe-" + random_word()};
+  const TextBody empty("");
+  const auto put = [&] {
+    return send([&] {
+             Request put_request = request("PUT", test);
+             put_request.headers.emplace_back("If-None-Match", "*");
+             put_request.body = &empty;
+             return put_request;
+           })
+        .status;
+  };
+  const int first = put();
+  // 412 is the answer to a repetition of what had arrived already.
+  if (first != 412 && (first < 200 || first >= 300)) return false;
+  const int second = first == 412 ? first : put();
+  (void)send([&] { return request("DELETE", test); });
+  return second == 412;
+}
+
+bool TextReceiver::take(std::span<const std::byte> bytes) {
+  if (text.size() + bytes.size() > most_text) throw Broken{"an answer is longer than any should be"};
+  text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return true;
+}
+
+void TextBody::read(std::uint64_t offset, std::span<std::byte> out) const {
+  std::copy_n(reinterpret_cast<const std::byte*>(text_.data()) + offset, out.size(), out.begin());
+}
+
+std::string TextBody::sha256() const {
+  kvcache::detail::Sha256 hash;
+  hash.update(std::as_bytes(std::span(text_)));
+  return hash.hex();
+}
+
+std::string plain_etag(std::string text) {
+  constexpr std::string_view escaped_quote = "&quot;";
+  while (text.starts_with(escaped_quote)) text.erase(0, escaped_quote.size());
+  while (text.ends_with(escaped_quote)) text.resize(text.size() - escaped_quote.size());
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
+  return text;
+}
+
+}  // namespace kvcache::remote
