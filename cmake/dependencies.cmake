@@ -14,6 +14,16 @@ if(KVCACHE_TOOL)
   kvcache_need(CLI11 CLI11::CLI11)
 endif()
 
+# What parts beside the library need: left out where it is not there.
+if(KVCACHE_REMOTE)
+  find_package(CURL 7.85 QUIET)
+  find_package(EXPAT QUIET)
+  if(NOT CURL_FOUND OR NOT EXPAT_FOUND)
+    message(STATUS "kvcache_remote is left out: it needs libcurl 7.85 and Expat (scripts/setup)")
+    set(KVCACHE_REMOTE OFF)
+  endif()
+endif()
+
 # Highway: headers only. Debian builds its small run-time part as a shared library alone, which would bring libstdc++.so
 # back into the tool; src/tensor/simd/targets.cpp stands in for it.
 add_library(kvcache_hwy INTERFACE)

@@ -16,6 +16,8 @@ namespace [[gnu::visibility("default")]] kvcache {
 [[nodiscard]] Document read_sound_document(const std::string& path);
 /// The same check for a document that was read by other means.
 void require_sound(const Document& document);
+/// That of read_intact_document().
+void require_intact(const Document& document);
 
 /// read_sound_document() for what needs no layer understood: comparing, and changing user metadata. Takes unknown layouts too.
 [[nodiscard]] Document read_intact_document(const std::string& path);

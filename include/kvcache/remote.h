@@ -13,7 +13,7 @@
 #include "kvcache/byte_source.h"
 #include "kvcache/stop.h"
 
-namespace [[gnu::visibility("default")]] kvcache::remote {
+namespace kvcache::remote {
 
 /// How to reach services. What is empty comes from where other programs have it: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL,
 /// AWS_REGION, AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and the profile files of AWS
@@ -24,11 +24,11 @@ struct Options {
   bool path_style = false;        ///< the bucket in the path, not in the host's name; always so with an endpoint_url
   bool allow_http = false;        ///< http:// to hosts that are not this one
   std::chrono::milliseconds connect_timeout{10'000};
-  std::chrono::milliseconds stall_timeout{30'000};     ///< without a byte in either direction
-  std::chrono::milliseconds back_off{100};             ///< before the first repetition; doubled for each further one
-  unsigned repetitions = 4;                            ///< of a request that failed for a reason that may pass
-  std::function<void(const std::string&)> warn = {};   ///< one line that the user should see; may come from any thread
-  StopToken stop = {};                                 ///< looked at ten times per second and more
+  std::chrono::milliseconds stall_timeout{30'000};    ///< without a byte in either direction
+  std::chrono::milliseconds back_off{100};            ///< before the first repetition; doubled for each further one
+  unsigned repetitions = 4;                           ///< of a request that failed for a reason that may pass
+  std::function<void(const std::string&)> warn = {};  ///< one line that the user should see; may come from any thread
+  StopToken stop = {};                                ///< looked at ten times per second and more
 };
 
 /// What was sent and received: what services charge for.
@@ -66,8 +66,8 @@ class Remote {
   [[nodiscard]] bool exists(const std::string& name) const;
 
   /// A new object, s3:// only, which appears whole or not at all: in one request up to 64 MiB, else in parts. Keeps what is
-  /// written in an unlinked temporary file until it is sent. Without `overwrite` an object that is there is Error(usage): in the
-  /// end that is up to the service (If-None-Match), and `Options::warn` says where it does not honour that.
+  /// written in an unlinked temporary file until it is sent. Without `overwrite` an object that is there is Error(usage): in
+  /// the end that is up to the service (If-None-Match), and `Options::warn` says where it does not honour that.
   [[nodiscard]] std::unique_ptr<ByteSink> create(const std::string& name, bool overwrite) const;
 
   /// Remove an object; one that is not there is removed already. s3:// only. Throws Error(io).

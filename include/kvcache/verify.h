@@ -1,6 +1,7 @@
 // Rules: what can be wrong with a prompt cache, and who can load it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -59,6 +60,9 @@ struct FileReport {
 /// Check one file. Never throws for what is wrong with the file. The data of a stamped file are read (KV802), those of others
 /// only when asked for.
 [[nodiscard]] FileReport verify_file(const std::string& path, const VerifyOptions& options = {});
+/// The same of what `open` opens; that it cannot be opened is a finding, too. `path`: what the report calls it.
+[[nodiscard]] FileReport verify_file(const std::string& path, const std::function<SafetensorsFile()>& open,
+                                     const VerifyOptions& options = {});
 
 /// Findings of a decoded document without reading tensor data: its own, invariants (KV4xx), across layers (KV5xx), loader bugs
 /// (KV7xx).

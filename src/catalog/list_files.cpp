@@ -60,21 +60,35 @@ void describe_cache(const Document& document, bool read_stamped, ListedFile& fil
 }
 
 /// A file that no reader takes: whose it is may still be in its header.
-void describe_broken(const Error& error, ListedFile& file) {
+void describe_broken(const Error& error, const ByteSource* source, ListedFile& file) {
   file.kind = ListedFile::Kind::broken;
   file.verdict = error.what();
-  if (error.kind() == ErrorKind::io) return;
-  if (const std::string what = detail::something_else(file.path, error.code(), is_named_as_cache(file.path)); !what.empty()) {
+  if (error.kind() == ErrorKind::io || source == nullptr) return;
+  if (const std::string what = detail::something_else(*source, error.code(), is_named_as_cache(file.path)); !what.empty()) {
     file.kind = ListedFile::Kind::other;
     file.verdict = what;
     return;
   }
-  const std::optional<Header> header = detail::read_damaged_header(file.path);
+  const std::optional<Header> header = detail::read_damaged_header(*source);
   if (!header) return;
   const bool block = detail::is_omlx_block(*header);
   file.model = value_of(header->metadata, block ? "model_name" : "model");
   file.recognised = block || detail::is_surely_prompt_cache(*header);
   file.damaged = proves_damage(error.code());
+}
+
+void describe(SafetensorsFile container, bool read_stamped, ListedFile& file) {
+  if (!describe_block(container.header(), file)) describe_cache(decode(std::move(container)), read_stamped, file);
+}
+
+/// Nothing for what cannot be read again: a pipe, and what is gone meanwhile.
+std::shared_ptr<const ByteSource> source_of(const std::string& path) {
+  try {
+    return file_source(path);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::io) throw;
+    return nullptr;
+  }
 }
 
 void describe_on_disk(ListedFile& file) {
@@ -92,16 +106,26 @@ std::size_t list_workers() noexcept {
   return 2 * std::max<std::size_t>(1, std::thread::hardware_concurrency());
 }
 
+void list_source(ListedFile& file, const std::function<std::shared_ptr<const ByteSource>()>& open, bool read_stamped) {
+  std::shared_ptr<const ByteSource> source;
+  try {
+    source = open();
+    describe(SafetensorsFile::open(source, file.path), read_stamped, file);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    describe_broken(error, source.get(), file);
+  }
+}
+
 ListedFile list_file(const std::string& path, bool read_stamped) {
   ListedFile file;
   file.path = path;
   describe_on_disk(file);
   try {
-    SafetensorsFile container = SafetensorsFile::open(path);
-    if (!describe_block(container.header(), file)) describe_cache(decode(std::move(container)), read_stamped, file);
+    describe(SafetensorsFile::open(path), read_stamped, file);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    describe_broken(error, file);
+    describe_broken(error, error.kind() == ErrorKind::io ? nullptr : source_of(path).get(), file);
   }
   return file;
 }

@@ -4,10 +4,12 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "catalog/find_files.h"
+#include "kvcache/byte_source.h"
 #include "kvcache/finding.h"
 
 namespace kvcache::catalog {
@@ -39,6 +41,10 @@ struct ListedFile {
 
 /// Looks at one file. `read_stamped`: at the data of a stamped one, too, which its checksums are of.
 [[nodiscard]] ListedFile list_file(const std::string& path, bool read_stamped = false);
+
+/// The same of what `open` opens: path, bytes and time are in `file` already, the rest is filled in. That it cannot be opened
+/// or read is the verdict.
+void list_source(ListedFile& file, const std::function<std::shared_ptr<const ByteSource>()>& open, bool read_stamped = false);
 
 /// Looks at every cache file below the folders (or at the files named themselves), in parallel, in their order.
 /// Returns the folders below them that could not be read.

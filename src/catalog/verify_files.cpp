@@ -8,6 +8,7 @@
 
 #include "catalog/find_files.h"
 #include "common/hint.h"
+#include "common/remote_name.h"
 #include "format/recognise.h"
 #include "kvcache/error.h"
 #include "platform/in_order.h"
@@ -25,6 +26,12 @@ struct Candidate {
 std::vector<Candidate> files_of(const FilesToVerify& files) {
   std::vector<Candidate> out;
   for (const std::string& path : files.paths) {
+    if (files.recursive && files.find_elsewhere) {
+      if (const auto below = files.find_elsewhere(path)) {
+        for (const std::string& found : *below) out.push_back({{found, {}}, false});
+        continue;
+      }
+    }
     std::error_code unknown;
     if (!files.recursive || !std::filesystem::is_directory(path, unknown)) {
       out.push_back({{path, {}}, true});
@@ -52,9 +59,18 @@ struct Outcome {
   std::string something_else;
 };
 
-FileReport verify_one(const Found& found, const VerifyOptions& how) {
+std::shared_ptr<const ByteSource> elsewhere(const FilesToVerify& files, const std::string& name) {
+  return files.open_elsewhere ? files.open_elsewhere(name) : nullptr;
+}
+
+FileReport verify_one(const FilesToVerify& files, const Found& found, const VerifyOptions& how) {
   if (!found.error.empty()) return unreadable_folder(found);
-  FileReport report = verify_file(found.path, how);
+  const std::string shown = detail::without_secrets(found.path);
+  const auto open = [&] {
+    const std::shared_ptr<const ByteSource> source = elsewhere(files, found.path);
+    return source ? SafetensorsFile::open(source, shown) : SafetensorsFile::open(found.path);
+  };
+  FileReport report = verify_file(shown, open, how);
   std::error_code unknown;
   if (report.failure == ErrorKind::io && std::filesystem::is_directory(found.path, unknown))
     for (Finding& finding : report.findings) finding.hint = "-r checks the files in it";
@@ -64,17 +80,20 @@ FileReport verify_one(const Found& found, const VerifyOptions& how) {
   return report;
 }
 
-Outcome look_at(const Candidate& candidate, const VerifyOptions& how) {
-  Outcome out{verify_one(candidate.found, how), {}};
-  if (!candidate.named && out.report.failure == ErrorKind::unreadable)
-    out.something_else =
-        detail::something_else(candidate.found.path, out.report.findings.front().code, is_named_as_cache(candidate.found.path));
+Outcome look_at(const FilesToVerify& files, const Candidate& candidate, const VerifyOptions& how) {
+  const std::string& path = candidate.found.path;
+  Outcome out{verify_one(files, candidate.found, how), {}};
+  if (candidate.named || out.report.failure != ErrorKind::unreadable) return out;
+  const std::string& code = out.report.findings.front().code;
+  const std::shared_ptr<const ByteSource> source = elsewhere(files, path);
+  out.something_else = source ? detail::something_else(*source, code, is_named_as_cache(path))
+                              : detail::something_else(path, code, is_named_as_cache(path));
   return out;
 }
 
 /// A wrong path, or an empty folder, must not pass for one in order.
 [[noreturn]] void refuse_nothing(const FilesToVerify& files, const VerifyCounts& counts) {
-  const std::string where = files.paths.size() == 1 ? files.paths.front() : "these folders";
+  const std::string where = files.paths.size() == 1 ? detail::without_secrets(files.paths.front()) : "these folders";
   std::string others = not_caches_in_words(counts);
   if (const std::size_t more = others.find(" more "); more != std::string::npos) others.erase(more, 5);
   throw Error(ErrorKind::usage, fmt::format("nothing to check: no caches in {}{}", where, others.empty() ? "" : "; " + others),
@@ -120,7 +139,7 @@ VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(c
       candidates.size(), workers,
       [&](std::size_t i) {
         detail::throw_if_stopped(how.stop);
-        return look_at(candidates[i], how);
+        return look_at(files, candidates[i], how);
       },
       [&](std::size_t i, const Outcome& outcome) {
         if (!outcome.something_else.empty()) {

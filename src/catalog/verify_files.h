@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +30,10 @@ struct FilesToVerify {
   bool recursive = false;
   unsigned threads = 0;  ///< for all of it; 0: as many as there are cores
   VerifyOptions how;     ///< its threads are what files leave of them; its progress is told about a single file
+  /// Opens what a name means that is no path, and says nullptr to paths.
+  std::function<std::shared_ptr<const ByteSource>(const std::string& name)> open_elsewhere;
+  /// What lies below a name that is no folder of the file system, and nothing for any other.
+  std::function<std::optional<std::vector<std::string>>(const std::string& name)> find_elsewhere;
   /// Of several paths, a folder without caches. Of the only one that is an error.
   std::function<void(const std::string& folder)> empty_folder;
 };

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -19,12 +20,16 @@ enum class Group { looking, checking, editing, batching, making, hidden };
 
 enum class When { automatic, always, never };
 
+struct RemoteUse;
+
 /// Options before the command, and what an error message needs to know. Lives as long as the process.
 struct Context {
   bool quiet = false;    ///< no summaries, no lines about files that are fine
   bool progress = true;  ///< false: no bars, whatever standard error is
   When color = When::automatic;
-  std::string command;  ///< "trim", or empty
+  bool verbose = false;               ///< what remote files cost
+  std::shared_ptr<RemoteUse> remote;  ///< how to reach what lies elsewhere (files/remote_use.h); made with the command line
+  std::string command;                ///< "trim", or empty
   std::string subject;  ///< the file or option at work: errors that are thrown are about it. Empty: none in particular
 };
 

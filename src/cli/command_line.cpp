@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/docs/complete.h"
 #include "cli/docs/help.h"
+#include "cli/files/remote_use.h"
 #include "cli/options/choice.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/stdout.h"
@@ -151,6 +152,7 @@ void declare_global_options(CLI::App& app, Context& context) {
       ->type_name("auto|always|never");
   app.add_flag_callback(
       "--no-progress", [&context] { context.progress = false; }, "No progress bars");
+  add_remote_options(app, context);
   app.set_version_flag("-V,--version", "kvcache " + std::string(version()), "Show the version and exit");
   // Global options are understood after the command, too.
   app.fallthrough();

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "cli/command_line.h"
+#include "cli/files/remote_use.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
 #include "cli/terminal/stdout.h"
@@ -21,8 +22,10 @@ int main(int argc, char** argv) {
     const Action action = command_line.parse(argc, argv);
     const int code = action();
     flush_stdout();
+    say_usage(context);
     return code;
   } catch (const kvcache::Error& error) {
+    say_usage(context);
     return reader_is_gone() ? exit_code(error.kind()) : report_error(context, error);
   } catch (const std::bad_alloc&) {
     return report_internal_error(context, "out of memory");

@@ -1,11 +1,15 @@
 #include "common/hint.h"
 
+#include "common/remote_name.h"
 #include "kvcache/printable.h"
 
 namespace kvcache::detail {
 namespace {
 
+// Of what lies elsewhere, but s3://, in the folder where one is.
 std::string new_name(std::string_view file) {
+  const std::string local = local_name(file);
+  if (is_remote_name(file) && !file.starts_with("s3://")) file = local;
   for (const std::string_view suffix : {".gz", ".safetensors"})
     if (file.size() > suffix.size() && file.ends_with(suffix)) file.remove_suffix(suffix.size());
   return std::string(file) + "-new.safetensors";
@@ -22,7 +26,7 @@ std::string with_names(std::string_view hint, const std::string& file) {
   std::string text(hint);
   if (file.empty() || file == "-") return text;
   replace(text, "-o OUT", "-o " + shell_path(new_name(file)));
-  replace(text, " FILE", " " + shell_path(file));
+  replace(text, " FILE", " " + shell_path(without_secrets(file)));
   return text;
 }
 

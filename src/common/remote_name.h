@@ -30,4 +30,18 @@ namespace kvcache::detail {
   return out;
 }
 
+/// What a file of it would be called: the last part of its path, of a web address without its query, of hf:// without
+/// @REVISION.
+[[nodiscard]] inline std::string local_name(std::string_view name) {
+  if (is_remote_name(name)) {
+    const std::string_view scheme = name.substr(0, name.find(':'));
+    const std::size_t last = name.rfind('/');
+    if (scheme == "hf" && name.rfind('@') != std::string_view::npos && name.rfind('@') > last)
+      name = name.substr(0, name.rfind('@'));
+    if (scheme == "http" || scheme == "https") name = name.substr(0, name.find_first_of("?#"));
+  }
+  const std::size_t slash = name.rfind('/');
+  return std::string(slash == std::string_view::npos ? name : name.substr(slash + 1));
+}
+
 }  // namespace kvcache::detail

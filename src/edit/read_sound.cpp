@@ -24,9 +24,13 @@ void require_sound(const Document& document) {
   }
 }
 
+void require_intact(const Document& document) {
+  if (!only_unknown_layouts(check(document))) require_sound(document);
+}
+
 Document read_intact_document(const std::string& path) {
   Document document = read_document(path);
-  if (!only_unknown_layouts(check(document))) require_sound(document);
+  require_intact(document);
   return document;
 }
 

@@ -6,6 +6,7 @@
 #include "format/leaf_table/leaf_table.h"
 #include "format/sections/decoder.h"
 #include "format/user_metadata.h"
+#include "kvcache/error.h"
 #include "safetensors/damaged_header.h"
 #include "safetensors/file_kind.h"
 
@@ -90,9 +91,20 @@ std::string_view contents_in_words(const Header& header) {
 
 std::string something_else(const std::string& path, std::string_view code, bool named_as_cache) {
   if (path == "-" || code == "KV100") return {};
+  std::shared_ptr<const ByteSource> source;
+  try {
+    source = file_source(path);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::io) throw;
+    return named_as_cache ? "" : "something else";
+  }
+  return something_else(*source, code, named_as_cache);
+}
+
+std::string something_else(const ByteSource& source, std::string_view code, bool named_as_cache) {
   std::string unknown = named_as_cache ? "" : "something else";
-  if (const FileKind* kind = file_kind_of(path)) return kind->placeholder && named_as_cache ? "" : std::string(kind->name);
-  const std::optional<Header> header = read_damaged_header(path);
+  if (const FileKind* kind = file_kind_of(source)) return kind->placeholder && named_as_cache ? "" : std::string(kind->name);
+  const std::optional<Header> header = read_damaged_header(source);
   if (!header) return unknown;
   if (claims_to_be_cache(*header)) return {};
   // A block is no cache, but one that is cut off is damage.

@@ -26,5 +26,7 @@ namespace kvcache::detail {
 /// cache, for what stands for a file that may be one, and for what cannot be told, which may have been one; without
 /// `named_as_cache` what cannot be told is something else. Looks at the file again.
 [[nodiscard]] std::string something_else(const std::string& path, std::string_view code, bool named_as_cache);
+/// The same of what is open already.
+[[nodiscard]] std::string something_else(const ByteSource& source, std::string_view code, bool named_as_cache);
 
 }  // namespace kvcache::detail

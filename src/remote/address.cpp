@@ -75,7 +75,8 @@ HubAddress parse_hub(std::string_view rest) {
   for (std::size_t i = 0; i < (typed ? 3U : 2U); ++i) {
     const std::size_t slash = left.find('/');
     if (slash == std::string_view::npos || slash == 0)
-      refuse(fmt::format("hf://{} names no file of a repository", rest), "hf://OWNER/REPO/PATH or hf://OWNER/REPO/PATH@REVISION");
+      refuse(fmt::format("hf://{} names no file of a repository", rest),
+             "hf://OWNER/REPO/PATH or hf://OWNER/REPO/PATH@REVISION");
     parts.push_back(left.substr(0, slash));
     left.remove_prefix(slash + 1);
   }

@@ -12,8 +12,8 @@ class Client {
  public:
   explicit Client(const Options& options) : options_(options), http_(options) {}
 
-  /// The answer, whatever its status, once it is none that may pass (429, 5xx) and no redirection. `make` gives the request anew
-  /// for each attempt: with what is still missing. Throws Error(io, code KV100), Error(interrupted).
+  /// The answer, whatever its status, once it is none that may pass (429, 5xx) and no redirection. `make` gives the request
+  /// anew for each attempt: with what is still missing. Throws Error(io, code KV100), Error(interrupted).
   [[nodiscard]] Answer send(const std::function<Request()>& make, Receiver* receiver = nullptr);
   [[nodiscard]] Answer send(const Request& request, Receiver* receiver = nullptr) {
     return send([&] { return request; }, receiver);

@@ -164,9 +164,8 @@ struct Http::Transfer {
     });
   }
   static std::size_t on_body(const char* data, std::size_t, std::size_t n, void* self) {
-    return guarded(self, 0, [&](Transfer& transfer) {
-      return transfer.add_body(std::as_bytes(std::span(data, n))) ? n : std::size_t{0};
-    });
+    return guarded(
+        self, 0, [&](Transfer& transfer) { return transfer.add_body(std::as_bytes(std::span(data, n))) ? n : std::size_t{0}; });
   }
   static std::size_t on_read(char* data, std::size_t size, std::size_t n, void* self) {
     return guarded(self, CURL_READFUNC_ABORT,
@@ -288,9 +287,9 @@ void Http::run(Connection& connection, Transfer& transfer) {
       if (running == 0) break;
       if (stopped(transfer.request)) throw Error(ErrorKind::interrupted, "interrupted");
       if (Clock::now() - transfer.heard > options_.stall_timeout)
-        throw Broken{fmt::format("nothing came from the server for {} s",
-                                 std::chrono::duration<double>(options_.stall_timeout).count()),
-                     true};
+        throw Broken{
+            fmt::format("nothing came from the server for {} s", std::chrono::duration<double>(options_.stall_timeout).count()),
+            true};
       (void)curl_multi_poll(multi, nullptr, 0, poll_ms, nullptr);
     }
     int left = 0;

@@ -6,9 +6,9 @@
 #include <random>
 #include <system_error>
 
+#include "common/sha256.h"
 #include "kvcache/error.h"
 #include "remote/xml.h"
-#include "stamp/sha256.h"
 
 namespace kvcache::remote {
 namespace {
@@ -144,8 +144,7 @@ void ObjectSink::send_part(std::size_t index) {
   }
   const FilePart body(file_, index * part_bytes_, size);
   const Answer answer = service_.send([&] {
-    Request request =
-        service_.request("PUT", object_, {{"partNumber", std::to_string(index + 1)}, {"uploadId", upload_id_}});
+    Request request = service_.request("PUT", object_, {{"partNumber", std::to_string(index + 1)}, {"uploadId", upload_id_}});
     request.body = &body;
     request.cancelled = &cancelled_;
     return request;
@@ -180,9 +179,11 @@ void ObjectSink::begin_upload() {
 // When the answer to the first attempt was lost there is another upload of ours, whose name nobody knows.
 void ObjectSink::remove_twins() {
   TextReceiver text;
-  const Answer answer =
-      service_.send([&] { return service_.request("GET", {object_.bucket, {}}, {{"uploads", ""}, {"prefix", object_.key}}); },
-                    &text);
+  const Answer answer = service_.send(
+      [&] {
+        return service_.request("GET", {object_.bucket, {}}, {{"uploads", ""}, {"prefix", object_.key}});
+      },
+      &text);
   if (!answer.success()) return;
   std::string key, id;
   std::vector<std::string> twins;
@@ -192,7 +193,8 @@ void ObjectSink::remove_twins() {
     if (path.ends_with("/Upload") && key == object_.key && id != upload_id_) twins.push_back(id);
   });
   // Of several that are under way nobody can tell whose they are.
-  if (twins.size() == 1) (void)service_.send([&] { return service_.request("DELETE", object_, {{"uploadId", twins.front()}}); });
+  if (twins.size() == 1)
+    (void)service_.send([&] { return service_.request("DELETE", object_, {{"uploadId", twins.front()}}); });
 }
 
 void ObjectSink::finish_parts() {
@@ -250,8 +252,8 @@ void ObjectSink::abort() noexcept {
   }
   try {
     if (!problem.empty())
-      service_.client().warn(
-          fmt::format("{}: parts of it are left at the service, which shows them nowhere but charges for them: {}", label_, problem));
+      service_.client().warn(fmt::format(
+          "{}: parts of it are left at the service, which shows them nowhere but charges for them: {}", label_, problem));
   } catch (const std::exception&) {
     // Nothing more can be done here.
   }
@@ -281,9 +283,9 @@ bool ObjectSink::is_conditional(bool of_parts) {
   if (overwrite_) return false;
   if (of_parts ? service_.is_amazon() : service_.keeps_existing(object_)) return true;
   check_free();
-  service_.client().warn(fmt::format(
-      "{}: the name was free, but this service would not keep {} that somebody else writes there at this moment", label_,
-      of_parts ? "a large object" : "an object"));
+  service_.client().warn(
+      fmt::format("{}: the name was free, but this service would not keep {} that somebody else writes there at this moment",
+                  label_, of_parts ? "a large object" : "an object"));
   return false;
 }
 

@@ -68,8 +68,8 @@ class ObjectSink final : public ByteSink {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::uint64_t size_ = 0;          // of what is written, or reserved
-  std::uint64_t part_bytes_ = 0;    // 0: not in parts, or not known yet
+  std::uint64_t size_ = 0;        // of what is written, or reserved
+  std::uint64_t part_bytes_ = 0;  // 0: not in parts, or not known yet
   std::vector<Part> parts_;
   std::deque<std::size_t> queue_;
   std::size_t sending_ = 0;

@@ -82,7 +82,8 @@ ObjectAddress object_address(const std::string& name, const char* what) {
 
 void require_key(const std::string& name, const ObjectAddress& object) {
   if (object.key.empty() || object.key.ends_with('/'))
-    throw Error(ErrorKind::usage, fmt::format("{} names no object", name), "s3://BUCKET/KEY, with a key that does not end in /");
+    throw Error(ErrorKind::usage, fmt::format("{} names no object", name),
+                "s3://BUCKET/KEY, with a key that does not end in /");
 }
 
 }  // namespace
@@ -95,9 +96,10 @@ std::shared_ptr<const ByteSource> Remote::open(const std::string& name) const {
   const Address address = parse_address(name);
   if (const auto* object = std::get_if<ObjectAddress>(&address)) require_key(name, *object);
   State* const state = state_.get();
-  auto file = std::make_unique<RemoteFile>(
-      [state, address] { return state->web_request(address, "GET"); },
-      [state, address](const std::function<Request()>& make, Receiver* receiver) { return state->send(address, make, receiver); });
+  auto file = std::make_unique<RemoteFile>([state, address] { return state->web_request(address, "GET"); },
+                                           [state, address](const std::function<Request()>& make, Receiver* receiver) {
+                                             return state->send(address, make, receiver);
+                                           });
   return std::make_shared<RemoteSource>(state_, std::move(file), kvcache::detail::without_secrets(name));
 }
 

@@ -58,7 +58,8 @@ class FirstRange final : public Receiver {
     if (partial_) {
       const ContentRange range = range_of(answer);
       if (range.first != 0 || range.last >= first_range_bytes)
-        throw Broken{fmt::format("the server sent bytes {}-{} in place of 0-{}", range.first, range.last, first_range_bytes - 1)};
+        throw Broken{
+            fmt::format("the server sent bytes {}-{} in place of 0-{}", range.first, range.last, first_range_bytes - 1)};
       size_ = range.size;
       expected_ = range.last + 1;
       // A part that ends before the whole does is as long as was asked for.
@@ -115,8 +116,8 @@ class LaterRange final : public Receiver {
     const ContentRange range = range_of(answer);
     if (range.size && *range.size != version_.size) refuse_changed();
     if (range.first != next() || range.last - range.first >= missing())
-      throw Broken{
-          fmt::format("the server sent bytes {}-{} in place of {}-{}", range.first, range.last, next(), next() + missing() - 1)};
+      throw Broken{fmt::format("the server sent bytes {}-{} in place of {}-{}", range.first, range.last, next(),
+                               next() + missing() - 1)};
     expected_ = range.last - range.first + 1;
   }
   bool take(std::span<const std::byte> bytes) override {

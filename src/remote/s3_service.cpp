@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <random>
 
+#include "common/sha256.h"
 #include "kvcache/error.h"
 #include "remote/environment.h"
 #include "remote/xml.h"
-#include "stamp/sha256.h"
 
 namespace kvcache::remote {
 namespace {
@@ -60,8 +60,8 @@ Login login_of(const Profile& profile) {
 // A bucket that can be a part of a host's name: with a dot in it, no certificate would be of that host.
 bool fits_in_host(const std::string& bucket) {
   return bucket.size() >= 3 && bucket.size() <= 63 && std::all_of(bucket.begin(), bucket.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+         });
 }
 
 std::string random_word() {

@@ -47,11 +47,10 @@ std::optional<Header> read_header(InputStream& input) {
 
 }  // namespace
 
-std::optional<Header> read_damaged_header(const std::string& path) {
+std::optional<Header> read_damaged_header(const ByteSource& source) {
   try {
-    const auto source = file_source(path);
-    SourceStream raw(*source);
-    if (!begins_with_gzip(*source)) return read_header(raw);
+    SourceStream raw(source);
+    if (!begins_with_gzip(source)) return read_header(raw);
     return read_header(*gunzip(raw));
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::unreadable) throw;

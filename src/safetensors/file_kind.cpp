@@ -154,11 +154,10 @@ const FileKind* file_kind(std::string_view start) noexcept {
   return kind_of_text(start);
 }
 
-const FileKind* file_kind_of(const std::string& path) {
+const FileKind* file_kind_of(const ByteSource& source) {
   try {
-    const File file = File::open_input(path);
-    RawStream raw(file);
-    return file_kind(raw.begins_with_gzip() ? start_of(*gunzip(raw)) : start_of(raw));
+    SourceStream raw(source);
+    return file_kind(begins_with_gzip(source) ? start_of(*gunzip(raw)) : start_of(raw));
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::unreadable) throw;
     return nullptr;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "kvcache/byte_source.h"
 #include "kvcache/error.h"
 
 namespace kvcache::detail {
@@ -25,8 +26,8 @@ inline constexpr std::size_t file_kind_bytes = 512;
 /// What begins like this, or nullptr: a safetensors file, or something unknown.
 [[nodiscard]] const FileKind* file_kind(std::string_view start) noexcept;
 
-/// What a regular file is, compressed or not; nullptr also when it cannot be read. Throws nothing but Error(interrupted).
-[[nodiscard]] const FileKind* file_kind_of(const std::string& path);
+/// What is in a source, compressed or not; nullptr also when it cannot be read. Throws nothing but Error(interrupted).
+[[nodiscard]] const FileKind* file_kind_of(const ByteSource& source);
 
 /// The defect of a container that begins with `start`, thrown with what the file is where that is known.
 [[noreturn]] void throw_naming_kind(const Error& defect, std::string_view start);

@@ -46,6 +46,7 @@ SafetensorsFile SafetensorsFile::open(std::shared_ptr<const ByteSource> source, 
   source->will_need(std::array{ByteRange{0, std::min(start_bytes, out.disk_bytes_)}});
   out.gzip_ = detail::begins_with_gzip(*source);
   if (out.gzip_) {
+    source->will_need(std::array{ByteRange{0, out.disk_bytes_}});
     detail::SourceStream raw(*source);
     source = detail::spool(*detail::gunzip(raw), true);
   }

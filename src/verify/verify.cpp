@@ -124,10 +124,15 @@ std::string_view name(Status status) noexcept {
 }
 
 FileReport verify_file(const std::string& path, const VerifyOptions& options) {
+  return verify_file(
+      path, [&] { return SafetensorsFile::open(path); }, options);
+}
+
+FileReport verify_file(const std::string& path, const std::function<SafetensorsFile()>& open, const VerifyOptions& options) {
   FileReport report;
   report.path = path;
   try {
-    check_document(read_document(path), options, report);
+    check_document(decode(open()), options, report);
   } catch (const Error& error) {
     // Anything else is not about the file: the caller's mistake, or a request to stop.
     if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::unreadable) throw;

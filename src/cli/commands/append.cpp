@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/files/edit_file.h"
+#include "cli/files/open.h"
 #include "cli/files/read_inputs.h"
 #include "cli/terminal/words.h"
 
@@ -21,7 +22,7 @@ struct Options {
 
 std::map<std::string, Tensor> read_update(Context& context, const std::string& path) {
   const std::string file = std::exchange(context.subject, path);
-  const SafetensorsFile update = SafetensorsFile::open(path);
+  const SafetensorsFile update = open_named(context, path);
   std::map<std::string, Tensor> arrays;
   for (const TensorEntry& entry : update.header().tensors) arrays.emplace(entry.key, update.tensor(entry));
   context.subject = file;

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
+#include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/options/choice.h"
 #include "cli/options/dtype_option.h"
@@ -76,9 +77,9 @@ int convert_one(Context& context, const Options& options, const Goal& goal, cons
   context.subject = file;
   Document document;
   if (options.children.empty()) {
-    document = read_sound_document(file);
+    document = read_sound_named(context, file);
   } else {
-    document = read_document(file);
+    document = read_named(context, file);
     restore_children(document, options.children);
     require_sound(document);
   }

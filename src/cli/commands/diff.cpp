@@ -7,7 +7,9 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/files/open.h"
 #include "cli/files/read_inputs.h"
+#include "cli/files/remote_use.h"
 #include "cli/options/numbers.h"
 #include "cli/render/diff_output.h"
 #include "cli/terminal/progress_bar.h"
@@ -41,9 +43,9 @@ int run(Context& context, const Options& options) {
   if (!options.tolerance.empty()) how.tolerance = parse_tolerance(options.tolerance);
   check_inputs({options.a, options.b});
   context.subject = options.a;
-  const Document a = read_intact_document(options.a);
+  const Document a = read_intact_named(context, options.a);
   context.subject = options.b;
-  const Document b = read_intact_document(options.b);
+  const Document b = read_intact_named(context, options.b);
   context.subject.clear();
   Comparison comparison;
   {
@@ -52,7 +54,7 @@ int run(Context& context, const Options& options) {
     comparison = compare(a.cache, b.cache, how);
   }
   if (options.json)
-    print_json(diff_json(a, b, comparison));
+    print_json(with_usage(context, diff_json(a, b, comparison)));
   else if (!context.quiet)
     print(diff_text(context, a, b, comparison));
   return comparison.equal() ? 0 : 1;

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "cli/commands.h"
+#include "cli/files/remote_use.h"
 #include "cli/options/dtype_option.h"
 #include "cli/options/estimate_model.h"
 #include "cli/options/numbers.h"
@@ -36,7 +37,7 @@ EstimatedModel read_model(Context& context, const Options& options) {
     throw Error(ErrorKind::usage, "what the cache is for is not given",
                 "--config config.json of a model, or --like a cache of it");
   context.subject = options.config.empty() ? options.like : options.config;
-  EstimatedModel model = options.config.empty() ? model_like(options.like) : model_of_config(options.config);
+  EstimatedModel model = options.config.empty() ? model_like(context, options.like) : model_of_config(options.config);
   if (options.max_kv_size) limit_windows(model, *options.max_kv_size);
   return model;
 }
@@ -120,19 +121,19 @@ void print_as_json(const EstimatedModel& model, const EstimateRequest& request, 
   Json notes = model.notes;
   if (!grouping.why.empty()) notes.push_back(grouping.why);
   const ModelConfig* const config = model.config ? &*model.config : nullptr;
-  print_json({{"schema", "kvcache.estimate/1"},
-              {"tokens", request.tokens},
-              {"batch", request.batch},
-              {"layers", model.layers.size()},
-              {"dtype", name(request.dtype)},
-              {"group_size", grouping.group_size ? Json(*grouping.group_size) : Json(nullptr)},
-              {"estimates", std::move(sizes)},
-              {"model_type", config != nullptr ? Json(config->model_type) : Json(nullptr)},
-              {"source", config != nullptr ? Json(config->source) : Json(nullptr)},
-              {"assumed", config != nullptr ? Json(config->assumed) : Json::array()},
-              {"caches", layers_in_words(model.layers)},
-              {"groups", std::move(groups)},
-              {"notes", std::move(notes)}});
+  print_json(with_usage(context, {{"schema", "kvcache.estimate/1"},
+                                  {"tokens", request.tokens},
+                                  {"batch", request.batch},
+                                  {"layers", model.layers.size()},
+                                  {"dtype", name(request.dtype)},
+                                  {"group_size", grouping.group_size ? Json(*grouping.group_size) : Json(nullptr)},
+                                  {"estimates", std::move(sizes)},
+                                  {"model_type", config != nullptr ? Json(config->model_type) : Json(nullptr)},
+                                  {"source", config != nullptr ? Json(config->source) : Json(nullptr)},
+                                  {"assumed", config != nullptr ? Json(config->assumed) : Json::array()},
+                                  {"caches", layers_in_words(model.layers)},
+                                  {"groups", std::move(groups)},
+                                  {"notes", std::move(notes)}}));
 }
 
 /// Which layers cost what, where they are not all the same.

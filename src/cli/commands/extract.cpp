@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/files/extract_all.h"
+#include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/options/numbers.h"
 #include "cli/terminal/words.h"
@@ -26,7 +27,7 @@ struct Options {
 int extract_one(Context& context, const Options& options) {
   check_output(options.output, {options.file});
   context.subject = options.file;
-  const Document document = read_sound_document(options.file);
+  const Document document = read_sound_named(context, options.file);
   const Era era = era_to_keep(document);
   const PromptCache sequence = extract_prompt_cache(document.cache, *options.index);
   const Written written = write_output(context, sequence, era, options.output, document);

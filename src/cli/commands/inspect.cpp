@@ -1,5 +1,7 @@
 // kvcache inspect: what is in this file?
 #include "cli/render/inspect.h"
+#include "cli/files/open.h"
+#include "cli/files/remote_use.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -37,12 +39,13 @@ int run(Context& context, const Options& options) {
   bool first = true;
   for (const std::string& file : options.files) {
     context.subject = file;
+    const remote::Usage before = remote_usage(context);
     try {
-      const Document document = read_document(file);
+      const Document document = read_named(context, file);
       std::optional<CacheStats> stats;
       if (options.stats) stats = stats_of(context, document);
       if (options.json) {
-        shown.push_back(documents::inspect_json(document, stats ? &*stats : nullptr));
+        shown.push_back(with_usage(context, documents::inspect_json(document, stats ? &*stats : nullptr), before));
         continue;
       }
       if (!first) print("\n");

@@ -9,6 +9,8 @@
 
 #include "catalog/list_files.h"
 #include "cli/commands.h"
+#include "cli/files/list_named.h"
+#include "cli/files/remote_use.h"
 #include "cli/options/choice.h"
 #include "cli/options/quantities.h"
 #include "cli/render/json.h"
@@ -77,7 +79,7 @@ std::map<std::string, Total> totals_by_model(const std::vector<catalog::ListedFi
   return totals;
 }
 
-void print_listing_json(const Listing& listing) {
+void print_listing_json(const Context& context, const Listing& listing) {
   Json files = Json::array();
   std::uint64_t bytes = 0;
   for (const catalog::ListedFile& f : listing.files) {
@@ -95,10 +97,11 @@ void print_listing_json(const Listing& listing) {
   Json models = Json::array();
   for (const auto& [model, total] : totals_by_model(listing.files))
     models.push_back({{"model", model.empty() ? Json(nullptr) : Json(model)}, {"files", total.files}, {"bytes", total.bytes}});
-  print_json({{"schema", "kvcache.ls/1"},
-              {"files", std::move(files)},
-              {"models", std::move(models)},
-              {"totals", {{"files", listing.files.size()}, {"bytes", bytes}, {"not_caches", listing.other}}}});
+  print_json(
+      with_usage(context, {{"schema", "kvcache.ls/1"},
+                           {"files", std::move(files)},
+                           {"models", std::move(models)},
+                           {"totals", {{"files", listing.files.size()}, {"bytes", bytes}, {"not_caches", listing.other}}}}));
 }
 
 std::string shown_format(const catalog::ListedFile& file) {
@@ -146,7 +149,7 @@ int run(Context& context, const Options& options) {
   std::vector<catalog::Found> unreadable;
   for (const std::string& place : options.places) {
     context.subject = place;
-    std::vector<catalog::Found> folders = catalog::list_files({place}, [&](catalog::ListedFile file) {
+    std::vector<catalog::Found> folders = list_named(context, place, [&](catalog::ListedFile file) {
       if (file.kind == catalog::ListedFile::Kind::other)
         ++listing.other;
       else
@@ -157,7 +160,7 @@ int run(Context& context, const Options& options) {
   context.subject.clear();
   sort_files(listing.files, options.sort);
   if (options.json)
-    print_listing_json(listing);
+    print_listing_json(context, listing);
   else
     print_listing_text(context, listing);
   for (const catalog::Found& folder : unreadable)
@@ -167,7 +170,7 @@ int run(Context& context, const Options& options) {
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  app.add_option("DIR", options->places, "Folders, searched with all below them, or files")->required();
+  app.add_option("DIR", options->places, "Folders, searched with all below them, or files; s3://BUCKET/PREFIX/")->required();
   app.add_option("--sort", options->sort, "Largest, oldest, by model or longest first; by name otherwise")
       ->check(one_of({"size", "age", "model", "tokens"}))
       ->type_name("size|age|model|tokens");

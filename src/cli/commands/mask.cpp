@@ -5,13 +5,16 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/files/open.h"
 #include "cli/files/output.h"
+#include "cli/files/remote_use.h"
 #include "cli/options/numbers.h"
 #include "cli/render/mask_picture.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
 #include "cli/terminal/words.h"
+#include "common/remote_name.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"
@@ -76,7 +79,7 @@ Json json(const Options& options, const Cache& cache, const Mask& mask) {
   return {{"schema", "kvcache.mask/1"},
           {"kind", name(mask.kind)},
           {"shape", array ? Json(mask.array.shape()) : Json(nullptr)},
-          {"path", options.file},
+          {"path", detail::without_secrets(options.file)},
           {"layer", options.layer.value_or(0)},
           {"class", cache.class_name()},
           {"queries", *options.queries},
@@ -96,7 +99,7 @@ void write(Context& context, const Options& options, const Cache& cache, const M
   how.progress = bar.callback();
   std::uint64_t bytes = 0;
   writing(context, options.output.path, [&] {
-    bytes = write_safetensors(options.output.path, {{"mask", mask.array}}, {}, how);
+    bytes = write_named(context, options.output.path, {{"mask", mask.array}}, {}, how);
   });
   if (!context.quiet)
     say(fmt::format("mask of booleans {}; wrote {} ({})", to_string(mask.array.shape()), shown_output(options.output.path),
@@ -124,7 +127,7 @@ int run(Context& context, const Options& options) {
     throw Error(ErrorKind::usage, "--force and --gzip belong to -o");
   if (writes) check_output(options.output, {options.file});
   context.subject = options.file;
-  const Document document = read_sound_document(options.file);
+  const Document document = read_sound_named(context, options.file);
   const auto index = static_cast<std::size_t>(options.layer.value_or(0));
   if (index >= document.cache.layers.size())
     throw Error(ErrorKind::usage, fmt::format("there is no layer {}", index),
@@ -134,7 +137,7 @@ int run(Context& context, const Options& options) {
   if (writes) {
     write(context, options, layer, mask);
   } else if (options.output.json) {
-    print_json(json(options, layer, mask));
+    print_json(with_usage(context, json(options, layer, mask)));
   } else {
     show(document.cache, index, options, mask);
   }

@@ -6,7 +6,9 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/files/open.h"
 #include "cli/files/output.h"
+#include "cli/files/remote_use.h"
 #include "cli/options/choice.h"
 #include "cli/render/json.h"
 #include "cli/terminal/say.h"
@@ -37,14 +39,14 @@ int show(Context& context, const Options& options) {
   if (options.action == "list" && !options.words.empty())
     throw Error(ErrorKind::usage, "list takes no key", "get KEY shows one");
   context.subject = options.file;
-  const Document document = read_document(options.file);
+  const Document document = read_named(context, options.file);
   const auto& metadata = document.cache.metadata;
   Json shown = Json::object();
   if (options.action == "get") {
     const auto it = metadata.find(options.words[0]);
     if (it == metadata.end())
       throw Error(ErrorKind::impossible, fmt::format("no metadata '{}'", printable(options.words[0])),
-                  fmt::format("kvcache metadata {} list shows what is there", shell_path(options.file)));
+                  fmt::format("kvcache metadata {} list shows what is there", shell_path(document.file.path())));
     shown[it->first] = it->second;
     if (!options.output.json) print(printable(it->second, whole) + "\n");
   } else {
@@ -53,7 +55,8 @@ int show(Context& context, const Options& options) {
       if (!options.output.json) print(fmt::format("{}={}\n", printable(key, whole), printable(value, whole)));
     }
   }
-  if (options.output.json) print_json({{"schema", "kvcache.metadata/1"}, {"path", options.file}, {"metadata", shown}});
+  if (options.output.json)
+    print_json(with_usage(context, {{"schema", "kvcache.metadata/1"}, {"path", document.file.path()}, {"metadata", shown}}));
   return 0;
 }
 
@@ -88,7 +91,7 @@ int run(Context& context, const Options& options) {
                 "set KEY=VALUE..., unset KEY..., strip");
   check_output(options.output, {options.file});
   context.subject = options.file;
-  Document document = read_intact_document(options.file);
+  Document document = read_intact_named(context, options.file);
   const Era era = era_to_keep(document);
   const std::string done = edit(document.cache, options);
   const Written written = write_output(context, document.cache, era, options.output, document);

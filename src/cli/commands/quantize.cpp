@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
+#include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/options/layer_spec.h"
 #include "cli/options/numbers.h"
@@ -68,7 +69,7 @@ int quantize_one(Context& context, const Options& options, QuantizeRequest reque
                  const OutputOptions& output) {
   check_output(output, {file});
   context.subject = file;
-  Document document = read_sound_document(file);
+  Document document = read_sound_named(context, file);
   const Era era = era_to_keep(document);
   if (!options.layers.empty()) {
     const auto wanted = parse_layers(options.layers, document.cache.layers.size());

@@ -1,5 +1,6 @@
 // kvcache repair: put right what has exactly one answer.
 #include "kvcache/repair.h"
+#include "cli/files/open.h"
 
 #include <fmt/format.h>
 
@@ -40,7 +41,7 @@ int keep(Context& context, const OutputOptions& options, const Document& documen
   const bool as_it_is = options.in_place && (!options.gzip || document.file.gzip());
   if (!as_it_is) {
     write_by(context, options, document, written,
-             [&](const WriteOptions& how) { return copy_safetensors(written.path, document.file, how); });
+             [&](const WriteOptions& how) { return copy_named(context, written.path, document.file, how); });
     print_summary(context, options, written, "nothing to repair", more);
     return 0;
   }
@@ -52,7 +53,7 @@ int keep(Context& context, const OutputOptions& options, const Document& documen
 int repair_file(Context& context, const std::string& file, const OutputOptions& options) {
   check_output(options, {file});
   context.subject = file;
-  Document document = read_document(file);
+  Document document = read_named(context, file);
   const RepairPlan plan = repair(document);
   detail::require_repaired(plan, file);
   const Json more = {{"repairs", documents::repairs_json(plan.repairs)}, {"warnings_left", warnings(plan)}};

@@ -7,11 +7,13 @@
 #include <span>
 
 #include "cli/commands.h"
+#include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/report_page/page.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
+#include "common/remote_name.h"
 #include "kvcache/error.h"
 #include "platform/output_file.h"
 
@@ -50,6 +52,11 @@ void write(Context& context, const OutputOptions& options, const std::string& pa
   writing(context, options.path, [&] {
     const auto bytes = std::as_bytes(std::span(page));
     if (options.to_stdout()) return detail::File::standard_output().write_all(bytes);
+    if (detail::is_remote_name(options.path)) {
+      const auto out = remote_sink(context, options.path, options.force);
+      out->write_at(0, bytes);
+      return out->commit();
+    }
     detail::OutputFile out(options.path, {.overwrite = options.force, .private_mode = true, .keep_mode_of = {}});
     out.write_at(0, bytes);
     out.commit();
@@ -59,7 +66,7 @@ void write(Context& context, const OutputOptions& options, const std::string& pa
 int run(Context& context, const Options& options) {
   check_output(options.output, {options.file});
   context.subject = options.file;
-  const Document document = read_document(options.file);
+  const Document document = read_named(context, options.file);
   const Overview overview = overview_of(document);
   const CacheStats stats = stats_of(context, document);
   const Findings findings = findings_of(document, stats);
@@ -71,7 +78,7 @@ int run(Context& context, const Options& options) {
                     human_bytes(static_cast<double>(page.size()))));
   if (options.output.json)
     print_late_json(context, {{"schema", "kvcache.report/1"},
-                              {"path", options.file},
+                              {"path", document.file.path()},
                               {"output", options.output.path},
                               {"tokens", overview.tokens},
                               {"bytes", page.size()}});

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
+#include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/words.h"
@@ -77,7 +78,7 @@ int stamp_one(Context& context, const Options& options, StampRequest request, co
   // With --in-place the cache alone is written.
   check_output(output, output.in_place ? std::vector<std::string>{file} : all_inputs(options, file, request));
   context.subject = file;
-  Document document = read_intact_document(file);
+  Document document = read_intact_named(context, file);
   const Era era = era_to_keep(document);
   Stamp stamp;
   {

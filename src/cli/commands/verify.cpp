@@ -7,12 +7,15 @@
 
 #include "catalog/verify_files.h"
 #include "cli/commands.h"
+#include "cli/files/list_named.h"
 #include "cli/files/read_inputs.h"
+#include "cli/files/remote_use.h"
 #include "cli/options/numbers.h"
 #include "cli/render/verify_output.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
 #include "common/nearest.h"
+#include "common/remote_name.h"
 #include "kvcache/error.h"
 #include "kvcache/model_folder.h"
 #include "kvcache/verify.h"
@@ -60,6 +63,21 @@ int exit_code_of(const FileReport& report) {
   return report.status == Status::errors ? 1 : 0;
 }
 
+/// What lies elsewhere is looked at in threads of which most wait for answers.
+void add_elsewhere(const Context& context, catalog::FilesToVerify& files) {
+  files.open_elsewhere = [&context](const std::string& name) -> std::shared_ptr<const ByteSource> {
+    return detail::is_remote_name(name) ? remote_of(context).open(name) : nullptr;
+  };
+  files.find_elsewhere = [&context](const std::string& folder) -> std::optional<std::vector<std::string>> {
+    if (!is_remote_folder(folder)) return std::nullopt;
+    std::vector<std::string> names;
+    for (catalog::ListedFile& file : find_remote(context, folder)) names.push_back(std::move(file.path));
+    return names;
+  };
+  const bool any = std::any_of(files.paths.begin(), files.paths.end(), detail::is_remote_name);
+  if (any && files.threads == 0 && (files.paths.size() > 1 || files.recursive)) files.threads = remote_workers;
+}
+
 int run(Context& context, const Options& options) {
   check_inputs(options.paths);
   const VerifyFormat& format = format_of(options);
@@ -78,6 +96,7 @@ int run(Context& context, const Options& options) {
   files.empty_folder = [&](const std::string& folder) {
     if (!context.quiet) warn(context, fmt::format("{}: no cache files in this folder", folder));
   };
+  add_elsewhere(context, files);
   ProgressBar bar(context, "reading");
   files.how.progress = bar.callback();
 
@@ -93,7 +112,7 @@ int run(Context& context, const Options& options) {
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  app.add_option("PATH", options->paths, "Files, or folders with -r; - is standard input")->required();
+  app.add_option("PATH", options->paths, "Files, or folders and s3://BUCKET/PREFIX/ with -r; - is standard input")->required();
   app.add_flag(
       "-r,--recursive", options->recursive,
       "Check every *.safetensors and gzip-compressed *.gz below a folder; what does not claim to be a cache is counted only");

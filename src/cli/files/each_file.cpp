@@ -12,6 +12,7 @@
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
 #include "cli/terminal/words.h"
+#include "common/remote_name.h"
 #include "kvcache/error.h"
 
 namespace kvcache::cli {
@@ -32,7 +33,8 @@ bool is_folder(const std::string& path, std::size_t files) {
 
 /// -o, of one of several files or of one that goes into a folder.
 std::string place_in(const std::string& folder, const std::string& file) {
-  return (fs::path(folder) / fs::path(file).filename()).string();
+  if (detail::is_remote_name(folder)) return folder + detail::local_name(file);
+  return (fs::path(folder) / detail::local_name(file)).string();
 }
 
 /// What may not be among files that are edited one after another: what has no name for its output, and what would be met twice.
@@ -44,7 +46,7 @@ void check_files(const std::vector<std::string>& files, const OutputOptions& opt
              "give it alone, with -o and the name of a file");
     std::error_code error;
     const fs::path real = fs::weakly_canonical(file, error);
-    const std::string name = options.in_place ? (error ? file : real.string()) : fs::path(file).filename().string();
+    const std::string name = options.in_place ? (error ? file : real.string()) : detail::local_name(file);
     const auto [other, added] = names.emplace(name, file);
     if (added) continue;
     if (options.in_place) refuse(fmt::format("{} and {} are one file", other->second, file), "name it once");
@@ -93,7 +95,8 @@ void edit_one(Context& context, const std::string& file, OutputOptions output, T
     if (context.subject.empty()) context.subject = file;
     const int code = report_error(context, error);
     tally.code = std::max(tally.code, code);
-    tally.documents.push_back({{"path", file}, {"error", error.what()}, {"hint", error.hint()}, {"exit", code}});
+    tally.documents.push_back(
+        {{"path", detail::without_secrets(file)}, {"error", error.what()}, {"hint", error.hint()}, {"exit", code}});
   }
   context.subject.clear();
 }
@@ -128,7 +131,7 @@ int for_each_file(Context& context, const std::vector<std::string>& files, const
   if (options.in_place && !options.path.empty()) refuse("-o and --in-place exclude each other", "give one of them");
   check_files(files, options);
   std::optional<OutputFolder> folder;
-  if (into_folder) folder.emplace(options.path);
+  if (into_folder && !detail::is_remote_name(options.path)) folder.emplace(options.path);
   const auto output_for = [&](const std::string& file) {
     OutputOptions output = options;
     if (into_folder) output.path = place_in(options.path, file);

@@ -1,5 +1,6 @@
 #include "cli/files/edit_file.h"
 
+#include "cli/files/open.h"
 #include "kvcache/edit.h"
 #include "kvcache/verify.h"
 
@@ -9,7 +10,7 @@ int edit_file(Context& context, const std::vector<std::string>& inputs, const Ou
               const std::function<Edit(PromptCache&)>& edit) {
   check_output(options, inputs);
   context.subject = inputs.front();
-  Document document = read_sound_document(inputs.front());
+  Document document = read_sound_named(context, inputs.front());
   // Before the work: a format that is never written makes it pointless.
   const Era era = era_to_keep(document);
   const Edit done = edit(document.cache);

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <set>
 
+#include "cli/files/open.h"
 #include "cli/files/read_inputs.h"
 #include "cli/files/staged_folder.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
+#include "common/remote_name.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"
@@ -22,7 +24,7 @@ namespace fs = std::filesystem;
 // "chat" of "folder/chat.safetensors.gz".
 std::string stem(const std::string& file) {
   if (comes_once(file)) return "sequence";
-  std::string name = fs::path(file).filename().string();
+  std::string name = detail::local_name(file);
   for (const std::string_view suffix : {".gz", ".safetensors"})
     if (name.size() > suffix.size() && name.ends_with(suffix)) name.resize(name.size() - suffix.size());
   return name;
@@ -32,6 +34,9 @@ void check_folder(const OutputOptions& output) {
   if (output.path.empty()) throw Error(ErrorKind::usage, "no output is given", "-o DIR: a folder for all sequences");
   if (output.to_stdout())
     throw Error(ErrorKind::usage, "-o -: several files do not go to standard output", "-o DIR: a folder for all sequences");
+  if (detail::is_remote_name(output.path))
+    throw Error(ErrorKind::usage, fmt::format("-o {}: several files arrive together in a folder only", shown_path(output.path)),
+                "-o DIR, or one sequence at a time: --index I -o s3://BUCKET/KEY");
   std::error_code error;
   const fs::file_status status = fs::status(output.path, error);
   if (fs::exists(status) && !fs::is_directory(status))
@@ -52,7 +57,7 @@ std::vector<std::string> check_names(const std::string& file, const OutputOption
 
 Json summary(const Context& context, const std::string& file, const OutputOptions& output, Era era, Json&& files) {
   return {{"schema", fmt::format("kvcache.{}/1", context.command)},
-          {"path", file},
+          {"path", detail::without_secrets(file)},
           {"output", output.path},
           {"format", dialect(era).id},
           {"files", std::move(files)}};
@@ -63,7 +68,7 @@ Json summary(const Context& context, const std::string& file, const OutputOption
 int extract_all(Context& context, const std::string& file, const OutputOptions& output) {
   check_folder(output);
   context.subject = file;
-  const Document document = read_sound_document(file);
+  const Document document = read_sound_named(context, file);
   const Era era = era_to_keep(document);
   const std::int64_t sequences = batch_size(document.cache);
   const std::vector<std::string> names = check_names(file, output, sequences);

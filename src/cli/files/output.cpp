@@ -4,14 +4,18 @@
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 
+#include "cli/files/open.h"
 #include "cli/files/read_inputs.h"
+#include "cli/files/remote_use.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
 #include "cli/terminal/words.h"
+#include "common/remote_name.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
 #include "platform/terminal.h"
@@ -25,12 +29,22 @@ namespace fs = std::filesystem;
   throw Error(ErrorKind::usage, message, hint);
 }
 
+// Whether it is there is asked for when all else is known (write_named).
+void check_address(const OutputOptions& options, const std::vector<std::string>& inputs) {
+  if (!options.path.starts_with("s3://"))
+    refuse(fmt::format("output {} cannot be written: only s3:// can", shown_path(options.path)),
+           "-o s3://BUCKET/KEY, or a file");
+  if (std::find(inputs.begin(), inputs.end(), options.path) != inputs.end())
+    refuse(fmt::format("output {} is the input itself", options.path), "name a new object");
+}
+
 void check_target(const OutputOptions& options, const std::vector<std::string>& inputs) {
   if (options.to_stdout()) {
     if (options.json) refuse("-o - and --json exclude each other", "both go to standard output: name a file with -o");
     if (detail::is_terminal(stdout)) refuse("-o -: standard output is a terminal", "name a file, or redirect it: -o - > OUT");
     return;
   }
+  if (detail::is_remote_name(options.path)) return check_address(options, inputs);
   std::error_code error;
   const fs::file_status status = fs::status(options.path, error);
   if (!fs::exists(status)) return;
@@ -49,7 +63,8 @@ void check_target(const OutputOptions& options, const std::vector<std::string>& 
 
 void add_output_options(CLI::App& app, OutputOptions& options, bool in_place) {
   options.has_in_place = in_place;
-  app.add_option("-o,--output", options.path, "Write the result to this file; - is standard output")->type_name("OUT");
+  app.add_option("-o,--output", options.path, "Write the result to this file, or to s3://BUCKET/KEY; - is standard output")
+      ->type_name("OUT");
   if (in_place) app.add_flag("--in-place", options.in_place, "Replace the input, atomically");
   app.add_flag("--force", options.force, "Replace OUT if it exists");
   app.add_flag("--gzip", options.gzip, "Compress the output");
@@ -62,10 +77,13 @@ void check_output(const OutputOptions& options, const std::vector<std::string>& 
     refuse("no output is given",
            options.has_in_place ? "-o OUT writes a new file, --in-place replaces the input" : "-o OUT writes a new file");
   if (!options.in_place) return check_target(options, inputs);
-  for (const std::string& input : inputs)
+  for (const std::string& input : inputs) {
+    if (detail::is_remote_name(input))
+      refuse(fmt::format("--in-place: {} is not a file", shown_path(input)), "name an output with -o");
     if (comes_once(input))
       refuse(fmt::format("--in-place: {} cannot be replaced", input == "-" ? "standard input" : "a pipe"),
              "name an output with -o");
+  }
 }
 
 Written write_output(Context& context, const PromptCache& cache, const Target& target, const OutputOptions& options,
@@ -79,7 +97,7 @@ Written write_encoded(Context& context, const PromptCache& cache, const Dialect*
   written.stamp = carry_stamp(input, cache, encoded);
   for (const std::string& warning : encoded.warnings) warn(context, warning);
   write_by(context, options, input, written,
-           [&](const WriteOptions& how) { return write_safetensors(written.path, encoded.tensors, encoded.metadata, how); });
+           [&](const WriteOptions& how) { return write_named(context, written.path, encoded.tensors, encoded.metadata, how); });
   return written;
 }
 
@@ -151,7 +169,7 @@ void print_late(const Context& context, std::string_view text) {
 }
 
 void print_late_json(const Context& context, const Json& document) {
-  print_late(context, json_text(document));
+  print_late(context, json_text(with_usage(context, document)));
 }
 
 }  // namespace kvcache::cli

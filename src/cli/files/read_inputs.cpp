@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
@@ -43,7 +44,7 @@ std::vector<Document> read_inputs(Context& context, const std::vector<std::strin
   std::vector<Document> documents;
   for (const std::string& file : files) {
     context.subject = file;
-    documents.push_back(read_sound_document(file));
+    documents.push_back(read_sound_named(context, file));
   }
   // From here on it is about all of them; messages name the files they mean.
   context.subject.clear();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/files/open.h"
 #include "cli/terminal/words.h"
 #include "kvcache/caches.h"
 #include "kvcache/edit.h"
@@ -73,8 +74,8 @@ EstimatedModel model_of_config(const std::string& path) {
   return model;
 }
 
-EstimatedModel model_like(const std::string& path) {
-  const Document document = read_sound_document(path);
+EstimatedModel model_like(const Context& context, const std::string& name) {
+  const Document document = read_sound_named(context, name);
   EstimatedModel model;
   model.layers = layer_specs(document.cache);
   for (const auto& layer : document.cache.layers)

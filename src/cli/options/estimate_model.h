@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/command.h"
 #include "kvcache/estimate.h"
 #include "kvcache/model_config.h"
 
@@ -20,7 +21,7 @@ struct EstimatedModel {
 /// Throws what read_model_config() throws.
 [[nodiscard]] EstimatedModel model_of_config(const std::string& path);
 /// The layers of a cache. Throws Error(unreadable) for one that is not sound.
-[[nodiscard]] EstimatedModel model_like(const std::string& path);
+[[nodiscard]] EstimatedModel model_like(const Context& context, const std::string& name);
 
 /// As --max-kv-size of mlx-lm: windows that pin 4 tokens, where the model does not make its caches itself.
 void limit_windows(EstimatedModel& model, std::int64_t max_kv_size);

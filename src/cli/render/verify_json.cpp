@@ -1,6 +1,7 @@
 // `kvcache verify --json`.
 #include "documents/verify_json.h"
 
+#include "cli/files/remote_use.h"
 #include "cli/render/json.h"
 #include "cli/render/verify_output.h"
 
@@ -9,17 +10,19 @@ namespace {
 
 class JsonOutput final : public VerifyOutput {
  public:
+  explicit JsonOutput(const Context& context) : context_(context) {}
   void add(const FileReport& report) override { document_.add(report); }
-  void finish(const VerifyCounts& counts) override { print_json(document_.finish(counts)); }
+  void finish(const VerifyCounts& counts) override { print_json(with_usage(context_, document_.finish(counts))); }
 
  private:
+  const Context& context_;
   documents::VerifyJson document_;
 };
 
 }  // namespace
 
-std::unique_ptr<VerifyOutput> make_verify_json(const Context&, bool) {
-  return std::make_unique<JsonOutput>();
+std::unique_ptr<VerifyOutput> make_verify_json(const Context& context, bool) {
+  return std::make_unique<JsonOutput>(context);
 }
 
 }  // namespace kvcache::cli

@@ -8,6 +8,7 @@
 #include "cli/terminal/signals.h"
 #include "cli/terminal/style.h"
 #include "common/hint.h"
+#include "common/remote_name.h"
 #include "kvcache/format.h"
 
 namespace kvcache::cli {
@@ -46,7 +47,7 @@ int exit_code(ErrorKind kind) noexcept {
 
 int report_error(const Context& context, const Error& error) {
   const Style style(context, stderr);
-  std::string text = context.subject.empty() ? std::string() : context.subject + ": ";
+  std::string text = context.subject.empty() ? std::string() : detail::without_secrets(context.subject) + ": ";
   text += error.what();
   print_line(style.red(prefix(context)), text);
   if (!error.hint().empty()) print_line(style.bold("hint: "), detail::with_names(error.hint(), context.subject));

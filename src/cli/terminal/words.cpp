@@ -4,12 +4,13 @@
 
 #include <algorithm>
 
+#include "common/remote_name.h"
 #include "kvcache/format.h"
 
 namespace kvcache::cli {
 
 std::string shown_path(const std::string& path) {
-  return path.empty() ? "''" : printable(path, path.size());
+  return path.empty() ? "''" : printable(detail::without_secrets(path), path.size());
 }
 
 std::size_t columns(std::string_view text) {
