@@ -14,6 +14,17 @@ Every command explains itself, with examples.
                             Colour the output; auto (the default): only on a
                             terminal, and without NO_COLOR set
     --no-progress           No progress bars
+    -v, --verbose           Say how many requests and bytes remote files took
+    --endpoint-url URL      The service that s3://BUCKET/KEY is at, in place of
+                            Amazon's
+    --region REGION         The region of s3:// buckets, where no variable or
+                            profile says it
+    --path-style            Name the bucket in the path, not in the host
+    --allow-http            Take http:// addresses of other machines, which is not
+                            encrypted
+    --timeout SECONDS:FLOAT in [0.1 - 86400]
+                            Give up when a server is silent for so long (default
+                            30)
     -V, --version           Show the version and exit
   
     kvcache inspect chat.safetensors       what is in it, and who can load it
@@ -49,7 +60,8 @@ Every command explains itself, with examples.
   Usage: kvcache verify PATH... [OPTIONS]
   
   Arguments:
-    PATH                    Files, or folders with -r; - is standard input
+    PATH                    Files, or folders and s3://BUCKET/PREFIX/ with -r; -
+                            is standard input
   
   Options:
     -h, --help              Show this help and exit
@@ -92,7 +104,8 @@ Every command explains itself, with examples.
     -n N                    Remove the last N tokens, in a batch of each sequence
     --to LEN                Remove what is beyond the first LEN tokens of each
                             layer and sequence
-    -o, --output OUT        Write the result to this file; - is standard output
+    -o, --output OUT        Write the result to this file, or to s3://BUCKET/KEY;
+                            - is standard output
     --in-place              Replace the input, atomically
     --force                 Replace OUT if it exists
     --gzip                  Compress the output

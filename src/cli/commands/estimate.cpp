@@ -108,8 +108,8 @@ Json json_of(const LayerGroup& group, const EstimateRequest& request) {
           {"bytes_per_further_token", bytes_of_further_token(layers, request)}};
 }
 
-void print_as_json(const EstimatedModel& model, const EstimateRequest& request, const Grouping& grouping,
-                   const std::vector<Row>& rows) {
+void print_as_json(const Context& context, const EstimatedModel& model, const EstimateRequest& request,
+                   const Grouping& grouping, const std::vector<Row>& rows) {
   Json sizes = Json::array();
   for (const Row& row : rows)
     sizes.push_back({{"name", row.name},
@@ -173,7 +173,7 @@ int run(Context& context, const Options& options) {
   request.group_size = grouping.group_size.value_or(request.group_size);
   const std::vector<Row> rows = rows_of(model, request, options, grouping.group_size.has_value());
   if (options.json) {
-    print_as_json(model, request, grouping, rows);
+    print_as_json(context, model, request, grouping, rows);
     return 0;
   }
   using Align = Table::Align;
