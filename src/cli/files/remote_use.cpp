@@ -21,7 +21,7 @@ void add_remote_options(CLI::App& app, Context& context) {
   app.add_flag("--path-style", use.options.path_style, "Name the bucket in the path, not in the host");
   app.add_flag("--allow-http", use.options.allow_http, "Take http:// addresses of other machines, which is not encrypted");
   app.add_option("--timeout", use.timeout, "Give up when a server is silent for so long (default 30)")
-      ->check(CLI::Range(0.1, 86400.0))
+      ->check(CLI::Range(0.1, 86400.0).description(""))
       ->type_name("SECONDS");
 }
 
