@@ -1,6 +1,6 @@
 // Groups of codes that decode to infinity. Decoding takes code x scale before it adds the bias, and rounds both in the dtype of
 // the scales: a group of float16 values that are some 65504 apart overflows on the way, although each of them fits. MLX encodes
-// such groups without a word.
+// such groups silently.
 #pragma once
 
 #include <cstddef>

@@ -42,8 +42,8 @@ void python_drops_layers(const Document& document, Findings& findings) {
   const std::string_view what = with_meta < with_arrays ? "metadata (section 0)" : "arrays";
   findings.push_back(
       make_finding("KV706", Where::of_layer(kept), {},
-                   kept == 0 ? fmt::format("no layer has {}: mlx-lm restores zero caches without a word", what)
-                             : fmt::format("layers from {} on have no {}: mlx-lm restores {} of {} caches without a word", kept,
+                   kept == 0 ? fmt::format("no layer has {}: mlx-lm silently restores zero caches", what)
+                             : fmt::format("layers from {} on have no {}: mlx-lm silently restores {} of {} caches", kept,
                                            what, kept, layers)));
 }
 

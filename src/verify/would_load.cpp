@@ -83,7 +83,7 @@ std::optional<std::string> LayerLoader::plain(std::size_t layer) const {
   if (rust() && (name == "ConcatenateKVCache" || source.eras == EraSet{Era::S1}))
     return std::nullopt;  // absent metadata is empty metadata
   if (python() && source.eras == EraSet{Era::S1} && layer < with_meta_) return std::nullopt;
-  if (python() && source.eras == EraSet{Era::S1}) return "the last layers have no metadata: mlx-lm drops them without a word";
+  if (python() && source.eras == EraSet{Era::S1}) return "the last layers have no metadata: mlx-lm silently drops them";
   return other_form(source);
 }
 
@@ -99,9 +99,9 @@ std::optional<std::string> LayerLoader::arrays(const ArraysCache& cache, const L
       return "its models keep state of two slots up to date in a MambaCache alone, and decode wrongly with an ArraysCache";
     if (eras.has(era_)) return std::nullopt;
     if (era_ == Era::P4 && eras.has(Era::P3))
-      return s.slots.size() == 3 ? "it takes slots 1 and 2 for left_padding and lengths without a word"
+      return s.slots.size() == 3 ? "it silently takes slots 1 and 2 for left_padding and lengths"
                                  : "its slots are not nested";
-    if (eras == EraSet{Era::P4}) return "it takes the list of slots for one slot, without a word";
+    if (eras == EraSet{Era::P4}) return "it silently restores the whole list as a single slot";
     return other_form(source);
   }
   const bool compact = eras == EraSet{Era::S2};

@@ -491,7 +491,7 @@ void LeafTableDecoder::run() {
     LayerOutput out;
     if (tree == arrays_.children.end()) {
       const std::string message = fmt::format(
-          "{} has no arrays; mlx-lm drops such a layer without a word if it is the last one, or fails", printable(class_text));
+          "{} has no arrays; mlx-lm silently drops such a layer if it is the last one, or fails", printable(class_text));
       report("KV302", where, fmt::format("1.{}", index), message, "the file has lost tensors: make it anew");
       out.cache = std::make_unique<OpaqueCache>(OpaqueCache::State{class_text, {}, message});
       out.unused_rows.assign(1, {});

@@ -29,8 +29,8 @@ void refuse_short_window(const std::string& where, const RotatingKVCache& cache,
   const RotatingKVCache::State& s = cache.state();
   if (!s.is_short()) return;
   refuse(where,
-         fmt::format("{} rows after {} tokens, because some were taken off after the window had wrapped: {} would go on from "
-                     "wrong rows without a word",
+         fmt::format("{} rows after {} tokens, because some were taken off after the window had wrapped: {} would silently go on from "
+                     "wrong rows",
                      s.keys.defined() ? s.keys.dim(2) : 0, s.offset, target),
          "process the prompt again, or continue it in mlx-swift-lm@3.33");
 }
