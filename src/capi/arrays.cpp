@@ -46,8 +46,8 @@ Tensor box_of(Tensor tensor, const int64_t* begin, const int64_t* end) {
 }  // namespace
 }  // namespace kvcache::capi
 
-using namespace kvcache;        // NOLINT(google-build-using-namespace)
-using namespace kvcache::capi;  // NOLINT(google-build-using-namespace)
+using namespace kvcache;
+using namespace kvcache::capi;
 
 kvcache_status kvcache_array_at(const kvcache_cache* cache, size_t layer, size_t index, kvcache_array* array,
                                 kvcache_error** error) {

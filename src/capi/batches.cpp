@@ -16,8 +16,8 @@ std::vector<const Document*> joined(const std::vector<const kvcache_cache*>& cac
 }  // namespace
 }  // namespace kvcache::capi
 
-using namespace kvcache;        // NOLINT(google-build-using-namespace)
-using namespace kvcache::capi;  // NOLINT(google-build-using-namespace)
+using namespace kvcache;
+using namespace kvcache::capi;
 
 kvcache_status kvcache_merge(const kvcache_cache* const* caches, size_t count, kvcache_cache** batch, kvcache_error** error) {
   return calling(error, [&](Call& call) {

@@ -7,8 +7,8 @@
 #include "kvcache/model_folder.h"
 #include "kvcache/stats.h"
 
-using namespace kvcache;        // NOLINT(google-build-using-namespace)
-using namespace kvcache::capi;  // NOLINT(google-build-using-namespace)
+using namespace kvcache;
+using namespace kvcache::capi;
 
 kvcache_status kvcache_inspect(const kvcache_cache* cache, int32_t stats, const kvcache_work* work, char** json,
                                kvcache_error** error) {

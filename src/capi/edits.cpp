@@ -56,8 +56,8 @@ Tensor owned(const Tensor& tensor) {
 }  // namespace
 }  // namespace kvcache::capi
 
-using namespace kvcache;        // NOLINT(google-build-using-namespace)
-using namespace kvcache::capi;  // NOLINT(google-build-using-namespace)
+using namespace kvcache;
+using namespace kvcache::capi;
 
 kvcache_status kvcache_trim(kvcache_cache* cache, int64_t n, int64_t* removed, kvcache_error** error) {
   return editing(cache, error, [&](PromptCache& copy) {

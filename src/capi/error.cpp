@@ -95,7 +95,7 @@ Work work_of(const kvcache_work* work) {
 
 }  // namespace kvcache::capi
 
-using namespace kvcache::capi;  // NOLINT(google-build-using-namespace)
+using namespace kvcache::capi;
 
 void kvcache_error_free(kvcache_error* error) {
   if (error != &out_of_memory()) delete error;
@@ -123,7 +123,7 @@ void kvcache_string_free(char* string) {
   std::free(string);  // NOLINT: of new_string()
 }
 
-kvcache_stop* kvcache_stop_new(void) {
+kvcache_stop* kvcache_stop_new() {
   try {
     return new kvcache_stop;
   } catch (...) {

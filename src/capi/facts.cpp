@@ -69,8 +69,8 @@ Place place_at(const kvcache_cache& cache, const size_t* path, size_t depth) {
 }  // namespace
 }  // namespace kvcache::capi
 
-using namespace kvcache;        // NOLINT(google-build-using-namespace)
-using namespace kvcache::capi;  // NOLINT(google-build-using-namespace)
+using namespace kvcache;
+using namespace kvcache::capi;
 
 kvcache_status kvcache_cache_facts(const kvcache_cache* cache, kvcache_facts* facts, kvcache_error** error) {
   return calling(error, [&](Call& call) {

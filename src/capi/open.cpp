@@ -33,8 +33,8 @@ const Dialect* format_of(const kvcache_cache& cache) {
 
 }  // namespace kvcache::capi
 
-using namespace kvcache;        // NOLINT(google-build-using-namespace)
-using namespace kvcache::capi;  // NOLINT(google-build-using-namespace)
+using namespace kvcache;
+using namespace kvcache::capi;
 
 kvcache_status kvcache_open(const char* path, kvcache_cache** cache, kvcache_error** error) {
   return calling(error, [&](Call& call) {

@@ -82,8 +82,8 @@ WriteOptions write_options(const kvcache_save_options* options, const kvcache_wo
 }  // namespace
 }  // namespace kvcache::capi
 
-using namespace kvcache;        // NOLINT(google-build-using-namespace)
-using namespace kvcache::capi;  // NOLINT(google-build-using-namespace)
+using namespace kvcache;
+using namespace kvcache::capi;
 
 kvcache_status kvcache_save(const kvcache_cache* cache, const char* path, const kvcache_save_options* options,
                             const kvcache_work* work, kvcache_result** result, kvcache_error** error) {

@@ -88,8 +88,8 @@ std::unique_ptr<kvcache_match> match_of(store::Match found) {
 }  // namespace
 }  // namespace kvcache::capi
 
-using namespace kvcache;        // NOLINT(google-build-using-namespace)
-using namespace kvcache::capi;  // NOLINT(google-build-using-namespace)
+using namespace kvcache;
+using namespace kvcache::capi;
 
 kvcache_status kvcache_store_open(const char* path, kvcache_store** store, kvcache_error** error) {
   return calling(error, [&](Call& call) {

@@ -3,11 +3,11 @@
 #include "kvcache/dtype.h"
 #include "kvcache/kvcache_c.h"
 
-uint32_t kvcache_abi_version(void) {
+uint32_t kvcache_abi_version() {
   return (std::uint32_t{KVCACHE_ABI_MAJOR} << 16U) + KVCACHE_ABI_MINOR;
 }
 
-const char* kvcache_version(void) {
+const char* kvcache_version() {
   return KVCACHE_VERSION;
 }
 
@@ -29,7 +29,7 @@ size_t kvcache_dtype_size(kvcache_dtype dtype) {
   return kvcache::item_size(static_cast<kvcache::Dtype>(dtype));
 }
 
-size_t kvcache_format_count(void) {
+size_t kvcache_format_count() {
   return kvcache::dialects().size();
 }
 

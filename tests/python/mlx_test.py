@@ -144,6 +144,17 @@ class Objects(Case):
             broken.load()
         self.assertEqual(caught.exception.code, "KV411")
 
+    def test_versions(self):
+        """MambaCache went in 0.30.6; lengths came in 0.30.4, and are not lost before."""
+        state = reference.ArraysCache(2, left_padding=[0])
+        state.cache, state.lengths = [mx.array(numpy.ones([1, 2, 3], "float32"))] * 2, mx.array([3])
+        lengths = _mlx.from_objects([state])
+        mlx_lm.__version__ = "0.30.2"
+        with self.assertRaisesRegex(kvcache.ImpossibleError, "of mlx-lm 0.30.2 has no lengths"):
+            lengths.load()
+        mlx_lm.__version__ = "0.30.4"
+        self.assertTrue(lengths.load())
+
     def test_the_table_has_every_class_that_is_written(self):
         self.assertLessEqual({"KVCache", "ConcatenateKVCache", "RotatingKVCache", "QuantizedKVCache", "ChunkedKVCache", "ArraysCache",
                               "CacheList", "BatchKVCache", "BatchRotatingKVCache"}, set(_mlx.CLASSES))

@@ -45,10 +45,15 @@ def _left_padding(layer: Layer) -> Sequence[Any]:
     return (layer.left_padding,)
 
 
+def _slots(layer: Layer) -> Sequence[Any]:
+    return (layer.slots,)
+
+
+_RECURRENT = {"cache": "slots", "left_padding": "integers left_padding", "lengths": "integers lengths"}
 _PLAIN = {"keys": "keys", "values": "values", "offset": "tokens"}
 _BATCH = {"keys": "keys", "values": "values", "offset": "integers offsets", "left_padding": "integers left_padding"}
 
-#: By the names that files give the classes. First and last versions are those in which attributes were looked up in mlx-lm's sources.
+#: By the names that files give the classes, as mlx-lm's sources have them from 0.22.0 to 0.31.3.
 CLASSES: Dict[str, List[Attributes]] = {
     "KVCache": [Attributes((0, 22), (), _no_arguments, _PLAIN)],
     "ConcatenateKVCache": [Attributes((0, 26), (), _no_arguments, _PLAIN)],
@@ -83,35 +88,27 @@ CLASSES: Dict[str, List[Attributes]] = {
         )
     ],
     "ArraysCache": [
-        Attributes((0, 26), (0, 28), lambda layer: (layer.slots,), {"cache": "slots"}),
-        Attributes(
-            (0, 28),
-            (),
-            lambda layer: (layer.slots,),
-            {"cache": "slots", "left_padding": "integers left_padding", "lengths": "integers lengths"},
-        ),
+        Attributes((0, 26, 1), (0, 28), _slots, {"cache": "slots"}),
+        Attributes((0, 28), (0, 30, 4), _slots, {"cache": "slots", "left_padding": "integers left_padding"}),
+        Attributes((0, 30, 4), (), _slots, _RECURRENT),
     ],
     "MambaCache": [
         Attributes((0, 22), (0, 28), _no_arguments, {"cache": "slots"}),
-        Attributes(
-            (0, 28),
-            (0, 31),
-            _no_arguments,
-            {"cache": "slots", "left_padding": "integers left_padding", "lengths": "integers lengths"},
-        ),
+        Attributes((0, 28), (0, 30, 4), _no_arguments, {"cache": "slots", "left_padding": "integers left_padding"}),
+        Attributes((0, 30, 4), (0, 30, 6), _no_arguments, _RECURRENT),
     ],
     "CacheList": [Attributes((0, 24), (), _no_arguments, {"caches": "children"})],
     "BatchKVCache": [Attributes((0, 28), (), _left_padding, {**_BATCH, "_idx": "rows"})],
     "BatchRotatingKVCache": [
         Attributes(
-            (0, 28),
+            (0, 28, 1),
             (),
             lambda layer: (layer.max_size, *_left_padding(layer)),
             {**_BATCH, "max_size": "max_size", "_offset": "total", "_idx": "idx", "rotated": "rotated"},
         )
     ],
 }
-# Files of 0.31 and later call the state of Mamba layers by the class it is.
+# From 0.30.6 on the state of Mamba layers is of the class it is.
 _RENAMED = {"MambaCache": "ArraysCache"}
 
 
@@ -190,6 +187,10 @@ def build(layer: Layer, version: Version) -> Any:
     """The object of the installed mlx-lm for one layer."""
     name, attributes = _attributes(layer.class_name, version)
     kind = getattr(_classes(), name)
+    # Of recurrent state, what a version has no place for must not be lost.
+    for fact in ("left_padding", "lengths"):
+        if layer.slots is not None and getattr(layer, fact) is not None and fact not in attributes.values:
+            raise ImpossibleError(f"layer {layer.index}: {name} of mlx-lm {'.'.join(map(str, version))} has no {fact}")
     made = kind(*attributes.arguments(layer))
     for attribute, what in attributes.values.items():
         if not hasattr(made, attribute):

@@ -25,8 +25,8 @@ class array:
         if isinstance(value, array):
             value, dtype = value._bits, dtype or value.dtype
         self._bits = numpy.array(value, None if dtype is None else dtype.numpy_name)
-        if self._bits.dtype == "float64":
-            self._bits = self._bits.astype("float32")
+        if dtype is None and not isinstance(value, numpy.ndarray):  # MLX makes 32 bits of Python's numbers
+            self._bits = self._bits.astype({"float64": "float32", "int64": "int32"}.get(self._bits.dtype.name, self._bits.dtype))
         self.dtype = dtype or _of(self._bits.dtype)
 
     shape = property(lambda self: self._bits.shape)
