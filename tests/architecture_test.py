@@ -72,7 +72,7 @@ def without_source(root):
     for path in sources(root, "include"):
         text = re.sub(r"//[^\n]*|/\*.*?\*/", "", read(root, path), flags=re.DOTALL)
         # Templates over all classes are whole in caches.h; the functions of C are by subject.
-        if path.endswith(("kvcache/caches.h", "_c.h")) or not re.search(r"\)[^;{}()=]*;", text):
+        if path.endswith(("kvcache/caches.h", "_c.h")) or not re.search(r"^[^{}\n]*\)[ \w]*;", text, re.MULTILINE):
             continue
         folder, name = rule.owner("/".join(path.split(os.sep)[2:])), os.path.basename(path)[:-2]
         if folder and not any(re.fullmatch(re.escape(name) + r"(_\w+)?\.cpp", os.path.basename(source))
