@@ -326,6 +326,7 @@ Answer Http::exchange(const Request& request, Receiver* receiver) {
   check(curl_easy_setopt(easy, CURLOPT_READDATA, &transfer));
   check(curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, Transfer::on_seek));
   check(curl_easy_setopt(easy, CURLOPT_SEEKDATA, &transfer));
+  if (request.alone) check(curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L));
   set_certificates(easy);
   set_login(easy, request.login);
   set_method(easy, request);

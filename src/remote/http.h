@@ -46,6 +46,8 @@ struct Request {
   const Body* body = nullptr;
   /// Looked at beside the stop token: somebody no longer needs the answer.
   const std::atomic<bool>* cancelled = nullptr;
+  /// On a connection of its own: libcurl repeats by itself what a connection in use has lost, and nobody would know.
+  bool alone = false;
   /// To be sent although a stop was requested: it takes away what an interrupted write left.
   bool cleans_up = false;
 };

@@ -166,6 +166,7 @@ void ObjectSink::begin_upload() {
         ++attempts;
         Request request = service_.request("POST", object_, {{"uploads", ""}});
         request.headers.emplace_back(mark_header, mark_);
+        request.alone = true;
         request.cancelled = &cancelled_;
         return request;
       },
@@ -292,12 +293,10 @@ bool ObjectSink::is_conditional(bool of_parts) {
 void ObjectSink::put_whole() {
   bool conditional = is_conditional(false);
   const FilePart body(file_, 0, size_);
-  unsigned attempts = 0;
   for (unsigned conflicts = 0;;) {
     Answer answer;
     try {
       answer = service_.send([&] {
-        ++attempts;
         Request request = service_.request("PUT", object_);
         request.headers.emplace_back(mark_header, mark_);
         if (conditional) request.headers.emplace_back("If-None-Match", "*");
@@ -311,7 +310,7 @@ void ObjectSink::put_whole() {
     }
     if (answer.success()) return;
     if (answer.status == 412) {
-      if (attempts > 1 && is_ours()) return;  // an answer was lost
+      if (is_ours()) return;  // an answer was lost
       refuse_existing();
     }
     if (answer.status == 501 && conditional) {

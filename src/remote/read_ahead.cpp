@@ -1,6 +1,7 @@
 #include "remote/read_ahead.h"
 
 #include <algorithm>
+#include <array>
 #include <system_error>
 
 namespace kvcache::remote {
@@ -23,19 +24,51 @@ void ReadAhead::plan(std::span<const ByteRange> ranges) {
   const std::lock_guard lock(mutex_);
   for (const PiecePtr& piece : queue_) pieces_.erase(piece->range.offset);
   queue_.clear();
-  for (const PlannedPiece& piece : planned) add(piece);
+  for (const PlannedPiece& piece : planned) add(piece, 0);
   start_threads(queue_.size());
   changed_.notify_all();
 }
 
-void ReadAhead::add(const PlannedPiece& planned) {
+// Several readers may be at work, each in a place of its own: as many as threads read two arrays each.
+constexpr std::size_t most_streams = 32;
+
+void ReadAhead::guess(std::uint64_t offset, std::uint64_t size) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(streams_.begin(), streams_.end(),
+                                  [&](const Stream& s) { return offset >= s.next && offset - s.next < limits_.gap; });
+  Stream stream{offset, 0};
+  if (found != streams_.end()) {
+    stream = *found;
+    streams_.erase(found);
+  } else if (streams_.size() == most_streams) {
+    streams_.pop_back();
+  }
+  stream = {offset + size, stream.run + size};
+  streams_.push_front(stream);
+  if (stream.run > size && stream.run >= limits_.proof) go_ahead(stream.next, std::min(stream.run, limits_.ahead));
+}
+
+void ReadAhead::go_ahead(std::uint64_t from, std::uint64_t ahead) {
+  // What was fetched for readers that turned elsewhere makes room.
+  while (memory_ + ahead > limits_.window && !ready_.empty() && ready_.front()->ahead > 0) {
+    const PiecePtr oldest = ready_.front();
+    drop(oldest);
+  }
+  const std::array range{ByteRange{from, ahead}};
+  for (const PlannedPiece& piece : plan_pieces(range, begin_, end_, limits_.gap, limits_.piece))
+    add(piece, std::min(2 * ahead, limits_.ahead));
+  start_threads(queue_.size());
+  changed_.notify_all();
+}
+
+void ReadAhead::add(const PlannedPiece& planned, std::uint64_t ahead) {
   const std::uint64_t end = planned.range.offset + planned.range.size;
   std::uint64_t offset = planned.range.offset;
   while (offset < end) {
     if (const PiecePtr there = at(offset)) {
       // On its way for somebody else: it is wanted once more.
       const std::uint64_t shared = std::min(end, there->range.offset + there->range.size) - offset;
-      there->wanted += shared;
+      if (ahead == 0) there->wanted += shared;
       offset += shared;
       continue;
     }
@@ -43,6 +76,7 @@ void ReadAhead::add(const PlannedPiece& planned) {
     auto piece = std::make_shared<Piece>();
     piece->range = {offset, size};
     piece->wanted = std::min(size, planned.wanted);
+    piece->ahead = ahead;
     pieces_.emplace(offset, piece);
     queue_.push_back(std::move(piece));
     offset += size;
@@ -140,6 +174,7 @@ void ReadAhead::take_from(const PiecePtr& piece, std::uint64_t offset, std::span
     drop(piece);
     std::rethrow_exception(piece->failure);
   }
+  if (piece->taken == 0 && piece->ahead > 0) go_ahead(piece->range.offset + piece->range.size, piece->ahead);
   lock.unlock();
   const auto from = piece->bytes.begin() + static_cast<std::ptrdiff_t>(offset - piece->range.offset);
   std::copy_n(from, out.size(), out.begin());
@@ -169,6 +204,7 @@ void ReadAhead::read(std::uint64_t offset, std::span<std::byte> out) {
 
 // Small arrays that lie together come with one request.
 void ReadAhead::read_unannounced(std::uint64_t offset, std::span<std::byte> out) {
+  guess(offset, out.size());
   if (out.size() >= limits_.block) return fetch_(offset, out, stop_);
   const std::lock_guard lock(blocks_mutex_);
   while (!out.empty()) {

@@ -27,6 +27,8 @@ struct ReadAheadLimits {
   unsigned in_flight = 16;            ///< requests at once
   std::uint64_t block = 64U << 10U;   ///< what nobody announced is fetched in such blocks, where it is less than one
   std::size_t blocks = 64;            ///< of which so many are kept
+  std::uint64_t proof = 512U << 10U;  ///< who reads so much in one go without saying so will want what follows
+  std::uint64_t ahead = 8U << 20U;    ///< how far ahead of such a reader to be at most
 };
 
 class ReadAhead {
@@ -51,6 +53,7 @@ class ReadAhead {
     ByteRange range;
     std::uint64_t wanted = 0;  // bytes after which nobody will ask for it again
     std::uint64_t taken = 0;
+    std::uint64_t ahead = 0;  // nobody announced it: when it is read, so much after it will be, too
     std::vector<std::byte> bytes;
     std::exception_ptr failure;
   };
@@ -60,7 +63,9 @@ class ReadAhead {
   void start_threads(std::size_t pieces);
   void work();
   void fetch(const PiecePtr& piece, Lock& lock);
-  void add(const PlannedPiece& planned);
+  void add(const PlannedPiece& planned, std::uint64_t ahead);
+  void guess(std::uint64_t offset, std::uint64_t size);
+  void go_ahead(std::uint64_t from, std::uint64_t ahead);
   [[nodiscard]] PiecePtr at(std::uint64_t offset) const;
   [[nodiscard]] std::uint64_t next_piece(std::uint64_t offset) const;
   void take_from(const PiecePtr& piece, std::uint64_t offset, std::span<std::byte> out, Lock& lock);
@@ -79,6 +84,10 @@ class ReadAhead {
   std::deque<PiecePtr> queue_;                // those that wait, in the order of their need
   std::list<PiecePtr> ready_;                 // the oldest first
   std::uint64_t memory_ = 0;                  // of pieces on their way or ready
+  struct Stream {
+    std::uint64_t next, run;  // where it would go on, and how much it has read until there
+  };
+  std::list<Stream> streams_;  // of readers that announced nothing, the last one first
   std::vector<std::thread> threads_;
 
   std::mutex blocks_mutex_;
