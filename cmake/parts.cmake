@@ -112,6 +112,22 @@ function(kvcache_store)
   target_link_libraries(kvcache_store PUBLIC kvcache $<BUILD_INTERFACE:kvcache_store_needs> $<BUILD_INTERFACE:kvcache_fmt>)
 endfunction()
 
+# The commands of the prefix store for the tool, called kvcache_tool_store, or what says that they are missing.
+function(kvcache_store_commands)
+  add_library(kvcache_without_store STATIC ${PROJECT_SOURCE_DIR}/src/cli/without_store.cpp)
+  target_include_directories(kvcache_without_store PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(kvcache_without_store PRIVATE kvcache kvcache_flags CLI11::CLI11)
+  if(TARGET kvcache_store)
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/commands/store/*.cpp)
+    add_library(kvcache_tool_store STATIC ${sources})
+    target_include_directories(kvcache_tool_store PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(kvcache_tool_store PUBLIC kvcache_store kvcache PRIVATE kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json CLI11::CLI11)
+  else()
+    add_library(kvcache_tool_store INTERFACE)
+    target_link_libraries(kvcache_tool_store INTERFACE kvcache_without_store)
+  endif()
+endfunction()
+
 # Libraries beside libkvcache, which it does not need. What the tool is linked with is called kvcache_tool_remote: this one, or
 # what says that it is missing.
 function(kvcache_remote)
@@ -131,9 +147,12 @@ function(kvcache_remote)
 endfunction()
 
 function(kvcache_tool)
+  kvcache_store_commands()
   # Without its main it is also what the fuzzer of whole commands is linked with.
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.cpp)
-  list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/src/cli/main.cpp ${PROJECT_SOURCE_DIR}/src/cli/without_remote.cpp)
+  list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/src/cli/main.cpp ${PROJECT_SOURCE_DIR}/src/cli/without_remote.cpp
+       ${PROJECT_SOURCE_DIR}/src/cli/without_store.cpp)
+  list(FILTER sources EXCLUDE REGEX "/src/cli/commands/store/")
   # The page of `kvcache report` is written as HTML and CSS and embedded.
   set(page ${PROJECT_SOURCE_DIR}/src/cli/report_page)
   set(assets ${PROJECT_BINARY_DIR}/report_assets.cpp)
@@ -156,7 +175,7 @@ function(kvcache_tool)
   target_include_directories(kvcache_cli PRIVATE ${PROJECT_SOURCE_DIR}/src)
   # One file knows the version: a commit must not recompile the others.
   set_source_files_properties(${PROJECT_SOURCE_DIR}/src/cli/version.cpp PROPERTIES COMPILE_DEFINITIONS KVCACHE_VERSION="${KVCACHE_VERSION_FULL}")
-  target_link_libraries(kvcache_cli PRIVATE kvcache_tool_remote kvcache kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json CLI11::CLI11)
+  target_link_libraries(kvcache_cli PRIVATE kvcache_tool_store kvcache_tool_remote kvcache kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json CLI11::CLI11)
   if(KVCACHE_STATIC_RUNTIME AND NOT APPLE)
     target_link_options(kvcache_cli PRIVATE -static-libstdc++ -static-libgcc)
   endif()
@@ -173,7 +192,7 @@ function(kvcache_static_tool)
   add_executable(kvcache_static_cli ${PROJECT_SOURCE_DIR}/src/cli/main.cpp $<TARGET_OBJECTS:kv_cli>)
   set_target_properties(kvcache_static_cli PROPERTIES OUTPUT_NAME kvcache-static)
   target_include_directories(kvcache_static_cli PRIVATE ${PROJECT_SOURCE_DIR}/src)
-  target_link_libraries(kvcache_static_cli PRIVATE kvcache_without_remote kvcache kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json CLI11::CLI11)
+  target_link_libraries(kvcache_static_cli PRIVATE kvcache_without_store kvcache_without_remote kvcache kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json CLI11::CLI11)
   # A warning here is glibc's: what was called loads libraries all the same (names of users or hosts, iconv).
   target_link_options(kvcache_static_cli PRIVATE -static-pie -s -Wl,--fatal-warnings)
 endfunction()

@@ -117,6 +117,9 @@ class Store {
   /// A folder. Throws Error(io), Error(usage) where there is none and `create` is not set, Error(unreadable) for a folder that
   /// is none or of a newer version.
   static Store open(const std::string& path, const OpenOptions& options = {});
+  /// A folder whose index is damaged or gone: an empty one is put beside its objects, for rebuild(). The damaged one is kept as
+  /// store.db.damaged.
+  static Store open_without_index(const std::string& path);
   /// Any other back ends.
   static Store open(std::unique_ptr<Index> index, std::unique_ptr<Objects> objects, const OpenOptions& options = {});
   Store(Store&& other) noexcept;
@@ -161,6 +164,16 @@ class Store {
   Checked check(bool data, bool repair, const WriteOptions& how = {});
   /// Make the index anew from the objects.
   Checked rebuild(const WriteOptions& how = {});
+
+  /// Take over entries of another store, with all that they need, without decoding anything: whatever their salt is.
+  struct Imported {
+    std::uint64_t entries = 0;  ///< that were not here
+    std::uint64_t known = 0;    ///< that were
+    std::uint64_t objects = 0;  ///< copied
+    std::uint64_t bytes = 0;    ///< copied
+  };
+  /// See above.
+  Imported import(const Store& from, const WriteOptions& how = {});
 
   /// What takes how much.
   struct Usage {

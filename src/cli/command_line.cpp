@@ -62,6 +62,21 @@ void take_marks_off(CLI::App& app) {
         "");
     option->transform(unmark);
   }
+  for (CLI::App* sub : app.get_subcommands({})) take_marks_off(*sub);
+}
+
+/// The innermost command that was given: `put` of `kvcache store put`.
+const CLI::App* innermost(const CLI::App* command) {
+  while (command != nullptr && !command->get_subcommands().empty()) command = command->get_subcommands().front();
+  return command;
+}
+
+/// "store put"
+std::string words_of(const CLI::App* command) {
+  std::string words;
+  for (; command != nullptr && command->get_parent() != nullptr; command = command->get_parent())
+    words = command->get_name() + (words.empty() ? "" : " ") + words;
+  return words;
 }
 
 std::vector<std::string> operands_marked(int argc, const char* const* argv) {
@@ -208,10 +223,7 @@ Action CommandLine::parse(int argc, const char* const* argv) {
   for (std::size_t i = 0; i < actions_.size(); ++i)
     if (given(commands()[i]->name)) declare(i);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-  const auto chosen = [this]() -> CLI::App* {
-    const std::vector<CLI::App*> parsed = app_->get_subcommands();
-    return parsed.empty() ? nullptr : parsed.front();
-  };
+  const auto chosen = [this] { return innermost(app_->get_subcommands().empty() ? nullptr : app_->get_subcommands().front()); };
   try {
     app_->parse(arguments);
   } catch (const CLI::CallForHelp&) {
@@ -225,17 +237,18 @@ Action CommandLine::parse(int argc, const char* const* argv) {
       return 0;
     };
   } catch (const Error&) {
-    if (const CLI::App* command = chosen()) context_.command = command->get_name();
+    context_.command = words_of(chosen());
     throw;
   } catch (const CLI::ParseError& error) {
     const CLI::App* command = chosen();
-    if (command != nullptr) context_.command = command->get_name();
+    context_.command = words_of(command);
     throw usage_error(context_, *app_, command, error);
   }
   if (const CLI::App* command = chosen()) {
-    context_.command = command->get_name();
+    context_.command = words_of(command);
+    const std::string first = app_->get_subcommands().front()->get_name();
     for (std::size_t i = 0; i < actions_.size(); ++i)
-      if (commands()[i]->name == context_.command) return actions_[i];
+      if (commands()[i]->name == first) return actions_[i];
   }
   return [] {
     (void)std::fputs(short_usage, stderr);

@@ -35,6 +35,7 @@ const Command* const table[] = {
     &create_command,
     &report_command,
     &prune_command,
+    &store_command,
     &completion_command,
     &help_command,
     &version_command,

@@ -33,6 +33,7 @@ extern const Command quantize_command;
 extern const Command repair_command;
 extern const Command report_command;
 extern const Command stamp_command;
+extern const Command store_command;
 extern const Command trim_command;
 extern const Command unrotate_command;
 extern const Command verify_command;

@@ -488,6 +488,12 @@ class SqliteIndex final : public Index {
     transaction.commit();
   }
 
+  void compact() override {
+    // What is deleted is overwritten; the log still has it until it is begun anew.
+    db_->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    db_->execute("PRAGMA incremental_vacuum");
+  }
+
   [[nodiscard]] std::vector<std::string> check() const override {
     std::vector<std::string> out;
     Statement rows = db_->prepare("PRAGMA integrity_check");
@@ -555,6 +561,7 @@ class SqliteIndex final : public Index {
 
   void make_tables() {
     if (user_version() != 0) return;
+    db_->execute("PRAGMA auto_vacuum=INCREMENTAL");
     Transaction transaction(*db_, Transaction::Kind::write);
     if (user_version() == 0) db_->execute(std::string(schema) + fmt::format("PRAGMA user_version = {}", version));
     transaction.commit();

@@ -136,6 +136,8 @@ class Index {
   virtual void reclaim(std::span<const std::string> names,
                        const std::function<void(std::span<const std::string>)>& discard) = 0;
   virtual void set(const Settings& settings) = 0;
+  /// Leave nothing behind of what was removed, and take no more room than needed.
+  virtual void compact() = 0;
   /// Everything else goes, this comes in: for rebuilding.
   struct Contents {
     std::vector<Namespace> spaces;                         ///< of the nodes

@@ -1,0 +1,270 @@
+// kvcache store init, check, import and export.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+
+#include "catalog/find_files.h"
+#include "cli/commands/store/store.h"
+#include "cli/files/output.h"
+#include "cli/options/choice.h"
+#include "cli/options/numbers.h"
+#include "cli/options/quantities.h"
+#include "cli/terminal/progress_bar.h"
+#include "cli/terminal/say.h"
+#include "cli/terminal/words.h"
+#include "kvcache/edit.h"
+#include "kvcache/error.h"
+#include "kvcache/stamp.h"
+
+namespace kvcache::cli {
+namespace {
+
+using store::Store;
+
+struct Options {
+  StoreOption store;
+  PromptOptions prompt;
+  std::optional<std::uint64_t> max_size;
+  std::string min_free;
+  std::optional<std::chrono::seconds> max_age;
+  std::optional<std::int64_t> block;
+  std::string compress;
+  bool data = false;
+  bool repair = false;
+  bool rebuild = false;
+  bool json = false;
+  std::vector<std::string> folders;
+  std::string entry;
+  std::string to;
+  OutputOptions output;
+};
+
+void set_min_free(const std::string& text, store::Settings& settings) {
+  settings.min_free.reset();
+  settings.min_free_part.reset();
+  if (text.ends_with('%')) {
+    const auto part = parse_integer(text.substr(0, text.size() - 1), 0, 99);
+    if (!part)
+      throw Error(ErrorKind::usage, fmt::format("--min-free: '{}' is no part of a disk", printable(text)),
+                  "--min-free 5%, --min-free 20GB");
+    settings.min_free_part = static_cast<double>(*part) / 100;
+    return;
+  }
+  settings.min_free = parse_bytes(text);
+  if (!settings.min_free)
+    throw Error(ErrorKind::usage, fmt::format("--min-free: '{}' is no size", printable(text)),
+                "--min-free 5%, --min-free 20GB");
+}
+
+int run_init(Context& context, const Options& options) {
+  Store made = options.store.open(context, true);
+  store::Settings settings = made.index().settings();
+  if (options.max_size) settings.max_size = *options.max_size;
+  if (!options.min_free.empty()) set_min_free(options.min_free, settings);
+  if (options.max_age) settings.max_age = std::chrono::duration_cast<std::chrono::microseconds>(*options.max_age).count();
+  if (options.block) {
+    if ((*options.block & (*options.block - 1)) != 0)
+      throw Error(ErrorKind::usage, fmt::format("--block: {} is no power of two", *options.block), "--block 256");
+    settings.block = options.block;
+  }
+  if (!options.compress.empty()) settings.compress = options.compress == "lossless";
+  made.configure(settings);
+  if (!context.quiet) say(fmt::format("the store is in {}", shown_path(made.objects().label())));
+  return 0;
+}
+
+int run_check(Context& context, const Options& options) {
+  if (options.rebuild && options.repair)
+    throw Error(ErrorKind::usage, "--repair and --rebuild exclude each other", "--rebuild first, where the index is damaged");
+  const auto open = [&]() -> Store {
+    if (!options.rebuild) return options.store.open(context, false);
+    try {
+      return options.store.open(context, true);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::unreadable) throw;
+      return Store::open_without_index(options.store.where());
+    }
+  };
+  Store checked = open();
+  context.subject.clear();
+  const Store::Checked found = options.rebuild ? checked.rebuild() : checked.check(options.data, options.repair);
+  if (options.json) {
+    print_json({{"schema", "kvcache.store-check/1"},
+                {"objects", found.objects},
+                {"bytes", found.bytes},
+                {"problems", found.problems},
+                {"leftovers", found.leftovers.size()},
+                {"repaired", found.repaired}});
+  } else {
+    for (const std::string& problem : found.problems) print(problem + '\n');
+    const auto leftovers = found.leftovers.size();
+    if (!context.quiet)
+      print(fmt::format(
+          "{}, {}: {}{}{}\n", count_of(found.objects, "object"), human_bytes(static_cast<double>(found.bytes)),
+          found.problems.empty() ? "nothing is wrong" : count_of(found.problems.size(), "problem"),
+          found.repaired == 0 ? "" : fmt::format(", {} repaired", found.repaired),
+          leftovers == 0 || options.repair
+              ? ""
+              : fmt::format("; {} of puts that did not end, which `kvcache store gc` removes", count_of(leftovers, "object"))));
+  }
+  return found.problems.empty() || options.rebuild || found.repaired >= found.problems.size() ? 0 : 1;
+}
+
+int run_import(Context& context, const Options& options) {
+  Store into = options.store.open(context, true);
+  std::uint64_t entries = 0;
+  std::uint64_t known = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t skipped = 0;
+  int code = 0;
+  for (const std::string& folder : options.folders) {
+    context.subject = folder;
+    std::error_code error;
+    if (std::filesystem::exists(folder + "/FORMAT", error)) {
+      const Store from = Store::open(folder, {false, false});
+      const Store::Imported imported = into.import(from);
+      entries += imported.entries;
+      known += imported.known;
+      bytes += imported.bytes;
+      continue;
+    }
+    const store::Identity identity = options.prompt.read_identity(context);
+    for (const catalog::Found& file : catalog::find_files({folder})) {
+      context.subject = file.path;
+      try {
+        const Document document = read_sound_document(file.path);
+        const auto stamp = find_stamp(document.cache);
+        if (!stamp || !stamp->tokens || !stamp->tokens->ids) {
+          ++skipped;
+          continue;
+        }
+        const store::Put put =
+            into.put(document, {*stamp->tokens->ids, identity, options.prompt.salt, options.prompt.extras()}, {});
+        ++entries;
+        bytes += put.bytes;
+      } catch (const Error& failure) {
+        if (failure.kind() == ErrorKind::interrupted || failure.kind() == ErrorKind::io) throw;
+        warn(context, fmt::format("{}: {}", shown_path(file.path), failure.what()));
+        code = std::max(code, exit_code(failure.kind()));
+      }
+    }
+  }
+  context.subject.clear();
+  if (skipped > 0)
+    warn(context, fmt::format("{} without token ids in their stamps were left out: `kvcache stamp FILE --tokens T` stores them",
+                              count_of(skipped, "cache")));
+  if (!context.quiet)
+    say(fmt::format("imported {}{}, {}", entries == 1 ? "1 entry" : fmt::format("{} entries", entries),
+                    known == 0 ? "" : fmt::format(" ({} were known)", known), human_bytes(static_cast<double>(bytes))));
+  if (options.json)
+    print_late_json(
+        context,
+        {{"schema", "kvcache.store-import/1"}, {"entries", entries}, {"known", known}, {"skipped", skipped}, {"bytes", bytes}});
+  return code;
+}
+
+int run_export(Context& context, const Options& options) {
+  check_output(options.output, {});
+  std::optional<Target> target;
+  if (!options.to.empty()) target = find_target(options.to);
+  const Store from = options.store.open(context, false);
+  const store::Got got = from.export_entry(find_entry(from, options.entry).id);
+  const Encoded encoded = store::encode_got(got, target);
+  for (const std::string& warning : encoded.warnings) warn(context, warning);
+  std::uint64_t bytes = 0;
+  {
+    WriteOptions how;
+    how.overwrite = options.output.force;
+    how.gzip = options.output.gzip;
+    ProgressBar bar(context, "writing");
+    how.progress = bar.callback();
+    writing(context, options.output.path,
+            [&] { bytes = write_safetensors(options.output.path, encoded.tensors, encoded.metadata, how); });
+  }
+  if (!context.quiet)
+    say(fmt::format("{}; wrote {} ({})", count_of(static_cast<std::uint64_t>(got.match.resume_at), "token"),
+                    shown_output(options.output.path), human_bytes(static_cast<double>(bytes))));
+  if (options.output.json)
+    print_late_json(context, {{"schema", "kvcache.store-export/1"},
+                              {"entry", got.match.entry},
+                              {"output", options.output.path},
+                              {"tokens", got.match.resume_at},
+                              {"bytes", bytes}});
+  return 0;
+}
+
+Action declare_init(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  add_bytes(app, "--max-size", options->max_size, "Never keep more than this after a put: 50GB, 10GiB");
+  app.add_option("--min-free", options->min_free, "Leave this much of the disk free: 5%, 20GB")
+      ->type_name("SIZE")
+      ->check(not_empty());
+  add_age(app, "--max-age", options->max_age, "Remove what was not used for this long: 12h, 30d");
+  add_integer(app, "--block", options->block, 1, 1 << 20,
+              "Tokens of a block, a power of two, in namespaces to come; by default chosen by the layout")
+      ->type_name("N");
+  app.add_option("--compress", options->compress, "Compress rows of objects to come without loss")
+      ->check(one_of({"none", "lossless"}))
+      ->type_name("none|lossless");
+  add_store(app, options->store);
+  return [&context, options] { return run_init(context, *options); };
+}
+
+Action declare_check(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  app.add_flag("--data", options->data, "Read every object and compare its checksums");
+  app.add_flag("--repair", options->repair, "Take out what is damaged or lost, and remove what killed processes have left");
+  app.add_flag("--rebuild", options->rebuild, "Make the index anew from the objects");
+  app.add_flag("--json", options->json, "What was found, as JSON");
+  add_store(app, options->store);
+  return [&context, options] { return run_check(context, *options); };
+}
+
+Action declare_import(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("FOLDER", options->folders, "Folders of other stores, or of caches whose stamps have their token ids")
+      ->required();
+  app.add_option("--model", options->prompt.model, "Of caches: whose they are")->type_name("DIR");
+  app.add_option("--adapter", options->prompt.adapter, "Of caches: the folder of an adapter that the model ran with")
+      ->type_name("DIR");
+  app.add_option("--identity", options->prompt.identity, "Of caches: whose they are, as for `put`")->type_name("TEXT");
+  app.add_option("--salt", options->prompt.salt, "Of caches: as for `put`")->type_name("S");
+  app.add_flag("--json", options->json, "Print what was done as JSON to standard output");
+  add_store(app, options->store);
+  return [&context, options] { return run_import(context, *options); };
+}
+
+Action declare_export(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("ENTRY", options->entry, "The beginning of its id, as `ls` shows it")->required();
+  app.add_option("--to", options->to, "The format to write; by default that of the file that was put")->type_name("ID");
+  add_output_options(app, options->output, false);
+  add_store(app, options->store);
+  return [&context, options] { return run_export(context, *options); };
+}
+
+}  // namespace
+
+const Command store_init_command = {"init", Group::making, "Make a store, or set what it keeps to",
+                                    "  kvcache store init --max-size 50GB --min-free 5% --store chats\n"
+                                    "  kvcache store init --max-age 30d --compress lossless --store chats\n"
+                                    "The first put makes a store as well.",
+                                    declare_init};
+const Command store_check_command = {"check", Group::making, "Compare the index with the objects, and mend what differs",
+                                     "  kvcache store check --data --store chats\n"
+                                     "  kvcache store check --rebuild --store chats\n"
+                                     "The exit status is 1 when something is wrong.",
+                                     declare_check};
+const Command store_import_command = {"import", Group::making, "Take over the entries of another store, or stamped caches",
+                                      "  kvcache store import /mnt/usb/chats --store chats\n"
+                                      "  kvcache store import stamped-caches --identity llama --store chats\n",
+                                      declare_import};
+const Command store_export_command = {"export", Group::making, "Write the cache of an entry",
+                                      "  kvcache store export ENTRY --store chats -o chat.safetensors\n"
+                                      "  kvcache store export ENTRY --store chats --to mlx-swift-lm -o chat.safetensors\n",
+                                      declare_export};
+
+}  // namespace kvcache::cli

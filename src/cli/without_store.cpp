@@ -1,0 +1,25 @@
+// kvcache store, where it was built without: says so.
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "kvcache/error.h"
+
+namespace kvcache::cli {
+namespace {
+
+Action declare(CLI::App& app, Context&) {
+  app.allow_extras();
+  return []() -> int {
+    throw Error(ErrorKind::usage, "this kvcache was built without the prefix store",
+                "build it where SQLite and zstd are found (scripts/setup installs both)");
+  };
+}
+
+}  // namespace
+
+const Command store_command = {"store", Group::making, "Keep prompt caches by their tokens (left out of this build)",
+                               "  kvcache store --help\n"
+                               "  kvcache version\n",
+                               declare};
+
+}  // namespace kvcache::cli

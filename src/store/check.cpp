@@ -1,0 +1,444 @@
+// Comparing index and objects, mending what differs, and making the index anew.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "kvcache/error.h"
+#include "kvcache/stamp.h"
+#include "platform/folder.h"
+#include "store/impl.h"
+#include "store/object_file.h"
+#include "store/space.h"
+
+namespace kvcache::store {
+namespace {
+
+using namespace detail;
+
+std::string group_of(const std::string& name) {
+  return name.substr(65, name.find('.', 65) - 65);
+}
+
+std::string short_name(const std::string& name) {
+  return fmt::format("{} ({})", name.substr(0, 12), group_of(name));
+}
+
+/// Every array as its checksum says; throws Error(unreadable).
+void check_data(const StoredObject& object, const WriteOptions& how) {
+  const Metadata& metadata = object.file().header().metadata;
+  const auto stamp = metadata.find("1." + std::string(stamp_key));
+  if (stamp == metadata.end()) return;  // entries and namespaces have no arrays
+  const Stamp parsed = parse_stamp(stamp->second);
+  if (!parsed.crc32) throw Error(ErrorKind::unreadable, "it has no checksums");
+  std::vector<NamedTensor> arrays;
+  for (const TensorEntry& entry : object.file().header().tensors) arrays.push_back({entry.key, object.file().tensor(entry)});
+  WriteOptions quiet = how;
+  for (const auto& [key, sum] : checksums(arrays, how.threads, {}, how.stop)) {
+    const auto found = parsed.crc32->find(key);
+    if (found == parsed.crc32->end() || found->second != sum)
+      throw Error(ErrorKind::unreadable, fmt::format("array {} is not what was written", printable(key)));
+  }
+}
+
+/// That an object is what its name says.
+void check_label(const StoredObject& object, const std::string& name) {
+  const LabelledNode labelled = node_of(object);
+  if (labelled.node.hash != name.substr(0, 64) || labelled.group != group_of(name))
+    throw Error(ErrorKind::unreadable, "it is another object than its name says");
+  if (hash_of(labelled.node.parent, labelled.node.ids, labelled.node.extras, labelled.node.tail) != labelled.node.hash)
+    throw Error(ErrorKind::unreadable, "its token ids are not those of its name");
+}
+
+bool holds_arrays(const std::string& group) {
+  return group != "entry" && group != "namespace";
+}
+
+class Checking {
+ public:
+  Checking(Index& index, Objects& objects, bool data, bool repair, const WriteOptions& how)
+      : index_(index), objects_(objects), data_(data), repair_(repair), how_(how) {}
+
+  Store::Checked run() {
+    out_.problems = index_.check();
+    index_problems_ = out_.problems.size();
+    objects_.list([&](const std::string& name, std::uint64_t bytes) { there_.emplace(name, bytes); });
+    index_.each_node([&](const Node& node) {
+      for (const ObjectInfo& object : node.objects) look_at(object_name(node.hash, object.group), object.bytes, node);
+    });
+    for (const Entry& entry : index_.entries({})) {
+      const std::string name = object_name(entry.id, "entry");
+      if (sound(name)) continue;
+      problem(name, "is missing or damaged");
+      if (repair_) rewrite(name, entry_label(entry));
+    }
+    for (const Namespace& space : index_.namespaces()) {
+      const std::string name = object_name(space.name, "namespace");
+      if (sound(name)) continue;
+      problem(name, "is missing or damaged");
+      if (repair_) rewrite(name, space_label(space));
+    }
+    for (const std::string& name : objects_.strangers())
+      out_.problems.push_back(fmt::format("{} is no object", printable(name)));
+    for (const auto& [name, bytes] : there_)
+      if (!known_.contains(name)) out_.leftovers.push_back(name);
+    if (repair_) mend();
+    return std::move(out_);
+  }
+
+ private:
+  void problem(const std::string& name, const std::string& what) {
+    out_.problems.push_back(fmt::format("object {} {}", short_name(name), what));
+  }
+
+  /// Of entries and namespaces.
+  bool sound(const std::string& name) {
+    known_.insert(name);
+    if (!there_.contains(name)) return false;
+    ++out_.objects;
+    try {
+      const StoredObject object(objects_.open(name), name);
+      if (group_of(name) == "entry") {
+        (void)entry_from_label(object.label());
+      } else {
+        (void)space_from_label(object.label());
+      }
+      return true;
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      return false;
+    }
+  }
+
+  void look_at(const std::string& name, std::uint64_t bytes, const Node& node) {
+    known_.insert(name);
+    const auto found = there_.find(name);
+    std::string what;
+    if (found == there_.end()) {
+      // Evicted since the folder was read?
+      const auto now = index_.path({&node.hash, 1});
+      if (now.empty() || now.front().object(group_of(name)) == nullptr || objects_.size(name)) return;
+      what = "is missing";
+    } else if (found->second != bytes) {
+      what = fmt::format("has {} bytes instead of {}", found->second, bytes);
+    } else {
+      ++out_.objects;
+      out_.bytes += bytes;
+      if (!data_) return;
+      try {
+        const StoredObject object(objects_.open(name), name);
+        check_label(object, name);
+        check_data(object, how_);
+        return;
+      } catch (const Error& error) {
+        if (error.kind() == ErrorKind::interrupted) throw;
+        what = fmt::format("is damaged: {}", error.what());
+      }
+    }
+    problem(name, what);
+    damaged_.push_back(name);
+  }
+
+  void rewrite(const std::string& name, const std::string& label) {
+    const ObjectFile file = label_file(label, time_now());
+    objects_.replace(name, [&](ByteSink& sink) { write_safetensors(sink, file.tensors, file.metadata); });
+    ++out_.repaired;
+  }
+
+  void mend() {
+    const Index::Removed removed = index_.forget(damaged_);
+    std::vector<std::string> names = removed.discarded;
+    names.insert(names.end(), damaged_.begin(), damaged_.end());
+    names.insert(names.end(), out_.leftovers.begin(), out_.leftovers.end());
+    discard(index_, objects_, names);
+    objects_.clean();
+    out_.repaired += damaged_.size();
+  }
+
+  Index& index_;
+  Objects& objects_;
+  bool data_;
+  bool repair_;
+  const WriteOptions& how_;
+  Store::Checked out_;
+  std::size_t index_problems_ = 0;
+  std::map<std::string, std::uint64_t> there_;
+  std::set<std::string> known_;
+  std::vector<std::string> damaged_;
+};
+
+/// The index as the objects tell it.
+class Rebuilding {
+ public:
+  Rebuilding(Objects& objects, Store::Checked& out) : objects_(objects), out_(out) {}
+
+  Index::Contents run() {
+    std::vector<std::pair<std::string, std::uint64_t>> names;
+    objects_.list([&](const std::string& name, std::uint64_t bytes) { names.emplace_back(name, bytes); });
+    for (const auto& [name, bytes] : names) {
+      try {
+        read(name, bytes);
+        ++out_.objects;
+        out_.bytes += bytes;
+      } catch (const Error& error) {
+        if (error.kind() == ErrorKind::interrupted) throw;
+        out_.problems.push_back(fmt::format("object {} is not readable: {}", short_name(name), error.what()));
+      }
+    }
+    spell_out();
+    find_tails();
+    return connected();
+  }
+
+ private:
+  void read(const std::string& name, std::uint64_t bytes) {
+    const StoredObject object(objects_.open(name), name);
+    const std::string group = group_of(name);
+    if (group == "namespace") {
+      Namespace space = space_from_label(object.label());
+      spaces_[space.name] = std::move(space);
+    } else if (group == "entry") {
+      entries_.emplace_back(entry_from_label(object.label()), bytes);
+    } else {
+      check_label(object, name);
+      LabelledNode labelled = node_of(object);
+      if (labelled.all_ids) all_ids_.emplace_back(labelled.space, *labelled.all_ids);
+      Node& node = nodes_[labelled.node.hash];
+      if (node.hash.empty()) {
+        node = std::move(labelled.node);
+      } else {
+        if (!node.cut) node.cut = labelled.node.cut;
+        if (node.held.empty()) node.held = labelled.node.held;
+      }
+      node.objects.push_back({group, bytes, labelled.rows});
+    }
+  }
+
+  /// Blocks without objects, of namespaces without rows: an end tells all ids before it.
+  void spell_out() {
+    for (const auto& [name, ids] : all_ids_) {
+      const auto space = spaces_.find(name);
+      if (space == spaces_.end()) continue;
+      const std::int64_t block = space->second.block;
+      const Chain chain = chain_of(name, ids, {}, block);
+      for (std::size_t i = 0; i < chain.blocks.size(); ++i) {
+        Node& node = nodes_[chain.blocks[i]];
+        if (!node.hash.empty()) continue;
+        node.hash = chain.blocks[i];
+        node.parent = chain.before(i);
+        node.space = name;
+        node.first = static_cast<std::int64_t>(i) * block;
+        node.ids.assign(ids.begin() + node.first, ids.begin() + node.first + block);
+      }
+    }
+  }
+
+  /// Ends of entries whose rows are the first ones of a longer tail or block.
+  void find_tails() {
+    std::map<std::pair<Digest, std::int64_t>, std::vector<const Node*>> by_place;
+    for (const auto& [hash, node] : nodes_) by_place[{node.space, node.first}].push_back(&node);
+    std::vector<Node> found;
+    for (const auto& [entry, bytes] : entries_) {
+      if (nodes_.contains(entry.node)) continue;
+      const auto space = spaces_.find(entry.space);
+      if (space == spaces_.end()) continue;
+      const std::int64_t first = entry.tokens / space->second.block * space->second.block;
+      const std::int64_t count = entry.tokens - first;
+      for (const Node* node : by_place[{entry.space, first}]) {
+        if (count <= 0 || static_cast<std::int64_t>(node->ids.size()) < count) continue;
+        Node tail;
+        tail.ids.assign(node->ids.begin(), node->ids.begin() + count);
+        tail.extras = extras_within(node->extras, first, count);
+        if (hash_of(node->parent, tail.ids, tail.extras, true) != entry.node) continue;
+        tail.hash = entry.node;
+        tail.parent = node->parent;
+        tail.space = entry.space;
+        tail.first = first;
+        tail.tail = true;
+        found.push_back(std::move(tail));
+        break;
+      }
+    }
+    for (Node& tail : found) nodes_.emplace(tail.hash, tail);
+  }
+
+  /// Only what hangs together, parents first, and what an entry needs.
+  Index::Contents connected() {
+    Index::Contents contents;
+    std::set<Digest> used_spaces;
+    std::map<Digest, bool> reachable;
+    const auto reaches_root = [&](const Digest& hash) {
+      std::vector<Digest> way;
+      Digest at = hash;
+      bool ok = false;
+      for (;;) {
+        if (const auto known = reachable.find(at); known != reachable.end()) {
+          ok = known->second;
+          break;
+        }
+        const auto node = nodes_.find(at);
+        if (node == nodes_.end() || !spaces_.contains(node->second.space)) break;
+        way.push_back(at);
+        if (node->second.first == 0) {
+          ok = node->second.parent == root_of(node->second.space);
+          break;
+        }
+        at = node->second.parent;
+      }
+      for (const Digest& one : way) reachable[one] = ok;
+      return ok;
+    };
+    std::set<Digest> needed;
+    const Time now = time_now();
+    for (auto& [entry, bytes] : entries_) {
+      if (!reaches_root(entry.node)) {
+        out_.problems.push_back(fmt::format("entry {} is not whole: objects of it are missing", entry.id.substr(0, 12)));
+        continue;
+      }
+      for (Digest at = entry.node; needed.insert(at).second;) {
+        Node& node = nodes_.at(at);
+        node.used = std::max(node.used, entry.created);
+        if (node.first == 0) break;
+        at = node.parent;
+      }
+      used_spaces.insert(entry.space);
+      contents.entries.emplace_back(entry, bytes);
+    }
+    // Longer nodes that hold the rows of tails.
+    for (const auto& [hash, node] : nodes_)
+      if (!needed.contains(hash) && (node.first == 0 || needed.contains(node.parent)) && reaches_root(hash) &&
+          gives_rows(node, needed))
+        needed.insert(hash);
+    for (const Digest& hash : needed) contents.nodes.push_back(nodes_.at(hash));
+    std::ranges::stable_sort(
+        contents.nodes, [](const Node& a, const Node& b) { return std::pair(a.first, a.tail) < std::pair(b.first, b.tail); });
+    for (Node& node : contents.nodes) node.used = node.used == 0 ? now : node.used;
+    for (const Digest& name : used_spaces) contents.spaces.push_back(spaces_.at(name));
+    return contents;
+  }
+
+  [[nodiscard]] bool gives_rows(const Node& node, const std::set<Digest>& needed) const {
+    if (node.object(rows_group) == nullptr) return false;
+    return std::ranges::any_of(needed, [&](const Digest& hash) {
+      const Node& tail = nodes_.at(hash);
+      return tail.tail && tail.parent == node.parent && tail.object(rows_group) == nullptr &&
+             tail.ids.size() <= node.ids.size() && std::equal(tail.ids.begin(), tail.ids.end(), node.ids.begin());
+    });
+  }
+
+  Objects& objects_;
+  Store::Checked& out_;
+  std::map<Digest, Namespace> spaces_;
+  std::map<Digest, Node> nodes_;
+  std::vector<std::pair<Entry, std::uint64_t>> entries_;
+  std::vector<std::pair<Digest, TokenIds>> all_ids_;
+};
+
+}  // namespace
+
+Store::Checked Store::check(bool data, bool repair, const WriteOptions& how) {
+  if (repair && impl_->read_only) throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects().label()));
+  const std::shared_ptr<const void> hold = repair ? nullptr : objects().hold();
+  return Checking(index(), objects(), data, repair, how).run();
+}
+
+Store::Checked Store::rebuild(const WriteOptions& how) {
+  if (impl_->read_only) throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects().label()));
+  Checked out;
+  index().restore(Rebuilding(objects(), out).run());
+  const Checked after = check(false, false, how);
+  out.leftovers = after.leftovers;
+  out.problems.insert(out.problems.end(), after.problems.begin(), after.problems.end());
+  return out;
+}
+
+Store Store::open_without_index(const std::string& path) {
+  for (const char* const suffix : {"-wal", "-shm", "-journal", ""})
+    kvcache::detail::rename_file(path + "/store.db" + suffix, path + "/store.db.damaged" + suffix);
+  return open(path);
+}
+
+Store::Imported Store::import(const Store& from, const WriteOptions& how) {
+  Imported out;
+  const std::shared_ptr<const void> hold = from.objects().hold();
+  std::map<Digest, Namespace> spaces;
+  for (Namespace& space : from.index().namespaces()) spaces[space.name] = std::move(space);
+  const auto copy = [&](const std::string& name) {
+    const auto source = from.objects().open(name);
+    const SafetensorsFile file = SafetensorsFile::open(source);
+    std::uint64_t bytes = source->size();
+    const bool stored = objects().put(name, [&](ByteSink& sink) {
+      std::vector<std::byte> part(std::min<std::uint64_t>(bytes, 1U << 20U));
+      sink.reserve(bytes);
+      for (std::uint64_t at = 0; at < bytes; at += part.size()) {
+        const auto size = std::min<std::uint64_t>(part.size(), bytes - at);
+        source->read_at(at, std::span(part).first(size));
+        sink.write_at(at, std::span(part).first(size));
+      }
+      sink.commit();
+    });
+    if (stored) {
+      ++out.objects;
+      out.bytes += bytes;
+    }
+    return objects().size(name).value_or(0);
+  };
+  for (const Entry& entry : from.index().entries({})) {
+    if (how.stop.stop_requested()) throw Error(ErrorKind::interrupted, "interrupted");
+    const Index::EntryFilter same{{}, {}, {}, entry.id, {}};
+    const auto known = index().entries(same);
+    if (!known.empty() && known.front().held >= entry.held) {
+      ++out.known;
+      continue;
+    }
+    Index::Publication publication;
+    publication.space = spaces.at(entry.space);
+    publication.entry = entry;
+    publication.entry.hits = 0;
+    std::vector<Node> nodes;
+    for (Digest hash = entry.node;;) {
+      auto found = from.index().path({&hash, 1});
+      if (found.empty()) break;
+      hash = found.front().parent;
+      nodes.push_back(std::move(found.front()));
+    }
+    std::ranges::reverse(nodes);
+    // A tail that stands on the rows of another brings that one along.
+    if (!nodes.empty() && nodes.back().tail && nodes.back().object(rows_group) == nullptr) {
+      const Index::Place place{nodes.back().parent, nodes.back().ids};
+      for (const auto& around : from.index().near({&place, 1}, 64))
+        for (const Node& node : around.behind)
+          if (node.object(rows_group) != nullptr && node.ids.size() >= nodes.back().ids.size() &&
+              std::equal(nodes.back().ids.begin(), nodes.back().ids.end(), node.ids.begin()) &&
+              nodes.size() < 2 + static_cast<std::size_t>(entry.held)) {
+            Node whole = node;
+            std::erase_if(whole.objects, [](const ObjectInfo& one) { return one.group != rows_group; });
+            whole.cut.reset();
+            whole.held.clear();
+            nodes.insert(nodes.end() - 1, std::move(whole));
+            break;
+          }
+    }
+    for (Node& node : nodes) {
+      for (ObjectInfo& object : node.objects) object.bytes = copy(object_name(node.hash, object.group));
+      publication.nodes.push_back(node);
+    }
+    copy(object_name(entry.space, "namespace"));
+    publication.entry_bytes = copy(object_name(entry.id, "entry"));
+    const auto names = publication.nodes;
+    publication.still_there = [&] {
+      return std::ranges::all_of(names, [&](const Node& node) {
+        return std::ranges::all_of(
+            node.objects, [&](const ObjectInfo& one) { return objects().size(object_name(node.hash, one.group)).has_value(); });
+      });
+    };
+    const Index::Published published = index().publish(publication);
+    if (!published.done) throw Error(ErrorKind::io, "the store changes faster than it can take entries over", "try again");
+    discard(index(), objects(), published.discarded);
+    ++out.entries;
+  }
+  return out;
+}
+
+}  // namespace kvcache::store
