@@ -51,10 +51,6 @@ void check_label(const StoredObject& object, const std::string& name) {
     throw Error(ErrorKind::unreadable, "its token ids are not those of its name");
 }
 
-bool holds_arrays(const std::string& group) {
-  return group != "entry" && group != "namespace";
-}
-
 class Checking {
  public:
   Checking(Index& index, Objects& objects, bool data, bool repair, const WriteOptions& how)
