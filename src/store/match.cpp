@@ -121,6 +121,7 @@ class Search {
     const std::int64_t common = common_tokens(node, ids_, extras_);
     if (!seen_.insert(node.hash).second) return common;
     const std::int64_t end = node.first + common;
+    if (common < static_cast<std::int64_t>(node.ids.size())) leaves_ = true;
     matched_ = std::max(matched_, end);
     if (node.object(rows_group) != nullptr && end > rows_end_) {
       rows_end_ = end;
@@ -429,6 +430,7 @@ class Search {
   std::vector<Node> path_;                   // the complete blocks that are the prompt's
   std::vector<Node> beyond_;                 // nodes behind them that begin as the prompt goes on
   std::optional<Node> partial_;              // of these, the one whose rows go farthest
+  bool leaves_ = false;                      // something stored goes on otherwise
   std::int64_t matched_ = 0;                 // tokens
   std::int64_t rows_end_ = 0;                // tokens whose rows are there
   std::vector<std::vector<Stored>> stored_;  // for each window

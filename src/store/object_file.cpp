@@ -175,6 +175,7 @@ ObjectFile object_file(const ObjectContents& contents, Time now, const WriteOpti
 
 ObjectFile label_file(const std::string& label, Time now) {
   PromptCache cache;
+  cache.layers.push_back(std::make_unique<KVCache>());  // never used: without any layer it would be no prompt cache
   cache.metadata.emplace(label_key, label);
   cache.metadata.emplace(stamp_key, stamp_text(now, {}, nullptr));
   Encoded encoded = encode(cache, Era::P5);
