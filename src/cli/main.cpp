@@ -12,12 +12,18 @@
 #include "cli/terminal/signals.h"
 #include "cli/terminal/stdout.h"
 #include "kvcache/error.h"
+#ifdef KVCACHE_HAS_SQLITE
+#include "sqlite/sqlite_access.h"
+#endif
 
 int main(int argc, char** argv) {
   using namespace kvcache::cli;
   Context context;
   try {
     handle_signals();
+#ifdef KVCACHE_HAS_SQLITE
+    kvcache::foreign::use_sqlite(kvcache::sqlite::access());
+#endif
     CommandLine command_line(context);
     const Action action = command_line.parse(argc, argv);
     const int code = action();

@@ -93,6 +93,7 @@ struct Query {
   std::string model_name;            ///< as served; empty: what the folder says, where it says one
   std::int64_t block_size = 0;       ///< tokens; 0: what the folder says
   std::string model_folder;          ///< with config.json; empty: not given
+  bool look_only = false;            ///< how far it leads, without the cache: `Restored::cache` may stay empty
 };
 
 /// What came of a query.

@@ -1,0 +1,182 @@
+// Finding places, and asking them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "foreign/foreign_format.h"
+#include "foreign/row_tools.h"
+#include "kvcache/error.h"
+#include "platform/in_order.h"
+#include "safetensors/damaged_header.h"
+
+namespace kvcache::foreign {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t head_bytes = 4096;
+
+std::size_t workers() noexcept {
+  return 2 * std::max<std::size_t>(1, std::thread::hardware_concurrency());
+}
+
+FolderLook look_into(const std::string& path) {
+  FolderLook out;
+  out.path = path;
+  std::error_code error;
+  std::size_t names = 0;
+  for (fs::directory_iterator it(path, error), end; !error && it != end && names < FolderLook::most_names;
+       it.increment(error), ++names) {
+    std::error_code unknown;
+    if (it->is_symlink(unknown)) continue;
+    if (it->is_directory(unknown)) out.folders.push_back(it->path().filename().string());
+    if (it->is_regular_file(unknown)) out.files.push_back(it->path().filename().string());
+  }
+  std::ranges::sort(out.files);
+  std::ranges::sort(out.folders);
+  return out;
+}
+
+/// Files that may be a place of their own. Caches and weights are other parts' to look at, and there are thousands of them.
+bool may_be_place(const std::string& name) {
+  static constexpr std::array<std::string_view, 14> endings = {".omlxzip", ".slotprefix", ".slotseg", ".bin",  ".state",
+                                                               ".session", ".cache",      ".slot",    ".pkl",  ".pickle",
+                                                               ".dill",    ".pt",         ".pth",     ".kvseq"};
+  return name.find('.') == std::string::npos ||
+         std::ranges::any_of(endings, [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+std::optional<Place> file_place(const std::string& path) {
+  FileLook look;
+  look.path = path;
+  std::optional<Header> header;
+  try {
+    const std::shared_ptr<const ByteSource> source = file_source(path);
+    look.bytes = source->size();
+    look.head.resize(static_cast<std::size_t>(std::min<std::uint64_t>(head_bytes, source->size())));
+    source->read_at(0, std::as_writable_bytes(std::span(look.head.data(), look.head.size())));
+    // The header's length, and a brace.
+    if (look.head.size() > 8 && look.head[8] == '{') header = detail::read_damaged_header(path);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return std::nullopt;
+  }
+  look.header = header ? &*header : nullptr;
+  for (const Format* format : formats())
+    if (format->owns_file(look)) return Place{format, path, true};
+  return std::nullopt;
+}
+
+std::optional<Place> folder_place(const FolderLook& look) {
+  for (const Format* format : formats())
+    if (format->owns_folder(look)) return Place{format, look.path, false};
+  return std::nullopt;
+}
+
+void search(const std::string& folder, int depth, std::vector<Place>& out) {
+  const FolderLook look = look_into(folder);
+  if (const auto place = folder_place(look)) {
+    out.push_back(*place);
+    // Another project's cache, which lies in the first one's.
+    if (look.has_folder("dflash_l2")) search(look.at("dflash_l2"), depth, out);
+    return;
+  }
+  for (const std::string& name : look.files)
+    if (may_be_place(name))
+      if (const auto place = file_place(look.at(name))) out.push_back(*place);
+  if (depth == 0) return;
+  // Of a folder with more names than were looked at, all are needed here.
+  const std::vector<std::string> folders =
+      look.files.size() + look.folders.size() < FolderLook::most_names ? look.folders : folders_in(folder);
+  for (const std::string& name : folders) search(folder + '/' + name, depth - 1, out);
+}
+
+std::string without_slash(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+}  // namespace
+
+bool FolderLook::has_file(std::string_view name) const {
+  return std::ranges::binary_search(files, name);
+}
+bool FolderLook::has_folder(std::string_view name) const {
+  return std::ranges::binary_search(folders, name);
+}
+std::string FolderLook::at(std::string_view name) const {
+  return fmt::format("{}/{}", path, name);
+}
+
+std::optional<Place> place_of(const std::string& path) {
+  std::error_code unknown;
+  if (fs::is_directory(path, unknown)) return folder_place(look_into(without_slash(path)));
+  if (!fs::is_regular_file(path, unknown)) return std::nullopt;
+  return file_place(path);
+}
+
+std::vector<Place> places_below(const std::string& folder, int depth) {
+  std::vector<Place> out;
+  search(without_slash(folder), depth, out);
+  return out;
+}
+
+void list_entries(const Place& place, const std::function<void(Entry)>& take) {
+  const std::vector<Item> items = place.format->items(place);
+  detail::in_order<Entry>(
+      items.size(), workers(), [&](std::size_t i) { return place.format->look(place, items[i]); },
+      [&](std::size_t, Entry entry) { take(std::move(entry)); });
+}
+
+void verify_place(const Place& place, const std::function<void(Report)>& take) {
+  const std::vector<Item> items = place.format->items(place);
+  std::map<std::string, Report> more;  // by path
+  for (Report& report : place.format->check_place(place, items)) {
+    const auto [found, added] = more.emplace(report.path, report);
+    if (!added) std::ranges::move(report.findings, std::back_inserter(found->second.findings));
+  }
+  detail::in_order<Report>(
+      items.size(), workers(),
+      [&](std::size_t i) {
+        if (items[i].kind == Item::Kind::other) return Report{items[i].path, {}, true, true};
+        return place.format->check(place, items[i]);
+      },
+      [&](std::size_t, Report report) {
+        if (const auto found = more.find(report.path); found != more.end()) {
+          for (Finding& finding : found->second.findings) {
+            // What a file shows by itself is not said again.
+            const bool said = std::ranges::any_of(report.findings, [&](const Finding& f) { return f.code == finding.code; });
+            if (!said) report.findings.push_back(std::move(finding));
+          }
+          report.vanished = false;
+          more.erase(found);
+        }
+        if (!report.vanished) take(std::move(report));
+      });
+  for (auto& [path, report] : more) take(std::move(report));
+}
+
+Restored restore(const Place& place, const Query& query) {
+  Restored out;
+  if (place.format->restore == nullptr) {
+    out.outcome = Restored::Outcome::refused;
+    out.why = fmt::format("a {} is inspected only: {}", place.format->title, place.format->inspect_only_because);
+    return out;
+  }
+  try {
+    return place.format->restore(place, query);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::io) {
+      out.why = fmt::format("{} (a server at work may have evicted it meanwhile)", error.what());
+      return out;
+    }
+    refuse(out, error);
+    return out;
+  }
+}
+
+}  // namespace kvcache::foreign

@@ -1,0 +1,103 @@
+#include "foreign/row_tools.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "common/codes.h"
+
+namespace kvcache::foreign {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> names_in(const std::string& folder, bool folders) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code unknown;
+    if (it->is_symlink(unknown)) continue;
+    if (folders ? it->is_directory(unknown) : it->is_regular_file(unknown)) out.push_back(it->path().filename().string());
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+bool is_gone(const std::string& path) {
+  std::error_code error;
+  return fs::symlink_status(path, error).type() == fs::file_type::not_found;
+}
+
+}  // namespace
+
+std::vector<std::string> files_in(const std::string& folder) {
+  return names_in(folder, false);
+}
+std::vector<std::string> folders_in(const std::string& folder) {
+  return names_in(folder, true);
+}
+
+Entry entry_of(const Item& item) {
+  Entry entry;
+  entry.item = item;
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(item.path, error);
+  entry.bytes = error ? 0 : bytes;
+  const fs::file_time_type written = fs::last_write_time(item.path, error);
+  if (!error)
+    entry.modified =
+        std::chrono::time_point_cast<std::chrono::system_clock::duration>(std::chrono::file_clock::to_sys(written));
+  entry.vanished = static_cast<bool>(error) && is_gone(item.path);
+  return entry;
+}
+
+Entry described(const Item& item, const std::function<void(Entry&)>& describe) {
+  Entry entry = entry_of(item);
+  if (entry.vanished) return entry;
+  try {
+    describe(entry);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    entry.vanished = error.kind() == ErrorKind::io && is_gone(item.path);
+    entry.readable = false;
+    entry.verdict = error.what();
+  }
+  return entry;
+}
+
+void add_finding(Report& report, std::string_view code, std::string message, std::string where, std::string hint,
+                 std::string key) {
+  report.findings.push_back(detail::make_finding(code, std::move(where), std::move(key), std::move(message), std::move(hint)));
+}
+
+void add_temporary(Report& report) {
+  add_finding(report, "KV903", "a file that was begun and not finished, or is being written now", {},
+              "where no server is at work it can go");
+}
+
+Report checked(const std::string& path, const std::function<void(Report&)>& check, std::string_view code) {
+  Report report;
+  report.path = path;
+  try {
+    check(report);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    if (error.kind() == ErrorKind::io && is_gone(path)) {
+      report.vanished = true;
+      return report;
+    }
+    report.readable = error.kind() == ErrorKind::impossible;
+    add_finding(report, error.code().empty() ? code : std::string_view(error.code()), error.what(), {}, error.hint(),
+                error.key());
+  }
+  return report;
+}
+
+void refuse(Restored& out, const Error& error) {
+  if (error.kind() != ErrorKind::impossible && error.kind() != ErrorKind::unreadable) throw Error(error);
+  out.outcome = Restored::Outcome::refused;
+  out.why = error.what();
+  out.hint = error.hint();
+}
+
+}  // namespace kvcache::foreign

@@ -1,0 +1,21 @@
+#include "foreign/small_file.h"
+
+#include <fmt/format.h>
+
+#include "common/human.h"
+#include "kvcache/byte_source.h"
+#include "kvcache/error.h"
+
+namespace kvcache::foreign {
+
+std::string read_small_file(const std::string& path, std::uint64_t most) {
+  const std::shared_ptr<const ByteSource> source = file_source(path);
+  if (source->size() > most)
+    throw Error(ErrorKind::unreadable,
+                fmt::format("{} is too large for an index", detail::human_bytes(static_cast<double>(source->size()))));
+  std::string out(static_cast<std::size_t>(source->size()), '\0');
+  source->read_at(0, std::as_writable_bytes(std::span(out.data(), out.size())));
+  return out;
+}
+
+}  // namespace kvcache::foreign
