@@ -141,6 +141,27 @@ constexpr auto table = std::to_array<CodeInfo>({
     {"KV818", warning, "dtype differs from the model"},
     {"KV819", warning, "quantized, which the model cannot read"},
     {"KV821", error, "model files differ from the stamp"},
+
+    {"KV901", error, "not what its name says"},
+    {"KV902", warning, "version not read"},
+    {"KV903", warning, "temporary file"},
+    {"KV904", error, "tokens are not those of the hash"},
+    {"KV905", warning, "orphan"},
+    {"KV906", error, "index torn"},
+    {"KV907", error, "entry torn"},
+    {"KV908", error, "entry contradicts itself"},
+    {"KV909", info, "cannot end a prefix"},
+    {"KV910", info, "not what a server of today reads"},
+    {"KV911", error, "member of an archive damaged"},
+    {"KV912", info, "can only be looked at"},
+    {"KV913", warning, "row of zeros in a window"},
+    {"KV914", warning, "index not read"},
+    {"KV915", warning, "copies differ"},
+    {"KV916", info, "stand-ins undone"},
+    {"KV940", warning, "its server deletes it"},
+    {"KV941", info, "window not stored"},
+    {"KV942", warning, "tokens not proved"},
+    {"KV943", info, "no checkpoint"},
 });
 
 static_assert(std::ranges::is_sorted(table, {}, &CodeInfo::code));

@@ -3,11 +3,16 @@
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
+<<<<<<< HEAD
 #include "cli/files/open.h"
+=======
+#include "cli/files/import_folder.h"
+>>>>>>> fc86176 (foreign, convert: Import prompts of omlx, vllm-mlx and Rapid-MLX)
 #include "cli/files/output.h"
 #include "cli/options/choice.h"
 #include "cli/options/dtype_option.h"
@@ -33,6 +38,7 @@ struct Options {
   std::string children;
   std::string model;
   bool allow_overflow = false;
+  ImportOptions import;
   EncodeOptions encoding;
   OutputOptions output;
 };
@@ -70,11 +76,60 @@ struct Goal {
   std::optional<std::string> model_type;  ///< of --model
 };
 
+/// --class and --dtype.
+void change(const Options& options, PromptCache& cache, std::vector<std::string>& done,
+            const std::shared_ptr<CastStats>& stats) {
+  if (!options.class_name.empty()) {
+    WindowsMade made;
+    if (options.class_name == "RotatingKVCache")
+      made = convert_to_rotating(cache, *options.max_size, options.keep.value_or(0));
+    else
+      made.layers = convert_to_plain(cache);
+    done.push_back(
+        fmt::format("{} became {}{}", count_of(made.layers, "layer"), options.class_name,
+                    made.dropped == 0 ? "" : fmt::format(" and dropped {} of {} tokens", made.dropped, token_count(cache))));
+  }
+  if (options.dtype) {
+    const std::size_t n = cast_prompt_cache(cache, *options.dtype, options.allow_overflow, stats);
+    done.push_back(fmt::format("{} cast to {}", count_of(n, "layer"), name(*options.dtype)));
+  }
+}
+
+/// What another project has left: a prompt of it becomes a file.
+int import_one(Context& context, const Options& options, const Goal& goal, const std::vector<foreign::Place>& places,
+               const std::string& path, const OutputOptions& output) {
+  if (!goal.to)
+    throw Error(ErrorKind::usage, "the format to write is not given: what another project stores has none of its own here",
+                "--to mlx-lm, or another id of `kvcache formats`");
+  if (output.in_place)
+    throw Error(ErrorKind::usage, "a folder of another project is not replaced by a file", "-o OUT writes a new file");
+  const auto stats = std::make_shared<CastStats>();
+  const auto edit = [&](PromptCache& cache, std::vector<std::string>& done) { change(options, cache, done, stats); };
+  if (options.import.all)
+    return import_all(context, places, path, options.import, *goal.to, output, options.encoding, options.model, edit);
+  check_output(output, {path, options.import.tokens});
+  return import_prompt(context, places, path, options.import, *goal.to, output, options.encoding, options.model, edit);
+}
+
+/// A folder, which holds nothing that is known, is no file of ours either.
+void check_ordinary(const Options& options, const std::string& path) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(path, unknown))
+    throw Error(ErrorKind::unreadable, "a folder, in which no project's cache is recognised",
+                "`kvcache ls` lists the caches below a folder");
+  if (options.import.any())
+    throw Error(ErrorKind::usage, "--tokens, --model-name, --block-size and --all are for folders and files of other projects",
+                "`kvcache stamp FILE --tokens T` stores the token ids in a cache");
+}
+
 int convert_one(Context& context, const Options& options, const Goal& goal, const std::string& file,
                 const OutputOptions& output) {
   const std::optional<Target>& to = goal.to;
-  check_output(output, {file});
   context.subject = file;
+  if (const std::vector<foreign::Place> places = places_at(file); !places.empty())
+    return import_one(context, options, goal, places, file, output);
+  check_ordinary(options, file);
+  check_output(output, {file});
   Document document;
   if (options.children.empty()) {
     document = read_sound_named(context, file);
@@ -89,21 +144,8 @@ int convert_one(Context& context, const Options& options, const Goal& goal, cons
 
   std::vector<std::string> done;
   if (to) done.push_back(fmt::format("converted to {}", to->id()));
-  if (!options.class_name.empty()) {
-    WindowsMade made;
-    if (options.class_name == "RotatingKVCache")
-      made = convert_to_rotating(document.cache, *options.max_size, options.keep.value_or(0));
-    else
-      made.layers = convert_to_plain(document.cache);
-    done.push_back(fmt::format(
-        "{} became {}{}", count_of(made.layers, "layer"), options.class_name,
-        made.dropped == 0 ? "" : fmt::format(" and dropped {} of {} tokens", made.dropped, token_count(document.cache))));
-  }
   const auto stats = std::make_shared<CastStats>();
-  if (options.dtype) {
-    const std::size_t n = cast_prompt_cache(document.cache, *options.dtype, options.allow_overflow, stats);
-    done.push_back(fmt::format("{} cast to {}", count_of(n, "layer"), name(*options.dtype)));
-  }
+  change(options, document.cache, done, stats);
   if (done.empty()) done.emplace_back("rewritten");
   const Written written = write_output(context, document.cache, target, output, document, options.encoding);
   Json more = Json::object();
@@ -122,6 +164,13 @@ int run(Context& context, const Options& options) {
   if (!options.to.empty()) goal.to = find_target(options.to);
   if (goal.to) detail::require_writable(*goal.to);
   goal.model_type = given_model_type(context, options.model);
+  if (options.import.all) {
+    if (options.files.size() != 1) throw Error(ErrorKind::usage, "--all takes one folder", "name them one after another");
+    const std::vector<foreign::Place> places = places_at(options.files[0]);
+    context.subject = options.files[0];
+    if (places.empty()) check_ordinary(options, options.files[0]);
+    return import_one(context, options, goal, places, options.files[0], options.output);
+  }
   return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
     return convert_one(context, options, goal, file, output);
   });
@@ -154,6 +203,18 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("DIR")
       ->check(not_empty());
   app.add_flag("--allow-overflow", options->allow_overflow, "Let values beyond the range of --dtype become infinite");
+  app.add_option("--tokens", options->import.tokens,
+                 "Of a folder of another project: the prompt to look for. A JSON list, integers, .npy or int32")
+      ->type_name("FILE")
+      ->check(not_empty());
+  app.add_option("--model-name", options->import.model_name, "Of such a folder: the model's name as it was served")
+      ->type_name("NAME")
+      ->check(not_empty());
+  app.add_option("--block-size", options->import.block_size,
+                 "Of such a folder: tokens of a block; as its blocks say by default")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
+  app.add_flag("--all", options->import.all, "Of such a folder: every prompt that it knows the tokens of, into the folder -o");
   add_output_options(app, options->output);
   return [&context, options] { return run(context, *options); };
 }

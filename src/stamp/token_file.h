@@ -1,0 +1,14 @@
+// Token ids of a prompt, in whatever a program has written them.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace kvcache::detail {
+
+/// A JSON list, integers as text, numpy's .npy (int32 or int64, one dimension), or little-endian int32 and nothing else. What
+/// is no text is one of the last two; `name` may end in .bin, which is the very last. Throws Error(usage).
+[[nodiscard]] std::vector<std::int32_t> parse_token_file(std::string_view bytes, std::string_view name);
+
+}  // namespace kvcache::detail
