@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "common/human.h"
+#include "foreign/explain.h"
 #include "kvcache/error.h"
 #include "kvcache/stop.h"
 #include "platform/in_order.h"
@@ -73,6 +74,11 @@ class Judge {
     };
     if (!candidate.state) return keep(candidate.why);
     if (!file.recognised) return keep(fmt::format("not recognised as a cache: {}", file.verdict));
+    if (!criteria_.signatures.empty()) {
+      reasons.push_back(fmt::format("signature {}", candidate.signature));
+      if (std::ranges::find(criteria_.signatures, candidate.signature) == criteria_.signatures.end())
+        return keep(reasons.back());
+    }
     if (criteria_.model) {
       reasons.push_back(file.model.empty() ? "it names no model" : "model " + file.model);
       if (file.model != *criteria_.model) return keep(reasons.back());
@@ -114,6 +120,58 @@ void choose_down_to(std::uint64_t limit, std::uint64_t bytes, std::vector<PruneF
   }
 }
 
+/// An entry of a server's folder, as far as it may be deleted by itself.
+PruneFile of_entry(const std::string& folder, const foreign::Place& place, bool indexed, foreign::Entry entry) {
+  PruneFile out;
+  const std::string& path = entry.item.path;
+  out.folder = folder;
+  out.path = path.substr(folder.size());
+  out.path.erase(0, out.path.find_first_not_of('/'));
+  out.file.path = path;
+  out.file.kind = entry.whole_cache ? ListedFile::Kind::cache : ListedFile::Kind::block;
+  out.file.model = entry.model;
+  out.file.format = place.format->id;
+  out.file.tokens = entry.tokens;
+  out.file.bytes = entry.bytes;
+  out.file.modified = entry.modified;
+  out.file.verdict = entry.verdict;
+  out.file.recognised = entry.readable;
+  if (entry.readable) out.signature = foreign::signature_id(*place.format, entry);
+  out.state = detail::file_state(path);
+  // What was read has to be what is deleted.
+  const auto read_at = std::chrono::duration_cast<std::chrono::microseconds>(entry.modified.time_since_epoch()).count();
+  const bool changed = out.state && (out.state->size != entry.bytes || out.state->modified / 1000 != read_at);
+  if (changed) {
+    out.state.reset();
+    out.why = "it is being written to";
+  } else if (indexed) {
+    // The list would name what is gone, and some servers do not start then.
+    out.state.reset();
+    out.why = "the index of its folder lists it: only its server can delete it";
+  } else if (!out.state) {
+    out.why = "it is no single file: only its server can delete it";
+  }
+  return out;
+}
+
+/// Entries of servers' folders at or below a folder.
+void look_at_places(const std::string& folder, PrunePlan& plan) {
+  std::vector<foreign::Place> places;
+  if (std::optional<foreign::Place> place = foreign::place_of(folder))
+    places.push_back(*place);
+  else
+    places = foreign::places_below(folder);
+  for (const foreign::Place& place : places) {
+    const std::vector<foreign::Item> items = place.format->items(place);
+    const auto is_index = [](const foreign::Item& item) { return item.kind == foreign::Item::Kind::index; };
+    const bool indexed = std::ranges::any_of(items, is_index);
+    foreign::list_entries(place, [&](foreign::Entry entry) {
+      if (entry.item.kind != foreign::Item::Kind::entry || entry.vanished) return;
+      plan.files.push_back(of_entry(folder, place, indexed, std::move(entry)));
+    });
+  }
+}
+
 void decide(PrunePlan& plan, const PruneCriteria& criteria) {
   const Judge judge(criteria);
   std::vector<PruneFile*> candidates;
@@ -130,6 +188,11 @@ void decide(PrunePlan& plan, const PruneCriteria& criteria) {
 
 PrunePlan plan_prune(const std::vector<std::string>& folders, const PruneCriteria& criteria) {
   PrunePlan plan;
+  if (!criteria.signatures.empty()) {
+    for (const std::string& folder : distinct(folders)) look_at_places(folder, plan);
+    decide(plan, criteria);
+    return plan;
+  }
   std::vector<std::pair<std::string, std::string>> found;  // folder, path
   for (const std::string& folder : distinct(folders)) {
     for (Found& file : find_files(folder)) {

@@ -20,7 +20,11 @@ struct PruneCriteria {
   std::string format;  ///< as `ls` shows it
   bool broken = false;
   std::optional<std::uint64_t> keep_bytes;  ///< stop when all caches that stay fit into this
-  [[nodiscard]] bool any() const { return model || older_than || !format.empty() || broken || keep_bytes; }
+  /// Of entries of servers' folders: those with these settings, as `explain` names them. Nothing else is looked at then.
+  std::vector<std::string> signatures;
+  [[nodiscard]] bool any() const {
+    return model || older_than || !format.empty() || broken || keep_bytes || !signatures.empty();
+  }
 };
 
 struct PruneFile {
@@ -34,6 +38,7 @@ struct PruneFile {
   std::string folder;  ///< as the user gave it
   std::string path;    ///< below it
   ListedFile file;
+  std::string signature;  ///< of an entry of a server's folder, or empty
   /// As it was when it was looked at. Nothing for what is not a regular file and what changed meanwhile.
   std::optional<detail::FileState> state;
   Fate fate = Fate::keep;

@@ -14,6 +14,7 @@ const Command* const table[] = {
     &models_command,
     // Checking
     &verify_command,
+    &explain_command,
     &formats_command,
     // Editing
     &trim_command,

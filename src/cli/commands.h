@@ -16,6 +16,7 @@ extern const Command create_command;
 extern const Command dequantize_command;
 extern const Command diff_command;
 extern const Command estimate_command;
+extern const Command explain_command;
 extern const Command extend_command;
 extern const Command extract_command;
 extern const Command filter_command;

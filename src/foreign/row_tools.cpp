@@ -1,15 +1,22 @@
 #include "foreign/row_tools.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "common/codes.h"
+#include "foreign/header_fields.h"
+#include "kvcache/printable.h"
 
 namespace kvcache::foreign {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Half a terabyte of blocks are some thousands of files. More than this is no cache, and would only fill the memory.
+constexpr std::size_t most_names = std::size_t{1} << 18U;
 
 std::vector<std::string> names_in(const std::string& folder, bool folders) {
   std::vector<std::string> out;
@@ -17,10 +24,31 @@ std::vector<std::string> names_in(const std::string& folder, bool folders) {
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::error_code unknown;
     if (it->is_symlink(unknown)) continue;
+    if (out.size() >= most_names)
+      throw Error(ErrorKind::impossible, fmt::format("{} holds more than {} files: too many for a folder of a server",
+                                                     printable(folder, 500), most_names));
     if (folders ? it->is_directory(unknown) : it->is_regular_file(unknown)) out.push_back(it->path().filename().string());
   }
   std::ranges::sort(out);
   return out;
+}
+
+/// "layer 3 child 1" as a place; other words are the name of a part.
+Where where_of(std::string_view text) {
+  if (text.empty()) return {};
+  Where where;
+  bool first = true;
+  for (std::string_view rest = text; !rest.empty(); first = false) {
+    const std::string_view word = first ? "layer " : " child ";
+    if (!rest.starts_with(word)) return Where::entry(std::string(text));
+    rest.remove_prefix(word.size());
+    const std::size_t end = std::min(rest.find(' '), rest.size());
+    const auto index = whole_number<std::size_t>(rest.substr(0, end));
+    if (!index) return Where::entry(std::string(text));
+    where = first ? Where::of_layer(*index) : where.child(*index);
+    rest.remove_prefix(end);
+  }
+  return where;
 }
 
 bool is_gone(const std::string& path) {
@@ -67,7 +95,7 @@ Entry described(const Item& item, const std::function<void(Entry&)>& describe) {
 
 void add_finding(Report& report, std::string_view code, std::string message, std::string where, std::string hint,
                  std::string key) {
-  report.findings.push_back(detail::make_finding(code, std::move(where), std::move(key), std::move(message), std::move(hint)));
+  report.findings.push_back(detail::make_finding(code, where_of(where), std::move(key), std::move(message), std::move(hint)));
 }
 
 void add_temporary(Report& report) {

@@ -13,11 +13,11 @@ What may go is said by criteria, and nothing is deleted without --yes.
   $ touch -d '2021-01-01' all/deep/b.safetensors
   $ kvcache prune all
   kvcache prune: what may go is not given
-  hint: --older-than 30d, --broken, --model M, --format ID or --keep-bytes SIZE; of several all have to hold
+  hint: --older-than 30d, --broken, --model M, --format ID, --signature ID or --keep-bytes SIZE; of several all have to hold
   [2]
   $ kvcache prune all --yes
   kvcache prune: what may go is not given
-  hint: --older-than 30d, --broken, --model M, --format ID or --keep-bytes SIZE; of several all have to hold
+  hint: --older-than 30d, --broken, --model M, --format ID, --signature ID or --keep-bytes SIZE; of several all have to hold
   [2]
   $ kvcache prune all --broken --dry-run --yes
   kvcache prune: --dry-run and --yes exclude each other

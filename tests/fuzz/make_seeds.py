@@ -28,6 +28,12 @@ def seeds(testdata, target):
                 values = bytes(range(256)) * 3 if dtype != 2 else struct.pack("<192f", *[i / 7 - 13 for i in range(192)])
                 yield f"{dtype}{bits}", bytes([dtype, bits, bits % 3]) + values
         return
+    if target == "foreign":
+        for path in sorted((testdata / "golden" / "foreign").rglob("*")):
+            if path.is_file() and "store" in path.parts and path.stat().st_size <= MOST:
+                reader = 1 if path.suffix == ".json" else 0
+                yield f"{path.parts[-3]}-{path.name}"[-120:], path.read_bytes() + bytes([reader])
+        return
     folders = ["hostile"] if target in ("container", "open") else ["dialects", "p5", "hostile", "ops"]
     for n, path in enumerate(golden(testdata, *folders)):
         data = path.read_bytes()

@@ -7,6 +7,7 @@
 
 #include "catalog/prune_plan.h"
 #include "cli/commands.h"
+#include "cli/options/numbers.h"
 #include "cli/options/quantities.h"
 #include "cli/render/json.h"
 #include "cli/terminal/say.h"
@@ -65,8 +66,9 @@ catalog::PruneCriteria criteria_of(const Options& options) {
   catalog::PruneCriteria criteria = options.criteria;
   if (!options.format.empty()) criteria.format = options.format == "omlx" ? "omlx block" : find_dialect(options.format).id;
   if (!criteria.any())
-    throw Error(ErrorKind::usage, "what may go is not given",
-                "--older-than 30d, --broken, --model M, --format ID or --keep-bytes SIZE; of several all have to hold");
+    throw Error(
+        ErrorKind::usage, "what may go is not given",
+        "--older-than 30d, --broken, --model M, --format ID, --signature ID or --keep-bytes SIZE; of several all have to hold");
   if (options.dry_run && options.yes)
     throw Error(ErrorKind::usage, "--dry-run and --yes exclude each other", "--dry-run only shows what --yes would delete");
   return criteria;
@@ -174,6 +176,11 @@ Action declare(CLI::App& app, Context& context) {
       "may only be unknown to this kvcache is no damage");
   add_bytes(app, "--keep-bytes", options->criteria.keep_bytes,
             "Stop when all caches that stay fit into this: 500MB, 1.5GB, 10GiB. The oldest go first");
+  app.add_option("--signature", options->criteria.signatures,
+                 "Only entries of servers' folders with these settings, as `explain` names them: 3fa1c2d4,0b9e17aa")
+      ->type_name("ID,...")
+      ->delimiter(',')
+      ->check(not_empty());
   app.add_flag("--dry-run", options->dry_run, "Only show what would be deleted and why (the default)");
   app.add_flag("--yes", options->yes, "Delete");
   app.add_flag("--json", options->json, "Every decision, as JSON");
@@ -182,15 +189,17 @@ Action declare(CLI::App& app, Context& context) {
 
 }  // namespace
 
-const Command prune_command = {"prune", Group::making, "Delete caches by model, age, format, damage or down to a size",
-                               "  kvcache prune ~/prompt-caches --older-than 30d              shows what would go, and why\n"
-                               "  kvcache prune ~/prompt-caches --older-than 30d --yes        deletes it\n"
-                               "  kvcache prune ~/prompt-caches --broken --yes                cut-off and inconsistent caches\n"
-                               "  kvcache prune ~/prompt-caches --model llama --keep-bytes 20GB\n"
-                               "Of several criteria all have to hold. The last line: caches of llama go, the oldest first, "
-                               "until all caches together take\n"
-                               "20 GB. Only what says itself that it is a prompt cache or an omlx block is ever deleted; never "
-                               "model weights or other files.",
-                               declare};
+const Command prune_command = {
+    "prune", Group::making, "Delete caches by model, age, format, damage or down to a size",
+    "  kvcache prune ~/prompt-caches --older-than 30d              shows what would go, and why\n"
+    "  kvcache prune ~/prompt-caches --older-than 30d --yes        deletes it\n"
+    "  kvcache prune ~/prompt-caches --broken --yes                cut-off and inconsistent caches\n"
+    "  kvcache prune ~/prompt-caches --model llama --keep-bytes 20GB\n"
+    "  kvcache prune ~/.omlx/cache --signature 3fa1c2d4            what `kvcache explain` calls dead\n"
+    "Of several criteria all have to hold. The last line: caches of llama go, the oldest first, "
+    "until all caches together take\n"
+    "20 GB. Only what says itself that it is a prompt cache or an omlx block is ever deleted; never "
+    "model weights or other files.",
+    declare};
 
 }  // namespace kvcache::cli

@@ -1,0 +1,79 @@
+#include "cli/commands/explain_folder.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "cli/options/numbers.h"
+#include "cli/render/explanation.h"
+#include "foreign/explain.h"
+#include "kvcache/error.h"
+#include "platform/text_file.h"
+#include "stamp/token_file.h"
+
+namespace kvcache::cli {
+
+void add_explain_folder_options(CLI::App& app, ExplainFolderOptions& options) {
+  app.add_option("--tokens", options.tokens,
+                 "Token ids of a prompt, to see how much of it the folder holds: a JSON list, integers, .bin (int32) or .npy")
+      ->type_name("FILE")
+      ->check(not_empty());
+  app.add_option("--like", options.like, "An entry that the running server has written: others are compared with its settings")
+      ->type_name("FILE")
+      ->check(not_empty());
+  app.add_option("--model", options.model, "The model's folder, for what a format does not store")
+      ->type_name("DIR")
+      ->check(not_empty());
+  app.add_option("--model-name", options.model_name, "The model as the server names it; else as the folder does")
+      ->type_name("NAME")
+      ->check(not_empty());
+  add_integer(app, "--block-size", options.block_size, 1, 1 << 20, "Tokens of a block, where the folder does not say")
+      ->type_name("N");
+}
+
+bool is_path_to_explain(const std::string& what) {
+  std::error_code error;
+  return what.find('/') != std::string::npos || std::filesystem::exists(what, error);
+}
+
+int explain_folder(Context& context, const std::string& folder, const ExplainFolderOptions& options, bool json) {
+  ExplainedFolder out;
+  out.path = folder;
+  out.tokens = options.tokens;
+  out.like = options.like;
+  foreign::Query query;
+  query.look_only = true;
+  if (!options.tokens.empty()) {
+    context.subject = options.tokens;
+    const detail::TextLimit limit{256U << 20U, ErrorKind::usage, "no prompt is that long"};
+    query.tokens = detail::parse_token_file(detail::read_text_file(options.tokens, limit), options.tokens);
+  }
+  out.prompt_tokens = query.tokens.size();
+  query.model_name = options.model_name;
+  query.model_folder = options.model;
+  query.block_size = options.block_size.value_or(0);
+  std::vector<foreign::Setting> running;
+  if (!options.like.empty()) {
+    context.subject = options.like;
+    running = foreign::settings_of(options.like);
+  }
+  context.subject = folder;
+  std::error_code error;
+  if (!std::filesystem::exists(folder, error))
+    throw Error(ErrorKind::io, error ? "cannot be read: " + error.message() : "no such file or folder");
+  std::vector<foreign::Place> places;
+  if (const std::optional<foreign::Place> place = foreign::place_of(folder))
+    places.push_back(*place);
+  else if (std::filesystem::is_directory(folder, error))
+    places = foreign::places_below(folder);
+  for (const foreign::Place& place : places) out.places.push_back(foreign::explain(place, running, query));
+  context.subject.clear();
+  if (json)
+    print_json(json_of(out));
+  else
+    print_explanation(context, out);
+  const foreign::Restored* best = out.best();
+  const bool missed = !query.tokens.empty() && (best == nullptr || best->tokens() == 0);
+  return missed || out.places.empty() ? 1 : 0;
+}
+
+}  // namespace kvcache::cli

@@ -1,0 +1,139 @@
+#include "foreign/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "kvcache/error.h"
+#include "kvcache/printable.h"
+#include "kvcache/sha256.h"
+
+namespace kvcache::foreign {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string* value_of(const std::vector<Setting>& settings, const std::string& name) {
+  const auto it = std::ranges::find(settings, name, &Setting::first);
+  return it == settings.end() ? nullptr : &it->second;
+}
+
+/// What stands in the way of an entry's being used, setting by setting.
+std::vector<std::string> differences(const std::vector<Setting>& settings, const std::vector<Setting>& running) {
+  std::vector<std::string> out;
+  for (const auto& [name, value] : running) {
+    const std::string* mine = value_of(settings, name);
+    if (mine == nullptr)
+      out.push_back(fmt::format("{} not stored, running {}", name, printable(value)));
+    else if (*mine != value)
+      out.push_back(fmt::format("{} {}, running {}", name, printable(*mine), printable(value)));
+  }
+  for (const auto& [name, value] : settings)
+    if (value_of(running, name) == nullptr) out.push_back(fmt::format("{} {}, running none", name, printable(value)));
+  return out;
+}
+
+void add_entry(const Format& format, Entry& entry, std::map<std::string, Signature>& signatures) {
+  Signature& signature = signatures[signature_id(format, entry)];
+  const bool first = signature.entries.files == 0;
+  signature.entries.add(entry.bytes);
+  signature.tokens += entry.tokens;
+  signature.newest = first ? entry.modified : std::max(signature.newest, entry.modified);
+  signature.blocks = signature.blocks || !entry.whole_cache;
+  if (!entry.never_again.empty()) {
+    ++signature.never_again_entries;
+    if (signature.never_again.empty()) signature.never_again = entry.never_again;
+  }
+  if (!entry.layers_without_state.empty()) {
+    ++signature.without_state;
+    for (const std::int64_t layer : entry.layers_without_state)
+      if (std::ranges::find(signature.layers_without_state, layer) == signature.layers_without_state.end())
+        signature.layers_without_state.push_back(layer);
+  }
+  if (!first) return;
+  signature.model = std::move(entry.model);
+  signature.settings = std::move(entry.settings);
+}
+
+std::uint64_t size_of(const std::string& path) {
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(path, error);
+  return error ? 0 : bytes;
+}
+
+}  // namespace
+
+std::uint64_t Explanation::dead_bytes() const {
+  std::uint64_t bytes = unreadable.amount.bytes + temporary.bytes;
+  for (const Signature& signature : signatures)
+    if (signature.dead()) bytes += signature.entries.bytes;
+  return bytes;
+}
+
+std::string signature_id(const Format& format, const Entry& entry) {
+  std::string text = fmt::format("{}\n{}\n", format.id, entry.model);
+  for (const auto& [name, value] : entry.settings) text += fmt::format("{}={}\n", name, value);
+  return sha256(text).substr(0, 8);
+}
+
+std::vector<Setting> settings_of(const std::string& path) {
+  const std::optional<Place> place = place_of(path);
+  if (!place) throw Error(ErrorKind::usage, fmt::format("{} is no entry of a server's folder", printable(path, 500)));
+  const std::vector<Item> items = place->format->items(*place);
+  for (const Item& item : items) {
+    if (item.kind != Item::Kind::entry) continue;
+    Entry entry = place->format->look(*place, item);
+    if (!entry.readable) throw Error(ErrorKind::usage, fmt::format("{}: {}", printable(path, 500), entry.verdict));
+    return entry.settings;
+  }
+  throw Error(ErrorKind::usage, fmt::format("{} holds no entry", printable(path, 500)));
+}
+
+Explanation explain(const Place& place, const std::vector<Setting>& running, const Query& query) {
+  Explanation out;
+  out.place = place;
+  std::map<std::string, Signature> signatures;
+  list_entries(place, [&](Entry entry) {
+    if (entry.vanished) return;
+    if (entry.item.kind == Item::Kind::temporary) out.temporary.add(entry.bytes);
+    if (entry.item.kind == Item::Kind::other) out.others.add(entry.bytes);
+    if (entry.item.kind != Item::Kind::entry) return;
+    out.all.add(entry.bytes);
+    if (entry.readable) {
+      add_entry(*place.format, entry, signatures);
+      return;
+    }
+    if (out.unreadable.amount.files == 0) {
+      out.unreadable.example = entry.item.path;
+      out.unreadable.why = entry.verdict;
+    }
+    out.unreadable.amount.add(entry.bytes);
+  });
+  for (auto& [id, signature] : signatures) {
+    signature.id = id;
+    // Some of them may still be used.
+    if (signature.never_again_entries < signature.entries.files) signature.never_again.clear();
+    std::ranges::sort(signature.layers_without_state);
+    if (!running.empty()) {
+      signature.differences = differences(signature.settings, running);
+      signature.matches = signature.differences.empty();
+    }
+    out.signatures.push_back(std::move(signature));
+  }
+  std::ranges::stable_sort(out.signatures, [](const Signature& a, const Signature& b) {
+    if (a.dead() != b.dead()) return b.dead();
+    return a.newest > b.newest;
+  });
+  const std::vector<Item> items = place.format->items(place);
+  for (const Report& report : place.format->check_place(place, items))
+    for (const Finding& finding : report.findings)
+      if (finding.code == "KV905") {
+        out.orphans.add(size_of(report.path));
+        break;
+      }
+  if (!query.tokens.empty()) out.prompt = restore(place, query);
+  return out;
+}
+
+}  // namespace kvcache::foreign

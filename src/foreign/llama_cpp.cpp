@@ -1,0 +1,116 @@
+// llama.cpp's saved states: the row of them. They are looked at and checked alone: their quantization blocks, and for some
+// architectures the order of what is rotated in keys, are others than MLX has.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "foreign/format_rows.h"
+#include "foreign/llama_state.h"
+#include "foreign/row_tools.h"
+#include "kvcache/printable.h"
+
+namespace kvcache::foreign {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool owns_folder(const FolderLook&) {
+  return false;  // a slot folder holds files of any name
+}
+
+bool owns_file(const FileLook& file) {
+  return file.header == nullptr && (file.head.starts_with(llama_session_magic) || file.head.starts_with(llama_sequence_magic));
+}
+
+std::vector<Item> items(const Place& place) {
+  return {{place.path, Item::Kind::entry}};
+}
+
+/// "Q8_0 keys, F16 values"
+std::string types_of(const LlamaMemory& memory) {
+  const auto all = [](const std::vector<LlamaRows>& layers) {
+    std::string out;
+    for (const LlamaRows& rows : layers) {
+      const std::string name = ggml_type_name(rows.type);
+      if (out.find(name) == std::string::npos) out += (out.empty() ? "" : "/") + name;
+    }
+    return out;
+  };
+  if (memory.values.empty()) return all(memory.keys) + " keys, no values";
+  return fmt::format("{} keys, {} values", all(memory.keys), all(memory.values));
+}
+
+std::string_view name_of(const LlamaState& state, std::size_t index) {
+  if (state.memories[index].kind == LlamaMemory::Kind::recurrent) return "recurrent";
+  return index == 0 ? "attention" : "sliding window";
+}
+
+Entry look(const Place&, const Item& item) {
+  return described(item, [&](Entry& entry) {
+    const LlamaState state = read_llama_state(*file_source(item.path));
+    entry.model = state.architecture;
+    entry.version = std::to_string(state.version);
+    entry.tokens = static_cast<std::int64_t>(state.ids.size());
+    entry.settings = {{"kind", state.sequence ? "one sequence" : "whole context"},
+                      {"memory", state.stream_counts ? "since the middle of 2025" : "before the middle of 2025"}};
+    for (std::size_t i = 0; i < state.memories.size(); ++i) {
+      const LlamaMemory& memory = state.memories[i];
+      entry.settings.emplace_back(std::string(name_of(state, i)),
+                                  fmt::format("{} layers, {} cells, {}", memory.keys.size(), memory.cells, types_of(memory)));
+    }
+    if (!state.problem.empty()) entry.verdict = state.problem;
+  });
+}
+
+Report check(const Place&, const Item& item) {
+  return checked(item.path, [&](Report& report) {
+    const LlamaState state = read_llama_state(*file_source(item.path));
+    if (!state.problem.empty()) {
+      add_finding(report, "KV907", state.problem, {},
+                  "llama.cpp says whether it can read it: only a build like the one that wrote it can");
+      return;
+    }
+    const auto tokens = static_cast<std::uint64_t>(state.ids.size());
+    if (!state.memories.empty() && state.media == 0 && state.memories[0].kind == LlamaMemory::Kind::attention &&
+        state.memories[0].cells != tokens)
+      add_finding(report, "KV908", fmt::format("{} token ids and {} cells", tokens, state.memories[0].cells), "attention");
+    for (std::size_t i = 0; i < state.memories.size(); ++i) {
+      const bool only_here = i > 0 || state.memories[i].kind == LlamaMemory::Kind::recurrent;
+      if (only_here && state.extension_bytes == 0 && !fs::exists(item.path + ".checkpoints"))
+        add_finding(
+            report, "KV943",
+            fmt::format("it holds the state at position {} alone, and no checkpoints: llama-server takes the file, and then "
+                        "processes the whole prompt anew unless it goes on from exactly there",
+                        state.memories[i].last_position),
+            std::string(name_of(state, i)));
+    }
+  });
+}
+
+std::vector<Report> check_place(const Place&, std::span<const Item>) {
+  return {};
+}
+
+std::vector<Prompt> prompts(const Place&) {
+  return {};
+}
+
+}  // namespace
+
+const Format llama_cpp_format = {
+    "llama.cpp",
+    "state of llama.cpp",
+    "ggsn 9, ggsq 2 to 5",
+    owns_folder,
+    owns_file,
+    items,
+    look,
+    check,
+    check_place,
+    nullptr,
+    prompts,
+    nullptr,
+    "its rows are quantized in other blocks than MLX has, and keys of some architectures are rotated in another order"};
+
+}  // namespace kvcache::foreign
