@@ -288,9 +288,9 @@ Report check(const Place& place, const Item& item, Owner owner) {
         item.path, [&](Report&) { static_cast<void>(read_index(place, owner)); }, "KV906");
   if (item.kind == Item::Kind::entry) {
     FileReport file = verify_file(item.path);
-    Report report{item.path, std::move(file.findings), file.exit_code != 3 && file.exit_code != 5, false};
+    Report report{item.path, std::move(file.findings), !file.failure, false};
     std::error_code gone;
-    report.vanished = file.exit_code == 5 && !fs::exists(item.path, gone);
+    report.vanished = file.failure == ErrorKind::io && !fs::exists(item.path, gone);
     return report;
   }
   if (item.kind == Item::Kind::sidecar && owner == Owner::rapid_mlx)
