@@ -30,7 +30,8 @@ bool is_dangling(const fs::path& link) {
   return target.type() == fs::file_type::not_found || target.type() == fs::file_type::none;
 }
 
-void walk(const fs::path& folder, std::vector<Found>& out) {
+void walk(const fs::path& folder, const std::set<std::string>& leave_out, std::vector<Found>& out) {
+  if (leave_out.contains(folder.string())) return;
   std::vector<fs::directory_entry> entries;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) entries.push_back(*it);
@@ -41,7 +42,7 @@ void walk(const fs::path& folder, std::vector<Found>& out) {
     std::error_code unknown;
     const fs::path& path = entry.path();
     if (!entry.is_symlink(unknown) && entry.is_directory(unknown))
-      walk(path, out);
+      walk(path, leave_out, out);
     else if ((entry.is_regular_file(unknown) && looks_like_a_cache(path)) ||
              (is_named_as_a_cache(path) && entry.is_symlink(unknown) && is_dangling(path)))
       out.push_back({path.string(), {}});
@@ -54,9 +55,9 @@ bool is_named_as_cache(const std::string& path) {
   return is_named_as_a_cache(path);
 }
 
-std::vector<Found> find_files(const std::string& folder) {
+std::vector<Found> find_files(const std::string& folder, const std::set<std::string>& leave_out) {
   std::vector<Found> out;
-  walk(folder, out);
+  walk(folder, leave_out, out);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // Cache files below folders.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Found {
 /// Every *.safetensors and *.safetensors.gz, and every other *.gz that is gzip-compressed, below `folder`, by name, depth
 /// first. Links to files count as files, and so do those that lead nowhere; links to folders are not followed (they may lead
 /// in a circle), and what else is no regular file is passed over.
-[[nodiscard]] std::vector<Found> find_files(const std::string& folder);
+/// Folders in `leave_out` are passed over with all in them.
+[[nodiscard]] std::vector<Found> find_files(const std::string& folder, const std::set<std::string>& leave_out = {});
 
 }  // namespace kvcache::catalog

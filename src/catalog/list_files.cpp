@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <optional>
 #include <thread>
 
 #include "catalog/find_files.h"
+#include "catalog/foreign_places.h"
 #include "format/recognise.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
@@ -106,6 +108,7 @@ std::size_t list_workers() noexcept {
   return 2 * std::max<std::size_t>(1, std::thread::hardware_concurrency());
 }
 
+<<<<<<< HEAD
 void list_source(ListedFile& file, const std::function<std::shared_ptr<const ByteSource>()>& open, bool read_stamped) {
   std::shared_ptr<const ByteSource> source;
   try {
@@ -117,6 +120,46 @@ void list_source(ListedFile& file, const std::function<std::shared_ptr<const Byt
   }
 }
 
+=======
+namespace {
+
+/// An entry of another project, as a line of the list.
+ListedFile listed(const foreign::Place& place, foreign::Entry entry) {
+  using Kind = foreign::Item::Kind;
+  ListedFile file;
+  file.path = std::move(entry.item.path);
+  file.model = std::move(entry.model);
+  file.tokens = entry.tokens;
+  file.bytes = entry.bytes;
+  file.modified = entry.modified;
+  file.verdict = std::move(entry.verdict);
+  file.recognised = true;
+  const std::string id(place.format->id);
+  switch (entry.item.kind) {
+    case Kind::entry:
+      file.kind = !entry.readable     ? ListedFile::Kind::broken
+                  : entry.whole_cache ? ListedFile::Kind::cache
+                                      : ListedFile::Kind::block;
+      file.format = entry.whole_cache ? id : id + " block";
+      break;
+    case Kind::sidecar:
+      file.kind = ListedFile::Kind::sidecar;
+      file.format = id + " sidecar";
+      break;
+    case Kind::temporary:
+      file.kind = ListedFile::Kind::temporary;
+      file.format = id + " temporary";
+      break;
+    default:
+      file.kind = ListedFile::Kind::other;
+      break;
+  }
+  return file;
+}
+
+}  // namespace
+
+>>>>>>> 2e92ec7 (catalog, inspect: Take what other projects keep as prompt caches are taken)
 ListedFile list_file(const std::string& path, bool read_stamped) {
   ListedFile file;
   file.path = path;
@@ -133,15 +176,23 @@ ListedFile list_file(const std::string& path, bool read_stamped) {
 std::vector<Found> list_files(const std::vector<std::string>& places, const std::function<void(ListedFile)>& take) {
   std::vector<std::string> paths;
   std::vector<Found> unreadable;
+  std::vector<foreign::Place> theirs;
   for (const std::string& place : places) {
     std::error_code error;
     const fs::file_status status = fs::status(place, error);
     if (!fs::exists(status)) throw Error(ErrorKind::io, fmt::format("cannot be read: {}", error.message()));
     if (!fs::is_directory(status)) {
-      paths.push_back(place);
+      // A file that is one entry of another project; a block is listed alike with and without its folder.
+      const std::optional<foreign::Place> one = is_named_as_cache(place) ? std::nullopt : foreign::place_of(place);
+      if (one)
+        theirs.push_back(*one);
+      else
+        paths.push_back(place);
       continue;
     }
-    for (Found& found : find_files(place)) {
+    const ForeignPlaces found_places = foreign_places(place);
+    theirs.insert(theirs.end(), found_places.places.begin(), found_places.places.end());
+    for (Found& found : find_files(place, found_places.folders)) {
       if (found.error.empty())
         paths.push_back(std::move(found.path));
       else
@@ -151,6 +202,10 @@ std::vector<Found> list_files(const std::vector<std::string>& places, const std:
   detail::in_order<ListedFile>(
       paths.size(), list_workers(), [&](std::size_t i) { return list_file(paths[i]); },
       [&](std::size_t, ListedFile file) { take(std::move(file)); });
+  for (const foreign::Place& place : theirs)
+    foreign::list_entries(place, [&](foreign::Entry entry) {
+      if (!entry.vanished) take(listed(place, std::move(entry)));
+    });
   return unreadable;
 }
 

@@ -16,15 +16,17 @@ namespace kvcache::catalog {
 
 struct ListedFile {
   enum class Kind {
-    cache,   ///< a prompt cache
-    block,   ///< a block of omlx's paged cache: recognised by its metadata, of no use alone
-    broken,  ///< damaged, or missing with a pointer in its place
-    other,   ///< something else, which does not claim to be a cache (weights, a zip archive): what, is in `verdict`
+    cache,      ///< a prompt cache, or an entry of another project that is one prompt
+    block,      ///< a block of a paged cache: of no use alone
+    broken,     ///< damaged, or missing with a pointer in its place
+    sidecar,    ///< what belongs to an entry: recurrent state, token ids
+    temporary,  ///< a write of a server that was not finished, or is going on
+    other,      ///< something else, which does not claim to be a cache (weights, a zip archive): what, is in `verdict`
   };
   std::string path;
   Kind kind = Kind::other;
   std::string model;   ///< from its metadata, or empty
-  std::string format;  ///< dialect id
+  std::string format;  ///< dialect id, or what another project's entry is: "omlx block"
   std::int64_t tokens = 0;
   std::uint64_t bytes = 0;
   std::chrono::system_clock::time_point modified;
@@ -42,11 +44,16 @@ struct ListedFile {
 /// Looks at one file. `read_stamped`: at the data of a stamped one, too, which its checksums are of.
 [[nodiscard]] ListedFile list_file(const std::string& path, bool read_stamped = false);
 
+<<<<<<< HEAD
 /// The same of what `open` opens: path, bytes and time are in `file` already, the rest is filled in. That it cannot be opened
 /// or read is the verdict.
 void list_source(ListedFile& file, const std::function<std::shared_ptr<const ByteSource>()>& open, bool read_stamped = false);
 
 /// Looks at every cache file below the folders (or at the files named themselves), in parallel, in their order.
+=======
+/// Looks at every cache file below the folders (or at the files named themselves), in parallel, in their order; then at what
+/// other projects keep there.
+>>>>>>> 2e92ec7 (catalog, inspect: Take what other projects keep as prompt caches are taken)
 /// Returns the folders below them that could not be read.
 [[nodiscard]] std::vector<Found> list_files(const std::vector<std::string>& places,
                                             const std::function<void(ListedFile)>& take);

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include "catalog/find_files.h"
+#include "catalog/foreign_places.h"
 #include "common/hint.h"
 #include "common/remote_name.h"
 #include "format/recognise.h"
@@ -23,7 +25,7 @@ struct Candidate {
   bool named = false;
 };
 
-std::vector<Candidate> files_of(const FilesToVerify& files) {
+std::vector<Candidate> files_of(const FilesToVerify& files, std::vector<foreign::Place>& theirs) {
   std::vector<Candidate> out;
   for (const std::string& path : files.paths) {
     if (files.recursive && files.find_elsewhere) {
@@ -37,8 +39,10 @@ std::vector<Candidate> files_of(const FilesToVerify& files) {
       out.push_back({{path, {}}, true});
       continue;
     }
-    std::vector<Found> below = find_files(path);
-    if (below.empty() && files.paths.size() > 1 && files.empty_folder) files.empty_folder(path);
+    const ForeignPlaces places = foreign_places(path);
+    theirs.insert(theirs.end(), places.places.begin(), places.places.end());
+    std::vector<Found> below = find_files(path, places.folders);
+    if (below.empty() && places.places.empty() && files.paths.size() > 1 && files.empty_folder) files.empty_folder(path);
     for (Found& found : below) out.push_back({std::move(found), false});
   }
   return out;
@@ -51,6 +55,35 @@ FileReport unreadable_folder(const Found& found) {
   report.findings.push_back({"KV100", Severity::error, {}, {}, "this folder cannot be read: " + found.error, {}});
   report.failure = ErrorKind::io;
   return report;
+}
+
+/// What another project's format finds, as a report of ours.
+FileReport report_of(foreign::Report&& theirs) {
+  FileReport report;
+  report.path = std::move(theirs.path);
+  report.findings = std::move(theirs.findings);
+  for (Finding& finding : report.findings) {
+    finding.hint = detail::with_names(finding.hint, report.path);
+    if (finding.severity == Severity::warning && report.status == Status::ok) report.status = Status::warnings;
+    if (finding.severity == Severity::error) report.status = Status::errors;
+  }
+  const bool broken = std::ranges::any_of(report.findings, [](const Finding& f) { return f.severity == Severity::error; });
+  if (!theirs.readable && broken) {
+    report.status = Status::unreadable;
+    report.failure = ErrorKind::unreadable;
+  }
+  return report;
+}
+
+/// A file that is an entry of another project.
+std::optional<FileReport> verify_foreign(const std::string& path) {
+  const std::optional<foreign::Place> place = foreign::place_of(path);
+  if (!place || !place->is_file) return std::nullopt;
+  std::optional<FileReport> out;
+  foreign::verify_place(*place, [&](foreign::Report report) {
+    if (!out) out = report_of(std::move(report));
+  });
+  return out;
 }
 
 /// A report, and what the file is where it need not be a cache and is none.
@@ -80,6 +113,7 @@ FileReport verify_one(const FilesToVerify& files, const Found& found, const Veri
   return report;
 }
 
+<<<<<<< HEAD
 Outcome look_at(const FilesToVerify& files, const Candidate& candidate, const VerifyOptions& how) {
   const std::string& path = candidate.found.path;
   Outcome out{verify_one(files, candidate.found, how), {}};
@@ -88,6 +122,15 @@ Outcome look_at(const FilesToVerify& files, const Candidate& candidate, const Ve
   const std::shared_ptr<const ByteSource> source = elsewhere(files, path);
   out.something_else = source ? detail::something_else(*source, code, is_named_as_cache(path))
                               : detail::something_else(path, code, is_named_as_cache(path));
+=======
+Outcome look_at(const Candidate& candidate, const VerifyOptions& how) {
+  Outcome out{verify_one(candidate.found, how), {}};
+  if (out.report.failure == ErrorKind::unreadable)
+    if (std::optional<FileReport> theirs = verify_foreign(candidate.found.path)) return {*std::move(theirs), {}};
+  if (!candidate.named && out.report.failure == ErrorKind::unreadable)
+    out.something_else =
+        detail::something_else(candidate.found.path, out.report.findings.front().code, is_named_as_cache(candidate.found.path));
+>>>>>>> 2e92ec7 (catalog, inspect: Take what other projects keep as prompt caches are taken)
   return out;
 }
 
@@ -126,7 +169,8 @@ void add_loader(VerifyOptions& how, std::string_view id) {
 }
 
 VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(const FileReport&)>& take) {
-  const std::vector<Candidate> candidates = files_of(files);
+  std::vector<foreign::Place> theirs;
+  const std::vector<Candidate> candidates = files_of(files, theirs);
   // Threads go to files first; what is left of them scans the data of one.
   const std::size_t threads = files.threads != 0 ? files.threads : std::max(1U, std::thread::hardware_concurrency());
   const std::size_t workers = std::min(threads, std::max<std::size_t>(1, candidates.size()));
@@ -150,6 +194,14 @@ VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(c
         ++counts.by_status[outcome.report.status];
         take(outcome.report);
       });
+  for (const foreign::Place& place : theirs)
+    foreign::verify_place(place, [&](foreign::Report found) {
+      detail::throw_if_stopped(how.stop);
+      const FileReport report = report_of(std::move(found));
+      ++counts.files;
+      ++counts.by_status[report.status];
+      take(report);
+    });
   if (counts.files == 0) refuse_nothing(files, counts);
   return counts;
 }

@@ -39,8 +39,8 @@ struct FilesToVerify {
 };
 
 /// Calls `take` with the reports, in the order of the paths and by name below a folder, from one thread at a time. What is
-/// found below a folder and does not claim to be a cache is counted only. Hints have the names of their files. Throws
-/// Error(usage) where there is nothing to check: a wrong path must not pass for one in order.
+/// found below a folder and does not claim to be a cache is counted only; what other projects keep there comes last. Hints have
+/// the names of their files. Throws Error(usage) where there is nothing to check: a wrong path must not pass for one in order.
 VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(const FileReport&)>& take);
 
 /// --for: the id of an era or a release, a runtime (any release of it), or "all". Throws what find_target() throws.

@@ -221,7 +221,12 @@ void decode_classes(Document& document) {
   document.cache.metadata = layout.user;
   decode_model_state(document, layout);
 
-  Decoder decoder(document.file, document.findings);
+  Decoder decoder(document.file, document.findings, find_stand_ins(header, document.findings));
+  if (header.metadata.contains(std::string(stand_ins_key))) {
+    // They are undone: written again, the words about them would be about arrays that are what they are.
+    document.cache.metadata.erase(std::string(stand_ins_key.substr(2)));
+    document.cache.metadata.erase(std::string(vendored_classes_key.substr(2)));
+  }
   std::vector<bool> unused;
   for (const auto& [index, class_text] : layout.classes) {
     LayerInput in;

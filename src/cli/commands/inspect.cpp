@@ -6,9 +6,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/files/read_inputs.h"
+#include "cli/render/inspect_foreign.h"
 #include "cli/render/json.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
@@ -41,7 +43,21 @@ int run(Context& context, const Options& options) {
     context.subject = file;
     const remote::Usage before = remote_usage(context);
     try {
+<<<<<<< HEAD
       const Document document = read_named(context, file);
+=======
+      if (const std::optional<Json> theirs = inspect_foreign(file)) {
+        if (options.json) {
+          shown.push_back(*theirs);
+          continue;
+        }
+        if (!first) print("\n");
+        first = false;
+        print(foreign_text(*theirs));
+        continue;
+      }
+      const Document document = read_document(file);
+>>>>>>> 2e92ec7 (catalog, inspect: Take what other projects keep as prompt caches are taken)
       std::optional<CacheStats> stats;
       if (options.stats) stats = stats_of(context, document);
       if (options.json) {

@@ -50,12 +50,16 @@ void sort_files(std::vector<catalog::ListedFile>& files, const std::string& by) 
   std::stable_sort(files.begin(), files.end(), order);
 }
 
-std::string_view kind_name(catalog::ListedFile::Kind kind) {
-  switch (kind) {
+std::string_view kind_name(const catalog::ListedFile& file) {
+  switch (file.kind) {
     case catalog::ListedFile::Kind::cache:
       return "cache";
     case catalog::ListedFile::Kind::block:
-      return "omlx block";
+      return file.format == "omlx block" ? "omlx block" : "block";
+    case catalog::ListedFile::Kind::sidecar:
+      return "sidecar";
+    case catalog::ListedFile::Kind::temporary:
+      return "temporary";
     case catalog::ListedFile::Kind::broken:
       return "broken";
     case catalog::ListedFile::Kind::other:
@@ -86,7 +90,7 @@ void print_listing_json(const Context& context, const Listing& listing) {
     bytes += f.bytes;
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(f.modified.time_since_epoch()).count();
     files.push_back({{"path", f.path},
-                     {"kind", kind_name(f.kind)},
+                     {"kind", kind_name(f)},
                      {"model", f.model.empty() ? Json(nullptr) : Json(f.model)},
                      {"format", f.format.empty() ? Json(nullptr) : Json(f.format)},
                      {"tokens", f.tokens},
@@ -122,7 +126,8 @@ void print_listing_text(const Context& context, const Listing& listing) {
   std::uint64_t bytes = 0;
   for (const catalog::ListedFile& f : listing.files) {
     bytes += f.bytes;
-    const bool plain = f.verdict == "ok" || f.verdict == "warnings" || f.kind == catalog::ListedFile::Kind::block;
+    const bool plain = f.verdict == "ok" || f.verdict == "warnings" || f.kind == catalog::ListedFile::Kind::block ||
+                       f.kind == catalog::ListedFile::Kind::temporary;
     const std::string note = plain ? "" : fmt::format(": {}", printable(f.verdict));
     table.add({f.kind == catalog::ListedFile::Kind::broken ? "" : std::to_string(f.tokens),
                human_bytes(static_cast<double>(f.bytes)), age(f.modified), shown_format(f), printable(f.model, 32),
@@ -187,7 +192,7 @@ const Command ls_command = {
     "  kvcache ls ~/.cache/prompts\n"
     "  kvcache ls --sort size --json ~/.cache/prompts | jq .totals",
     declare,
-    "Folders are searched for *.safetensors and gzip-compressed *.gz; links to folders are not followed. Only "
-    "headers are read."};
+    "Folders are searched for *.safetensors and gzip-compressed *.gz, and for what other projects keep their prompts in "
+    "(docs/foreign.md); links to folders are not followed. Only headers are read."};
 
 }  // namespace kvcache::cli

@@ -85,7 +85,7 @@ void Decoder::decode_arrays(Layer& l) {
   }
   if (list) {
     l.only(with_layout(l.meta.form == Meta::Form::scalar ? SlotLayout::flat : SlotLayout::compact), "slots are in one row");
-    for (const std::size_t array : *list) state.slots.push_back(tensor(array));
+    for (const std::size_t array : *list) state.slots.push_back(slot(array));
     // Swift left unset slots out. Its models set the first one first, and its loader fills the slots in this order.
     if (mamba) state.slots.resize(std::max(state.slots.size(), mamba_slots));
     l.out.arrays = *list;
@@ -104,7 +104,7 @@ void Decoder::decode_arrays(Layer& l) {
       l.fail("KV303", fmt::format("slot {} is a list instead of an array", index));
       return;
     }
-    state.slots.push_back(tensor(*slot.value));
+    state.slots.push_back(this->slot(*slot.value));
     l.out.arrays.push_back(*slot.value);
   }
   const auto optional_integers = [&](const ArrayTree& leaf, std::string_view what, std::optional<Int32s>& out) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "format/index_paths.h"
+#include "format/sections/stand_ins.h"
 #include "kvcache/caches.h"
 #include "kvcache/format.h"
 
@@ -48,7 +49,8 @@ struct Meta {
 
 class Decoder {
  public:
-  Decoder(const SafetensorsFile& file, Findings& findings) : file_(file), findings_(findings) {}
+  Decoder(const SafetensorsFile& file, Findings& findings, StandIns stand_ins = {})
+      : file_(file), findings_(findings), stand_ins_(std::move(stand_ins)) {}
 
   /// Never throws for what is wrong with the layer: reports KV203, KV205, KV207, KV3xx, KV442, KV471.
   LayerOutput decode(const LayerInput& in);
@@ -60,8 +62,14 @@ class Decoder {
   /// Of any runtime.
   [[nodiscard]] static bool knows_class(std::string_view name) noexcept;
 
-  [[nodiscard]] const TensorEntry& entry(std::size_t index) const { return file_.header().tensors[index]; }
+  /// What an array is; of a stand-in, what it stands for.
+  [[nodiscard]] const TensorEntry& entry(std::size_t index) const {
+    const auto found = stand_ins_.empty.find(index);
+    return found == stand_ins_.empty.end() ? file_.header().tensors[index] : found->second;
+  }
   [[nodiscard]] Tensor tensor(std::size_t index) const { return file_.tensor(entry(index)); }
+  /// The array of a slot: undefined for one that is not set.
+  [[nodiscard]] Tensor slot(std::size_t index) const { return stand_ins_.unset.contains(index) ? Tensor() : tensor(index); }
 
   struct Layer;  ///< the state of decoding one layer (decoder_layer.h)
 
@@ -86,6 +94,7 @@ class Decoder {
 
   const SafetensorsFile& file_;
   Findings& findings_;
+  StandIns stand_ins_;
 };
 
 }  // namespace kvcache::detail
