@@ -108,7 +108,6 @@ std::size_t list_workers() noexcept {
   return 2 * std::max<std::size_t>(1, std::thread::hardware_concurrency());
 }
 
-<<<<<<< HEAD
 void list_source(ListedFile& file, const std::function<std::shared_ptr<const ByteSource>()>& open, bool read_stamped) {
   std::shared_ptr<const ByteSource> source;
   try {
@@ -120,7 +119,6 @@ void list_source(ListedFile& file, const std::function<std::shared_ptr<const Byt
   }
 }
 
-=======
 namespace {
 
 /// An entry of another project, as a line of the list.
@@ -159,7 +157,6 @@ ListedFile listed(const foreign::Place& place, foreign::Entry entry) {
 
 }  // namespace
 
->>>>>>> 2e92ec7 (catalog, inspect: Take what other projects keep as prompt caches are taken)
 ListedFile list_file(const std::string& path, bool read_stamped) {
   ListedFile file;
   file.path = path;

@@ -44,16 +44,12 @@ struct ListedFile {
 /// Looks at one file. `read_stamped`: at the data of a stamped one, too, which its checksums are of.
 [[nodiscard]] ListedFile list_file(const std::string& path, bool read_stamped = false);
 
-<<<<<<< HEAD
 /// The same of what `open` opens: path, bytes and time are in `file` already, the rest is filled in. That it cannot be opened
 /// or read is the verdict.
 void list_source(ListedFile& file, const std::function<std::shared_ptr<const ByteSource>()>& open, bool read_stamped = false);
 
-/// Looks at every cache file below the folders (or at the files named themselves), in parallel, in their order.
-=======
 /// Looks at every cache file below the folders (or at the files named themselves), in parallel, in their order; then at what
 /// other projects keep there.
->>>>>>> 2e92ec7 (catalog, inspect: Take what other projects keep as prompt caches are taken)
 /// Returns the folders below them that could not be read.
 [[nodiscard]] std::vector<Found> list_files(const std::vector<std::string>& places,
                                             const std::function<void(ListedFile)>& take);

@@ -113,24 +113,16 @@ FileReport verify_one(const FilesToVerify& files, const Found& found, const Veri
   return report;
 }
 
-<<<<<<< HEAD
 Outcome look_at(const FilesToVerify& files, const Candidate& candidate, const VerifyOptions& how) {
   const std::string& path = candidate.found.path;
   Outcome out{verify_one(files, candidate.found, how), {}};
+  if (out.report.failure == ErrorKind::unreadable)
+    if (std::optional<FileReport> theirs = verify_foreign(path)) return {*std::move(theirs), {}};
   if (candidate.named || out.report.failure != ErrorKind::unreadable) return out;
   const std::string& code = out.report.findings.front().code;
   const std::shared_ptr<const ByteSource> source = elsewhere(files, path);
   out.something_else = source ? detail::something_else(*source, code, is_named_as_cache(path))
                               : detail::something_else(path, code, is_named_as_cache(path));
-=======
-Outcome look_at(const Candidate& candidate, const VerifyOptions& how) {
-  Outcome out{verify_one(candidate.found, how), {}};
-  if (out.report.failure == ErrorKind::unreadable)
-    if (std::optional<FileReport> theirs = verify_foreign(candidate.found.path)) return {*std::move(theirs), {}};
-  if (!candidate.named && out.report.failure == ErrorKind::unreadable)
-    out.something_else =
-        detail::something_else(candidate.found.path, out.report.findings.front().code, is_named_as_cache(candidate.found.path));
->>>>>>> 2e92ec7 (catalog, inspect: Take what other projects keep as prompt caches are taken)
   return out;
 }
 

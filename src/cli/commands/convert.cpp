@@ -8,11 +8,8 @@
 
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
-<<<<<<< HEAD
-#include "cli/files/open.h"
-=======
 #include "cli/files/import_folder.h"
->>>>>>> fc86176 (foreign, convert: Import prompts of omlx, vllm-mlx and Rapid-MLX)
+#include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/options/choice.h"
 #include "cli/options/dtype_option.h"

@@ -43,9 +43,6 @@ int run(Context& context, const Options& options) {
     context.subject = file;
     const remote::Usage before = remote_usage(context);
     try {
-<<<<<<< HEAD
-      const Document document = read_named(context, file);
-=======
       if (const std::optional<Json> theirs = inspect_foreign(file)) {
         if (options.json) {
           shown.push_back(*theirs);
@@ -56,8 +53,7 @@ int run(Context& context, const Options& options) {
         print(foreign_text(*theirs));
         continue;
       }
-      const Document document = read_document(file);
->>>>>>> 2e92ec7 (catalog, inspect: Take what other projects keep as prompt caches are taken)
+      const Document document = read_named(context, file);
       std::optional<CacheStats> stats;
       if (options.stats) stats = stats_of(context, document);
       if (options.json) {
