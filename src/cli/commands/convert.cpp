@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
+#include "cli/files/export_entry.h"
 #include "cli/files/import_folder.h"
 #include "cli/files/open.h"
 #include "cli/files/output.h"
@@ -154,8 +155,23 @@ int convert_one(Context& context, const Options& options, const Goal& goal, cons
   return 0;
 }
 
+/// Into a server's folder. What else a conversion can change is done first, by itself.
+int export_one(Context& context, const Options& options, const foreign::ExportTarget& target) {
+  if (options.dtype || !options.class_name.empty() || !options.children.empty() || options.import.all)
+    throw Error(ErrorKind::usage, fmt::format("--to {} writes a cache as it is", target.id),
+                "first: kvcache convert FILE ... -o OUT, then export that");
+  if (options.files.size() != 1) throw Error(ErrorKind::usage, fmt::format("--to {} takes one file", target.id));
+  foreign::ExportRequest request;
+  request.model_name = options.import.model_name;
+  request.model_folder = options.model;
+  request.block_size = options.import.block_size;
+  return export_entry(context, target, options.files[0], options.import.tokens, std::move(request), options.output);
+}
+
 int run(Context& context, const Options& options) {
   check(options);
+  if (const foreign::ExportTarget* target = foreign::find_export_target(options.to))
+    return export_one(context, options, *target);
   // An unknown format is worth knowing before anything else is looked at.
   Goal goal;
   if (!options.to.empty()) goal.to = find_target(options.to);
@@ -178,7 +194,8 @@ Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   add_files(app, options->files, "The cache to convert");
   app.add_option("--to", options->to,
-                 "Format to write: mlx-lm, mlx-swift-lm, mlxrs, an era of them (mlx-lm@0.31) or a release (mlx-lm@0.30.7)")
+                 "Format to write: mlx-lm, mlx-swift-lm, mlxrs, an era of them (mlx-lm@0.31) or a release (mlx-lm@0.30.7); "
+                 "or an entry of a server's folder: vllm-mlx, rapid-mlx, mlx-vlm-apc")
       ->type_name("ID");
   add_dtype(app, options->dtype, "Cast keys and values; recurrent state and quantized layers stay");
   app.add_option("--class", options->class_name, "Turn windows into plain caches, or plain caches into windows")

@@ -1,0 +1,65 @@
+#include "cli/files/export_entry.h"
+
+#include <fmt/format.h>
+
+#include "cli/files/read_inputs.h"
+#include "cli/terminal/say.h"
+#include "cli/terminal/signals.h"
+#include "cli/terminal/words.h"
+#include "kvcache/error.h"
+#include "kvcache/printable.h"
+#include "kvcache/stamp.h"
+#include "platform/text_file.h"
+#include "stamp/token_file.h"
+
+namespace kvcache::cli {
+namespace {
+
+std::vector<std::int32_t> ids_of(Context& context, const Document& document, const std::string& file,
+                                 const std::string& tokens) {
+  if (!tokens.empty()) {
+    context.subject = tokens;
+    const detail::TextLimit limit{64U << 20U, ErrorKind::usage, "no prompt is that long"};
+    return detail::parse_token_file(detail::read_text_file(tokens, limit), tokens);
+  }
+  const std::optional<Stamp> stamp = find_stamp(document.cache);
+  if (!stamp || !stamp->tokens || !stamp->tokens->ids)
+    throw Error(ErrorKind::usage, "servers find a cache by its token ids, and they are not in this file",
+                fmt::format("--tokens ids.json, or first: kvcache stamp {} --tokens ids.json --in-place", shell_path(file)));
+  return *stamp->tokens->ids;
+}
+
+}  // namespace
+
+int export_entry(Context& context, const foreign::ExportTarget& target, const std::string& file, const std::string& tokens,
+                 foreign::ExportRequest request, const OutputOptions& output) {
+  if (output.in_place || output.path.empty() || output.to_stdout())
+    throw Error(ErrorKind::usage, fmt::format("--to {} writes into a server's folder", target.id), "-o DIR/");
+  if (output.gzip) throw Error(ErrorKind::usage, fmt::format("{} reads no compressed files", target.id), "leave out --gzip");
+  context.subject = file;
+  const Document document = read_intact_document(file);
+  request.cache = &document.cache;
+  request.ids = ids_of(context, document, file, tokens);
+  request.folder = output.path;
+  while (request.folder.size() > 1 && request.folder.ends_with('/')) request.folder.pop_back();
+  context.subject = file;
+  const WriteGuard guard;
+  const foreign::Exported written = target.write(request);
+  context.subject.clear();
+  if (output.json)
+    print_json({{"schema", "kvcache.convert/1"},
+                {"path", file},
+                {"output", written.path},
+                {"format", target.id},
+                {"tokens", request.ids.size()},
+                {"bytes", written.bytes},
+                {"notes", written.notes}});
+  if (!context.quiet) {
+    say(fmt::format("{}; wrote {} ({})", target.title, shown_path(written.path),
+                    human_bytes(static_cast<double>(written.bytes))));
+    for (const std::string& note : written.notes) say("note: " + note);
+  }
+  return 0;
+}
+
+}  // namespace kvcache::cli
