@@ -7,12 +7,13 @@
 #include <utility>
 
 #include "foreign/header_fields.h"
+#include "foreign/lazy_file.h"
 #include "foreign/little_endian.h"
+#include "foreign/row_tools.h"
 #include "foreign/stored_layers.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
-#include "safetensors/damaged_header.h"
 
 namespace kvcache::foreign {
 namespace {
@@ -25,7 +26,7 @@ constexpr std::size_t most_steps = 1U << 20U;
 /// Blocks that a header names, however broken the rest of it is: a prompt that leads there ends there.
 std::vector<std::int64_t> named_blocks(const std::string& path) {
   std::vector<std::int64_t> out;
-  const std::optional<Header> header = detail::read_damaged_header(path);
+  const std::optional<Header> header = header_of_damaged(path);
   const std::string* text = header ? find_metadata(header->metadata, "block_hashes") : nullptr;
   if (text == nullptr) return out;
   for (std::string_view rest = *text; !rest.empty();) {
@@ -74,7 +75,8 @@ ApcStore::ApcStore(std::string path_of_folder, std::span<const std::int32_t> ids
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::error_code unknown;
-    if (it->is_regular_file(unknown)) paths.push_back(it->path());
+    if (!it->is_symlink(unknown) && it->is_regular_file(unknown)) paths.push_back(it->path());
+    refuse_too_many(folder, paths.size());
   }
   if (error) throw Error(ErrorKind::io, fmt::format("cannot be read: {}", error.message()));
   std::ranges::sort(paths);

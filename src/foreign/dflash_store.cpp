@@ -12,6 +12,7 @@
 #include "foreign/header_fields.h"
 #include "foreign/little_endian.h"
 #include "foreign/names.h"
+#include "foreign/row_tools.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
 #include "kvcache/sha256.h"
@@ -79,7 +80,10 @@ DflashStore::DflashStore(std::string path_of_folder) : folder(std::move(path_of_
       [&](const fs::path& at, const std::string& relative, std::size_t depth) {
         std::vector<fs::directory_entry> found;
         std::error_code error;
-        for (fs::directory_iterator it(at, error), end; !error && it != end; it.increment(error)) found.push_back(*it);
+        for (fs::directory_iterator it(at, error), end; !error && it != end; it.increment(error)) {
+          found.push_back(*it);
+          refuse_too_many(at.string(), found.size() + entries.size());
+        }
         if (error && depth == 0) throw Error(ErrorKind::io, fmt::format("cannot be read: {}", error.message()));
         if (error) unreadable.push_back(at.string());
         std::ranges::sort(found);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
@@ -19,10 +20,16 @@ const std::string* value_of(const std::vector<Setting>& settings, const std::str
   return it == settings.end() ? nullptr : &it->second;
 }
 
+/// Which format a file has is no setting: a server reads several, and what it does not read is never_again.
+bool is_compared(const Setting& setting) {
+  return setting.first != "format";
+}
+
 /// What stands in the way of an entry's being used, setting by setting.
 std::vector<std::string> differences(const std::vector<Setting>& settings, const std::vector<Setting>& running) {
   std::vector<std::string> out;
   for (const auto& [name, value] : running) {
+    if (!is_compared({name, value})) continue;
     const std::string* mine = value_of(settings, name);
     if (mine == nullptr)
       out.push_back(fmt::format("{} not stored, running {}", name, printable(value)));
@@ -30,7 +37,8 @@ std::vector<std::string> differences(const std::vector<Setting>& settings, const
       out.push_back(fmt::format("{} {}, running {}", name, printable(*mine), printable(value)));
   }
   for (const auto& [name, value] : settings)
-    if (value_of(running, name) == nullptr) out.push_back(fmt::format("{} {}, running none", name, printable(value)));
+    if (is_compared({name, value}) && value_of(running, name) == nullptr)
+      out.push_back(fmt::format("{} {}, running none", name, printable(value)));
   return out;
 }
 
@@ -77,7 +85,7 @@ std::string signature_id(const Format& format, const Entry& entry) {
   return sha256(text).substr(0, 8);
 }
 
-std::vector<Setting> settings_of(const std::string& path) {
+Running settings_of(const std::string& path) {
   const std::optional<Place> place = place_of(path);
   if (!place) throw Error(ErrorKind::usage, fmt::format("{} is no entry of a server's folder", printable(path, 500)));
   const std::vector<Item> items = place->format->items(*place);
@@ -85,15 +93,19 @@ std::vector<Setting> settings_of(const std::string& path) {
     if (item.kind != Item::Kind::entry) continue;
     Entry entry = place->format->look(*place, item);
     if (!entry.readable) throw Error(ErrorKind::usage, fmt::format("{}: {}", printable(path, 500), entry.verdict));
-    return entry.settings;
+    return {place->format, std::move(entry.model), std::move(entry.settings)};
   }
   throw Error(ErrorKind::usage, fmt::format("{} holds no entry", printable(path, 500)));
 }
 
-Explanation explain(const Place& place, const std::vector<Setting>& running, const Query& query) {
+Explanation explain(const Place& place, const std::optional<Running>& running, const Query& query) {
   Explanation out;
   out.place = place;
   std::map<std::string, Signature> signatures;
+  const std::vector<Item> items = place.format->items(place);
+  std::set<std::string> beside;  // names of entries that have their state in a file of its own
+  for (const Item& item : items)
+    if (item.kind == Item::Kind::sidecar) beside.insert(fs::path(item.path).stem().string());
   list_entries(place, [&](Entry entry) {
     if (entry.vanished) return;
     if (entry.item.kind == Item::Kind::temporary) out.temporary.add(entry.bytes);
@@ -101,6 +113,8 @@ Explanation explain(const Place& place, const std::vector<Setting>& running, con
     if (entry.item.kind != Item::Kind::entry) return;
     out.all.add(entry.bytes);
     if (entry.readable) {
+      if (!entry.layers_without_state.empty() && beside.contains(fs::path(entry.item.path).stem().string()))
+        entry.layers_without_state.clear();
       add_entry(*place.format, entry, signatures);
       return;
     }
@@ -115,8 +129,9 @@ Explanation explain(const Place& place, const std::vector<Setting>& running, con
     // Some of them may still be used.
     if (signature.never_again_entries < signature.entries.files) signature.never_again.clear();
     std::ranges::sort(signature.layers_without_state);
-    if (!running.empty()) {
-      signature.differences = differences(signature.settings, running);
+    // Of another model it is another server's business.
+    if (running && running->format == place.format && running->model == signature.model) {
+      signature.differences = differences(signature.settings, running->settings);
       signature.matches = signature.differences.empty();
     }
     out.signatures.push_back(std::move(signature));
@@ -125,7 +140,6 @@ Explanation explain(const Place& place, const std::vector<Setting>& running, con
     if (a.dead() != b.dead()) return b.dead();
     return a.newest > b.newest;
   });
-  const std::vector<Item> items = place.format->items(place);
   for (const Report& report : place.format->check_place(place, items))
     for (const Finding& finding : report.findings)
       if (finding.code == "KV905") {

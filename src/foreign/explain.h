@@ -37,8 +37,8 @@ struct Signature {
   std::vector<std::int64_t> layers_without_state;  ///< of any of them
   std::string never_again;                         ///< why no server of today uses any of them, or empty
   std::uint64_t never_again_entries = 0;           ///< how many that is true of: all of them, where `never_again` is set
-  std::optional<bool> matches;                     ///< the settings that were asked for; nothing: none were
-  std::vector<std::string> differences;            ///< from them: "block size 1024, running 2048"
+  std::optional<bool> matches;  ///< the running settings; nothing: none were given, or it is of another model or format
+  std::vector<std::string> differences;  ///< from them: "block size 1024, running 2048"
   /// Nothing will use it: it is of other settings than those that run, or of none that any server has.
   [[nodiscard]] bool dead() const { return !never_again.empty() || matches == false; }
 };
@@ -63,13 +63,20 @@ struct Explanation {
   [[nodiscard]] std::uint64_t dead_bytes() const;
 };
 
-/// What the running settings are, from an entry that a server of today has written. Throws Error(usage) for a file that is no
-/// format's entry, or broken.
-[[nodiscard]] std::vector<Setting> settings_of(const std::string& path);
+/// What a server at work compares entries with.
+struct Running {
+  const Format* format = nullptr;
+  std::string model;
+  std::vector<Setting> settings;
+};
 
-/// Looks at every entry once. `running`: settings to compare with; empty: none. `query.tokens` empty: no prompt. Memory grows
+/// The running settings, from an entry that a server of today has written. Throws Error(usage) for a file that is no format's
+/// entry, or broken.
+[[nodiscard]] Running settings_of(const std::string& path);
+
+/// Looks at every entry once. `running`: what to compare with; nothing: nothing. `query.tokens` empty: no prompt. Memory grows
 /// with the number of signatures, not with that of entries.
-[[nodiscard]] Explanation explain(const Place& place, const std::vector<Setting>& running, const Query& query);
+[[nodiscard]] Explanation explain(const Place& place, const std::optional<Running>& running, const Query& query);
 
 /// The id of a signature: of the format, the model and the settings.
 [[nodiscard]] std::string signature_id(const Format& format, const Entry& entry);

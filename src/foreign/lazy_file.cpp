@@ -7,6 +7,7 @@
 
 #include "kvcache/error.h"
 #include "platform/remove_file.h"
+#include "safetensors/damaged_header.h"
 
 namespace kvcache::foreign {
 namespace {
@@ -114,6 +115,15 @@ LazyFile LazyFile::open(std::shared_ptr<const ByteSource> source) {
 
 Tensor LazyFile::tensor(const TensorEntry& entry) const {
   return Tensor::stored(source_, header_.data_begin + entry.begin, entry.dtype, entry.shape);
+}
+
+std::optional<Header> header_of_damaged(const std::string& path) {
+  try {
+    return detail::read_damaged_header(*file_source(path));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return std::nullopt;
+  }
 }
 
 std::shared_ptr<const ByteSource> part_of(std::shared_ptr<const ByteSource> source, ByteRange range, std::string label) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kvcache/byte_source.h"
@@ -30,6 +31,9 @@ class LazyFile {
   Header header_;
   std::shared_ptr<const ByteSource> source_;
 };
+
+/// What a file that may be damaged says of itself. Nothing where it cannot be read, or has no header.
+[[nodiscard]] std::optional<Header> header_of_damaged(const std::string& path);
 
 /// Bytes [range.offset, range.offset + range.size) of another source.
 [[nodiscard]] std::shared_ptr<const ByteSource> part_of(std::shared_ptr<const ByteSource> source, ByteRange range,

@@ -60,7 +60,7 @@ std::optional<Place> file_place(const std::string& path) {
     look.head.resize(static_cast<std::size_t>(std::min<std::uint64_t>(head_bytes, source->size())));
     source->read_at(0, std::as_writable_bytes(std::span(look.head.data(), look.head.size())));
     // The header's length, and a brace.
-    if (look.head.size() > 8 && look.head[8] == '{') header = detail::read_damaged_header(path);
+    if (look.head.size() > 8 && look.head[8] == '{') header = detail::read_damaged_header(*source);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     return std::nullopt;

@@ -15,18 +15,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Half a terabyte of blocks are some thousands of files. More than this is no cache, and would only fill the memory.
-constexpr std::size_t most_names = std::size_t{1} << 18U;
-
 std::vector<std::string> names_in(const std::string& folder, bool folders) {
   std::vector<std::string> out;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::error_code unknown;
     if (it->is_symlink(unknown)) continue;
-    if (out.size() >= most_names)
-      throw Error(ErrorKind::impossible, fmt::format("{} holds more than {} files: too many for a folder of a server",
-                                                     printable(folder, 500), most_names));
+    refuse_too_many(folder, out.size());
     if (folders ? it->is_directory(unknown) : it->is_regular_file(unknown)) out.push_back(it->path().filename().string());
   }
   std::ranges::sort(out);
@@ -57,6 +52,12 @@ bool is_gone(const std::string& path) {
 }
 
 }  // namespace
+
+void refuse_too_many(const std::string& folder, std::size_t files) {
+  if (files > most_files)
+    throw Error(ErrorKind::impossible, fmt::format("{} holds more than {} files: too many for the cache of a server",
+                                                   printable(folder, 500), most_files));
+}
 
 std::vector<std::string> files_in(const std::string& folder) {
   return names_in(folder, false);

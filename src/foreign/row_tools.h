@@ -11,7 +11,13 @@
 
 namespace kvcache::foreign {
 
-/// Regular files directly in a folder, by name; links are none. Empty where the folder cannot be read.
+/// Half a terabyte of blocks are some thousands of files. More than this is no cache, and would only fill the memory.
+inline constexpr std::size_t most_files = std::size_t{1} << 18U;
+/// Throws Error(impossible) for a folder of `files` files, if they are more.
+void refuse_too_many(const std::string& folder, std::size_t files);
+
+/// Regular files directly in a folder, by name; links are none. Empty where the folder cannot be read. Throws as
+/// refuse_too_many().
 [[nodiscard]] std::vector<std::string> files_in(const std::string& folder);
 /// The same for folders.
 [[nodiscard]] std::vector<std::string> folders_in(const std::string& folder);

@@ -440,6 +440,16 @@ Stamp.
   > kvcache stamp chat.safetensors --in-place
   stamped 6 arrays; wrote chat.safetensors (62.3 kB)
 
+Explain.
+
+  $ omlx() { mkdir -p home/.omlx; cp -r "$OPS/../../foreign/omlx-v2-dense/store" home/.omlx/cache; cp "$OPS/../../foreign/omlx-v2-dense/tokens/full.json" chat.json; cp home/.omlx/cache/*/*.safetensors .; mv "$(ls ????????????????????????????????????????????????????????????????.safetensors | head -1)" newest.safetensors; }
+  $ fresh; omlx
+  > kvcache explain ~/.omlx/cache
+  $ fresh; omlx
+  > kvcache explain ~/.omlx/cache --tokens chat.json
+  $ fresh; omlx
+  > kvcache explain ~/.omlx/cache --like newest.safetensors
+
 Prune.
 
   $ fresh; touch -d '2020-01-01' home/prompt-caches/chat.safetensors
@@ -463,6 +473,8 @@ Prune.
   deleted .*/chat.safetensors .62.0 kB.: [0-9]+ d old (re)
   
   deleted 1 of 1 cache, 62.0 kB of 62.0 kB
+  $ fresh; omlx
+  > kvcache prune ~/.omlx/cache --signature 3fa1c2d4
 
 Words for options.
 

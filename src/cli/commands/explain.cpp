@@ -40,7 +40,7 @@ const Command explain_command = {
     "Say why a server's folder of caches does not hit",
     "  kvcache explain ~/.omlx/cache                                   what is in it, and what of it is dead\n"
     "  kvcache explain ~/.omlx/cache --tokens chat.json                how far this prompt leads\n"
-    "  kvcache explain ~/.omlx/cache --like ~/.omlx/cache/3/3947.safetensors --json\n",
+    "  kvcache explain ~/.omlx/cache --like newest.safetensors         which entries its server uses, and which not\n",
     declare,
     "Only looks. Entries with the same settings are one signature: a server uses those of its own and no others."};
 

@@ -51,7 +51,7 @@ int explain_folder(Context& context, const std::string& folder, const ExplainFol
   query.model_name = options.model_name;
   query.model_folder = options.model;
   query.block_size = options.block_size.value_or(0);
-  std::vector<foreign::Setting> running;
+  std::optional<foreign::Running> running;
   if (!options.like.empty()) {
     context.subject = options.like;
     running = foreign::settings_of(options.like);

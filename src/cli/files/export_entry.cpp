@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "cli/files/read_inputs.h"
+#include "cli/render/json.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
 #include "cli/terminal/words.h"
+#include "kvcache/edit.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
 #include "kvcache/stamp.h"

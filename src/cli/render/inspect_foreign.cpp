@@ -8,9 +8,9 @@
 
 #include "cli/terminal/words.h"
 #include "foreign/foreign_format.h"
+#include "foreign/lazy_file.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
-#include "safetensors/damaged_header.h"
 
 namespace kvcache::cli {
 namespace {
@@ -23,7 +23,7 @@ Json settings_json(const foreign::Entry& entry) {
 
 /// Keys of a file, whatever its version: an unknown one is shown and not guessed at.
 void add_keys(const std::string& path, Json& document) {
-  const std::optional<Header> header = detail::read_damaged_header(path);
+  const std::optional<Header> header = foreign::header_of_damaged(path);
   if (!header) return;
   Json tensors = Json::array();
   for (const TensorEntry& tensor : header->tensors)
