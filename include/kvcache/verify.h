@@ -28,6 +28,15 @@ struct LoadVerdict {
   std::string fix;     ///< a command line that makes a file it loads, or empty
 };
 
+/// What a sound file lacks for everyday use.
+struct UsageNote {
+  std::string what;     ///< the fact, in the same words for every file that it is true of; printable
+  std::string command;  ///< a command line that changes it in this file, or empty
+  std::string program;  ///< who wants it otherwise ("mlx_lm.generate"), or empty: it is about the file itself
+  /// Both in one sentence.
+  [[nodiscard]] std::string text() const { return command.empty() ? what : what + "; `" + command + '`'; }
+};
+
 /// What to check beside the header.
 struct VerifyOptions {
   bool data = false;                         ///< read every tensor: KV6xx
@@ -50,9 +59,10 @@ struct FileReport {
   std::string path;                     ///< as given
   Status status = Status::ok;           ///< the worst finding decides
   const Dialect* format = nullptr;      ///< nullptr: unreadable, or mixed
+  EraSet candidates;                    ///< Document::candidates: who could have written it
   Findings findings;                    ///< in the order of the file
   std::map<Era, LoadVerdict> loads_in;  ///< loads_in(), and whole eras of VerifyOptions::load_in; empty if unreadable
-  std::vector<std::string> notes;       ///< usage_notes()
+  std::vector<UsageNote> notes;         ///< usage_notes()
   std::optional<RepairPlan> fixes;      ///< VerifyOptions::fix: what repair() would do; nothing for an unreadable file
   std::optional<ErrorKind> failure;     ///< why it is unreadable: unreadable or io; nothing for a file that was read
 };
@@ -94,11 +104,11 @@ struct Reading {
 /// An error that writing does not repair: no command makes a new file of this one. All but KV432, whose rows encoders pad.
 [[nodiscard]] bool prevents_editing(const Finding& finding);
 
-/// What the file lacks for everyday use although nothing is wrong with it, one printable sentence each, with the command that
-/// helps: user metadata that mlx-lm's generate needs, that of `targets` where some are given, else that of the releases whose
-/// format it is. None for files with errors, and of generate none for batches, which it cannot continue.
-[[nodiscard]] std::vector<std::string> usage_notes(const Document& document, const Findings& findings,
-                                                   std::span<const Target> targets = {});
+/// What the file lacks for everyday use although nothing is wrong with it, with the command that helps: user metadata that
+/// mlx-lm's generate needs, that of `targets` where some are given, else that of the releases whose format it is. None for
+/// files with errors, and of generate none for batches, which it cannot continue.
+[[nodiscard]] std::vector<UsageNote> usage_notes(const Document& document, const Findings& findings,
+                                                 std::span<const Target> targets = {});
 
 /// The finding that proves a file damaged, or nullptr: an error that no sound file has, of whatever program or later version.
 /// A class, layout or dtype that is only not known here, what a sound file of an older format lacks, and what loaders make

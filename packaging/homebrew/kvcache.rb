@@ -13,6 +13,7 @@ class Kvcache < Formula
   depends_on "ninja" => :build
   depends_on "nlohmann-json" => :build
   depends_on "fmt"
+  depends_on "utf8proc"
 
   uses_from_macos "zlib"
 

@@ -18,7 +18,7 @@ std::optional<std::string> why_not_quantizable(const Cache& layer, bool requanti
   if (dynamic_cast<const KVCache*>(&layer) != nullptr) return std::nullopt;
   if (dynamic_cast<const QuantizedKVCache*>(&layer) != nullptr) {
     if (requantize) return std::nullopt;
-    return "it is quantized already: --requantize decodes it first";
+    return "quantized already: --requantize decodes it first";
   }
   if (dynamic_cast<const RotatingKVCache*>(&layer) != nullptr) return "no runtime has a quantized window";
   if (dynamic_cast<const ArraysCache*>(&layer) != nullptr) return "recurrent state is not quantized";
@@ -87,7 +87,7 @@ std::vector<QuantizedLayer> quantize_prompt_cache(PromptCache& cache, const Quan
     r.layer = i;
     r.class_name = layer.class_name();
     if (request.wanted && !request.wanted(i)) {
-      r.why_not = "it was not asked for";
+      r.why_not = "not asked for";
       continue;
     }
     if (const auto why = why_not_quantizable(layer, request.requantize)) {

@@ -53,7 +53,7 @@ kvcache_status kvcache_verify(const char* const* paths, size_t count, const kvca
     }
     documents::VerifyJson document;
     std::int32_t code = 0;
-    const catalog::VerifyCounts counts = catalog::verify_files(files, [&](const FileReport& report) {
+    const catalog::VerifyCounts counts = catalog::verify_files(files, [&](const FileReport& report, bool) {
       const std::int32_t one = report.failure ? status_of(*report.failure) : report.status == Status::errors ? 1 : 0;
       code = std::max(code, one);
       document.add(report);

@@ -110,6 +110,7 @@ FileReport verify_one(const FilesToVerify& files, const Found& found, const Veri
   // Commands to paste, with the names at hand.
   for (Finding& finding : report.findings) finding.hint = detail::with_names(finding.hint, found.path);
   for (auto& [era, verdict] : report.loads_in) verdict.fix = detail::with_names(verdict.fix, found.path);
+  for (UsageNote& note : report.notes) note.command = detail::with_names(note.command, found.path);
   return report;
 }
 
@@ -160,7 +161,7 @@ void add_loader(VerifyOptions& how, std::string_view id) {
   }
 }
 
-VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(const FileReport&)>& take) {
+VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(const FileReport&, bool named)>& take) {
   std::vector<foreign::Place> theirs;
   const std::vector<Candidate> candidates = files_of(files, theirs);
   // Threads go to files first; what is left of them scans the data of one.
@@ -184,7 +185,7 @@ VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(c
         }
         ++counts.files;
         ++counts.by_status[outcome.report.status];
-        take(outcome.report);
+        take(outcome.report, candidates[i].named);
       });
   for (const foreign::Place& place : theirs)
     foreign::verify_place(place, [&](foreign::Report found) {
@@ -192,7 +193,7 @@ VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(c
       const FileReport report = report_of(std::move(found));
       ++counts.files;
       ++counts.by_status[report.status];
-      take(report);
+      take(report, false);
     });
   if (counts.files == 0) refuse_nothing(files, counts);
   return counts;

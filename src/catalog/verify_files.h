@@ -38,10 +38,11 @@ struct FilesToVerify {
   std::function<void(const std::string& folder)> empty_folder;
 };
 
-/// Calls `take` with the reports, in the order of the paths and by name below a folder, from one thread at a time. What is
-/// found below a folder and does not claim to be a cache is counted only; what other projects keep there comes last. Hints have
-/// the names of their files. Throws Error(usage) where there is nothing to check: a wrong path must not pass for one in order.
-VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(const FileReport&)>& take);
+/// Calls `take` with the reports and whether the file was named rather than found in a folder, in the order of the paths and by
+/// name below a folder, from one thread at a time. What is found below a folder and does not claim to be a cache is counted
+/// only; what other projects keep there comes last. Hints have the names of their files. Throws Error(usage) where there is
+/// nothing to check: a wrong path must not pass for one in order.
+VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(const FileReport&, bool named)>& take);
 
 /// --for: the id of an era or a release, a runtime (any release of it), or "all". Throws what find_target() throws.
 void add_loader(VerifyOptions& how, std::string_view id);

@@ -10,6 +10,7 @@
 #include "cli/docs/complete.h"
 #include "cli/docs/help.h"
 #include "cli/files/remote_use.h"
+#include "cli/near_misses.h"
 #include "cli/options/choice.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/stdout.h"
@@ -101,28 +102,48 @@ std::string help_hint(const Context& context) {
                                  : fmt::format("`kvcache {} --help` lists the options", context.command);
 }
 
+// The line as it was typed, but with this command in the place of the one that there is not.
+std::string corrected(const CLI::App& app, const std::string& wrong, std::string_view meant) {
+  std::string line = fmt::format("kvcache {}", meant);
+  bool replaced = false;
+  for (const std::string& argument : app.remaining(true)) {
+    if (!replaced && without_mark(argument) == wrong)
+      replaced = true;
+    else
+      line += ' ' + (argument.front() == operand_mark ? shell_path(argument.substr(1)) : shell_word(argument));
+  }
+  return line;
+}
+
+// A word that is no command: of another tool, or mistyped?
+Error unknown_command(const Context& context, const CLI::App& app, const std::string& word) {
+  const std::string what = fmt::format("unknown command '{}'", printable(word));
+  std::string_view meant = command_elsewhere(word);
+  if (meant == "prune")
+    return Error(ErrorKind::usage, what, "prune deletes caches by age, size, model or damage: `kvcache prune --help`");
+  std::vector<std::string_view> names;
+  for (const Command* c : commands())
+    if (c->group != Group::hidden) names.push_back(c->name);
+  // One letter is too little to guess from.
+  if (meant.empty() && word.size() > 2) meant = detail::nearest(word, names);
+  return Error(ErrorKind::usage, what,
+               meant.empty() ? help_hint(context) : fmt::format("did you mean `{}`?", corrected(app, word, meant)));
+}
+
 // A mistyped word or flag: what is it, and what may have been meant?
 Error not_understood(const Context& context, const CLI::App& app, const CLI::App* command, const std::string& argument) {
+  const bool option = argument.size() > 1 && argument.front() == '-';
+  if (!option && command == nullptr) return unknown_command(context, app, argument);
+  if (!option) return Error(ErrorKind::usage, fmt::format("unexpected argument '{}'", argument), help_hint(context));
   std::vector<std::string> candidates = flag_names(app);
-  std::string what = "option";
+  if (command != nullptr)
+    for (std::string& name : flag_names(*command)) candidates.push_back(std::move(name));
   std::string word = argument.substr(0, argument.find('='));
-  if (argument.size() > 1 && argument.front() == '-') {
-    if (command != nullptr)
-      for (std::string& name : flag_names(*command)) candidates.push_back(std::move(name));
-    // -nx is -n with a value: only its name can be wrong.
-    if (word.size() > 2 && word[1] != '-') word.resize(2);
-  } else if (command != nullptr) {
-    return Error(ErrorKind::usage, fmt::format("unexpected argument '{}'", argument), help_hint(context));
-  } else {
-    what = "command";
-    candidates.clear();
-    for (const Command* c : commands())
-      if (c->group != Group::hidden) candidates.emplace_back(c->name);
-  }
-  // One letter is too little to guess from.
+  // -nx is -n with a value: only its name can be wrong.
+  if (word.size() > 2 && word[1] != '-') word.resize(2);
   const std::vector<std::string_view> views(candidates.begin(), candidates.end());
   const std::string_view meant = word.size() <= 2 ? std::string_view() : detail::nearest(word, views);
-  return Error(ErrorKind::usage, fmt::format("unknown {} '{}'", what, word),
+  return Error(ErrorKind::usage, fmt::format("unknown option '{}'", word),
                meant.empty() ? help_hint(context) : fmt::format("did you mean {}?", meant));
 }
 

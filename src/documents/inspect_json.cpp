@@ -59,6 +59,8 @@ Json inspect_json(const Document& document, const CacheStats* stats) {
   for (const Family family : {Family::mlx_lm, Family::mlxrs, Family::mlx_swift_lm})
     for (const Dialect& d : dialects())
       if (d.family == family && document.candidates.has(d.era)) candidates.emplace_back(d.id);
+  Json notes = Json::array();
+  for (const UsageNote& note : usage_notes(document, found)) notes.push_back(note.text());
   Json layers = Json::array();
   for (std::size_t i = 0; i < overview.layers.size(); ++i) {
     Json layer = {{"index", i}};
@@ -83,7 +85,7 @@ Json inspect_json(const Document& document, const CacheStats* stats) {
             {"trimmable", overview.trimmable},
             {"padding_bytes", overview.padding_bytes}}},
           {"loads_in", loads_in_json(loads_in(document, found))},
-          {"notes", usage_notes(document, found)}};
+          {"notes", std::move(notes)}};
 }
 
 }  // namespace kvcache::documents

@@ -19,12 +19,14 @@ Json json_of(const Finding& finding) {
 Json json_of(const FileReport& report) {
   Json findings = Json::array();
   for (const Finding& finding : report.findings) findings.push_back(json_of(finding));
+  Json notes = Json::array();
+  for (const UsageNote& note : report.notes) notes.push_back(note.text());
   Json out = {{"path", report.path},
               {"status", kvcache::name(report.status)},
               {"format", report.format == nullptr ? Json(nullptr) : Json(report.format->id)},
               {"findings", std::move(findings)},
               {"loads_in", loads_in_json(report.loads_in)},
-              {"notes", report.notes}};
+              {"notes", std::move(notes)}};
   if (report.fixes) {
     out["fixes"] = repairs_json(report.fixes->repairs);
     out["undecided"] = undecided_json(report.fixes->undecided);

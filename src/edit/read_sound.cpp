@@ -15,7 +15,7 @@ void require_sound(const Document& document) {
     // Where nothing is damaged, verify has nothing to add.
     std::string hint;
     if (!only_unknown_layouts(findings))
-      hint = fmt::format("kvcache verify {} lists everything", shell_path(document.file.path()));
+      hint = fmt::format("`kvcache verify {}` lists everything", shell_path(document.file.path()));
     if (!finding.hint.empty()) hint += (hint.empty() ? "" : "; ") + finding.hint;
     throw Error(Error(ErrorKind::impossible, fmt::format("{}{} ({})", place, finding.message, finding.code), hint, finding.code)
                     .at_key(finding.key)

@@ -33,7 +33,7 @@ void require_repaired(const RepairPlan& plan, const std::string& path) {
       Error(ErrorKind::impossible,
             fmt::format("{}{}: nothing in the file tells what it was ({})", at(error->where), error->message, error->code),
             error->hint.empty()
-                ? fmt::format("kvcache verify {} lists everything; get or make the file again", shell_path(path))
+                ? fmt::format("`kvcache verify {}` lists everything; get or make the file again", shell_path(path))
                 : error->hint,
             error->code)
           .at_key(error->key));

@@ -123,7 +123,7 @@ void report(const ScanItem& item, const Result& result, const std::string& file,
        "code times scale overflows before the bias is added, and attention makes NaN of it",
        item.tensor.dtype() == Dtype::F32
            ? std::string()
-           : fmt::format("kvcache dequantize {} --dtype f32 -o OUT computes with the range of float32", file)}};
+           : fmt::format("`kvcache dequantize {} --dtype f32 -o OUT` computes with the range of float32", file)}};
   for (const Kind& kind : kinds) {
     if (kind.hits.count == 0 || (kind.code == "KV602" && item.role == Role::other)) continue;
     findings.push_back(make_finding(

@@ -155,7 +155,7 @@ void compare(const Cache& cache, const LayerSpec& spec, Comparison& out) {
 std::string hint_of(std::string_view code) {
   if (code == "KV818")
     return "right if the model's weights were converted to that dtype; else it is of another checkpoint, or was cast";
-  if (code == "KV819") return "kvcache dequantize makes it plain again";
+  if (code == "KV819") return "`kvcache dequantize FILE -o OUT` makes it plain again";
   return {};
 }
 

@@ -111,9 +111,10 @@ void loads_as_an_empty_list(const Document& document, Findings& findings) {
       "KV715", {}, {},
       leaf_table ? "no user metadata: mlx-lm 0.28.1 to 0.31.3 take the file for an empty list of caches, without an error"
                  : "one layer and no user metadata: mlx-lm 0.32 takes the file for an empty list of caches, without an error",
-      fmt::format("kvcache convert {} --to {} -o OUT makes a file for that release; with user metadata, as by kvcache metadata "
-                  "{} set model=REPO -o OUT, it fails there instead",
-                  file, other, file)));
+      fmt::format(
+          "`kvcache convert {} --to {} -o OUT` makes a file for that release; with user metadata, as by `kvcache metadata "
+          "{} set model=REPO -o OUT`, it fails there instead",
+          file, other, file)));
 }
 
 }  // namespace

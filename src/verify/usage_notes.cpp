@@ -51,39 +51,35 @@ class Notes {
       values += ' ' + example_value(key);
     }
     if (keys.empty()) return;
-    add(
-        fmt::format("mlx_lm.generate --prompt-cache-file fails without this user metadata: {}; add it with "
-                    "`kvcache metadata {} set{} --in-place`",
-                    keys, file_, values));
+    add(fmt::format("mlx_lm.generate --prompt-cache-file fails without this user metadata: {}", keys),
+        fmt::format("kvcache metadata {} set{} --in-place", file_, values));
   }
 
   /// json.loads, and the keyword arguments of the tokenizer.
   void tokenizer_config() {
     const std::string* const value = find("tokenizer_config");
     if (value == nullptr || json_kind(*value) == '{') return;
-    add(fmt::format(
-        "mlx_lm.generate --prompt-cache-file fails: tokenizer_config is no JSON object; `kvcache metadata {} set {} "
-        "--in-place`",
-        file_, example_value("tokenizer_config")));
+    add("mlx_lm.generate --prompt-cache-file fails: tokenizer_config is no JSON object",
+        fmt::format("kvcache metadata {} set {} --in-place", file_, example_value("tokenizer_config")));
   }
 
   /// Up to 0.30.0 generate gives the tokenizer what is stored here, and since 2025-02-06 it parses that as JSON. null is
   /// taken as well, but then the tokenizer is left without a template: nothing to recommend.
   void chat_template(const Target& target) {
     const std::string command = fmt::format(
-        "`kvcache metadata {} set \"chat_template=$(jq .chat_template MODEL/tokenizer_config.json)\" --in-place`", file_);
+        "kvcache metadata {} set \"chat_template=$(jq .chat_template MODEL/tokenizer_config.json)\" --in-place", file_);
     const std::string* const value = find("chat_template");
     if (value == nullptr)
       return add(
-          fmt::format("mlx_lm.generate --prompt-cache-file fails up to 0.30.0 without the user metadata chat_template, the "
-                      "template of the model's tokenizer; add it with {}",
-                      command));
+          "mlx_lm.generate --prompt-cache-file fails up to 0.30.0 without the user metadata chat_template, the template of the "
+          "model's tokenizer",
+          command);
     const char kind = json_kind(*value);
     if (kind == '"' || kind == 'n' || !target.touches(template_is_json, last_with_template)) return;
-    add(fmt::format(
-        "mlx_lm.generate --prompt-cache-file of 2025-02-06 to 0.30.0 fails: it parses chat_template as JSON, and this "
-        "is {}; {}",
-        kind == '\0' ? "the raw text" : "JSON of another kind", command));
+    add(fmt::format("mlx_lm.generate --prompt-cache-file of 2025-02-06 to 0.30.0 fails: it parses chat_template as JSON, and "
+                    "this is {}",
+                    kind == '\0' ? "the raw text" : "JSON of another kind"),
+        command);
   }
 
   /// mlx_lm.generate compares its options with the first layer.
@@ -93,48 +89,52 @@ class Notes {
     const auto* const quantized = dynamic_cast<const QuantizedKVCache*>(document_.cache.layers.front().get());
     if (quantized == nullptr || quantized->state().group_size == default_group_size) return;
     add(fmt::format("mlx_lm.generate --prompt-cache-file needs --kv-group-size {} with this file: its default is {}",
-                    quantized->state().group_size, default_group_size));
+                    quantized->state().group_size, default_group_size),
+        {});
   }
 
   /// What writing the file again changes about it.
   void worth_rewriting() {
-    std::uint64_t unused = 0;
+    bool unused = false;
     bool early_form = false;
     for (const LayerSource& source : document_.sources) {
-      for (const UnusedRows& rows : source.unused) unused += rows.bytes;
+      unused = unused || std::ranges::any_of(source.unused, [](const UnusedRows& rows) { return rows.bytes != 0; });
       early_form = early_form || source.early_form;
     }
-    const std::string command = fmt::format("`kvcache convert {} --to {} -o OUT`", file_, dialect(Era::P5).id);
+    const std::string command = fmt::format("kvcache convert {} --to {} -o OUT", file_, dialect(Era::P5).id);
     if (early_form)
-      return add(
-          fmt::format("version 0.1 of kvcache wrote this file for mlx-lm 0.32, which does not load it; {} mends it", command));
-    if (unused != 0)
-      add(
-          fmt::format("{} bytes are rows behind the last token, as mlx-lm 0.32 saves whole buffers: zeros, or keys and values "
-                      "of tokens that "
-                      "were trimmed; {} leaves them out",
-                      unused, command));
+      notes_.push_back({"version 0.1 of kvcache wrote it for mlx-lm 0.32, which does not load it; converting it again mends it",
+                        command,
+                        {}});
+    else if (unused)
+      notes_.push_back(
+          {"it stores rows behind the last token, as mlx-lm 0.32 saves whole buffers: zeros, or keys and values of "
+           "tokens that were trimmed; converting it leaves them out",
+           command,
+           {}});
   }
 
-  [[nodiscard]] std::vector<std::string> take() { return std::move(notes_); }
+  [[nodiscard]] std::vector<UsageNote> take() { return std::move(notes_); }
 
  private:
   [[nodiscard]] const std::string* find(std::string_view key) const {
     const auto entry = document_.cache.metadata.find(std::string(key));
     return entry == document_.cache.metadata.end() ? nullptr : &entry->second;
   }
-  void add(std::string note) {
-    if (std::ranges::find(notes_, note) == notes_.end()) notes_.push_back(std::move(note));
+  /// Of what generate wants. Targets alike say the same.
+  void add(std::string what, std::string command) {
+    if (std::ranges::find(notes_, what, &UsageNote::what) != notes_.end()) return;
+    notes_.push_back({std::move(what), std::move(command), "mlx_lm.generate"});
   }
 
   const Document& document_;
   std::string file_;
-  std::vector<std::string> notes_;
+  std::vector<UsageNote> notes_;
 };
 
 }  // namespace
 
-std::vector<std::string> usage_notes(const Document& document, const Findings& findings, std::span<const Target> targets) {
+std::vector<UsageNote> usage_notes(const Document& document, const Findings& findings, std::span<const Target> targets) {
   // No command edits a file with errors (require_sound): it needs mending, not metadata.
   if (std::any_of(findings.begin(), findings.end(), prevents_editing) || document.format == nullptr) return {};
   Notes notes(document);

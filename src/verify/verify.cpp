@@ -34,8 +34,8 @@ Status status_of(const FileReport& report) {
 
 /// What those asked for make of a file.
 struct Asked {
-  std::vector<Target> loading;     ///< who restores it
-  std::vector<std::string> notes;  ///< who does not although another release does
+  std::vector<Target> loading;   ///< who restores it
+  std::vector<UsageNote> notes;  ///< who does not although another release does
 };
 
 void report_refusal(const Document& document, const Target& target, const LoadVerdict& verdict, FileReport& report) {
@@ -55,8 +55,8 @@ void check_runtime(const Document& document, Family family, const Findings& foun
     const auto other = report.loads_in.find(d->era);
     if (d->family != family || !d->released || other == report.loads_in.end() || !other->second.ok) continue;
     asked.loading.emplace_back(d->era);
-    return asked.notes.push_back(fmt::format("{} loads it, but {} does not: {}{}{}", d->id, meant.id(), verdict.reason,
-                                             verdict.fix.empty() ? "" : "; ", verdict.fix));
+    return asked.notes.push_back(
+        {fmt::format("{} loads it, but {} does not: {}", d->id, meant.id(), verdict.reason), verdict.fix, {}});
   }
   report_refusal(document, meant, verdict, report);
 }
@@ -93,6 +93,7 @@ std::optional<ModelCode> code_asked(const VerifyOptions& options) {
 
 void check_document(Document document, const VerifyOptions& options, FileReport& report) {
   report.format = document.format;
+  report.candidates = document.candidates;
   const Findings found = check(document);
   report.findings = found;
   // What a runtime needs beside the layers is of interest where it takes those.

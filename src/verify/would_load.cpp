@@ -215,7 +215,7 @@ std::string how_to_fix(const Document& document, const Target& target, const Fin
   const std::string file = shell_path(document.file.path());
   const auto lost_children = [](const Finding& f) { return f.code == "KV312"; };
   if (std::any_of(findings.begin(), findings.end(), lost_children))
-    return fmt::format("kvcache convert {} --children KVCache,ArraysCache:2 --to {} -o OUT, with the model's own children",
+    return fmt::format("kvcache convert {} --children KVCache,ArraysCache:2 --to {} -o OUT  # with the model's own children",
                        file, target.id());
   // Writing repairs no other error than the rows of chunked layers, so there is nothing to convert (require_sound).
   if (std::any_of(findings.begin(), findings.end(), prevents_editing)) return {};
@@ -223,10 +223,9 @@ std::string how_to_fix(const Document& document, const Target& target, const Fin
   const bool batched_window = std::any_of(document.cache.layers.begin(), document.cache.layers.end(), [](const auto& layer) {
     return any_leaf(*layer, [](const Cache& leaf) { return dynamic_cast<const BatchRotatingKVCache*>(&leaf) != nullptr; });
   });
-  if (batched_window && loader.family == Family::mlx_lm)
-    return fmt::format("kvcache extract {} --all -o sequences: it loads the sequences one by one", file);
+  if (batched_window && loader.family == Family::mlx_lm) return fmt::format("kvcache extract {} --all -o sequences", file);
   if (!detail::judge_form(document, target.era()).wrong.empty()) return {};  // convert refuses it, too
-  if (too_large(document, loader)) return fmt::format("kvcache quantize {} --bits 8 -o OUT makes the file smaller", file);
+  if (too_large(document, loader)) return fmt::format("kvcache quantize {} --bits 8 -o OUT", file);
   std::string command = fmt::format("kvcache convert {} --to {} -o OUT", file, target.id());
   try {
     (void)encode(document.cache, target);

@@ -10,6 +10,9 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import skips  # noqa: E402
+
 BINARY, COMPLETIONS, TESTDATA = map(os.path.abspath, sys.argv[1:4])
 del sys.argv[1:]
 MODELS = os.path.join(TESTDATA, "golden", "models", "files")
@@ -68,6 +71,10 @@ class Asked(Folder):
         self.assertEqual(self.offers("--color=a"), ["--color=auto", "--color=always"])
         self.assertIn("json", self.offers("verify", "--format", ""))
         self.assertEqual(self.offers("completion", ""), ["bash", "zsh", "fish"])
+        self.assertEqual(self.offers("quantize", "gemma.safetensors", "--bits", ""), ["2", "3", "4", "5", "6", "8"])
+        self.assertEqual(self.offers("estimate", "--group-size", "3"), ["32"])
+        self.assertEqual(self.offers("explain", "KV41"), ["KV411", "KV412", "KV413", "KV414"])
+        self.assertIn("RotatingKVCache", self.offers("explain", "R"))
 
     def test_formats(self):
         self.assertEqual(self.offers("convert", "--to", "mlx-lm@0.31"),
@@ -99,7 +106,8 @@ class Asked(Folder):
         for words in (["inspect", ""], ["merge", "a", "b", "c"], ["trim", "x", "y"], ["trim", "x", "-o", ""], ["estimate", "--config", ""],
                       ["verify", "-rq", ""], ["trim", "--", "-"]):
             self.assertEqual(self.offers(*words), "files", words)
-        self.assertEqual(self.offers("verify", "--model", ""), "folders")
+        for words in (["verify", "--model", ""], ["prune", ""], ["ls", "x", ""]):
+            self.assertEqual(self.offers(*words), "folders", words)
         for words in (["mask", "x", "y"], ["trim", "x", "-n", ""], ["create", "--seed", ""]):
             self.assertEqual(self.offers(*words), "nothing", words)
 
@@ -142,11 +150,11 @@ class Terminal:
 
 
 class Shells(Folder):
-    def bash(self, line):
+    def bash(self, line, before=""):
         """What bash has on the line after TAB: readline's own work, so that its rules for splitting and quoting count."""
         terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], self.env, self.folder)
         self.addCleanup(terminal.close)
-        terminal.type("bind 'set enable-bracketed-paste off'; " + SET_UP["bash"])
+        terminal.type(before + "bind 'set enable-bracketed-paste off'; " + SET_UP["bash"])
         # Ctrl-X p prints the line.
         terminal.type("show() { printf '{%s}' \"$READLINE_LINE\"; }; bind -x '\"\\C-xp\": show'; echo RE''ADY\n")
         terminal.read_until("READY")
@@ -183,10 +191,35 @@ class Shells(Folder):
               ("kvcache metadata my\\ chat.safetensors get n", "kvcache metadata my\\ chat.safetensors get n_tokens "),
               ("kvcache verify --model d", "kvcache verify --model deep/"))
 
+    # Lists and choices of numbers, and what only folders are meant for.
+    BASH = (("kvcache verify --for mlx-swift-lm@3.3", "kvcache verify --for mlx-swift-lm@3.3"),
+            ("kvcache verify --for mlxrs@0.1.", "kvcache verify --for mlxrs@0.1.0 "),
+            ("kvcache verify --for mlx-lm@2", "kvcache verify --for mlx-lm@2026-08 "),
+            ("kvcache verify --for mlx-lm@", "kvcache verify --for mlx-lm@"),
+            ("kvcache convert --to=mlxrs@0.1.", "kvcache convert --to=mlxrs@0.1.0 "),
+            ("kvcache convert my --children KVCache,Rot", "kvcache convert my --children KVCache,RotatingKVCache:"),
+            ("kvcache quantize gemma.safetensors --layers 0,1-", "kvcache quantize gemma.safetensors --layers 0,1-"),
+            ("kvcache quantize gemma.safetensors --layers 0,", "kvcache quantize gemma.safetensors --layers 0,"),
+            ("kvcache quantize gemma.safetensors --bits 8", "kvcache quantize gemma.safetensors --bits 8 "),
+            ("kvcache quantize gemma.safetensors --group-size 1", "kvcache quantize gemma.safetensors --group-size 128 "),
+            ("kvcache verify --model sh", "kvcache verify --model sh"),
+            ("kvcache prune d", "kvcache prune deep/"),
+            ("kvcache trim gemma.safetensors --la", "kvcache trim gemma.safetensors --last "),
+            ("kvcache explain RotatingK", "kvcache explain RotatingKVCache "))
+
     @needs("bash")
     def test_bash(self):
-        for typed, line in self.UNIQUE:
+        for typed, line in self.UNIQUE + self.BASH:
             self.assertEqual(self.bash(typed), line)
+
+    # It takes @ off the characters at which bash splits words, and sets options of its own.
+    BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"
+
+    @needs("bash")
+    @unittest.skipUnless(os.path.exists(BASH_COMPLETION), "bash-completion is missing: scripts/setup --ci installs it")
+    def test_bash_with_bash_completion(self):
+        for typed, line in self.UNIQUE + self.BASH:
+            self.assertEqual(self.bash(typed, "source %s; " % self.BASH_COMPLETION), line)
 
     @needs("zsh")
     def test_zsh(self):
@@ -208,4 +241,4 @@ class Shells(Folder):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    skips.main()

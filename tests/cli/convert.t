@@ -60,7 +60,7 @@ Lists of old files have forgotten their children; the user may know.
 
   $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm@0.31 -o x.safetensors
   kvcache convert: TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors: layer 0: CacheList without the classes of its children (4 arrays): no runtime can load it (KV312)
-  hint: kvcache verify TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors lists everything; kvcache convert TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors --children KVCache,ArraysCache:2 -o TESTDATA/golden/dialects/files/list-arrays-kv.P2-new.safetensors, with what the model's layers hold, rebuilds it
+  hint: `kvcache verify TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors` lists everything; `kvcache convert TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors --children KVCache,ArraysCache:2 -o TESTDATA/golden/dialects/files/list-arrays-kv.P2-new.safetensors`, with what the model's layers hold, rebuilds it
   [4]
   $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm@0.31 --children ArraysCache:2,KVCache -o list.safetensors
   converted to mlx-lm@0.31; wrote list.safetensors (4.29 kB)

@@ -60,7 +60,7 @@ Any format that can be written.
   [2]
   $ kvcache create --layers 2 --heads 2 --head-dim 64 --to mlx -o x.safetensors
   kvcache create: unknown format 'mlx'
-  hint: formats: mlx-lm@0.18, mlx-lm@0.19, mlx-lm@0.28, mlx-lm@0.31, mlx-lm@2026-08, mlx-lm@0.32, mlx-swift-lm@2.25, mlx-swift-lm@2.31, mlx-swift-lm@3.31, mlx-swift-lm@2026-08, mlx-swift-lm@3.33, mlxrs@0.1; or a release, such as mlx-lm@0.30.7
+  hint: did you mean mlx-lm?
   [2]
 
 As a model's config.json says.

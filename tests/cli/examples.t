@@ -16,15 +16,14 @@ Kvcache itself.
 
   $ fresh
   > kvcache verify -r ~/prompt-caches
-  .*/work/home/prompt-caches/chat.safetensors: ok .mlx-lm@0.31. (re)
-    note: mlx_lm.generate .* (re)
+  1 file: 1 ok
 
 Inspect.
 
   $ fresh
   > kvcache inspect chat.safetensors
   chat.safetensors: 62.0 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19 to 0.28, mlxrs 0.1
     model     example/tiny
     layers    3 × KVCache
     tokens    40
@@ -33,18 +32,18 @@ Inspect.
     elements  F16
     size      61.4 kB, 1.54 kB per token
     can trim  yes
-    loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
+    loads in  mlx-lm 0.19 to 0.31, mlxrs 0.1
     not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
               of classes (ValueError)
-              mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
-              form of mlx-lm@0.31: metadata is an empty text
+              mlx-swift-lm 3.31 to 3.33: layer 0 (KVCache): it is in the form of
+              mlx-lm@0.31: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
-              metadata: tokenizer_config; add it with
-              `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+              metadata: tokenizer_config; `kvcache metadata chat.safetensors set \
+              'tokenizer_config={"trust_remote_code": null}' --in-place`
   $ fresh
   > kvcache inspect --layers chat.safetensors
   chat.safetensors: 62.0 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19 to 0.28, mlxrs 0.1
     model     example/tiny
     layers    3 × KVCache
     tokens    40
@@ -53,14 +52,14 @@ Inspect.
     elements  F16
     size      61.4 kB, 1.54 kB per token
     can trim  yes
-    loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
+    loads in  mlx-lm 0.19 to 0.31, mlxrs 0.1
     not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
               of classes (ValueError)
-              mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
-              form of mlx-lm@0.31: metadata is an empty text
+              mlx-swift-lm 3.31 to 3.33: layer 0 (KVCache): it is in the form of
+              mlx-lm@0.31: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
-              metadata: tokenizer_config; add it with
-              `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+              metadata: tokenizer_config; `kvcache metadata chat.safetensors set \
+              'tokenizer_config={"trust_remote_code": null}' --in-place`
   
     Layer  Class    Tokens  B×H×D   Dtype     Size  Notes
     0      KVCache      40  1×2×64  F16    20.5 kB
@@ -72,7 +71,7 @@ Inspect.
   $ fresh
   > kvcache inspect --stats chat.safetensors
   chat.safetensors: 62.0 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19 to 0.28, mlxrs 0.1
     model     example/tiny
     layers    3 × KVCache
     tokens    40
@@ -81,14 +80,14 @@ Inspect.
     elements  F16
     size      61.4 kB, 1.54 kB per token
     can trim  yes
-    loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
+    loads in  mlx-lm 0.19 to 0.31, mlxrs 0.1
     not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
               of classes (ValueError)
-              mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
-              form of mlx-lm@0.31: metadata is an empty text
+              mlx-swift-lm 3.31 to 3.33: layer 0 (KVCache): it is in the form of
+              mlx-lm@0.31: metadata is an empty text
     note      mlx_lm.generate --prompt-cache-file fails without this user
-              metadata: tokenizer_config; add it with
-              `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+              metadata: tokenizer_config; `kvcache metadata chat.safetensors set \
+              'tokenizer_config={"trust_remote_code": null}' --in-place`
   
     Layer  Part      Min   Max      Mean    Std  Histogram     Notes
     0      keys    -3.04  2.87   0.00954  0.997   ▁▁▂▅██▅▂▁▁   0.039 % zeros
@@ -131,13 +130,13 @@ Diff.
   no difference in 15360 values of 3 layers
   $ fresh
   > kvcache diff chat.safetensors chat-q4.safetensors --tolerance 0.1
-  layer          from token  differing  max error  RMS error  over the tokens
-      0  keys             0     31.9 %      0.328     0.0874  ▇▇▇▇▇▇▇█▇▇▇█▇▇██▇█▇▇▇██▇
-         values           0     33.2 %      0.316     0.0884  ▇▇███▇▇██▇▇▇▇▇▇▇▇██▇▇▇▇█
-      1  keys             0     30.1 %      0.299      0.085  ▆▇▆▇▆▇▇▇▇▇▇█▆▆▆▇▆▇▆▆▆▇▇▇
-         values           0     31.9 %      0.309     0.0872  ▇▆▆▇█▇▇█▆▇▇▇▇▆▆▇▇▇▇▇▇▇▇▇
-      2  keys             0     33.1 %      0.287     0.0881  ▆▇▆▆▇▆▇▇▇█▇▇▆▇▇▇▇▇▇▇▇▇▇█
-         values           0     30.2 %      0.254     0.0847  ▇▇▇▇▆▇▇▇▇▇█▇▇▇█▇▆▇▇▇▇▇▇▇
+  layer          token  differ  max error  RMS error  over the tokens
+      0  keys        0  31.9 %      0.328     0.0874  ▇▇▇▇▇▇▇█▇▇▇█▇▇██▇█▇▇▇██▇
+         values      0  33.2 %      0.316     0.0884  ▇▇███▇▇██▇▇▇▇▇▇▇▇██▇▇▇▇█
+      1  keys        0  30.1 %      0.299      0.085  ▆▇▆▇▆▇▇▇▇▇▇█▆▆▆▇▆▇▆▆▆▇▇▇
+         values      0  31.9 %      0.309     0.0872  ▇▆▆▇█▇▇█▆▇▇▇▇▆▆▇▇▇▇▇▇▇▇▇
+      2  keys        0  33.1 %      0.287     0.0881  ▆▇▆▆▇▆▇▇▇█▇▇▆▇▇▇▇▇▇▇▇▇▇█
+         values      0  30.2 %      0.254     0.0847  ▇▇▇▇▆▇▇▇▇▇█▇▇▇█▇▆▇▇▇▇▇▇▇
   [1]
 
 Mask.
@@ -145,7 +144,8 @@ Mask.
   $ fresh
   > kvcache mask chat.safetensors --queries 4
   layer 0 (KVCache), 4 queries
-  causal: a query sees all rows before it and its own; attention does that without an array
+  causal: a query sees all rows before it and its own; attention does that without
+  an array
   
             row of keys after the update
   query     0         10        20        30        40
@@ -218,18 +218,61 @@ Verify.
 
   $ fresh
   > kvcache verify chat.safetensors
-  chat.safetensors: ok (mlx-lm@0.31)
-    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+  chat.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
   $ fresh
   > kvcache verify --data --for mlx-lm@0.31 chat.safetensors
-  chat.safetensors: ok (mlx-lm@0.31)
-    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+  chat.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
+  note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
   $ fresh
   > kvcache verify -r -q ~/prompt-caches
   $ fresh; mkdir caches; cp chat.safetensors caches
   > kvcache verify -r --format junit caches > verify.xml
   > grep -c '<testcase' verify.xml
   1
+
+Explain.
+
+  $ fresh
+  > kvcache explain KV411
+  KV411: rotating window: fields out of range
+    severity      error: the file is broken, or a program that loads it goes wrong
+                  without noticing
+    meaning       A window's fields exclude each other: pinned tokens leave no
+                  room, or the ring index is outside the rows.
+    why it hurts  The arrays are well-formed, but no sequence of tokens leads to
+                  this state. A loader takes it as it is and decodes wrongly
+                  sooner or later.
+    what to do    `kvcache repair`, or make it again. That means: let the program
+                  that wrote the file process the prompt once more and save it.
+  $ fresh
+  > kvcache explain P4
+  mlx-lm@2026-08: how mlx-lm writes prompt caches, era P4
+    releases      no release: a main branch had it
+    meaning       files that these releases save, and restore by themselves in
+                  every class but those of KV702
+    why it hurts  others restore of its files, as far as they do it correctly:
+                  mlx-lm@0.19 (KVCache, ChunkedKVCache); mlx-lm@0.28 (KVCache,
+                  RotatingKVCache, QuantizedKVCache, ChunkedKVCache,
+                  BatchKVCache); mlx-lm@0.31 (KVCache, RotatingKVCache,
+                  QuantizedKVCache, ChunkedKVCache, CacheList, BatchKVCache);
+                  mlx-swift-lm@2.31 (ChunkedKVCache); mlx-swift-lm@3.31
+                  (ChunkedKVCache); mlx-swift-lm@2026-08 (ChunkedKVCache);
+                  mlx-swift-lm@3.33 (ChunkedKVCache); mlxrs@0.1 (KVCache,
+                  RotatingKVCache, ChunkedKVCache, BatchKVCache,
+                  BatchRotatingKVCache)
+    what to do    `kvcache verify --for mlx-lm@2026-08 chat.safetensors` asks
+                  about one file, `kvcache convert chat.safetensors --to \
+                  mlx-lm@2026-08 -o other.safetensors` makes one
+  $ fresh
+  > kvcache explain RotatingKVCache
+  RotatingKVCache: a class of cache
+    meaning       keys and values of the newest `max_size` tokens, the first
+                  `keep` of them pinned
+    why it hurts  Once it has wrapped the oldest tokens are gone: it cannot be
+                  trimmed, and the model does not see them. Runtimes do not trim a
+                  full one either, even where nothing is lost yet.
+    what to do    `kvcache convert --class KVCache` before it wraps,
+                  `kvcache unrotate` after
 
 Formats.
 
@@ -253,7 +296,8 @@ Formats.
   mlx-swift-lm@3.33     S5  read, written  3.33.0 (2026-11)
   mlxrs@0.1             R1  read, written  0.1.0
   
-  mlx-lm alone means mlx-lm@0.32, mlx-swift-lm alone means mlx-swift-lm@3.31, mlxrs alone means mlxrs@0.1.
+  mlx-lm alone means mlx-lm@0.32, mlx-swift-lm alone means mlx-swift-lm@3.31,
+  mlxrs alone means mlxrs@0.1.
   
   Who restores whose files, of all classes or of some
   Written by               P1    P2    P3    P4    P5    S3    S4    S5    R1
@@ -291,7 +335,7 @@ Quantize.
 
   $ fresh chat-q8.safetensors
   > kvcache quantize chat.safetensors --bits 8 -o chat-q8.safetensors
-  quantized 3 of 3 layers to 8 bits in groups of 64; wrote chat-q8.safetensors (34.2 kB)
+  quantized 3 of 3 layers to 8 bits in groups of 64, 55 % of 62.0 kB; wrote chat-q8.safetensors (34.2 kB)
   $ fresh chat-q4.safetensors
   > kvcache quantize chat.safetensors --bits 4 --group-size 32 --report -o chat-q4.safetensors
   layer          max error    RMSE  SNR dB    size
@@ -302,13 +346,13 @@ Quantize.
       2  keys        0.273  0.0791    22.1  31.2 %
          values       0.26  0.0775    22.2  31.2 %
   These figures measure how well numbers are reconstructed, not how good answers are.
-  quantized 3 of 3 layers to 4 bits in groups of 32; wrote chat-q4.safetensors (20.7 kB)
+  quantized 3 of 3 layers to 4 bits in groups of 32, 33 % of 62.0 kB; wrote chat-q4.safetensors (20.7 kB)
   $ fresh chat-q4.safetensors
   > kvcache quantize chat.safetensors --bits 4 --layers '!0' -o chat-q4.safetensors
-  quantized 2 of 3 layers to 4 bits in groups of 64; left alone: layer 0 (it was not asked for); wrote chat-q4.safetensors (33.2 kB)
+  quantized 2 of 3 layers to 4 bits in groups of 64, 54 % of 62.0 kB; left alone: layer 0 (not asked for); wrote chat-q4.safetensors (33.2 kB)
   $ fresh chat-q4.safetensors
   > kvcache quantize chat.safetensors --bits 4 --layers '!0,!-1' -o chat-q4.safetensors
-  quantized 1 of 3 layers to 4 bits in groups of 64; left alone: layers 0, 2 (it was not asked for); wrote chat-q4.safetensors (47.6 kB)
+  quantized 1 of 3 layers to 4 bits in groups of 64, 77 % of 62.0 kB; left alone: layers 0, 2 (not asked for); wrote chat-q4.safetensors (47.6 kB)
 
 Dequantize.
 
@@ -341,8 +385,7 @@ Repair.
   nothing to repair; chat.safetensors stays as it is
   $ fresh
   > kvcache verify --fix chat.safetensors
-  chat.safetensors: ok (mlx-lm@0.31)
-    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: tokenizer_config; add it with `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+  chat.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
 
 Unrotate.
 
@@ -460,14 +503,15 @@ Prune.
   nothing was deleted: --yes does it
   $ fresh
   > kvcache prune ~/prompt-caches --broken --yes
-  keep    .*/chat.safetensors .62.0 kB.: not broken (re)
+  keep    1 file: not broken
   
   deleted 0 of 1 cache, 0 B of 62.0 kB
   $ fresh
   > kvcache prune ~/prompt-caches --model llama --keep-bytes 20GB
-  keep    .*/chat.safetensors .62.0 kB.: model example/tiny (re)
+  keep    1 file: model example/tiny
   
   would delete 0 of 1 cache, 0 B of 62.0 kB
+  nothing was deleted
   $ fresh; touch -d '2020-01-01' home/prompt-caches/chat.safetensors
   > kvcache prune ~/prompt-caches --older-than 30d --yes
   deleted .*/chat.safetensors .62.0 kB.: [0-9]+ d old (re)

@@ -14,10 +14,8 @@ What is named like a cache is checked, whatever is in it: empty, zeros, or a lin
   all/empty.safetensors.gz: error KV101 header: no safetensors file, but an empty file
     hint: its writer was interrupted, or it was saved under the name it was loaded from: make it again
   all/loop.safetensors: error KV100: cannot be read: Too many levels of symbolic links
-  all/plain.safetensors.gz: info KV716: mlx-lm and Swift load files by a name that ends in .safetensors
-    hint: mv all/plain.safetensors.gz all/plain.safetensors
-  all/plain.safetensors.gz: ok (mlx-lm@0.31)
   all/zeros.safetensors.gz: error KV102 header: the header is empty: its length field is 0
+  facts: 1 KV716 (name or compression); --infos shows them
   5 files: 1 ok, 4 unreadable; 1 more is no cache (a text file)
   [5]
   $ kvcache ls all --json | grep -e '"path"' -e '"kind"'
@@ -51,21 +49,23 @@ may be one is not passed over, nor is a damaged cache.
   $ head -c 300 "${K}8.safetensors" >mixed/cut-weights.safetensors
   $ tar -cf - mixed/chat.safetensors | gzip >mixed/other.tar.gz; echo 'a log' | gzip >mixed/log.gz
   $ kvcache verify -r mixed
-  mixed/chat.safetensors: ok (mlx-lm@0.31)
   mixed/cut-in-its-header.safetensors: error KV104 header: the header is cut off: it would have 222 bytes, but the file has 60 in all
     hint: save or copy the file again
-  2 files: 1 ok, 1 unreadable; 8 more are no caches (a GGUF model, a tar archive, a text file, an AppleDouble file, an HTML page, 2 times model weights, token ids)
+  2 files: 1 ok, 1 unreadable; 8 more are no caches (a GGUF model, a tar archive,
+  a text file, an AppleDouble file, an HTML page, 2 times model weights, token
+  ids)
   [3]
   $ cp "${K}2.safetensors" mixed/pointer.safetensors; : >mixed/empty.safetensors
   $ kvcache verify -r mixed
-  mixed/chat.safetensors: ok (mlx-lm@0.31)
   mixed/cut-in-its-header.safetensors: error KV104 header: the header is cut off: it would have 222 bytes, but the file has 60 in all
     hint: save or copy the file again
   mixed/empty.safetensors: error KV101 header: no safetensors file, but an empty file
     hint: its writer was interrupted, or it was saved under the name it was loaded from: make it again
   mixed/pointer.safetensors: error KV103 header: no safetensors file, but a Git LFS pointer
     hint: the file itself is not here: git lfs pull, in its repository, fetches it
-  4 files: 1 ok, 3 unreadable; 8 more are no caches (a GGUF model, a tar archive, a text file, an AppleDouble file, an HTML page, 2 times model weights, token ids)
+  4 files: 1 ok, 3 unreadable; 8 more are no caches (a GGUF model, a tar archive,
+  a text file, an AppleDouble file, an HTML page, 2 times model weights, token
+  ids)
   [3]
   $ kvcache verify -q mixed/._chat.safetensors mixed/page.safetensors mixed/gguf.safetensors mixed/tokens.safetensors
   mixed/._chat.safetensors: error KV103 header: no safetensors file, but an AppleDouble file
@@ -169,6 +169,5 @@ A block of omlx's paged cache is no cache of its own; one that is cut off is dam
   $ kvcache verify -r blocks
   blocks/b.safetensors: error KV117 header: tensor 'x': it ends at byte 9 of the data, the file at 0
     hint: the file was probably cut off; save or copy it again
-  blocks/chat.safetensors: ok (mlx-lm@0.31)
   2 files: 1 ok, 1 unreadable; 1 more is no cache (a block of omlx's paged cache)
   [3]

@@ -19,7 +19,8 @@ Eras, their releases, and who reads whose files.
   mlx-swift-lm@3.33     S5  read, written  3.33.0 (2026-11)
   mlxrs@0.1             R1  read, written  0.1.0
   
-  mlx-lm alone means mlx-lm@0.32, mlx-swift-lm alone means mlx-swift-lm@3.31, mlxrs alone means mlxrs@0.1.
+  mlx-lm alone means mlx-lm@0.32, mlx-swift-lm alone means mlx-swift-lm@3.31,
+  mlxrs alone means mlxrs@0.1.
   
   Who restores whose files, of all classes or of some
   Written by               P1    P2    P3    P4    P5    S3    S4    S5    R1
@@ -60,7 +61,7 @@ A release is an id like any other, and so is a series; a number alone, where onl
   mamba.safetensors: error KV720: mlx-lm@0.30.7: layer 0 (MambaCache): it has no class MambaCache
     hint: kvcache convert mamba.safetensors --to mlx-lm@0.30.7 -o mamba-new.safetensors
   mamba.safetensors: warning KV709 layer 0: class MambaCache: mlx-lm 0.30.6 and later has no such class and fails to load the file (1 more like it)
-    hint: kvcache convert mamba.safetensors --to mlx-lm@0.31 -o mamba-new.safetensors makes it an ArraysCache
+    hint: `kvcache convert mamba.safetensors --to mlx-lm@0.31 -o mamba-new.safetensors` makes it an ArraysCache
   [1]
   $ kvcache verify --for mlx-lm@0.30.0 arrays.safetensors
   arrays.safetensors: error KV720: mlx-lm@0.30.0: layer 0 (ArraysCache): its models keep state of two slots up to date in a MambaCache alone, and decode wrongly with an ArraysCache
@@ -116,19 +117,15 @@ What is not known is not guessed.
   [2]
   $ kvcache verify --for 0.99.0 era.safetensors
   kvcache verify: unknown format '0.99.0'
-  hint: formats: mlx-lm@0.18, mlx-lm@0.19, mlx-lm@0.28, mlx-lm@0.31, mlx-lm@2026-08, mlx-lm@0.32, mlx-swift-lm@2.25, mlx-swift-lm@2.31, mlx-swift-lm@3.31, mlx-swift-lm@2026-08, mlx-swift-lm@3.33, mlxrs@0.1; or a release, such as mlx-lm@0.30.7
+  hint: mlx-lm, mlx-swift-lm or mlxrs, or one of their releases, such as mlx-lm@0.30.7; `kvcache formats` lists them
   [2]
 
 Loaders go by a name, and read no gzip: a fact about the file, and an error for who is asked for.
 
   $ cp "$DIALECTS/kv-f16.P4.safetensors" chat.kv && gzip -c chat.kv >chat.safetensors.gz
   $ kvcache verify chat.kv chat.safetensors.gz
-  chat.kv: info KV716: mlx-lm and Swift load files by a name that ends in .safetensors
-    hint: mv chat.kv chat.safetensors
-  chat.kv: ok (mlx-lm@0.31)
-  chat.safetensors.gz: info KV716: compressed: no runtime loads it as it is
-    hint: gzip -dc chat.safetensors.gz > chat.safetensors
-  chat.safetensors.gz: ok (mlx-lm@0.31)
+  chat.kv: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1; KV716)
+  chat.safetensors.gz: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1; KV716)
   2 files: 2 ok
   $ kvcache verify --for mlx-lm@0.31 --for mlxrs chat.kv chat.safetensors.gz
   chat.kv: error KV720: mlx-lm@0.31: its loader goes by the name of a file, which has to end in .safetensors
@@ -140,23 +137,23 @@ Loaders go by a name, and read no gzip: a fact about the file, and an error for 
   2 files: 2 with errors
   [1]
   $ kvcache verify --for mlx-lm@0.31 - <chat.kv
-  -: ok (mlx-lm@0.31)
+  -: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
   $ mv chat.kv chat.safetensors && kvcache verify --for mlx-lm@0.31 chat.safetensors
-  chat.safetensors: ok (mlx-lm@0.31)
+  chat.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
 
 What mlx_lm.generate needs of the user metadata depends on the release.
 
   $ kvcache metadata chat.safetensors set model=m tokenizer_config={} --in-place -q
   $ kvcache verify --for mlx-lm@0.31 chat.safetensors
-  chat.safetensors: ok (mlx-lm@0.31)
+  chat.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
   $ kvcache verify --for mlx-lm@0.30.0 chat.safetensors
-  chat.safetensors: ok (mlx-lm@0.31)
-    note: mlx_lm.generate --prompt-cache-file fails up to 0.30.0 without the user metadata chat_template, the template of the model's tokenizer; add it with `kvcache metadata chat.safetensors set "chat_template=$(jq .chat_template MODEL/tokenizer_config.json)" --in-place`
+  chat.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
+  note: mlx_lm.generate --prompt-cache-file fails up to 0.30.0 without the user metadata chat_template, the template of the model's tokenizer; `kvcache metadata chat.safetensors set "chat_template=$(jq .chat_template MODEL/tokenizer_config.json)" --in-place`
   $ kvcache metadata chat.safetensors set 'chat_template={{ raw }}' tokenizer_config=x --in-place -q
   $ kvcache verify --for mlx-lm@0.30.0 chat.safetensors
-  chat.safetensors: ok (mlx-lm@0.31)
-    note: mlx_lm.generate --prompt-cache-file fails: tokenizer_config is no JSON object; `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
-    note: mlx_lm.generate --prompt-cache-file of 2025-02-06 to 0.30.0 fails: it parses chat_template as JSON, and this is the raw text; `kvcache metadata chat.safetensors set "chat_template=$(jq .chat_template MODEL/tokenizer_config.json)" --in-place`
+  chat.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
+  note: mlx_lm.generate --prompt-cache-file fails: tokenizer_config is no JSON object; `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+  note: mlx_lm.generate --prompt-cache-file of 2025-02-06 to 0.30.0 fails: it parses chat_template as JSON, and this is the raw text; `kvcache metadata chat.safetensors set "chat_template=$(jq .chat_template MODEL/tokenizer_config.json)" --in-place`
   $ kvcache verify --for mlx-lm@0.30.1 chat.safetensors
-  chat.safetensors: ok (mlx-lm@0.31)
-    note: mlx_lm.generate --prompt-cache-file fails: tokenizer_config is no JSON object; `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+  chat.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
+  note: mlx_lm.generate --prompt-cache-file fails: tokenizer_config is no JSON object; `kvcache metadata chat.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`

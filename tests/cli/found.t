@@ -92,7 +92,7 @@ Brackets and dashes are characters like others.
 
   $ kvcache metadata narrow.safetensors get '[model]'
   kvcache metadata: narrow.safetensors: no metadata '[model]'
-  hint: kvcache metadata narrow.safetensors list shows what is there
+  hint: `kvcache metadata narrow.safetensors list` shows what is there
   [4]
   $ kvcache metadata narrow.safetensors set '[a]=1' -o out.safetensors
   kvcache metadata: narrow.safetensors: mlx-lm returns another structure for the key '[a]' than what was stored
@@ -140,8 +140,8 @@ Integers that differ have no error.
   $ cp "$DIALECTS/arrays-int.P3.safetensors" other.safetensors
   $ printf '\001' | dd of=other.safetensors bs=1 seek=$(($(wc -c <other.safetensors) - 1)) conv=notrunc status=none
   $ kvcache diff "$DIALECTS/arrays-int.P3.safetensors" other.safetensors
-  layer          from token  differing  max error  RMS error  over the tokens
-      0  slot 0                 33.3 %
+  layer          token  differ  max error  RMS error  over the tokens
+      0  slot 0         33.3 %
   [1]
   $ kvcache diff --json "$DIALECTS/arrays-int.P3.safetensors" other.safetensors | grep -B1 'rms_error": null'
        "max_error": null,

@@ -79,6 +79,8 @@ Every command explains itself, with examples.
     --data                  Read all data: NaN, infinities, rows of zeros
     --strict                Exit with 1 for warnings, too
     --fix                   Show what `kvcache repair` would do, without doing it
+    --infos                 Infos and notes as well: facts about who can use a
+                            file that is fine
     --format text|json|junit|github|sarif
                             How to print the results (default text)
     --json                  The same as --format json
@@ -88,8 +90,12 @@ Every command explains itself, with examples.
   Examples:
     kvcache verify chat.safetensors
     kvcache verify --data --for mlx-lm@0.31 chat.safetensors   before a deployment
-    kvcache verify -r -q ~/prompt-caches                       only what is broken
-    kvcache verify -r --format junit caches > verify.xml       for CI; github and sarif are others
+    # a screenful, whatever is in there
+    kvcache verify -r ~/prompt-caches
+    # every file that is broken, and nothing else
+    kvcache verify -r -q ~/prompt-caches
+    # for CI; github and sarif are others
+    kvcache verify -r --format junit caches > verify.xml
   $ kvcache trim --help
   Remove the last tokens from every layer, or from none
   
@@ -101,7 +107,7 @@ Every command explains itself, with examples.
   
   Options:
     -h, --help              Show this help and exit
-    -n N                    Remove the last N tokens, in a batch of each sequence
+    -n, --last N            Remove the last N tokens, in a batch of each sequence
     --to LEN                Remove what is beyond the first LEN tokens of each
                             layer and sequence
     -o, --output OUT        Write the result to this file, or to s3://BUCKET/KEY;

@@ -2,7 +2,7 @@ What a person wants to know first.
 
   $ cd "$MODELS"; kvcache inspect gemma3_text-bf16.safetensors
   gemma3_text-bf16.safetensors: 20.5 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.28, 2026-08, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.28, mlxrs 0.1
     model     gemma3_text
     layers    4 × RotatingKVCache window 16, 2 × KVCache
     tokens    43
@@ -13,18 +13,18 @@ What a person wants to know first.
     windows   4 of 4 wrapped: the oldest tokens are gone
     can trim  no: layer 0 (RotatingKVCache): the window of 16 has wrapped: 27 of
               its first tokens are gone (and 3 more layers)
-    loads in  mlx-lm 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08, 3.33: layer 0
-              (RotatingKVCache): it is in the form of mlx-lm@0.31: rotating
-              metadata has 4 fields
+    loads in  mlx-lm 0.28 to 0.31, mlxrs 0.1
+    not in    mlx-lm 0.19, mlx-swift-lm 3.31 to 3.33: layer 0 (RotatingKVCache):
+              it is in the form of mlx-lm@0.31: rotating metadata has 4 fields
               mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
               of classes (ValueError)
     note      mlx_lm.generate --prompt-cache-file fails without this user
-              metadata: tokenizer_config; add it with
-              `kvcache metadata gemma3_text-bf16.safetensors set 'tokenizer_config={"trust_remote_code": null}' --in-place`
+              metadata: tokenizer_config; `kvcache metadata \
+              gemma3_text-bf16.safetensors set \
+              'tokenizer_config={"trust_remote_code": null}' --in-place`
   $ cd "$OPS"; kvcache inspect quant-f16-b4-g64.safetensors
   quant-f16-b4-g64.safetensors: 7.98 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.28, 2026-08
+    format    mlx-lm@0.31; also written by mlx-lm 0.28
     model     example/tiny
     layers    2 × QuantizedKVCache 4-bit
     tokens    12
@@ -33,8 +33,8 @@ What a person wants to know first.
     elements  4 bits in groups of 64 (F16 scales)
     size      6.91 kB, 576 B per token
     can trim  yes
-    loads in  mlx-lm 0.28, 0.31, 2026-08
-    not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08, 3.33, mlxrs 0.1: layer 0
+    loads in  mlx-lm 0.28 to 0.31
+    not in    mlx-lm 0.19, mlxrs 0.1, mlx-swift-lm 3.31 to 3.33: layer 0
               (QuantizedKVCache): it is in the form of mlx-lm@0.31: quantized
               arrays are nested
               mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
@@ -53,9 +53,9 @@ What a person wants to know first.
     windows   not wrapped
     can trim  no: layer 0 (CacheList): child 0 (ArraysCache): recurrent state
               cannot be rolled back
-    loads in  mlx-lm 2026-08
-    not in    mlx-lm 0.19, 0.28, 0.31, mlx-swift-lm 3.31, 2026-08, 3.33, mlxrs
-              0.1: layer 0 (CacheList): children are stored in another form
+    loads in  no runtime
+    not in    mlx-lm 0.19 to 0.31, mlxrs 0.1, mlx-swift-lm 3.31 to 3.33: layer 0
+              (CacheList): children are stored in another form
               mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
               of classes (ValueError)
   
@@ -76,7 +76,7 @@ What a person wants to know first.
     2       rotating metadata has 4 fields
   $ kvcache inspect --layers rotating-wrapped-keep.safetensors
   rotating-wrapped-keep.safetensors: 8.71 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.28, 2026-08, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.28, mlxrs 0.1
     model     example/tiny
     layers    2 × RotatingKVCache window 8 keep 2
     tokens    15
@@ -87,10 +87,9 @@ What a person wants to know first.
     windows   2 of 2 wrapped: the oldest tokens are gone
     can trim  no: layer 0 (RotatingKVCache): the window of 8 has wrapped: 7 tokens
               after its 2 pinned ones are gone (and 1 more layer)
-    loads in  mlx-lm 0.28, 0.31, 2026-08, mlxrs 0.1
-    not in    mlx-lm 0.19, mlx-swift-lm 3.31, 2026-08, 3.33: layer 0
-              (RotatingKVCache): it is in the form of mlx-lm@0.31: rotating
-              metadata has 4 fields
+    loads in  mlx-lm 0.28 to 0.31, mlxrs 0.1
+    not in    mlx-lm 0.19, mlx-swift-lm 3.31 to 3.33: layer 0 (RotatingKVCache):
+              it is in the form of mlx-lm@0.31: rotating metadata has 4 fields
               mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
               of classes (ValueError)
   
@@ -106,7 +105,7 @@ What a person wants to know first.
     0-1     rotating metadata has 4 fields
   $ kvcache inspect --tensors --metadata kv-f16.safetensors
   kv-f16.safetensors: 31.3 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19 to 0.28, mlxrs 0.1
     model     example/tiny
     layers    3 × KVCache
     tokens    20
@@ -115,11 +114,11 @@ What a person wants to know first.
     elements  F16
     size      30.7 kB, 1.54 kB per token
     can trim  yes
-    loads in  mlx-lm 0.19, 0.28, 0.31, 2026-08, mlxrs 0.1
+    loads in  mlx-lm 0.19 to 0.31, mlxrs 0.1
     not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
               of classes (ValueError)
-              mlx-swift-lm 3.31, 2026-08, 3.33: layer 0 (KVCache): it is in the
-              form of mlx-lm@0.31: metadata is an empty text
+              mlx-swift-lm 3.31 to 3.33: layer 0 (KVCache): it is in the form of
+              mlx-lm@0.31: metadata is an empty text
   
     Offset  Bytes  Dtype  Key  Shape
      25600   5120  F16    0.0  [1, 2, 20, 64]
@@ -164,16 +163,16 @@ Several files are a list; one that is broken does not hide the others.
     "mlxrs@0.1"
   $ kvcache inspect - < kv-f16.safetensors | head -2
   -: 31.3 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19 to 0.28, mlxrs 0.1
   $ gzip < kv-f16.safetensors | kvcache inspect - | head -2 | sed 's/: .*,/: SIZE,/'
   -: SIZE, gzip
-    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19 to 0.28, mlxrs 0.1
 
 A layer that cannot be understood is shown; verify says why.
 
   $ cd "$HOSTILE"; kvcache inspect --layers class-unknown-0.safetensors
   class-unknown-0.safetensors: 1.19 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.19, 0.28, 2026-08, mlxrs 0.1
+    format    mlx-lm@0.31; also written by mlx-lm 0.19 to 0.28, mlxrs 0.1
     model     example/tiny
     layers    1 × NoSuchCache, 1 × KVCache
     tokens    6
@@ -184,9 +183,9 @@ A layer that cannot be understood is shown; verify says why.
     can trim  no: layer 0 (NoSuchCache): it could not be decoded: unknown class
               'NoSuchCache'; no runtime known to this tool has it
     loads in  no runtime
-    not in    mlx-lm 0.19, 0.28, 0.31, 2026-08, 0.32, mlx-swift-lm 3.31, 2026-08,
-              3.33, mlxrs 0.1: layer 0: unknown class 'NoSuchCache'; no runtime
-              known to this tool has it (KV301)
+    not in    mlx-lm 0.19 to 0.32, mlxrs 0.1, mlx-swift-lm 3.31 to 3.33: layer 0:
+              unknown class 'NoSuchCache'; no runtime known to this tool has it
+              (KV301)
     problems  1 error; `kvcache verify` explains
   
     Layer  Class        Tokens  B×H×D  Dtype   Size  Notes

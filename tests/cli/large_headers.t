@@ -8,10 +8,9 @@ Headers of a megabyte that say little cost no more time than their size: 16,384 
   >   printf "\"2.%d\":\"RotatingKVCache\",\"0.%d.0\":\"0\",\"0.%d.1\":\"8\",\"0.%d.2\":\"256\",\"0.%d.3\":\"0\",\"0.%d.4\":\"0\"}}", n, n, n, n, n, n }' >json
   $ header >layers.safetensors
   $ timeout 60 kvcache verify --for mlx-lm@0.19 layers.safetensors | cut -c1-80
-  layers.safetensors: info KV708: 32768 arrays without elements (0.0 [1, 1, 0, 1] 
-  layers.safetensors: ok (mlx-swift-lm@2.25)
-    note: mlx_lm.generate --prompt-cache-file fails without this user metadata: mo
-    note: mlx_lm.generate --prompt-cache-file fails up to 0.30.0 without the user 
+  layers.safetensors: ok (mlx-swift-lm 2.25; KV708)
+  note: mlx_lm.generate --prompt-cache-file fails without this user metadata: mode
+  note: mlx_lm.generate --prompt-cache-file fails up to 0.30.0 without the user me
   $ awk 'BEGIN { n = 16000
   >   printf "{"; for (i = 0; i < n; i++) for (j = 0; j < 2; j++)
   >     printf "\"0.%d.%d\":{\"data_offsets\":[%d,%d],\"dtype\":\"F16\",\"shape\":[1,1,1,1]},", i, j, 4 * i + 2 * j, 4 * i + 2 * j + 2

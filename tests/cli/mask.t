@@ -3,7 +3,8 @@ What the next tokens see, drawn.
   $ cd "$OPS"
   $ kvcache mask kv-f16.safetensors --queries 4
   layer 0 (KVCache), 4 queries
-  causal: a query sees all rows before it and its own; attention does that without an array
+  causal: a query sees all rows before it and its own; attention does that without
+  an array
   
             row of keys after the update
   query     0         10        20
@@ -62,7 +63,8 @@ What the next tokens see, drawn.
   none: the state takes in every new token, so it needs no mask
   $ kvcache mask cache-list-kv.safetensors --queries 2
   layer 0 (CacheList), 2 queries
-  causal: a query sees all rows before it and its own; attention does that without an array
+  causal: a query sees all rows before it and its own; attention does that without
+  an array
   
             row of keys after the update
   query     0         10
@@ -74,7 +76,8 @@ Large ones are condensed.
 
   $ kvcache mask "$MODELS/llama-f16.safetensors" --queries 200
   layer 0 (KVCache), 200 queries
-  causal: a query sees all rows before it and its own; attention does that without an array
+  causal: a query sees all rows before it and its own; attention does that without
+  an array
   
              row of keys after the update
   query      0         40        80        120       160       200       240

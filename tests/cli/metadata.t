@@ -18,7 +18,7 @@
   unset 1 metadata value; wrote chat.safetensors (44.8 kB)
   $ kvcache metadata chat.safetensors get lang
   kvcache metadata: chat.safetensors: no metadata 'lang'
-  hint: kvcache metadata chat.safetensors list shows what is there
+  hint: `kvcache metadata chat.safetensors list` shows what is there
   [4]
   $ kvcache metadata chat.safetensors unset lang --in-place
   kvcache metadata: chat.safetensors: no metadata 'lang' to unset

@@ -10,7 +10,8 @@ Which model types are known, and what each reads of a config.json.
     zaya                  not in mlx-lm yet; its config tells of compressed
                           attention with a convolution
   $ kvcache models mistral
-  llama, mistral, iquestcoder: as mlx_lm/models/llama.py of mlx-lm d78bf58 makes them
+  llama, mistral, iquestcoder: as mlx_lm/models/llama.py of mlx-lm d78bf58 makes
+  them
   for example 32 x plain
   
   field                when it is absent
@@ -85,7 +86,8 @@ Which model types are known, and what each reads of a config.json.
     is not read
     --max-kv-size changes nothing: the model makes its caches itself
   $ kvcache models deepseek_v4
-  deepseek_v4: not in mlx-lm yet; its config tells of one KV head, a window and pools of compressed keys (compress_ratios)
+  deepseek_v4: not in mlx-lm yet; its config tells of one KV head, a window and
+  pools of compressed keys (compress_ratios)
   $ kvcache models lama
   kvcache models: the model type 'lama' is not known
   hint: kvcache models llama
@@ -139,20 +141,19 @@ A file against a model: an indexer's values have no width, and their dtype says 
   $ config() { python3 -c 'import json, sys; print(json.dumps(json.load(open(sys.argv[1]))["config"]))' "$CONFIGS/../golden/configs/$1.json" > config.json; }
   $ config deepseek_v32.indexer; cp "$CONFIGS/../golden/configs/deepseek_v32.indexer.safetensors" indexer.safetensors
   $ kvcache verify --strict --model . indexer.safetensors
-  indexer.safetensors: info KV708: 3 arrays without elements (0.1.1 [1, 1, 11, 0] first): MLX before 0.32.1 cannot save them again
-  indexer.safetensors: ok .* (re)
+  indexer.safetensors: ok (mlx-lm 0.31; KV708)
   $ echo '{"model_type": "deepseek_v4"}' > config.json; kvcache verify --model . indexer.safetensors
-  indexer.safetensors: info KV708: 3 arrays without elements (0.1.1 [1, 1, 11, 0] first): MLX before 0.32.1 cannot save them again
   indexer.safetensors: warning KV810: the model's caches are not known: "deepseek_v4": not in mlx-lm yet; its config tells of one KV head, a window and pools of compressed keys (compress_ratios)
     hint: `kvcache models` lists the known types; all else was checked
+  facts: 1 KV708 (zero-element arrays); --infos shows them
   $ echo '{"model_type": "llama", "num_hidden_layers": 3}' > config.json; kvcache verify --model . indexer.safetensors
-  indexer.safetensors: info KV708: 3 arrays without elements (0.1.1 [1, 1, 11, 0] first): MLX before 0.32.1 cannot save them again
   indexer.safetensors: warning KV810: the model's caches are not known: llama: there is no hidden_size, which mlx_lm/models/llama.py needs
     hint: `kvcache models` lists the known types; all else was checked
+  facts: 1 KV708 (zero-element arrays); --infos shows them
   $ config gemma3_text.defaults; kvcache verify --model . indexer.safetensors
-  indexer.safetensors: info KV708: 3 arrays without elements (0.1.1 [1, 1, 11, 0] first): MLX before 0.32.1 cannot save them again
   indexer.safetensors: error KV813 layer 0: CacheList, where the model makes a cache of a window of 512 tokens
   indexer.safetensors: error KV813 layer 1: CacheList, where the model makes a cache of keys and values of every token
   indexer.safetensors: warning KV812 layer 2: 3 layers, the model has caches for 2: those from here on are not its own
     hint: right only for the layers of a draft model behind those of the model
+  facts: 1 KV708 (zero-element arrays); --infos shows them
   [1]

@@ -24,44 +24,31 @@ What may go is said by criteria, and nothing is deleted without --yes.
   hint: --dry-run only shows what --yes would delete
   [2]
   $ kvcache prune all --broken
-  keep    all/a.safetensors (44.8 kB): not broken
-  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
   delete  all/cut.safetensors (30.0 kB): broken: tensor '0.0': it ends at byte 44032 of the data, the file at 29276
-  keep    all/deep/b.safetensors (44.8 kB): not broken
   delete  all/differs.safetensors (1.57 kB): broken: errors (KV501)
-  keep    all/link.safetensors: a link
+  keep    4 files: 2 not broken, 1 a link, 1 not recognised as a cache
   
   would delete 2 of 4 caches, 31.6 kB of 121 kB; 2 more files are no caches and left alone
   nothing was deleted: --yes does it
   $ kvcache -q prune all --broken
   delete  all/cut.safetensors (30.0 kB): broken: tensor '0.0': it ends at byte 44032 of the data, the file at 29276
   delete  all/differs.safetensors (1.57 kB): broken: errors (KV501)
+  nothing was deleted: --yes does it
   $ kvcache prune all --older-than 52w --model llama | sed 's/[0-9]* d old/AGE old/'
   delete  all/a.safetensors (44.8 kB): model llama; AGE old
-  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
-  keep    all/cut.safetensors (30.0 kB): it names no model
   delete  all/deep/b.safetensors (44.8 kB): model llama; AGE old
-  keep    all/differs.safetensors (1.57 kB): model example/tiny
-  keep    all/link.safetensors: a link
+  keep    4 files: 1 a link, 1 it names no model, 1 model example/tiny, 1 not recognised as a cache
   
   would delete 2 of 4 caches, 89.5 kB of 121 kB; 2 more files are no caches and left alone
   nothing was deleted: --yes does it
   $ kvcache prune all --model nobody
-  keep    all/a.safetensors (44.8 kB): model llama
-  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
-  keep    all/cut.safetensors (30.0 kB): it names no model
-  keep    all/deep/b.safetensors (44.8 kB): model llama
-  keep    all/differs.safetensors (1.57 kB): model example/tiny
-  keep    all/link.safetensors: a link
+  keep    6 files: 2 model llama, 1 a link, 1 it names no model, 1 model example/tiny, 1 for other reasons
   
   would delete 0 of 4 caches, 0 B of 121 kB; 2 more files are no caches and left alone
+  nothing was deleted
   $ kvcache prune all --format mlx-lm@0.31 --broken
-  keep    all/a.safetensors (44.8 kB): not broken
-  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
-  keep    all/cut.safetensors (30.0 kB): its format is unknown
-  keep    all/deep/b.safetensors (44.8 kB): not broken
   delete  all/differs.safetensors (1.57 kB): format mlx-lm@0.31; broken: errors (KV501)
-  keep    all/link.safetensors: a link
+  keep    5 files: 2 not broken, 1 a link, 1 its format is unknown, 1 not recognised as a cache
   
   would delete 1 of 4 caches, 1.57 kB of 121 kB; 2 more files are no caches and left alone
   nothing was deleted: --yes does it
@@ -70,18 +57,17 @@ A size keeps the youngest; the others have to meet the other criteria as well. F
 
   $ kvcache prune all all/deep --keep-bytes 100kB
   delete  all/a.safetensors (44.8 kB): the caches take more than 100 kB, and none that may go is older
-  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
-  keep    all/cut.safetensors (30.0 kB): the caches that stay fit into 100 kB
-  keep    all/deep/b.safetensors (44.8 kB): the caches that stay fit into 100 kB
-  keep    all/differs.safetensors (1.57 kB): the caches that stay fit into 100 kB
-  keep    all/link.safetensors: a link
+  keep    5 files: 3 the caches that stay fit into 100 kB, 1 a link, 1 not recognised as a cache
   
   would delete 1 of 4 caches, 44.8 kB of 121 kB; 2 more files are no caches and left alone
   nothing was deleted: --yes does it
   $ kvcache prune all --keep-bytes 1GB -q
+  nothing was deleted
   $ kvcache prune all --keep-bytes 0 --model llama -q
-  delete  all/a.safetensors (44.8 kB): model llama; the caches take more than 0 B, and none that may go is older
-  delete  all/deep/b.safetensors (44.8 kB): model llama; the caches take more than 0 B, and none that may go is older
+  model llama; the caches take more than 0 B, and none that may go is older:
+  delete  all/a.safetensors (44.8 kB)
+  delete  all/deep/b.safetensors (44.8 kB)
+  nothing was deleted: --yes does it
 
 What is deleted.
 
@@ -173,9 +159,8 @@ What is deleted.
   }
   $ kvcache prune all --older-than 52w --yes | sed 's/[0-9]* d old/AGE old/'
   deleted all/a.safetensors (44.8 kB): AGE old
-  keep    all/cut-weights.safetensors: not recognised as a cache: the header is cut off: it would have 286 bytes, but the file has 100 in all
   deleted all/deep/b.safetensors (44.8 kB): AGE old
-  keep    all/link.safetensors: a link
+  keep    2 files: 1 a link, 1 not recognised as a cache
   
   deleted 2 of 2 caches, 89.5 kB of 89.5 kB; 2 more files are no caches and left alone
   $ find all -type f -o -type l | LC_ALL=C sort
@@ -202,18 +187,14 @@ Blocks of omlx are caches too; damaged ones are known by their metadata. A class
   > END
   $ python3 make.py
   $ kvcache prune more --broken
-  keep    more/block.safetensors (268 B): not broken
   delete  more/cut-block.safetensors (267 B): broken: tensor 'keys': it ends at byte 100 of the data, the file at 99
-  keep    more/foreign.safetensors: not recognised as a cache: tensor 'keys': it ends at byte 100 of the data, the file at 99
-  keep    more/newer.safetensors (235 B): not broken
+  keep    3 files: 2 not broken, 1 not recognised as a cache
   
   would delete 1 of 3 caches, 267 B of 770 B; 1 more file is no cache and left alone
   nothing was deleted: --yes does it
   $ kvcache prune more --format omlx --yes
   deleted more/block.safetensors (268 B): format omlx block
-  keep    more/cut-block.safetensors (267 B): its format is unknown
-  keep    more/foreign.safetensors: not recognised as a cache: tensor 'keys': it ends at byte 100 of the data, the file at 99
-  keep    more/newer.safetensors (235 B): format mlx-swift-lm@2.25
+  keep    3 files: 1 format mlx-swift-lm@2.25, 1 its format is unknown, 1 not recognised as a cache
   
   deleted 1 of 3 caches, 268 B of 770 B; 1 more file is no cache and left alone
   $ ls more

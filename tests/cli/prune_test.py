@@ -11,6 +11,9 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import skips  # noqa: E402
+
 BINARY = os.path.abspath(sys.argv.pop(1)) if __name__ == "__main__" else ""
 NOBODY = 65534
 
@@ -171,4 +174,4 @@ class Prune(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    skips.main()

@@ -2,13 +2,13 @@ Plain layers become quantized ones; windows and recurrent state stay, and are na
 
   $ cp "$MODELS/llama-f16.safetensors" chat.safetensors
   $ kvcache quantize chat.safetensors --bits 8 --group-size 32 --layers '!0' -o q8.safetensors
-  quantized 3 of 4 layers to 8 bits in groups of 32; left alone: layer 0 (it was not asked for); wrote q8.safetensors (31.3 kB)
+  quantized 3 of 4 layers to 8 bits in groups of 32, 70 % of 44.8 kB; left alone: layer 0 (not asked for); wrote q8.safetensors (31.3 kB)
   $ kvcache quantize q8.safetensors --bits 4 --group-size 32 -o again.safetensors
-  quantized 1 of 4 layers to 4 bits in groups of 32; left alone: layers 1-3 (it is quantized already: --requantize decodes it first); wrote again.safetensors (24.1 kB)
+  quantized 1 of 4 layers to 4 bits in groups of 32, 77 % of 31.3 kB; left alone: layers 1-3 (quantized already: --requantize decodes it first); wrote again.safetensors (24.1 kB)
   $ kvcache quantize q8.safetensors --bits 4 --group-size 32 --requantize -o again.safetensors --force
-  quantized 4 of 4 layers to 4 bits in groups of 32; wrote again.safetensors (15.8 kB)
+  quantized 4 of 4 layers to 4 bits in groups of 32, 50 % of 31.3 kB; wrote again.safetensors (15.8 kB)
   $ kvcache quantize "$MODELS/gemma3_text-bf16.safetensors" --bits 4 --group-size 32 -o gemma.safetensors
-  quantized 2 of 6 layers to 4 bits in groups of 32; left alone: layers 0-1, 3-4 (no runtime has a quantized window); wrote gemma.safetensors (13.6 kB)
+  quantized 2 of 6 layers to 4 bits in groups of 32, 66 % of 20.5 kB; left alone: layers 0-1, 3-4 (no runtime has a quantized window); wrote gemma.safetensors (13.6 kB)
 
 The error is measured in the same pass.
 
@@ -23,7 +23,7 @@ The error is measured in the same pass.
       3  keys       0.0342  0.0103    34.3  43.8 %
          values       0.04  0.0119    33.7  43.8 %
   These figures measure how well numbers are reconstructed, not how good answers are.
-  quantized 4 of 4 layers to 6 bits in groups of 32; wrote q6.safetensors (21.3 kB)
+  quantized 4 of 4 layers to 6 bits in groups of 32, 48 % of 44.8 kB; wrote q6.safetensors (21.3 kB)
 
   $ kvcache quantize chat.safetensors --bits 7 -o x.safetensors
   kvcache quantize: 7 bits are not supported
@@ -62,15 +62,15 @@ Layers are counted from either end; layers and exclusions do not mix, as "!0,-1"
 
   $ q() { kvcache quantize chat.safetensors --bits 8 --group-size 32 --layers "$1" -o l.safetensors --force 2>&1 | sed 's/; wrote.*//'; }
   $ q -1; q last; q 0,-1; q '!0,!-1'; q -2-; q -3-last; q '1, 3'; q 2-; q '!1-2'
-  quantized 1 of 4 layers to 8 bits in groups of 32; left alone: layers 0-2 (it was not asked for)
-  quantized 1 of 4 layers to 8 bits in groups of 32; left alone: layers 0-2 (it was not asked for)
-  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 1-2 (it was not asked for)
-  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 0, 3 (it was not asked for)
-  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 0-1 (it was not asked for)
-  quantized 3 of 4 layers to 8 bits in groups of 32; left alone: layer 0 (it was not asked for)
-  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 0, 2 (it was not asked for)
-  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 0-1 (it was not asked for)
-  quantized 2 of 4 layers to 8 bits in groups of 32; left alone: layers 1-2 (it was not asked for)
+  quantized 1 of 4 layers to 8 bits in groups of 32, 90 % of 44.8 kB; left alone: layers 0-2 (not asked for)
+  quantized 1 of 4 layers to 8 bits in groups of 32, 90 % of 44.8 kB; left alone: layers 0-2 (not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32, 80 % of 44.8 kB; left alone: layers 1-2 (not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32, 80 % of 44.8 kB; left alone: layers 0, 3 (not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32, 80 % of 44.8 kB; left alone: layers 0-1 (not asked for)
+  quantized 3 of 4 layers to 8 bits in groups of 32, 70 % of 44.8 kB; left alone: layer 0 (not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32, 80 % of 44.8 kB; left alone: layers 0, 2 (not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32, 80 % of 44.8 kB; left alone: layers 0-1 (not asked for)
+  quantized 2 of 4 layers to 8 bits in groups of 32, 80 % of 44.8 kB; left alone: layers 1-2 (not asked for)
   $ q '!0,-1'; q '0,!-1'; q '!0,3'
   kvcache quantize: chat.safetensors: --layers: '!0,-1' mixes layers and exclusions: write !-1 for another one that is left out
   hint: for example 0,5-9 (these), 4- (from 4 on), -1 or last, or !0,!-1 (all but the first and the last)

@@ -34,7 +34,7 @@ A layer that has lost its offset: the rows and the other layers know it.
    "warnings_left": 0
   }
   $ kvcache verify sound.safetensors
-  sound.safetensors: ok (mlx-lm@0.31)
+  sound.safetensors: ok (mlx-lm 0.28 to 0.31)
   $ kvcache diff sound.safetensors "$REPORTS/offset-sound.safetensors"
   no difference in 8832 values of 3 layers
 
@@ -100,7 +100,7 @@ What is lost stays lost.
 
   $ kvcache repair "$REPORTS/half-a-pair.safetensors" -o no.safetensors
   kvcache repair: TESTDATA/golden/reports/files/half-a-pair.safetensors: layer 1: 1 array instead of 2 for the class KVCache: nothing in the file tells what it was (KV303)
-  hint: kvcache verify TESTDATA/golden/reports/files/half-a-pair.safetensors lists everything; get or make the file again
+  hint: `kvcache verify TESTDATA/golden/reports/files/half-a-pair.safetensors` lists everything; get or make the file again
   [4]
   $ kvcache -q verify --fix "$REPORTS/half-a-pair.safetensors"
   TESTDATA/golden/reports/files/half-a-pair.safetensors: error KV303 layer 1: 1 array instead of 2 for the class KVCache

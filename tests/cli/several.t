@@ -135,8 +135,8 @@ The others that take several.
   2 files: 2 written
   $ cp "$REPORTS/six.safetensors" e.safetensors; cp e.safetensors f.safetensors
   $ kvcache quantize e.safetensors f.safetensors --bits 8 -o q8/
-  quantized 6 of 6 layers to 8 bits in groups of 64; wrote q8/e.safetensors (6.27 kB)
-  quantized 6 of 6 layers to 8 bits in groups of 64; wrote q8/f.safetensors (6.27 kB)
+  quantized 6 of 6 layers to 8 bits in groups of 64, 87 % of 7.21 kB; wrote q8/e.safetensors (6.27 kB)
+  quantized 6 of 6 layers to 8 bits in groups of 64, 87 % of 7.21 kB; wrote q8/f.safetensors (6.27 kB)
   2 files: 2 written
   $ kvcache dequantize q8/e.safetensors q8/f.safetensors -o plain/
   dequantized 6 layers; wrote plain/e.safetensors (7.23 kB)

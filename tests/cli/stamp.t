@@ -131,7 +131,7 @@ Edits leave in the stamp what is still true.
   $ kvcache convert full.safetensors --to mlx-swift-lm -o swift.safetensors
   converted to mlx-swift-lm@3.31; wrote swift.safetensors (45.6 kB)
   $ kvcache quantize full.safetensors --bits 8 --group-size 32 -o q8.safetensors
-  quantized 4 of 4 layers to 8 bits in groups of 32; wrote q8.safetensors (27.5 kB); checksums dropped from its stamp
+  quantized 4 of 4 layers to 8 bits in groups of 32, 60 % of 45.6 kB; wrote q8.safetensors (27.5 kB); checksums dropped from its stamp
   $ kvcache trim full.safetensors -n 3 -o trimmed.safetensors --json
   trimmed 3 of 43 tokens: 40 left; wrote trimmed.safetensors (42.0 kB); checksums, token ids, text dropped from its stamp
   {
@@ -177,7 +177,7 @@ Whatever somebody stored under its name.
   $ kvcache -q metadata chat.safetensors set 'kvcache_stamp={"schema":"kvcache.stamp/1","crc32":{"0.0":{}}}' -o hostile.safetensors
   $ kvcache verify hostile.safetensors | head -n 2
   hostile.safetensors: warning KV801 metadata: the stamp cannot be read: '0.0' is an object; nothing was compared with it
-    hint: kvcache stamp hostile.safetensors -o hostile-new.safetensors replaces it
+    hint: `kvcache stamp hostile.safetensors -o hostile-new.safetensors` replaces it
   $ kvcache -q stamp hostile.safetensors --in-place && kvcache verify -q hostile.safetensors
   $ kvcache -q metadata chat.safetensors set 'kvcache_stamp={"schema":"kvcache.stamp/1","crc32":{"9.9":"00000000"}}' -o hostile2.safetensors
   $ kvcache verify -q hostile2.safetensors

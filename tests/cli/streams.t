@@ -23,7 +23,7 @@ Nothing of it comes out where it cannot be computed, and nothing else goes there
   [2]
   $ kvcache trim "$HOSTILE/class-unknown-0.safetensors" -n 2 -o - | wc -c
   kvcache trim: TESTDATA/golden/hostile/files/class-unknown-0.safetensors: layer 0: unknown class 'NoSuchCache'; no runtime known to this tool has it (KV301)
-  hint: kvcache inspect TESTDATA/golden/hostile/files/class-unknown-0.safetensors --tensors shows what is stored; metadata, stamp and diff work on the file
+  hint: `kvcache inspect TESTDATA/golden/hostile/files/class-unknown-0.safetensors --tensors` shows what is stored; metadata, stamp and diff work on the file
   0
   $ kvcache extract plain.safetensors --all -o -
   kvcache extract: -o -: several files do not go to standard output

@@ -1,25 +1,40 @@
 #!/usr/bin/env python3
-"""What is different on a terminal: colours and progress bars. usage: terminal_test.py BINARY"""
+"""What is different on a terminal: colours, width, progress bars, questions. usage: terminal_test.py BINARY TESTDATA"""
+import fcntl
 import os
 import pty
+import re
+import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import unicodedata
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+GOLDEN = os.path.join(os.path.abspath(sys.argv.pop(2)), "golden")
 BINARY = os.path.abspath(sys.argv.pop(1))
 
 from signals_test import sparse_cache  # noqa: E402
 
 
-def on_terminal(*arguments, **environment):
-    """-> what the tool writes to a terminal that is its standard output and standard error."""
+COLOR_VARIABLES = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS")
+
+
+def on_terminal(*arguments, columns=0, typed="", folder=None, **environment):
+    """-> what the tool writes to a terminal of this width (0: it does not say) that is its standard output and standard error; its
+    input as well, if something is typed there."""
     master, slave = pty.openpty()
-    env = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    env = {k: v for k, v in os.environ.items() if k not in COLOR_VARIABLES}
     env.update({"TERM": "xterm"}, **environment)
-    process = subprocess.Popen([BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=env)
+    process = subprocess.Popen([BINARY, *arguments], stdin=slave if typed else subprocess.DEVNULL, stdout=slave, stderr=slave, env=env,
+                               cwd=folder)
     os.close(slave)
+    if typed:
+        os.write(master, typed.encode())
     text = b""
     while True:
         try:
@@ -32,6 +47,11 @@ def on_terminal(*arguments, **environment):
     os.close(master)
     process.wait()
     return text.decode()
+
+
+def in_a_pipe(*arguments, **environment):
+    env = {k: v for k, v in os.environ.items() if k not in COLOR_VARIABLES}
+    return subprocess.run([BINARY, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(env, **environment)).stdout.decode()
 
 
 class Colors(unittest.TestCase):
@@ -47,6 +67,16 @@ class Colors(unittest.TestCase):
         self.assertIn("\x1b[", on_terminal("inspect", "--color", "always", "missing", NO_COLOR="1"))
         done = subprocess.run([BINARY, "--color=always", "inspect", "missing"], stderr=subprocess.PIPE)
         self.assertIn(b"\x1b[", done.stderr)
+
+    def test_environment_forces_and_forbids(self):
+        for on in ({"FORCE_COLOR": "1"}, {"FORCE_COLOR": "true"}, {"CLICOLOR_FORCE": "1"}, {"CLICOLOR": "0", "CLICOLOR_FORCE": "1"}):
+            self.assertIn("\x1b[", in_a_pipe("inspect", "missing", **on), on)
+        for off in ({}, {"FORCE_COLOR": "0"}, {"CLICOLOR_FORCE": "0"}, {"CLICOLOR": "1"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"},
+                    {"NO_COLOR": "1", "CLICOLOR_FORCE": "1"}):
+            self.assertNotIn("\x1b[", in_a_pipe("inspect", "missing", **off), off)
+        self.assertNotIn("\x1b[", on_terminal("inspect", "missing", CLICOLOR="0"))
+        self.assertNotIn("\x1b[", on_terminal("inspect", "missing", FORCE_COLOR="0"))
+        self.assertNotIn("\x1b[", in_a_pipe("--color", "never", "inspect", "missing", FORCE_COLOR="1"))
 
     def test_pipe_gets_none(self):
         done = subprocess.run([BINARY, "inspect", "missing"], stderr=subprocess.PIPE)
@@ -64,12 +94,105 @@ class Bars(unittest.TestCase):
 
     def test_long_work_shows_a_bar_that_goes_away(self):
         text = on_terminal("--color", "never", "trim", self.big, "-n", "1", "--gzip", "-o", self.out)
-        self.assertIn("writing [", text)
-        self.assertRegex(text, r"\r\x1b\[Ktrimmed 1 of 131072 tokens: 131071 left; wrote .*\r\n$")
+        self.assertRegex(text, r"writing \[#* *\] +\d+%  [0-9.]+( [kMG]?B)? of [0-9.]+ [kMG]?B  [0-9.]+ [kMG]?B/s  \d+ s left")
+        self.assertRegex(text, r"\r\x1b\[Ktrimmed 1 of 131072 tokens: 131071 left; wrote[^\x1b]*\r\n$")
+
+    def test_bar_keeps_to_one_line_of_any_width(self):
+        text = on_terminal("--color", "never", "trim", self.big, "-n", "1", "--gzip", "-o", self.out, columns=30)
+        bars = [bar for bar in text.split("\r\x1b[K") if bar.startswith("writing")]
+        self.assertTrue(bars)
+        self.assertLess(max(map(len, bars)), 30)
 
     def test_no_bar_when_it_is_quick_or_unwanted(self):
         self.assertNotIn("writing", on_terminal("trim", self.small, "-n", "1", "-o", self.out))
         self.assertNotIn("writing [", on_terminal("--no-progress", "trim", self.big, "-n", "1", "--gzip", "--force", "-o", self.out))
+
+
+def columns(text):
+    """As wcwidth() has it, for what is in these tests."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
+
+
+class Width(unittest.TestCase):
+    """Whatever the width, the same words, none of them broken, and no line too long that could have been broken."""
+
+    @classmethod
+    def setUpClass(cls):
+        temporary = tempfile.TemporaryDirectory(prefix="kvcache-width-")
+        cls.addClassCleanup(temporary.cleanup)
+        cls.folder = temporary.name
+        for name, source in (("gemma.safetensors", "models/files/gemma3_text-bf16"), ("my chat.safetensors", "models/files/llama-f16"),
+                             ("list.safetensors", "ops/files/cache-list"), ("differs.safetensors", "hostile/files/layers-batch-differs"),
+                             ("通义千问.safetensors", "models/files/llama-f16-trim7")):
+            shutil.copy(os.path.join(GOLDEN, source + ".safetensors"), os.path.join(cls.folder, name))
+
+    COMMANDS = (["inspect", "--layers", "--tensors", "gemma.safetensors"], ["inspect", "通义千问.safetensors"],
+                ["verify", "--for", "all", "my chat.safetensors", "differs.safetensors"], ["verify", "-r", "."],
+                ["diff", "my chat.safetensors", "通义千问.safetensors"], ["diff", "my chat.safetensors", "gemma.safetensors"],
+                ["estimate", "--like", "gemma.safetensors", "--tokens", "3000"], ["formats"], ["models", "gemma3_text"],
+                ["explain", "KV411"], ["explain", "P4"], ["explain", "RotatingKVCache"], ["explain", "KV41"],
+                ["trim", "gemma.safetensors", "-n", "3", "-o", "out"], ["trim", "missing.safetensors", "-n", "3", "-o", "out"],
+                ["check", "my chat.safetensors"], ["convert", "my chat.safetensors", "--to", "swfit", "-o", "out"],
+                ["prune", ".", "--broken", "--dry-run"], ["--help"], ["verify", "--help"], ["convert", "--help"], ["prune", "--help"])
+
+    @staticmethod
+    def words(text):
+        # A command is continued by a backslash, and what it is about moves before it as a comment.
+        return sorted(word for word in text.split() if word not in ("\\", "#"))
+
+    def test_of_everything(self):
+        for command in self.COMMANDS:
+            wide = self.words(on_terminal("--color", "never", *command, columns=2000, folder=self.folder))
+            for width in (40, 60, 80, 120, 200):
+                text = on_terminal("--color", "never", *command, columns=width, folder=self.folder).replace("\r\n", "\n")
+                self.assertEqual(self.words(text), wide, "%r at %d" % (command, width))
+                for line in text.splitlines():
+                    one = line.removesuffix(" \\")
+                    quoted = re.search(r"'.*'|\".*\"", one)
+                    if columns(line) > width and not quoted:
+                        self.assertEqual(len(one.split()), 1, "%r at %d" % (command, width))
+
+    def test_colors_take_no_place(self):
+        for command in (["inspect", "gemma.safetensors"], ["verify", "-r", "."]):
+            plain = on_terminal("--color", "never", *command, columns=50, folder=self.folder)
+            colored = on_terminal("--color", "always", *command, columns=50, folder=self.folder)
+            self.assertEqual(re.sub("\x1b\\[[0-9;]*m", "", colored), plain)
+
+    def test_errors_are_one_line_in_a_pipe(self):
+        self.assertEqual(len(in_a_pipe("inspect", "/" + 50 * "no such folder/" + "chat.safetensors", COLUMNS="40").splitlines()), 1)
+
+    def test_columns_variable_counts_where_no_terminal_knows(self):
+        narrow = in_a_pipe("explain", "KV411", COLUMNS="40")
+        self.assertLessEqual(max(map(len, narrow.splitlines())), 40)
+        self.assertEqual(on_terminal("explain", "KV411", COLUMNS="40").replace("\r\n", "\n"), narrow.replace("KV411:", "\x1b[1mKV411\x1b[0m:", 1))
+        self.assertGreater(max(map(len, in_a_pipe("explain", "KV411").splitlines())), 60)
+        self.assertGreater(max(map(len, on_terminal("explain", "KV411", columns=80, COLUMNS="40").splitlines())), 60)
+
+
+class Questions(unittest.TestCase):
+    def prune(self, typed, *options):
+        with tempfile.TemporaryDirectory(prefix="kvcache-prune-") as folder:
+            shutil.copy(os.path.join(GOLDEN, "hostile/files/layers-batch-differs.safetensors"), os.path.join(folder, "x.safetensors"))
+            text = on_terminal("--color", "never", "prune", ".", "--broken", *options, typed=typed, folder=folder)
+            return text, os.listdir(folder)
+
+    def test_prune_asks(self):
+        for answer in ("n\n", "\n", "no\n", "\x04"):
+            text, left = self.prune(answer)
+            self.assertIn("[y/N]", text)
+            self.assertTrue(text.endswith("nothing was deleted\r\n"), text)
+            self.assertEqual(left, ["x.safetensors"])
+        text, left = self.prune("y\n")
+        self.assertIn("deleted 1 of 1 cache", text)
+        self.assertEqual(left, [])
+
+    def test_prune_does_not_ask_where_it_is_told(self):
+        text, left = self.prune("y\n", "--dry-run")
+        self.assertNotIn("[y/N]", text)
+        self.assertEqual(left, ["x.safetensors"])
+        text, left = self.prune("n\n", "--yes")
+        self.assertNotIn("[y/N]", text)
+        self.assertEqual(left, [])
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ What cannot be trimmed stays whole, and the reason names the layer.
   [4]
   $ kvcache trim "$HOSTILE/class-unknown-0.safetensors" -n 1 -o x.safetensors
   kvcache trim: TESTDATA/golden/hostile/files/class-unknown-0.safetensors: layer 0: unknown class 'NoSuchCache'; no runtime known to this tool has it (KV301)
-  hint: kvcache inspect TESTDATA/golden/hostile/files/class-unknown-0.safetensors --tensors shows what is stored; metadata, stamp and diff work on the file
+  hint: `kvcache inspect TESTDATA/golden/hostile/files/class-unknown-0.safetensors --tensors` shows what is stored; metadata, stamp and diff work on the file
   [4]
   $ kvcache trim "$HOSTILE/tile-truncated-half.safetensors" -n 1 -o x.safetensors
   kvcache trim: TESTDATA/golden/hostile/files/tile-truncated-half.safetensors: tensor '0.0': it ends at byte 768 of the data, the file at 384

@@ -15,7 +15,7 @@ Misspelt commands and flags get a suggestion, where there is a likely one.
 
   $ kvcache verfy x.safetensors
   kvcache: unknown command 'verfy'
-  hint: did you mean verify?
+  hint: did you mean `kvcache verify x.safetensors`?
   [2]
   $ kvcache frobnicate
   kvcache: unknown command 'frobnicate'
@@ -84,11 +84,11 @@ Arguments that are missing, too many, or given twice.
   hint: -n N removes the last N tokens, --to LEN keeps the first LEN
   [2]
   $ kvcache trim a.safetensors -n
-  kvcache trim: -n needs a value
+  kvcache trim: --last needs a value
   hint: `kvcache trim --help` lists the options
   [2]
   $ kvcache trim a.safetensors -n 1 -n 2 -o out.safetensors
-  kvcache trim: -n is given more than once
+  kvcache trim: --last is given more than once
   hint: `kvcache trim --help` lists the options
   [2]
   $ kvcache verify
@@ -148,21 +148,13 @@ A file may be called like a command, like an option, or like a list.
 
   $ cp "$OPS/kv-f16.safetensors" trim; cp trim ./-n; cp trim '[a,b]'
   $ kvcache verify trim
-  trim: info KV716: mlx-lm and Swift load files by a name that ends in .safetensors
-    hint: mv trim trim.safetensors
-  trim: ok (mlx-lm@0.31)
+  trim: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1; KV716)
   $ kvcache verify trim -- -n
-  trim: info KV716: mlx-lm and Swift load files by a name that ends in .safetensors
-    hint: mv trim trim.safetensors
-  trim: ok (mlx-lm@0.31)
-  -n: info KV716: mlx-lm and Swift load files by a name that ends in .safetensors
-    hint: mv ./-n ./-n.safetensors
-  -n: ok (mlx-lm@0.31)
+  trim: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1; KV716)
+  -n: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1; KV716)
   2 files: 2 ok
   $ kvcache verify '[a,b]'
-  [a,b]: info KV716: mlx-lm and Swift load files by a name that ends in .safetensors
-    hint: mv '[a,b]' '[a,b].safetensors'
-  [a,b]: ok (mlx-lm@0.31)
+  [a,b]: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1; KV716)
 
 Words where others have options, and options that do not exist.
 

@@ -17,6 +17,9 @@ import unittest
 import urllib.parse
 import xml.etree.ElementTree as ET
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import skips  # noqa: E402
+
 TESTDATA = os.path.abspath(sys.argv.pop(2)) if __name__ == "__main__" else ""
 BINARY = os.path.abspath(sys.argv.pop(1)) if __name__ == "__main__" else ""
 SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "schemas", "sarif-2.1.0.json")
@@ -75,7 +78,7 @@ class Formats(unittest.TestCase):
         return [(file, finding) for file in self.files for finding in file["findings"]]
 
     def check_exit_and_bytes(self, *arguments):
-        result = self.verify("-r", "all", *arguments)
+        result = self.verify("-r", "all", "--infos", *arguments)
         self.assertEqual(result.returncode, 3, result.stderr)
         text = result.stdout.decode("utf-8")
         self.assertIsNone(re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028]", text), "no control characters at all")
@@ -168,7 +171,9 @@ class Formats(unittest.TestCase):
         self.assertTrue(lines.pop().startswith("%d files: " % len(self.files)))
         self.assertEqual(len(lines), len(self.findings()))
         commands = {"error": "error", "warning": "warning", "info": "notice"}
-        for line, (file, finding) in zip(lines, self.findings()):
+        # Those that matter most come first: GitHub shows the first ten.
+        graver = {"error": 0, "warning": 1, "info": 2}
+        for line, (file, finding) in zip(lines, sorted(self.findings(), key=lambda f: graver[f[1]["severity"]])):
             # As in actions/runner: the properties end at the first "::", and are cut at commas and the first "=".
             command, properties, data = re.fullmatch(r"::(\w+) (.*?)::(.*)", line).groups()
             self.assertEqual(command, commands[finding["severity"]])
@@ -180,6 +185,45 @@ class Formats(unittest.TestCase):
             self.assertTrue(values["title"].startswith(finding["code"]))
             message = self.unescape(data, False)
             self.assertEqual(message, finding["message"] + ("\nhint: " + finding["hint"] if "hint" in finding else ""))
+
+    def many(self, count):
+        """A folder of files with a warning each, and one with an error behind them all."""
+        folder = os.path.join(self.folder, "many%d" % count)
+        os.mkdir(folder)
+        for i in range(count):
+            os.symlink(os.path.join(self.folder, "all", "arrays-three-slots.safetensors"), os.path.join(folder, "%05d.safetensors" % i))
+        os.symlink(os.path.join(self.folder, "all", "layers-batch-differs.safetensors"), os.path.join(folder, "z.safetensors"))
+        return folder
+
+    def test_infos_are_shown_when_asked_for(self):
+        write_cache(os.path.join(self.folder, "named-otherwise"), "KVCache")
+        for output in ("github", "sarif"):
+            self.assertNotIn("KV716", self.results(output, "named-otherwise"))
+            self.assertIn("KV716", self.results(output, "named-otherwise", "--infos"))
+
+    def results(self, output, *arguments):
+        text = self.verify(*arguments, "--format", output).stdout.decode()
+        if output == "github":
+            return re.findall(r"^::.*title=(KV\d+|kvcache verify)", text, re.MULTILINE)
+        return [result["ruleId"] for result in json.loads(text)["runs"][0]["results"]]
+
+    def test_github_sums_up_what_its_server_would_drop(self):
+        folder = self.many(30)
+        shown = self.results("github", "-r", folder)
+        self.assertEqual(shown, ["KV501"] + 8 * ["KV704"] + ["kvcache verify"])
+        self.assertIn("::warning title=kvcache verify::22 more findings: 22 KV704", self.verify("-r", folder, "--format", "github").stdout.decode())
+
+    def test_sarif_sums_up_what_its_server_would_drop(self):
+        results = json.loads(self.verify("-r", self.many(5200), "--format", "sarif").stdout)["runs"][0]["results"]
+        self.assertEqual(len(results), 5000)
+        self.assertEqual([result["ruleId"] for result in results].count("KV501"), 1)
+        self.assertIn("202 more findings", results[-1]["message"]["text"])
+
+    def test_sarif_rules_say_what_to_do(self):
+        rules = json.loads(self.verify("all/batch-ok.safetensors", "--format", "sarif").stdout)["runs"][0]["tool"]["driver"]["rules"]
+        for rule in rules:
+            self.assertRegex(rule["helpUri"], r"^[a-z]+:\S+$")
+            self.assertGreater(len(rule["help"]["text"]), 20, rule["id"])
 
     def test_github_quiet_is_commands_only(self):
         lines = self.verify("-q", "-r", "all", "--format", "github").stdout.decode().splitlines()
@@ -194,4 +238,4 @@ class Formats(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    skips.main()

@@ -7,6 +7,10 @@ import subprocess
 import unittest
 
 from tool import ToolTest
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import skips  # noqa: E402
 
 
 class Limits(ToolTest):
@@ -131,4 +135,4 @@ class Limits(ToolTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    skips.main()

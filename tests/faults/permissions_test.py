@@ -5,6 +5,10 @@ import stat
 import unittest
 
 from tool import ToolTest
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import skips  # noqa: E402
 
 
 class Permissions(ToolTest):
@@ -76,4 +80,4 @@ class Permissions(ToolTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    skips.main()

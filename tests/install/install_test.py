@@ -7,6 +7,9 @@ import subprocess
 import sys
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import skips  # noqa: E402
+
 BUILD, STAGE, SOURCE = (os.path.abspath(a) for a in sys.argv[1:4])
 CXX = sys.argv[4]
 del sys.argv[1:]
@@ -130,4 +133,4 @@ class Examples(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    skips.main()

@@ -9,6 +9,9 @@ import subprocess
 import sys
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import skips  # noqa: E402
+
 BUILD, SOURCE = (os.path.abspath(a) for a in sys.argv[1:3])
 CMAKE, *ARGUMENTS = sys.argv[3:]
 del sys.argv[1:]
@@ -78,4 +81,4 @@ class Flags(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    skips.main()

@@ -87,7 +87,7 @@ std::string windows_text(const EstimatedModel& model) {
     if (std::find(sizes.begin(), sizes.end(), size) == sizes.end()) sizes.push_back(size);
   }
   if (windows == 0) return {};
-  return fmt::format("{} of {} are windows and cost nothing more beyond {} tokens\n", windows,
+  return fmt::format("{} of {} are windows and cost nothing more beyond {} tokens", windows,
                      count_of(model.layers.size(), "layer"), fmt::join(sizes, ", "));
 }
 
@@ -155,7 +155,7 @@ void print_about(const EstimatedModel& model) {
   const ModelConfig& config = *model.config;
   std::string text = fmt::format("{}: {}, as {} makes them", config.model_type, layers_in_words(model.layers), config.source);
   if (!config.assumed.empty()) text += fmt::format("; not in config.json, so assumed: {}", fmt::join(config.assumed, ", "));
-  for (const std::string& line : wrap(text, text_width)) print(line + '\n');
+  print(paragraph(text));
 }
 
 int run(Context& context, const Options& options) {
@@ -189,12 +189,10 @@ int run(Context& context, const Options& options) {
                    : fmt::format("{:.0f} %", 100.0 * static_cast<double>(row.bytes) / static_cast<double>(rows[0].bytes))});
   print(table.text(style));
   print_groups(style, model, request);
-  print(windows_text(model));
-  if (!grouping.why.empty())
-    for (const std::string& line : wrap(grouping.why, text_width)) print(line + '\n');
+  if (const std::string windows = windows_text(model); !windows.empty()) print(paragraph(windows));
+  if (!grouping.why.empty()) print(paragraph(grouping.why));
   print_about(model);
-  for (const std::string& note : model.notes)
-    for (const std::string& line : wrap("note: " + note, text_width)) print(line + '\n');
+  for (const std::string& note : model.notes) print(paragraph("note: " + note));
   return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "cli/render/json.h"
 #include "cli/render/table.h"
 #include "cli/terminal/stdout.h"
+#include "cli/terminal/words.h"
 #include "kvcache/release.h"
 #include "kvcache/verify.h"
 
@@ -118,9 +119,11 @@ int run(const Context& context, const Options& options) {
   }
   const Style style(context, stdout);
   std::string out = eras(style);
+  std::string names;
   for (const std::string_view family : {"mlx-lm", "mlx-swift-lm", "mlxrs"})
-    out += fmt::format("{}{} alone means {}", family == "mlx-lm" ? "\n" : ", ", family, find_target(family).id());
-  out += ".\n\n" + style.bold("Who restores whose files, of all classes or of some") + "\n" + readers(style);
+    names += fmt::format("{}{} alone means {}", names.empty() ? "" : ", ", family, find_target(family).id());
+  out += '\n' + paragraph(names + '.') + '\n';
+  out += paragraph(style.bold("Who restores whose files, of all classes or of some")) + readers(style);
   print(out);
   return 0;
 }

@@ -111,7 +111,7 @@ void show(const PromptCache& cache, std::size_t index, const Options& options, c
   std::string text =
       fmt::format("{}, {} {}", layer_name(cache, index), *options.queries, *options.queries == 1 ? "query" : "queries");
   if (options.window) text += fmt::format(", window {}", *options.window);
-  text += '\n' + in_words(layer, mask) + '\n';
+  text = paragraph(text) + paragraph(in_words(layer, mask));
   if (mask.kind != Mask::Kind::none) {
     const Mask drawn = mask.kind == Mask::Kind::array ? mask : layer.make_mask(*options.queries, options.window, true);
     text += '\n' + picture(layer, drawn.array, *options.queries);

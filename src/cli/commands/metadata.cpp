@@ -46,7 +46,7 @@ int show(Context& context, const Options& options) {
     const auto it = metadata.find(options.words[0]);
     if (it == metadata.end())
       throw Error(ErrorKind::impossible, fmt::format("no metadata '{}'", printable(options.words[0])),
-                  fmt::format("kvcache metadata {} list shows what is there", shell_path(document.file.path())));
+                  fmt::format("`kvcache metadata {} list` shows what is there", shell_path(document.file.path())));
     shown[it->first] = it->second;
     if (!options.output.json) print(printable(it->second, whole) + "\n");
   } else {

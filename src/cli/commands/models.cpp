@@ -82,14 +82,14 @@ void print_lines(Context& context, const std::string& title, const std::vector<s
   if (lines.empty()) return;
   Table table({{"", Table::Align::left}}, 2);
   for (const std::string& line : lines) table.add({line});
-  print('\n' + title + '\n' + table.text(Style(context, stdout)));
+  print('\n' + paragraph(title) + table.text(Style(context, stdout)));
 }
 
 void print_one(Context& context, const ModelType& type) {
-  print(fmt::format("{}{}: as {} of mlx-lm {} makes them\n", type.name, type.also.empty() ? "" : ", " + joined(type.also),
-                    type.source, model_types_commit));
-  print(fmt::format("for example {}\n\n", type.picture));
-  if (!type.text_config.empty()) print(fmt::format("Fields are {}.\n", type.text_config));
+  print(paragraph(fmt::format("{}{}: as {} of mlx-lm {} makes them", type.name,
+                              type.also.empty() ? "" : ", " + joined(type.also), type.source, model_types_commit)));
+  print(paragraph(fmt::format("for example {}", type.picture)) + '\n');
+  if (!type.text_config.empty()) print(paragraph(fmt::format("Fields are {}.", type.text_config)));
   Table table({{"field", Table::Align::left}, {"when it is absent", Table::Align::left}});
   for (const auto& [name, rule] : type.fields) table.add({name, rule});
   print(table.text(Style(context, stdout)));
@@ -125,7 +125,7 @@ int run(Context& context, const Options& options) {
   if (options.json)
     print_all_json(types, absent);
   else if (types.empty())
-    print(fmt::format("{}: {}\n", absent[0].first, absent[0].second));
+    print(paragraph(fmt::format("{}: {}", absent[0].first, absent[0].second)));
   else
     print_one(context, types[0]);
   return 0;

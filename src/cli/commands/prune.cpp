@@ -2,20 +2,24 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <iostream>
 #include <memory>
+#include <string>
 
 #include "catalog/prune_plan.h"
 #include "cli/commands.h"
 #include "cli/options/numbers.h"
 #include "cli/options/quantities.h"
 #include "cli/render/json.h"
+#include "cli/render/prune_text.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
+#include "cli/terminal/stdout.h"
 #include "cli/terminal/style.h"
 #include "cli/terminal/words.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
+#include "platform/terminal.h"
 
 namespace kvcache::cli {
 namespace {
@@ -30,37 +34,6 @@ struct Options {
   bool yes = false;
   bool json = false;
 };
-
-struct Counts {
-  std::size_t files = 0;
-  std::uint64_t bytes = 0;
-};
-
-Counts count(const catalog::PrunePlan& plan, std::initializer_list<Fate> fates) {
-  Counts counts;
-  for (const catalog::PruneFile& f : plan.files) {
-    if (!f.file.recognised || std::find(fates.begin(), fates.end(), f.fate) == fates.end()) continue;
-    ++counts.files;
-    counts.bytes += f.file.bytes;
-  }
-  return counts;
-}
-
-std::string_view word(Fate fate) {
-  switch (fate) {
-    case Fate::keep:
-      return "keep";
-    case Fate::remove:
-      return "delete";
-    case Fate::removed:
-      return "deleted";
-    case Fate::failed:
-      return "failed";
-    case Fate::changed:
-      break;
-  }
-  return "left";
-}
 
 catalog::PruneCriteria criteria_of(const Options& options) {
   catalog::PruneCriteria criteria = options.criteria;
@@ -79,7 +52,7 @@ void print_plan_json(const catalog::PrunePlan& plan, bool yes) {
   for (const catalog::PruneFile& f : plan.files) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(f.file.modified.time_since_epoch()).count();
     files.push_back({{"path", f.file.path},
-                     {"action", word(f.fate)},
+                     {"action", fate_name(f.fate)},
                      {"reason", f.why},
                      {"recognised", f.file.recognised},
                      {"model", f.file.model.empty() ? Json(nullptr) : Json(f.file.model)},
@@ -88,7 +61,7 @@ void print_plan_json(const catalog::PrunePlan& plan, bool yes) {
                      {"modified", f.state ? Json(seconds) : Json(nullptr)}});
   }
   const auto totals = [&](std::initializer_list<Fate> fates) -> Json {
-    const Counts counts = count(plan, fates);
+    const PruneCounts counts = count_pruned(plan, fates);
     return {{"files", counts.files}, {"bytes", counts.bytes}};
   };
   print_json({{"schema", "kvcache.prune/1"},
@@ -102,26 +75,15 @@ void print_plan_json(const catalog::PrunePlan& plan, bool yes) {
                 {"not_caches", plan.others}}}});
 }
 
-void print_plan_text(const Context& context, const catalog::PrunePlan& plan, bool yes) {
-  const Style style(context, stdout);
-  for (const catalog::PruneFile& f : plan.files) {
-    if (context.quiet && f.fate == Fate::keep) continue;
-    const std::string what = fmt::format("{:<7}", word(f.fate));
-    print(fmt::format(
-        "{} {}{}: {}\n", f.fate == Fate::keep ? style.dim(what) : style.red(what), style.bold(shown_path(f.file.path)),
-        f.file.recognised ? fmt::format(" ({})", human_bytes(static_cast<double>(f.file.bytes))) : "", printable(f.why, 500)));
-  }
-  if (context.quiet) return;
-  const Counts all = count(plan, {Fate::keep, Fate::remove, Fate::removed, Fate::failed, Fate::changed});
-  const Counts gone = count(plan, {yes ? Fate::removed : Fate::remove});
-  print(fmt::format(
-      "{}{} {} of {}, {} of {}{}\n", plan.files.empty() ? "" : "\n", yes ? "deleted" : "would delete", gone.files,
-      count_of(all.files, "cache"), human_bytes(static_cast<double>(gone.bytes)), human_bytes(static_cast<double>(all.bytes)),
-      plan.others == 0
-          ? ""
-          : fmt::format("; {} left alone", plan.others == 1 ? "1 more file is no cache and"
-                                                            : fmt::format("{} more files are no caches and", plan.others))));
-  if (!yes && gone.files > 0) print("nothing was deleted: --yes does it\n");
+/// Of somebody at a terminal: whether the plan is to be carried out.
+bool agreed(const catalog::PrunePlan& plan) {
+  const PruneCounts chosen = count_pruned(plan, {Fate::remove});
+  if (chosen.files == 0 || !detail::is_terminal(stdin) || !detail::is_terminal(stdout)) return false;
+  print(fmt::format("delete {}, {}? [y/N] ", count_of(chosen.files, "cache"), human_bytes(static_cast<double>(chosen.bytes))));
+  flush_stdout();
+  std::string answer;
+  if (!std::getline(std::cin, answer)) print("\n");
+  return answer == "y" || answer == "Y" || answer == "yes";
 }
 
 /// Complaints, and the exit code.
@@ -142,18 +104,30 @@ int outcome(const Context& context, const catalog::PrunePlan& plan) {
 int run(Context& context, const Options& options) {
   const catalog::PruneCriteria criteria = criteria_of(options);
   catalog::PrunePlan plan = catalog::plan_prune(options.folders, criteria);
-  if (options.yes) {
+  bool yes = options.yes;
+  if (!yes && !options.dry_run && !options.json && !context.quiet && detail::is_terminal(stdin)) {
+    print(prune_text(context, plan, false));
+    yes = agreed(plan);
+    if (!yes) {
+      print("nothing was deleted\n");
+      return outcome(context, plan);
+    }
+  }
+  if (yes) {
     // From here on a signal ends the work between two files, and what was done is told.
     const WriteGuard guard;
     catalog::carry_out(plan);
   }
   if (options.json)
-    print_plan_json(plan, options.yes);
+    print_plan_json(plan, yes);
   else
-    print_plan_text(context, plan, options.yes);
+    print(prune_text(context, plan, yes));
+  // With -q as well: a list of files alone does not tell.
+  if (!yes && !options.json)
+    print(count_pruned(plan, {Fate::remove}).files == 0 ? "nothing was deleted\n" : "nothing was deleted: --yes does it\n");
   const int code = outcome(context, plan);
-  const Counts undone = count(plan, {Fate::remove});
-  if (options.yes && undone.files > 0) {
+  const PruneCounts undone = count_pruned(plan, {Fate::remove});
+  if (yes && undone.files > 0) {
     flush_stdout();
     throw Error(ErrorKind::interrupted, fmt::format("interrupted: {} not deleted", count_of(undone.files, "cache")));
   }
@@ -181,7 +155,8 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("ID,...")
       ->delimiter(',')
       ->check(not_empty());
-  app.add_flag("--dry-run", options->dry_run, "Only show what would be deleted and why (the default)");
+  app.add_flag("--dry-run", options->dry_run,
+               "Only show what would be deleted and why; so does a run without --yes, which asks at a terminal");
   app.add_flag("--yes", options->yes, "Delete");
   app.add_flag("--json", options->json, "Every decision, as JSON");
   return [&context, options] { return run(context, *options); };

@@ -83,9 +83,11 @@ int quantize_one(Context& context, const Options& options, QuantizeRequest reque
   Json more = {{"bits", request.bits}, {"group_size", request.group_size}, {"layers_quantized", changed}};
   if (options.report || output.json) more["layers"] = quantize_layers_json(layers);
   if (options.report && !output.json) print_late(context, quantize_report_text(context, layers));
+  const auto before = static_cast<double>(document.file.disk_bytes());
   print_summary(context, output, written,
-                fmt::format("quantized {} of {} to {} bits in groups of {}{}", changed, count_of(layers.size(), "layer"),
-                            request.bits, request.group_size, left_alone(layers)),
+                fmt::format("quantized {} of {} to {} bits in groups of {}, {:.0f} % of {}{}", changed,
+                            count_of(layers.size(), "layer"), request.bits, request.group_size,
+                            100 * static_cast<double>(written.bytes) / before, human_bytes(before), left_alone(layers)),
                 more);
   return 0;
 }

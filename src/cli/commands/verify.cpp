@@ -32,6 +32,7 @@ struct Options {
   bool data = false;
   bool strict = false;
   bool fix = false;
+  bool infos = false;
   std::string format = "text";
   bool json = false;
 };
@@ -100,11 +101,11 @@ int run(Context& context, const Options& options) {
   ProgressBar bar(context, "reading");
   files.how.progress = bar.callback();
 
-  const std::unique_ptr<VerifyOutput> output = format.make(context, options.strict);
+  const std::unique_ptr<VerifyOutput> output = format.make(context, {options.strict, options.infos, !options.load_in.empty()});
   int code = 0;
-  const VerifyCounts counts = catalog::verify_files(files, [&](const FileReport& report) {
+  const VerifyCounts counts = catalog::verify_files(files, [&](const FileReport& report, bool named) {
     code = std::max({code, exit_code_of(report), options.strict && has_warning(report) ? 1 : 0});
-    output->add(report);
+    output->add(report, named);
   });
   output->finish(counts);
   return code;
@@ -129,6 +130,7 @@ Action declare(CLI::App& app, Context& context) {
   app.add_flag("--data", options->data, "Read all data: NaN, infinities, rows of zeros");
   app.add_flag("--strict", options->strict, "Exit with 1 for warnings, too");
   app.add_flag("--fix", options->fix, "Show what `kvcache repair` would do, without doing it");
+  app.add_flag("--infos", options->infos, "Infos and notes as well: facts about who can use a file that is fine");
   app.add_option("--format", options->format, "How to print the results (default text)")->type_name(known_formats("|"));
   app.add_flag("--json", options->json, "The same as --format json");
   return [&context, options] { return run(context, *options); };
@@ -142,12 +144,16 @@ const Command verify_command = {
     "Check that caches are intact, and say which runtimes can load them",
     "  kvcache verify chat.safetensors\n"
     "  kvcache verify --data --for mlx-lm@0.31 chat.safetensors   before a deployment\n"
-    "  kvcache verify -r -q ~/prompt-caches                       only what is broken\n"
-    "  kvcache verify -r --format junit caches > verify.xml       for CI; github and sarif are others",
+    "  kvcache verify -r ~/prompt-caches         a screenful, whatever is in there\n"
+    "  kvcache verify -r -q ~/prompt-caches      every file that is broken, and no more\n"
+    "  kvcache verify -r --format junit caches > verify.xml    for CI, as github, sarif\n",
     declare,
     "Every problem has a code that keeps its meaning. Without --data only the header and small arrays are read. The "
     "exit status is 1 when an error was found, or with --strict a warning; 3 when a file is no readable prompt "
     "cache; 5 when it could not be opened.\n\n"
+    "A file that is fine is one line; files of folders (-r) are counted, of others the gravest finding is shown, and what "
+    "exceeds a screenful is summed up by code. `kvcache explain KV411` says what a code means. github and sarif carry errors "
+    "and warnings, up to what their servers take: 10 annotations, 5,000 results. --json is always everything.\n\n"
     "With -r, files that do not claim to be caches (model weights, token ids, archives, what macOS leaves on foreign drives) "
     "are "
     "counted and passed over; a damaged cache, an empty file and a pointer of Git LFS are not. A file that is named is always "

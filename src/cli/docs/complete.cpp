@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "cli/docs/command_words.h"
+#include "cli/docs/explain_word.h"
 #include "cli/docs/help.h"
 #include "cli/render/inspect.h"
 #include "kvcache/error.h"
@@ -50,6 +51,12 @@ Answer formats(std::string_view flag) {
   return answer;
 }
 
+Answer words_of(const std::vector<std::string>& words) {
+  Answer answer;
+  for (const std::string& word : words) answer.candidates.push_back({word, {}});
+  return answer;
+}
+
 // What only the file on the line can tell. A file that cannot be read offers nothing.
 Answer from_file(const CommandWords& line, const std::function<void(const Document&, Answer&)>& look) {
   Answer answer;
@@ -89,12 +96,11 @@ Answer as_list(Answer answer, const std::string& word, std::string_view separato
 Answer values_of(const CommandWords& line, const CLI::Option& option, const std::string& word) {
   const ValueName value = value_name(option);
   const std::string flag = option.get_positional() ? std::string() : flag_names(option).back();
-  if (!value.choices.empty()) {
-    Answer answer;
-    for (const std::string& choice : value.choices) answer.candidates.push_back({choice, {}});
-    return answer;
-  }
+  if (!value.choices.empty()) return words_of(value.choices);
   if (value.name == "ID") return formats(flag);
+  if (value.name == "WHAT") return words_of(explained_words());
+  if (flag == "--bits" || flag.ends_with("-bits")) return words_of({"2", "3", "4", "5", "6", "8"});
+  if (flag == "--group-size") return words_of({"32", "64", "128"});
   if (flag == "--layer") return from_file(line, add_layers);
   if (flag == "--layers" && value.name == "SPEC") return as_list(from_file(line, add_layers), word, ",-!");
   if (flag == "--index") return from_file(line, add_sequences);
@@ -108,7 +114,7 @@ Answer values_of(const CommandWords& line, const CLI::Option& option, const std:
     for (const std::string_view name : classes) answer.candidates.push_back({std::string(name), {}});
     return as_list(std::move(answer), word, ",");
   }
-  if (value.name == "DIR" && !option.get_positional()) return {"folders"};
+  if (value.name == "DIR") return {"folders"};
   // Numbers and names are what is left.
   const bool path = option.get_positional() || std::find(std::begin(files), std::end(files), value.name) != std::end(files);
   return {path ? "files" : "nothing"};

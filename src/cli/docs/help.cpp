@@ -12,16 +12,19 @@ namespace {
 
 constexpr std::size_t indent = 2;
 constexpr std::size_t description_column = 26;
+// Where less than this is left for descriptions they go below what they describe.
+constexpr std::size_t narrowest_description = 30;
 
 // Left text, description wrapped beside it; below it when the left text is too long.
 std::string entry(const std::string& left, const std::string& description) {
+  const std::size_t width = text_width();
+  const std::size_t column = width < description_column + narrowest_description ? 3 * indent : description_column;
   std::string out = std::string(indent, ' ') + left;
-  bool fits = columns(out) + 2 <= description_column;
-  for (const std::string& line : wrap(description, text_width - description_column)) {
-    out += fits ? std::string(description_column - columns(out.substr(out.rfind('\n') + 1)), ' ')
-                : '\n' + std::string(description_column, ' ');
+  bool beside = column == description_column && columns(out) + 2 <= column;
+  for (const std::string& line : wrap(description, width - column)) {
+    out += beside ? std::string(column - columns(out), ' ') : '\n' + std::string(column, ' ');
     out += line;
-    fits = false;
+    beside = false;
   }
   return out + '\n';
 }
@@ -39,17 +42,15 @@ std::vector<std::string> split(std::string_view text, char separator) {
 }  // namespace
 
 std::string HelpFormatter::make_description(const CLI::App* app) const {
-  std::string out;
-  for (const std::string& line : wrap(app->get_description(), text_width)) out += line + '\n';
-  return out + '\n';
+  return paragraph(app->get_description()) + '\n';
 }
 
 std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
   std::string out = "Usage: " + name;
-  if (app->get_parent() == nullptr) return out + " [OPTIONS] COMMAND [OPTIONS] FILE...\n";
+  if (app->get_parent() == nullptr) return paragraph(out + " [OPTIONS] COMMAND [OPTIONS] FILE...");
   for (const CLI::Option* option : app->get_options({}))
     if (option->get_positional()) out += ' ' + make_option_usage(option);
-  return out + " [OPTIONS]\n";
+  return paragraph(out + " [OPTIONS]");
 }
 
 std::string HelpFormatter::make_group(std::string group, bool is_positional, std::vector<const CLI::Option*> options) const {
@@ -78,14 +79,50 @@ std::string HelpFormatter::make_subcommand(const CLI::App* command) const {
 
 std::string HelpFormatter::make_footer(const CLI::App* app) const {
   std::string out;
-  if (app->get_parent() != nullptr) out = "All commands take -q, --color WHEN and --no-progress, too: `kvcache --help`.\n\n";
-  std::istringstream footer(app->get_footer());
-  for (std::string line; std::getline(footer, line);) {
-    // Examples are indented, and pasted: they stay as they are.
-    if (line.starts_with(' '))
+  if (app->get_parent() != nullptr)
+    out = paragraph("All commands take -q, --color WHEN and --no-progress, too: `kvcache --help`.") + '\n';
+  return out + examples_text(app->get_footer(), text_width());
+}
+
+std::string joined_prose(std::string_view examples) {
+  std::string out;
+  bool prose = false;
+  std::istringstream lines{std::string(examples)};
+  for (std::string line; std::getline(lines, line);) {
+    const bool is_prose = !line.empty() && !line.starts_with(' ') && line != "Examples:";
+    if (!out.empty()) out += prose && is_prose ? ' ' : '\n';
+    out += line;
+    prose = is_prose;
+  }
+  return out;
+}
+
+std::string examples_text(std::string_view examples, std::size_t width) {
+  std::string out;
+  std::istringstream lines{joined_prose(examples)};
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(' ')) {
+      for (const std::string& part : wrap(line, width)) out += part + '\n';
+      continue;
+    }
+    if (columns(line) <= width) {
       out += line + '\n';
-    else
-      for (const std::string& part : wrap(line, text_width)) out += part + '\n';
+      continue;
+    }
+    const std::size_t begin = line.find_first_not_of(' ');
+    const std::size_t end = line.find("  ", begin);
+    const std::string margin(begin, ' ');
+    if (end != std::string::npos)
+      for (const std::string& part : wrap(line.substr(line.find_first_not_of(' ', end)), width - begin - 2))
+        out += margin + "# " + part + '\n';
+    // The marks of a command, for wrap() to know it by, take no place in what is shown.
+    bool first = true;
+    for (std::string part :
+         wrap('`' + line.substr(begin, end == std::string::npos ? end : end - begin) + '`', width - begin - 2)) {
+      std::erase(part, '`');
+      out += margin + (first ? "" : "  ") + part + '\n';
+      first = false;
+    }
   }
   return out;
 }

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kvcache::cli {
 
-/// Help in 80 columns: usage, options with wrapped descriptions, commands by group, examples.
+/// Help as wide as the terminal: usage, options with wrapped descriptions, commands by group, examples.
 class HelpFormatter final : public CLI::Formatter {
  public:
   HelpFormatter() { label("Positionals", "Arguments"); }
@@ -20,6 +22,14 @@ class HelpFormatter final : public CLI::Formatter {
   std::string make_subcommand(const CLI::App* command) const override;
   std::string make_footer(const CLI::App* app) const override;
 };
+
+/// The same with lines of prose, which are not indented, joined to paragraphs: where they end in the source means nothing.
+[[nodiscard]] std::string joined_prose(std::string_view examples);
+
+/// Examples for the end of help. Lines "  COMMAND   what it does" keep their words beside the command where there is room, else
+/// the words come first, as a comment. A command that is longer than a line is continued as a shell takes it. Other lines are
+/// prose.
+[[nodiscard]] std::string examples_text(std::string_view examples, std::size_t width);
 
 /// Names on the command line: "-o", "--output", without values.
 [[nodiscard]] std::vector<std::string> flag_names(const CLI::App& app);

@@ -9,70 +9,15 @@
 #include <sstream>
 
 #include "cli/commands.h"
+#include "cli/docs/documents.h"
 #include "cli/docs/help.h"
+#include "cli/docs/man_document.h"
 #include "cli/docs/man_text.h"
+#include "cli/docs/roff.h"
 #include "kvcache/format.h"
 
 namespace kvcache::cli {
 namespace {
-
-// Of the wording. Not of the build: the same sources give the same pages.
-constexpr std::string_view date = "November 21, 2026";
-
-// Text as roff shows it unchanged: what is typed stays what can be pasted.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\')
-      out += "\\e";
-    else if (c == '-')
-      out += "\\-";
-    else if (c == '\'')
-      out += "\\(aq";
-    else if (c == '`')
-      out += "\\(ga";
-    else if (c == '^')
-      out += "\\(ha";
-    else if (c == '~')
-      out += "\\(ti";
-    else if (c == '.' && (out.empty() || out.back() == '\n'))
-      out += "\\&.";
-    else
-      out += c;
-  }
-  return out;
-}
-
-// An argument of a macro: one word, and no macro itself.
-std::string argument(std::string_view text) {
-  const std::string word = "\\&" + escaped(text);
-  return word.find(' ') == std::string::npos ? word : '"' + word + '"';
-}
-
-// Prose: a line for each sentence, as roff wants it to set the space between them. Empty lines separate paragraphs.
-std::string prose(std::string_view text) {
-  std::string out;
-  std::istringstream lines{std::string(text)};
-  for (std::string line; std::getline(lines, line);) {
-    if (line.empty()) {
-      out += ".Pp\n";
-      continue;
-    }
-    std::string sentences = escaped(line);
-    for (std::size_t at = 0; (at = sentences.find(". ", at)) != std::string::npos; ++at) sentences.replace(at, 2, ".\n");
-    out += sentences + '\n';
-  }
-  return out;
-}
-
-std::string head(const std::string& title, std::string_view summary) {
-  std::string name = title, upper = title;
-  for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return fmt::format(
-      ".\\\" Made by `kvcache generate man`: scripts/generate makes it anew.\n.Dd {}\n.Dt {} 1\n.Os kvcache\n"
-      ".Sh NAME\n.Nm {}\n.Nd {}\n",
-      date, upper, name, escaped(summary));
-}
 
 // Arguments before options.
 std::vector<const CLI::Option*> in_order(const CLI::App& app) {
@@ -85,14 +30,14 @@ std::string options(const CLI::App& app) {
   std::string out = ".Bl -tag -width Ds\n";
   for (const CLI::Option* option : in_order(app)) {
     if (option->get_positional()) {
-      out += fmt::format(".It Ar {}\n", argument(value_name(*option).name));
+      out += fmt::format(".It Ar {}\n", roff_argument(value_name(*option).name));
     } else {
       std::string names;
       for (const std::string& flag : flag_names(*option))
-        names += fmt::format("{}Fl {}", names.empty() ? "" : " , ", escaped(flag.substr(1)));
-      out += fmt::format(".It {}{}\n", names, takes_value(*option) ? " Ar " + argument(value_name(*option).name) : "");
+        names += fmt::format("{}Fl {}", names.empty() ? "" : " , ", roff_text(flag.substr(1)));
+      out += fmt::format(".It {}{}\n", names, takes_value(*option) ? " Ar " + roff_argument(value_name(*option).name) : "");
     }
-    out += prose(full_description(*option));
+    out += roff_prose(full_description(*option));
     // Descriptions are parts of sentences: in a page they end like the sentences around them.
     if (out[out.size() - 2] != '.') out.insert(out.size() - 1, ".");
   }
@@ -102,12 +47,12 @@ std::string options(const CLI::App& app) {
 // Lines "  COMMAND   what it does": the words go before the command, which then can be pasted.
 std::string examples(std::string_view text) {
   std::string out;
-  std::istringstream lines{std::string(text)};
+  std::istringstream lines{joined_prose(text)};
   for (std::string line; std::getline(lines, line);) {
     const std::size_t begin = line.find_first_not_of(' ');
     if (begin == std::string::npos || line == "Examples:") continue;
     if (begin == 0) {
-      out += ".Pp\n" + prose(line);
+      out += ".Pp\n" + roff_prose(line);
       continue;
     }
     const std::size_t end = line.find("  ", begin);
@@ -115,29 +60,42 @@ std::string examples(std::string_view text) {
     if (!out.empty()) out += ".Pp\n";
     if (!words.empty()) {
       words[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(words[0])));
-      out += prose(words + ':');
+      out += roff_prose(words + ':');
     }
     // Filled, a long command would be broken where it cannot be pasted.
     out += fmt::format(".Bd -literal -offset indent -compact\n{}\n.Ed\n",
-                       escaped(line.substr(begin, end == std::string::npos ? end : end - begin)));
+                       roff_text(line.substr(begin, end == std::string::npos ? end : end - begin)));
   }
   return out;
 }
 
+/// Pages of commands of the same kind, and of what a command's output is about.
+std::vector<std::string> beside(const Command& command) {
+  std::vector<std::string> out;
+  for (const Command* other : commands())
+    if (other->group == command.group && other != &command) out.push_back(fmt::format("kvcache\\-{} 1", other->name));
+  std::ranges::sort(out);
+  if (command.group == Group::checking || command.name == "convert")
+    out.insert(out.end(), {"kvcache\\-findings 7", "kvcache\\-formats 7"});
+  return out;
+}
+
 std::string command_page(const CLI::App& app, const Command& command) {
-  std::string out = head("kvcache-" + std::string(command.name), command.summary);
+  std::string out = roff_head("kvcache-" + std::string(command.name), 1, command.summary);
   out += fmt::format(".Sh SYNOPSIS\n.Nm kvcache {}\n", command.name);
   for (const CLI::Option* option : app.get_options({})) {
     if (!option->get_positional()) continue;
     const std::string more = option->get_expected_max() > 1 ? " ..." : "";
-    out += fmt::format("{} {}{}\n", option->get_required() ? ".Ar" : ".Op Ar", argument(value_name(*option).name), more);
+    out += fmt::format("{} {}{}\n", option->get_required() ? ".Ar" : ".Op Ar", roff_argument(value_name(*option).name), more);
   }
-  out += ".Op Ar options\n.Sh DESCRIPTION\n" + prose(std::string(command.summary) + ".");
-  if (!command.details.empty()) out += ".Pp\n" + prose(command.details);
-  out += ".Pp\nArguments and options:\n" + options(app);
+  out += ".Op Ar options\n.Sh DESCRIPTION\n";
+  if (!command.details.empty()) out += roff_prose(command.details) + ".Pp\n";
+  out += "Arguments and options:\n" + options(app);
   out += ".Pp\nOptions of\n.Xr kvcache 1\nitself are understood here, too.\n";
   out += ".Sh EXIT STATUS\n0 when done; the other codes are those of\n.Xr kvcache 1 .\n";
-  return out + ".Sh EXAMPLES\n" + examples(command.examples) + ".Sh SEE ALSO\n.Xr kvcache 1\n";
+  out += ".Sh EXAMPLES\n" + examples(command.examples) + ".Sh SEE ALSO\n.Xr kvcache 1";
+  for (const std::string& name : beside(command)) out += " ,\n.Xr " + name;
+  return out + '\n';
 }
 
 std::string list_of_commands() {
@@ -150,7 +108,7 @@ std::string list_of_commands() {
                          title(command->group));
       group = command->group;
     }
-    out += fmt::format(".It Cm {}\n{}", argument(command->name), prose(command->summary));
+    out += fmt::format(".It Cm {}\n{}", roff_argument(command->name), roff_prose(command->summary));
   }
   return out + ".El\n";
 }
@@ -160,15 +118,15 @@ std::string list_of_formats() {
       ".Sh FORMATS\nA format is a runtime and the release since which it writes so.\n"
       ".Bl -column \"mlx-swift-lm@2026-08_\" \"read and written_\"\n";
   for (const Dialect& d : dialects())
-    out += fmt::format(".It {} Ta {}\n", argument(d.id), d.writable ? "read and written" : "read");
+    out += fmt::format(".It {} Ta {}\n", roff_argument(d.id), d.writable ? "read and written" : "read");
   out += ".El\n.Pp\n";
   for (const std::string_view family : {"mlx-lm", "mlx-swift-lm", "mlxrs"})
-    out += fmt::format("{} alone means {}.\n", escaped(family), escaped(find_dialect(family).id));
+    out += fmt::format("{} alone means {}.\n", roff_text(family), roff_text(find_dialect(family).id));
   return out;
 }
 
 std::string main_page(const CLI::App& root) {
-  std::string out = head("kvcache", "inspect, verify, convert and edit prompt-cache files");
+  std::string out = roff_head("kvcache", 1, "inspect, verify, convert and edit prompt-cache files");
   out += ".Sh SYNOPSIS\n.Nm\n.Op Ar options\n.Ar command\n.Op Ar options\n.Ar file ...\n.Sh DESCRIPTION\n";
   out += man_description;
   out += list_of_commands();
@@ -179,7 +137,7 @@ std::string main_page(const CLI::App& root) {
   std::set<std::string> names;
   for (const Command* command : commands())
     if (command->group != Group::hidden) names.insert(fmt::format(".Xr kvcache\\-{} 1", command->name));
-  return out + fmt::format("{}\n", fmt::join(names, " ,\n"));
+  return out + fmt::format("{} ,\n.Xr kvcache\\-findings 7 ,\n.Xr kvcache\\-formats 7\n", fmt::join(names, " ,\n"));
 }
 
 }  // namespace
@@ -190,6 +148,12 @@ std::vector<ManPage> man_pages(const CLI::App& root) {
     if (command->group != Group::hidden)
       pages.push_back({fmt::format("kvcache-{}.1", command->name),
                        command_page(*root.get_subcommand(std::string(command->name)), *command)});
+  pages.push_back({"kvcache-findings.7",
+                   document_page("kvcache-findings", "what kvcache verify reports, and what to do", findings_document(),
+                                 {"kvcache\\-explain 1", "kvcache\\-repair 1", "kvcache\\-verify 1"})});
+  pages.push_back({"kvcache-formats.7",
+                   document_page("kvcache-formats", "what runtimes write as prompt caches, and who can read it",
+                                 formats_document(), {"kvcache\\-convert 1", "kvcache\\-explain 1", "kvcache\\-formats 1"})});
   return pages;
 }
 

@@ -36,6 +36,12 @@ const std::string_view man_tail = R"(.Sh ENVIRONMENT
 .Bl -tag -width Ds
 .It Ev NO_COLOR
 No colours, if set to anything but an empty text.
+.It Ev CLICOLOR_FORCE , FORCE_COLOR
+Colours where there is no terminal, too, if set to anything but 0.
+.It Ev CLICOLOR
+No colours if it is 0.
+.It Ev COLUMNS
+The width of text where there is no terminal that knows it; 80 otherwise.
 .It Ev TERM
 No colours if it is
 .Dq dumb .
@@ -71,7 +77,7 @@ Input or output failed: missing file, permission, disk full.
 Interrupted by SIGINT or SIGTERM.
 .El
 .Pp
-Whenever it is not 0, no output was written, and an existing one is what it was before.
+A command that writes and returns another status than 0 has written nothing, and an existing output is what it was before.
 )";
 
 }  // namespace kvcache::cli

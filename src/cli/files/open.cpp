@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
+
 #include "cli/files/remote_use.h"
 #include "cli/terminal/words.h"
 #include "common/remote_name.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
+#include "platform/terminal.h"
 
 namespace kvcache::cli {
 
@@ -19,6 +22,9 @@ std::unique_ptr<ByteSink> remote_sink(const Context& context, const std::string&
 }
 
 SafetensorsFile open_named(const Context& context, const std::string& name) {
+  // Nobody types a cache: it would wait without a word.
+  if (name == "-" && detail::is_terminal(stdin))
+    throw Error(ErrorKind::usage, "standard input is a terminal", "name a file, or redirect one: < FILE");
   if (!detail::is_remote_name(name)) return SafetensorsFile::open(name);
   return SafetensorsFile::open(remote_of(context).open(name), detail::without_secrets(name));
 }

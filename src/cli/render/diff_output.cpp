@@ -36,36 +36,37 @@ std::string error_text(double error) {
 
 std::string token_text(const ValueDifference& v) {
   if (!v.first_token) return "";
-  return v.sequence ? fmt::format("{} of sequence {}", *v.first_token, *v.sequence) : std::to_string(*v.first_token);
+  return v.sequence ? fmt::format("{} of seq {}", *v.first_token, *v.sequence) : std::to_string(*v.first_token);
 }
 
 std::string value_table(const Context& context, const Comparison& comparison) {
   using Align = Table::Align;
   Table table({{"layer", Align::right},
                {"", Align::left},
-               {"from token", Align::right},
-               {"differing", Align::right},
-               {"max error", Align::right},
-               {"RMS error", Align::right},
+               {"token", Align::right},
+               {"differ", Align::right},
+               {"max err", Align::right},
+               {"RMS err", Align::right},
                {"over the tokens", Align::left}},
-              0, Table::Last::as_it_is);  // wrapping would drop the blanks in front of a sparkline
+              0, Table::Last::whole);  // wrapping would drop the blanks in front of a sparkline
   bool any = false;
+  std::string incomparable;
   for (const LayerDifference& layer : comparison.layers) {
     std::string label = std::to_string(layer.layer);
     for (const ValueDifference& v : layer.values) {
-      if (v.differing == 0 && v.why_not.empty()) continue;
-      any = true;
       if (!v.why_not.empty()) {
-        table.add({label, v.part, "", "", "", "", v.why_not});
-      } else {
-        table.add({label, v.part, token_text(v),
-                   fmt::format("{:.1f} %", 100.0 * static_cast<double>(v.differing) / static_cast<double>(v.elements)),
-                   error_text(v.max_abs_error), error_text(v.rms_error), sparkline(v.profile)});
+        incomparable += hanging(fmt::format("layer {} {}: {}", layer.layer, v.part, v.why_not), line_width(stdout)) + '\n';
+        continue;
       }
+      if (v.differing == 0) continue;
+      any = true;
+      table.add({label, v.part, token_text(v),
+                 fmt::format("{:.1f} %", 100.0 * static_cast<double>(v.differing) / static_cast<double>(v.elements)),
+                 error_text(v.max_abs_error), error_text(v.rms_error), sparkline(v.profile)});
       label.clear();
     }
   }
-  return any ? table.text(Style(context, stdout)) : std::string();
+  return incomparable + (any ? table.text(Style(context, stdout)) : std::string());
 }
 
 /// A difference and how many further layers have the same one.
@@ -113,12 +114,13 @@ Json diff_json(const Document& a, const Document& b, const Comparison& compariso
 
 std::string diff_text(const Context& context, const Document& a, const Document& b, const Comparison& comparison) {
   std::string out;
-  if (format_of(a) != format_of(b)) out += fmt::format("format: {} and {} (compared by meaning)\n", format_of(a), format_of(b));
+  const auto line = [&](const std::string& text) { out += hanging(text, line_width(stdout)) + '\n'; };
+  if (format_of(a) != format_of(b)) line(fmt::format("format: {} and {} (compared by meaning)", format_of(a), format_of(b)));
   for (const Repeated& group : grouped(comparison.differences)) {
     const Difference& d = *group.first;
-    out +=
-        fmt::format("{}{}{}: {} and {}{}\n", d.where.text(), d.where.empty() ? "" : " ", d.what, d.a, d.b,
-                    group.more == 0 ? "" : fmt::format(" (and {} more {})", group.more, group.more == 1 ? "layer" : "layers"));
+    line(
+        fmt::format("{}{}{}: {} and {}{}", d.where.text(), d.where.empty() ? "" : " ", d.what, d.a, d.b,
+                    group.more == 0 ? "" : fmt::format(" (and {} more {})", group.more, group.more == 1 ? "layer" : "layers")));
   }
   out += value_table(context, comparison);
   if (comparison.equal()) {
@@ -130,9 +132,9 @@ std::string diff_text(const Context& context, const Document& a, const Document&
         largest = std::max(largest, v.max_abs_error);
       }
     }
-    out += fmt::format("no difference{} in {} of {}{}\n", comparison.tolerant ? " beyond the tolerance" : "",
-                       count_of(elements, "value"), count_of(comparison.layers.size(), "layer"),
-                       largest > 0 ? fmt::format("; the largest is {:.3g}", largest) : "");
+    line(fmt::format("no difference{} in {} of {}{}", comparison.tolerant ? " beyond the tolerance" : "",
+                     count_of(elements, "value"), count_of(comparison.layers.size(), "layer"),
+                     largest > 0 ? fmt::format("; the largest is {:.3g}", largest) : ""));
   }
   return out;
 }

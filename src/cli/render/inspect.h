@@ -48,8 +48,10 @@ using documents::overview_of;
 /// "BF16", "4 bits in groups of 64", or empty.
 [[nodiscard]] std::string element_kind(const Facts& facts);
 
-/// "mlx-lm 0.28, 0.31, mlxrs 0.1": ids of formats, each family named once.
+/// "mlx-lm 0.28 to 0.31, mlxrs 0.1": formats by the releases that began them. What was in no release is left out where releases
+/// of its runtime are among them.
 [[nodiscard]] std::string format_names(const std::vector<const Dialect*>& formats);
+[[nodiscard]] std::string format_names(EraSet eras);
 /// Rows of the overview about runtimes: {"loads in", ...}, {"not in", "mlx-lm 0.19: why"}...
 [[nodiscard]] std::vector<std::vector<std::string>> loading_rows(const Document& document, const Findings& findings);
 

@@ -1,6 +1,8 @@
 // Names of kinds of layers and of formats, in the words of people.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/render/inspect.h"
 #include "kvcache/verify.h"
 
@@ -14,12 +16,20 @@ std::string_view version_of(const Dialect& d) {
   return d.id.substr(d.id.find('@') + 1);
 }
 
-// Runtimes that people have: those of formats that are written today.
-std::vector<const Dialect*> runtimes() {
+// Runtimes that people have: those of formats that are written today by a release, and the file's own.
+std::vector<const Dialect*> runtimes(const Document& document) {
   std::vector<const Dialect*> out;
   for (const Dialect& d : dialects())
-    if (d.writable) out.push_back(&d);
+    if (d.writable && (d.released || &d == document.format)) out.push_back(&d);
   return out;
+}
+
+// Where no release restores the file: a main branch may, or have done so.
+std::string loads_in_no_release(const Document& document, const Findings& findings) {
+  std::vector<const Dialect*> loading;
+  for (const Dialect& d : dialects())
+    if (d.writable && !d.released && !refusal(document, d.era, findings)) loading.push_back(&d);
+  return loading.empty() ? "no runtime" : "no release, only " + format_names(loading);
 }
 
 }  // namespace
@@ -44,23 +54,49 @@ std::string element_kind(const Facts& facts) {
 }
 
 std::string format_names(const std::vector<const Dialect*>& formats) {
+  const auto listed = [&](const Dialect& d) { return std::ranges::find(formats, d.era, &Dialect::era) != formats.end(); };
   std::string out;
-  std::string_view family;
-  for (const Dialect* d : formats) {
-    if (family_of(*d) == family)
-      out += fmt::format(", {}", version_of(*d));
-    else
-      out += fmt::format("{}{} {}", out.empty() ? "" : ", ", family_of(*d), version_of(*d));
-    family = family_of(*d);
+  for (const Family family : {Family::mlx_lm, Family::mlxrs, Family::mlx_swift_lm}) {
+    // What was in no release is named where nothing else of its runtime is.
+    const bool released = std::ranges::any_of(formats, [&](const Dialect* d) { return d->family == family && d->released; });
+    std::string spans;
+    const Dialect* first = nullptr;
+    const Dialect* last = nullptr;
+    const auto close = [&] {
+      if (first == nullptr) return;
+      spans += fmt::format("{}{}", spans.empty() ? "" : ", ", version_of(*first));
+      if (last != first) spans += fmt::format(" to {}", version_of(*last));
+      first = nullptr;
+    };
+    std::string_view name;
+    for (const Dialect& d : dialects()) {
+      if (d.family != family || (released && !d.released)) continue;
+      name = family_of(d);
+      if (!listed(d)) {
+        close();
+        continue;
+      }
+      if (first == nullptr) first = &d;
+      last = &d;
+    }
+    close();
+    if (!spans.empty()) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", name, spans);
   }
   return out;
+}
+
+std::string format_names(EraSet eras) {
+  std::vector<const Dialect*> formats;
+  for (const Dialect& d : dialects())
+    if (eras.has(d.era)) formats.push_back(&d);
+  return format_names(formats);
 }
 
 std::vector<std::vector<std::string>> loading_rows(const Document& document, const Findings& findings) {
   std::vector<const Dialect*> loading;
   // Refusals by reason, in the order of formats: most reasons hold for several.
   std::vector<std::pair<std::string, std::vector<const Dialect*>>> refusals;
-  for (const Dialect* d : runtimes()) {
+  for (const Dialect* d : runtimes(document)) {
     const auto reason = refusal(document, d->era, findings);
     if (!reason) {
       loading.push_back(d);
@@ -72,7 +108,7 @@ std::vector<std::vector<std::string>> loading_rows(const Document& document, con
     same->second.push_back(d);
   }
   std::vector<std::vector<std::string>> rows;
-  rows.push_back({"loads in", loading.empty() ? "no runtime" : format_names(loading)});
+  rows.push_back({"loads in", loading.empty() ? loads_in_no_release(document, findings) : format_names(loading)});
   for (const auto& [reason, formats] : refusals)
     rows.push_back({rows.size() == 1 ? "not in" : "", fmt::format("{}: {}", format_names(formats), reason)});
   return rows;

@@ -6,6 +6,7 @@
 #include "cli/render/inspect.h"
 #include "cli/render/table.h"
 #include "cli/terminal/words.h"
+#include "common/hint.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
@@ -164,14 +165,20 @@ std::string inspect_text(const Context& context, const Document& document, const
   const auto add = [&](const char* title, const std::string& text) {
     if (!text.empty()) table.add({title, text});
   };
-  for (const auto& [title, text] : overview_rows(document, overview)) table.add({title, text});
+  for (const auto& [title, text] : overview_rows(document, overview))
+    table.add({title, text.starts_with("no:") ? style.yellow("no:") + text.substr(3) : text});
   for (const auto& row : loading_rows(document, findings)) table.add(row);
-  add("problems", findings_row(findings));
-  for (const std::string& note : usage_notes(document, findings)) add("note", note);
+  const bool broken = std::ranges::any_of(findings, [](const Finding& f) { return f.severity == Severity::error; });
+  const std::string problems = findings_row(findings);
+  add("problems", broken ? style.red(problems) : problems.empty() ? problems : style.yellow(problems));
+  for (const UsageNote& note : usage_notes(document, findings))
+    add("note", detail::with_names(note.text(), document.file.path()));
 
-  std::string out = style.bold(shown_path(document.file.path()));
-  out += fmt::format(": {}{}\n", human_bytes(static_cast<double>(document.file.disk_bytes())),
-                     document.file.gzip() ? ", gzip" : "");
+  std::string out =
+      hanging(fmt::format("{}: {}{}", style.bold(shown_path(document.file.path())),
+                          human_bytes(static_cast<double>(document.file.disk_bytes())), document.file.gzip() ? ", gzip" : ""),
+              line_width(stdout)) +
+      '\n';
   out += table.text(style);
   if (sections.layers) out += '\n' + inspect_layers(context, document);
   if (sections.tensors) out += '\n' + inspect_tensors(context, document);

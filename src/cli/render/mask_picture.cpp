@@ -39,7 +39,7 @@ Scale scale_of(const MaskPicture& picture) {
   for (std::int64_t g = 0; g < s.groups_shown; ++g)
     for (std::int64_t row = 0; row < picture.group; row += s.per_line)
       s.label_width = std::max(s.label_width, columns(picture.label(g * picture.group + row)));
-  const auto room = static_cast<std::int64_t>(text_width - std::min(text_width - 1, s.label_width + 2));
+  const auto room = static_cast<std::int64_t>(text_width() - std::min(text_width() - 1, s.label_width + 2));
   s.per_character = divided_up(std::max<std::int64_t>(s.columns, 1), room);
   return s;
 }

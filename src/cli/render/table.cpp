@@ -9,10 +9,20 @@ namespace kvcache::cli {
 namespace {
 
 constexpr std::size_t gap = 2;
-// The last column gets at least this much, whatever the others take: one word per line helps nobody.
+// The last column gets at least this much of a line, whatever the others take: one word per line helps nobody.
 constexpr std::size_t last_column_minimum = 16;
+// What goes below the first columns of a row is indented by this much more.
+constexpr std::size_t further_indent = 4;
 
 }  // namespace
+
+struct Table::Layout {
+  std::vector<std::size_t> widths;
+  std::vector<std::size_t> ends;  ///< of each line: the column behind its last one
+  [[nodiscard]] std::size_t indent(std::size_t line, std::size_t first) const {
+    return line == 0 ? first : first + further_indent;
+  }
+};
 
 Table::Table(std::vector<Column> columns, std::size_t indent, Last last)
     : columns_(std::move(columns)), indent_(indent), last_(last) {}
@@ -22,51 +32,79 @@ void Table::add(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::vector<std::size_t> Table::widths() const {
-  std::vector<std::size_t> out(columns_.size());
+Table::Layout Table::layout() const {
+  const std::size_t width = last_ == Last::as_it_is ? line_width(stdout) : text_width();
+  Layout out;
+  out.widths.resize(columns_.size());
+  std::size_t used = indent_;
+  bool line_has_columns = false;
   for (std::size_t c = 0; c < columns_.size(); ++c) {
-    out[c] = columns(columns_[c].title);
-    for (const auto& row : rows_) out[c] = std::max(out[c], columns(row[c]));
+    std::size_t natural = columns(columns_[c].title);
+    for (const auto& row : rows_) natural = std::max(natural, columns(row[c]));
+    const bool is_last = c + 1 == columns_.size();
+    const std::size_t needed = is_last && last_ == Last::wraps ? std::min(natural, last_column_minimum) : natural;
+    const std::size_t before = line_has_columns ? gap : 0;
+    if (line_has_columns && used + gap + needed > width) {
+      out.ends.push_back(c);
+      used = indent_ + further_indent;
+    } else {
+      used += before;
+    }
+    line_has_columns = true;
+    const std::size_t left = width - std::min(used, width - 1);
+    out.widths[c] = std::min(natural, left);
+    used += out.widths[c];
   }
-  std::size_t taken = indent_;
-  for (std::size_t c = 0; c + 1 < out.size(); ++c) taken += out[c] + gap;
-  if (last_ == Last::as_it_is) return out;
-  const std::size_t left = std::max(text_width - std::min(taken, text_width), last_column_minimum);
-  out.back() = std::min(out.back(), left);
+  out.ends.push_back(columns_.size());
   return out;
 }
 
-void Table::append(std::string& out, const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) const {
-  const std::vector<std::string> last =
-      last_ == Last::wraps ? wrap(cells.back(), widths.back()) : std::vector<std::string>{cells.back()};
-  for (std::size_t line = 0; line < last.size(); ++line) {
-    std::string text(indent_, ' ');
-    for (std::size_t c = 0; c < cells.size(); ++c) {
-      const bool is_last = c + 1 == cells.size();
-      const std::string& cell = is_last ? last[line] : line == 0 ? cells[c] : std::string();
-      const std::string padding(widths[c] - std::min(widths[c], columns(cell)), ' ');
-      if (columns_[c].align == Align::right) text += padding;
-      text += cell;
-      if (columns_[c].align == Align::left) text += padding;
-      if (!is_last) text.append(gap, ' ');
+void Table::append(std::string& out, const std::vector<std::string>& cells, const Layout& layout) const {
+  std::size_t begin = 0;
+  for (std::size_t line = 0; line < layout.ends.size(); ++line) {
+    const std::size_t end = layout.ends[line];
+    std::vector<std::vector<std::string>> parts;
+    std::size_t height = 1;
+    bool anything = line == 0;
+    for (std::size_t c = begin; c < end; ++c) {
+      const bool fits = columns(cells[c]) <= layout.widths[c];
+      parts.push_back(fits ? std::vector<std::string>{cells[c]} : wrap(cells[c], layout.widths[c]));
+      height = std::max(height, parts.back().size());
+      anything = anything || !cells[c].empty();
     }
-    text.erase(text.find_last_not_of(' ') + 1);
-    out += text + '\n';
+    for (std::size_t part = 0; anything && part < height; ++part) {
+      std::string text(layout.indent(line, indent_), ' ');
+      for (std::size_t c = begin; c < end; ++c) {
+        const std::vector<std::string>& lines = parts[c - begin];
+        const std::string& cell = part < lines.size() ? lines[part] : std::string();
+        const std::string padding(layout.widths[c] - std::min(layout.widths[c], columns(cell)), ' ');
+        if (columns_[c].align == Align::right) text += padding;
+        text += cell;
+        if (columns_[c].align == Align::left) text += padding;
+        if (c + 1 != end) text.append(gap, ' ');
+      }
+      text.erase(text.find_last_not_of(' ') + 1);
+      out += text + '\n';
+    }
+    begin = end;
   }
 }
 
 std::string Table::text(const Style& style) const {
-  const std::vector<std::size_t> all_widths = widths();
+  const Layout widths = layout();
   std::string out;
   std::vector<std::string> titles;
   for (const Column& column : columns_) titles.push_back(column.title);
   if (std::any_of(titles.begin(), titles.end(), [](const std::string& t) { return !t.empty(); })) {
-    std::string line;
-    append(line, titles, all_widths);
-    line.pop_back();
-    out += style.bold(line) + '\n';
+    std::string lines;
+    append(lines, titles, widths);
+    for (std::size_t at = 0; at < lines.size();) {
+      const std::size_t end = lines.find('\n', at);
+      out += style.bold(lines.substr(at, end - at)) + '\n';
+      at = end + 1;
+    }
   }
-  for (const auto& row : rows_) append(out, row, all_widths);
+  for (const auto& row : rows_) append(out, row, widths);
   return out;
 }
 

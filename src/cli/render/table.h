@@ -1,4 +1,4 @@
-// Text tables of at most 80 columns.
+// Text tables that keep to the width of the output.
 #pragma once
 
 #include <cstddef>
@@ -9,11 +9,16 @@
 
 namespace kvcache::cli {
 
-/// Columns are as wide as their widest cell, two spaces apart; the last one takes what is left of the line and wraps.
+/// Columns are as wide as their widest cell, two spaces apart; the last one takes what is left of the line and wraps. Where the
+/// columns do not fit beside one another, those on the right go on a line below, indented, in the titles as in every row.
 class Table {
  public:
   enum class Align { left, right };
-  enum class Last { wraps, as_it_is };
+  enum class Last {
+    wraps,     ///< at blanks
+    whole,     ///< it goes below first: its blanks mean something
+    as_it_is,  ///< on one line whatever its length: for programs that read line by line. On a terminal like `whole`
+  };
   struct Column {
     std::string title;
     Align align = Align::left;
@@ -22,12 +27,14 @@ class Table {
   explicit Table(std::vector<Column> columns, std::size_t indent = 0, Last last = Last::wraps);
   /// Cells are printable text without line breaks; missing ones are empty.
   void add(std::vector<std::string> cells);
-  /// With a line of titles, unless all are empty.
+  /// For standard output. With a line of titles, unless all are empty.
   [[nodiscard]] std::string text(const Style& style) const;
 
  private:
-  [[nodiscard]] std::vector<std::size_t> widths() const;
-  void append(std::string& out, const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) const;
+  /// Which columns share a line, and how wide they are.
+  struct Layout;
+  [[nodiscard]] Layout layout() const;
+  void append(std::string& out, const std::vector<std::string>& cells, const Layout& layout) const;
 
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;

@@ -11,7 +11,7 @@ namespace {
 class JsonOutput final : public VerifyOutput {
  public:
   explicit JsonOutput(const Context& context) : context_(context) {}
-  void add(const FileReport& report) override { document_.add(report); }
+  void add(const FileReport& report, bool) override { document_.add(report); }
   void finish(const VerifyCounts& counts) override { print_json(with_usage(context_, document_.finish(counts))); }
 
  private:
@@ -21,7 +21,7 @@ class JsonOutput final : public VerifyOutput {
 
 }  // namespace
 
-std::unique_ptr<VerifyOutput> make_verify_json(const Context& context, bool) {
+std::unique_ptr<VerifyOutput> make_verify_json(const Context& context, const VerifyShow&) {
   return std::make_unique<JsonOutput>(context);
 }
 

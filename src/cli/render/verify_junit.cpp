@@ -59,7 +59,7 @@ class JunitOutput final : public VerifyOutput {
  public:
   explicit JunitOutput(bool strict) : least_(strict ? Severity::warning : Severity::error) {}
 
-  void add(const FileReport& report) override {
+  void add(const FileReport& report, bool) override {
     const Finding* worst = nullptr;
     std::string failing, others;
     for (const Finding& finding : report.findings) {
@@ -104,8 +104,8 @@ class JunitOutput final : public VerifyOutput {
 
 }  // namespace
 
-std::unique_ptr<VerifyOutput> make_verify_junit(const Context&, bool strict) {
-  return std::make_unique<JunitOutput>(strict);
+std::unique_ptr<VerifyOutput> make_verify_junit(const Context&, const VerifyShow& show) {
+  return std::make_unique<JunitOutput>(show.strict);
 }
 
 }  // namespace kvcache::cli

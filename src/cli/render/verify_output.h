@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/terminal/style.h"
 #include "documents/verify_json.h"
 #include "kvcache/verify.h"
 
@@ -16,6 +17,13 @@ namespace kvcache::cli {
 using catalog::VerifyCounts;
 using documents::name;
 
+/// What of the results is shown.
+struct VerifyShow {
+  bool strict = false;  ///< warnings fail a file, too
+  bool infos = false;   ///< infos and notes of every file as well
+  bool asked = false;   ///< a runtime was asked for (--for): what its programs want concerns whoever asks
+};
+
 /// Gets the reports one by one, in the order of the arguments, then the counts.
 class VerifyOutput {
  public:
@@ -23,25 +31,27 @@ class VerifyOutput {
   virtual ~VerifyOutput() = default;
   VerifyOutput(const VerifyOutput&) = delete;
   VerifyOutput& operator=(const VerifyOutput&) = delete;
-  virtual void add(const FileReport& report) = 0;
+  /// `named`: on the command line, not found in a folder.
+  virtual void add(const FileReport& report, bool named) = 0;
   virtual void finish(const VerifyCounts& counts) = 0;
 };
 
 /// A value of --format.
 struct VerifyFormat {
   std::string_view name;
-  /// `strict`: warnings fail a file, too.
-  std::unique_ptr<VerifyOutput> (*make)(const Context& context, bool strict);
+  std::unique_ptr<VerifyOutput> (*make)(const Context& context, const VerifyShow& show);
 };
 [[nodiscard]] std::span<const VerifyFormat> verify_formats() noexcept;
 
-/// "3 files: 2 ok, 1 with errors; 2 more are no caches (model weights, token ids)" and a line break.
-[[nodiscard]] std::string in_words(const VerifyCounts& counts);
+/// "9 KV117 (range outside the file), 3 KV411 (rotating window)", the most frequent first.
+[[nodiscard]] std::string codes_in_words(const std::map<std::string, std::size_t>& counts);
+/// "3 files: 2 ok, 1 with errors; 2 more are no caches (model weights, token ids)"
+[[nodiscard]] std::string in_words(const VerifyCounts& counts, const Style& style);
 
-std::unique_ptr<VerifyOutput> make_verify_text(const Context& context, bool strict);
-std::unique_ptr<VerifyOutput> make_verify_json(const Context& context, bool strict);
-std::unique_ptr<VerifyOutput> make_verify_junit(const Context& context, bool strict);
-std::unique_ptr<VerifyOutput> make_verify_github(const Context& context, bool strict);
-std::unique_ptr<VerifyOutput> make_verify_sarif(const Context& context, bool strict);
+std::unique_ptr<VerifyOutput> make_verify_text(const Context& context, const VerifyShow& show);
+std::unique_ptr<VerifyOutput> make_verify_json(const Context& context, const VerifyShow& show);
+std::unique_ptr<VerifyOutput> make_verify_junit(const Context& context, const VerifyShow& show);
+std::unique_ptr<VerifyOutput> make_verify_github(const Context& context, const VerifyShow& show);
+std::unique_ptr<VerifyOutput> make_verify_sarif(const Context& context, const VerifyShow& show);
 
 }  // namespace kvcache::cli

@@ -96,8 +96,8 @@ std::string findings_html(const ReportInput& in) {
     out += finding_html(in.findings[i], in.document);
   if (!in.findings.empty()) out += "</ul>\n";
   out += left_out(in.findings.size(), most_findings, "findings are not", "kvcache verify FILE");
-  for (const std::string& note : usage_notes(in.document, in.findings))
-    out += fmt::format("<p class=\"soft\">Note: {}</p>\n", escaped(without_folder(note, in.document)));
+  for (const UsageNote& note : usage_notes(in.document, in.findings))
+    out += fmt::format("<p class=\"soft\">Note: {}</p>\n", escaped(without_folder(note.text(), in.document)));
   return out;
 }
 

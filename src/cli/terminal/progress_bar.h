@@ -2,12 +2,19 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "cli/command.h"
 #include "kvcache/safetensors.h"
 
 namespace kvcache::cli {
+
+/// What a bar says in one line of at most `width` columns: "writing [####    ]  43%  1.20 of 2.80 GB  410 MB/s  4 s left".
+/// Where there is less room the bar goes first, then the rate, the bytes and the time; the percentage stays.
+[[nodiscard]] std::string progress_line(const std::string& label, std::uint64_t done, std::uint64_t total, double seconds,
+                                        std::size_t width);
 
 /// Shows itself only on a terminal, and only when the work takes longer than half a second; wipes itself away at the end, so
 /// that what is printed next starts on a clean line.

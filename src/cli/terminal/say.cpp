@@ -5,8 +5,10 @@
 #include <cstdio>
 #include <string>
 
+#include "cli/terminal/hint_line.h"
 #include "cli/terminal/signals.h"
 #include "cli/terminal/style.h"
+#include "cli/terminal/words.h"
 #include "common/hint.h"
 #include "common/remote_name.h"
 #include "kvcache/format.h"
@@ -17,14 +19,19 @@ namespace {
 // Longer than any message of ours with a path in it, short enough for a hostile one.
 constexpr std::size_t line_limit = 8192;
 
+void print_lines(std::string text) {
+  text += '\n';
+  // One call per message, so that those of several processes do not mix. There is nowhere to report a failure to.
+  (void)std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+/// One line to a program; on a terminal as many as it needs.
 void print_line(std::string_view colored_prefix, std::string_view text) {
-  const std::string line = fmt::format("{}{}\n", colored_prefix, printable(text, line_limit));
-  // One call per line, so that lines of several processes do not mix. There is nowhere to report a failure to.
-  (void)std::fwrite(line.data(), 1, line.size(), stderr);
+  print_lines(hanging(fmt::format("{}{}", colored_prefix, printable(text, line_limit)), line_width(stderr)));
 }
 
 std::string prefix(const Context& context) {
-  return context.command.empty() ? "kvcache: " : fmt::format("kvcache {}: ", context.command);
+  return context.command.empty() ? "kvcache:" : fmt::format("kvcache {}:", context.command);
 }
 
 }  // namespace
@@ -49,8 +56,10 @@ int report_error(const Context& context, const Error& error) {
   const Style style(context, stderr);
   std::string text = context.subject.empty() ? std::string() : detail::without_secrets(context.subject) + ": ";
   text += error.what();
-  print_line(style.red(prefix(context)), text);
-  if (!error.hint().empty()) print_line(style.bold("hint: "), detail::with_names(error.hint(), context.subject));
+  print_line(style.red(prefix(context)) + ' ', text);
+  if (!error.hint().empty())
+    print_lines(hint_line(style.bold("hint:") + ' ', printable(detail::with_names(error.hint(), context.subject), line_limit),
+                          line_width(stderr)));
   return exit_code(error.kind());
 }
 
@@ -64,7 +73,7 @@ void say(std::string_view text) {
 }
 
 void warn(const Context& context, std::string_view message) {
-  print_line(Style(context, stderr).yellow("warning: "), message);
+  print_line(Style(context, stderr).yellow("warning:") + ' ', message);
 }
 
 }  // namespace kvcache::cli

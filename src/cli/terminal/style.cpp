@@ -3,21 +3,31 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <optional>
 
 #include "platform/terminal.h"
 
 namespace kvcache::cli {
 namespace {
 
-// https://no-color.org: set and not empty.
-bool is_set(const char* name) {
+std::string_view variable(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing of ours sets variables
-  return value != nullptr && *value != '\0';
+  return value != nullptr ? value : "";
 }
 
-bool dumb_terminal() {
-  const char* term = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe): as above
-  return term != nullptr && std::string_view(term) == "dumb";
+bool is_no(std::string_view value) {
+  return value == "0" || value == "false";
+}
+
+/// What the environment says, where it says anything. NO_COLOR (https://no-color.org) comes before what forces colours, as
+/// https://bixense.com/clicolors has it; FORCE_COLOR (https://force-color.org) says no by 0, as programs for Node take it.
+std::optional<bool> wanted_by_environment() {
+  if (!variable("NO_COLOR").empty()) return false;
+  const std::string_view clicolor_force = variable("CLICOLOR_FORCE");
+  if (!clicolor_force.empty() && !is_no(clicolor_force)) return true;
+  if (const std::string_view force = variable("FORCE_COLOR"); !force.empty()) return !is_no(force);
+  if (variable("CLICOLOR") == "0") return false;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -31,7 +41,7 @@ Style::Style(const Context& context, std::FILE* stream) {
       on_ = false;
       break;
     case When::automatic:
-      on_ = !is_set("NO_COLOR") && !dumb_terminal() && detail::is_terminal(stream);
+      on_ = wanted_by_environment().value_or(variable("TERM") != "dumb" && detail::is_terminal(stream));
       break;
   }
 }

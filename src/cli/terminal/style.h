@@ -9,7 +9,8 @@
 
 namespace kvcache::cli {
 
-/// Decides once per stream: --color always and never as said, else a terminal that is not "dumb" and no NO_COLOR.
+/// Decides once per stream: --color always and never as said, else NO_COLOR, CLICOLOR_FORCE, FORCE_COLOR and CLICOLOR, in this
+/// order, else whether it is a terminal that is not "dumb".
 class Style {
  public:
   Style(const Context& context, std::FILE* stream);

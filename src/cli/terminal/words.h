@@ -7,14 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/terminal/display_width.h"
+#include "cli/terminal/width.h"
 #include "common/count_of.h"
 #include "common/human.h"
 #include "common/ranges.h"
 
 namespace kvcache::cli {
-
-/// Text output keeps to this many columns.
-inline constexpr std::size_t text_width = 80;
 
 /// A path as it is shown: escaped, and never nothing.
 [[nodiscard]] std::string shown_path(const std::string& path);
@@ -22,10 +21,14 @@ using detail::count_of;
 using detail::human_bytes;
 using detail::layers_text;
 using detail::ranges;
-/// Columns that UTF-8 text takes, one per code point.
-[[nodiscard]] std::size_t columns(std::string_view text);
-/// Lines of at most `width` columns, broken at spaces outside of `commands`; a longer word gets a line of its own. Line breaks
-/// are kept. At least one line.
-[[nodiscard]] std::vector<std::string> wrap(std::string_view text, std::size_t width);
+/// Lines of at most `width` columns, broken at blanks outside of `commands`; a longer word gets a line of its own, and a
+/// command that is longer is continued as a shell takes it, with a backslash. Line breaks are kept. At least one line. `room`:
+/// columns that the first line has more.
+[[nodiscard]] std::vector<std::string> wrap(std::string_view text, std::size_t width, std::size_t room = 0);
+/// Wrapped at `width`, with all lines but the first indented by this much. No line break at its end.
+[[nodiscard]] std::string hanging(std::string_view text, std::size_t width, std::size_t indent = 4);
+
+/// A paragraph for standard output: wrapped, with one line break at its end.
+[[nodiscard]] std::string paragraph(std::string_view text);
 
 }  // namespace kvcache::cli

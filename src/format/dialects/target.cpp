@@ -52,10 +52,28 @@ std::string_view family_name(const Dialect& d) {
   return d.id.substr(0, d.id.find('@'));
 }
 
-std::string known_formats() {
-  std::string out;
-  for (const Dialect& d : dialects()) out += fmt::format("{}{}", out.empty() ? "formats: " : ", ", d.id);
-  return out + "; or a release, such as mlx-lm@0.30.7";
+constexpr std::string_view known_formats =
+    "mlx-lm, mlx-swift-lm or mlxrs, or one of their releases, such as mlx-lm@0.30.7; `kvcache formats` lists them";
+
+/// What people call a runtime by.
+std::string_view other_name(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> names[] = {
+      {"python", "mlx-lm"},
+      {"py", "mlx-lm"},
+      {"mlx_lm", "mlx-lm"},
+      {"mlxlm", "mlx-lm"},
+      {"mlx", "mlx-lm"},
+      {"swift", "mlx-swift-lm"},
+      {"mlx-swift", "mlx-swift-lm"},
+      {"mlx-swift-examples", "mlx-swift-lm"},
+      {"mlx_swift_lm", "mlx-swift-lm"},
+      {"rust", "mlxrs"},
+      {"mlx-rs", "mlxrs"},
+      {"mlx_rs", "mlxrs"},
+  };
+  for (const auto& [other, ours] : names)
+    if (other == name) return ours;
+  return {};
 }
 
 [[noreturn]] void refuse(const std::string& what, const std::string& hint) {
@@ -151,10 +169,11 @@ Target find_target(std::string_view id) {
       for (const Dialect& d : dialects())
         if (d.family == *only) return find_target(fmt::format("{}@{}", family_name(d), id));
   // A version is never guessed by its spelling: the nearest one is another format.
-  const std::string_view meant = family ? "" : detail::nearest(id.substr(0, at), names);
+  std::string_view meant = family ? "" : other_name(id.substr(0, at));
+  if (!family && meant.empty()) meant = detail::nearest(id.substr(0, at), names);
   refuse(fmt::format("unknown format '{}'", printable(id)),
          meant.empty()
-             ? known_formats()
+             ? std::string(known_formats)
              : fmt::format("did you mean {}{}?", meant, at == std::string_view::npos ? "" : printable(id.substr(at))));
 }
 

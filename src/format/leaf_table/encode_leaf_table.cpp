@@ -142,7 +142,7 @@ void LeafTableEncoder::slots(const std::string& where, const std::string& path, 
 void LeafTableEncoder::list(const std::string& where, const std::string& path, const CacheList& cache) {
   if (cache.children().empty())
     refuse(where, fmt::format("the list has no children, and {} has no way to say so", target_),
-           "mlx-swift-lm and mlxrs count children and can");
+           "mlx-swift-lm and mlxrs count children and can store it");
   for (std::size_t i = 0; i < cache.children().size(); ++i) {
     const Cache& child = *cache.children()[i];
     state(fmt::format("{} child {}", where, i), fmt::format("{}.{}.0", path, i), child);

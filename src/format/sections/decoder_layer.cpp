@@ -93,7 +93,7 @@ bool Decoder::Layer::not_ours(std::string_view code, const std::string& message,
 }
 
 std::string Decoder::Layer::what_works() const {
-  return fmt::format("kvcache inspect {} --tensors shows what is stored; metadata, stamp and diff work on the file",
+  return fmt::format("`kvcache inspect {} --tensors` shows what is stored; metadata, stamp and diff work on the file",
                      shell_path(decoder.file_.path()));
 }
 

@@ -173,7 +173,7 @@ EncodedLayer Encoder::chunked(const std::string& where, const ChunkedKVCache& ca
   if (!traits_.release.chunked_class)
     refuse(where, fmt::format("{} has no ChunkedKVCache that its loader finds", target()), "a newer release has");
   if (cache.empty() && traits_.dialect.family == Family::mlxrs)
-    refuse(where, "mlxrs cannot load a ChunkedKVCache that was never used", "mlx-swift-lm@3.33 can");
+    refuse(where, "mlxrs cannot load a ChunkedKVCache that was never used", "mlx-swift-lm@3.33 can load it");
   const ChunkedKVCache::State s = cache.repaired();
   if (!s.chunk_size && !traits_.chunk_none)
     refuse(where, fmt::format("its chunk size is None, which {} cannot load", target()),
@@ -292,11 +292,11 @@ EncodedLayer Encoder::list(const std::string& where, const CacheList& cache) {
   EncodedLayer out;
   out.class_text = "CacheList";
   if (traits_.list == ListLayout::flat)
-    refuse(where, fmt::format("{} cannot load a CacheList", target()), "mlx-lm@0.31, mlx-swift-lm@3.31 and mlxrs@0.1 can");
+    refuse(where, fmt::format("{} cannot load a CacheList", target()), "mlx-lm@0.31, mlx-swift-lm@3.31 and mlxrs@0.1 can load it");
   const bool framed = traits_.list == ListLayout::framed;
   if (cache.children().empty() && !framed)
     refuse(where, fmt::format("the list has no children, and {} has no way to say so", target()),
-           "mlx-swift-lm and mlxrs count children and can");
+           "mlx-swift-lm and mlxrs count children and can store it");
   std::vector<EncodedLayer> children;
   for (std::size_t i = 0; i < cache.children().size(); ++i)
     children.push_back(encode(fmt::format("{} child {}", where, i), *cache.children()[i], framed));
