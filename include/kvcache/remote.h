@@ -55,7 +55,7 @@ class Remote {
   ~Remote();
 
   /// Asks for the first 64 KiB, which tell size and version. What is read later is of that version, or an error. The source
-  /// fetches ahead what it is told of (ByteSource::will_need), with up to 16 requests at once and 32 MiB of memory; it lives as
+  /// fetches ahead what it is told of (ByteSource::will_need), with up to 16 requests at once and 24 MiB of memory; it lives as
   /// long as it likes. Its label has no credentials in it. Throws Error(usage) for what is no address, Error(io, code KV100).
   [[nodiscard]] std::shared_ptr<const ByteSource> open(const std::string& name) const;
 

@@ -65,7 +65,7 @@ std::string hint_for(CURLcode code) {
       return "is the name of the host right, and is there a network?";
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
-      return "SSL_CERT_FILE names a file with the certificates to trust";
+      return "CURL_CA_BUNDLE names a file with the certificates to trust, before SSL_CERT_FILE";
     default:
       return {};
   }
@@ -184,9 +184,10 @@ std::string Answer::header(const std::string& name) const {
 
 namespace {
 
-void set_certificates(CURL* easy) {
+void set_certificates(CURL* easy, const Login& login) {
   // The program curl does this, the library does not.
-  const std::string file = first_variable("AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE");
+  std::string file = login.kind == Login::Kind::aws ? variable("AWS_CA_BUNDLE") : std::string();
+  if (file.empty()) file = first_variable("CURL_CA_BUNDLE", "SSL_CERT_FILE");
   if (!file.empty()) check(curl_easy_setopt(easy, CURLOPT_CAINFO, file.c_str()));
   const std::string folder = variable("SSL_CERT_DIR");
   if (!folder.empty()) check(curl_easy_setopt(easy, CURLOPT_CAPATH, folder.c_str()));
@@ -327,7 +328,7 @@ Answer Http::exchange(const Request& request, Receiver* receiver) {
   check(curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, Transfer::on_seek));
   check(curl_easy_setopt(easy, CURLOPT_SEEKDATA, &transfer));
   if (request.alone) check(curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L));
-  set_certificates(easy);
+  set_certificates(easy, request.login);
   set_login(easy, request.login);
   set_method(easy, request);
   ++requests_;

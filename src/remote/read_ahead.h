@@ -21,8 +21,8 @@
 namespace kvcache::remote {
 
 struct ReadAheadLimits {
-  std::uint64_t piece = 2U << 20U;    ///< bytes of one request at most
-  std::uint64_t window = 32U << 20U;  ///< bytes that are on their way or wait to be read
+  std::uint64_t piece = 3U << 19U;    ///< bytes of one request at most
+  std::uint64_t window = 24U << 20U;  ///< bytes that are on their way or wait to be read
   std::uint64_t gap = 64U << 10U;     ///< ranges closer than this are fetched as one
   unsigned in_flight = 16;            ///< requests at once
   std::uint64_t block = 64U << 10U;   ///< what nobody announced is fetched in such blocks, where it is less than one
