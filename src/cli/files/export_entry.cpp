@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/files/open.h"
 #include "cli/render/json.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
@@ -38,7 +39,7 @@ int export_entry(Context& context, const foreign::ExportTarget& target, const st
     throw Error(ErrorKind::usage, fmt::format("--to {} writes into a server's folder", target.id), "-o DIR/");
   if (output.gzip) throw Error(ErrorKind::usage, fmt::format("{} reads no compressed files", target.id), "leave out --gzip");
   context.subject = file;
-  const Document document = read_intact_document(file);
+  const Document document = read_intact_named(context, file);
   request.cache = &document.cache;
   request.ids = ids_of(context, document, file, tokens);
   request.folder = output.path;

@@ -8,6 +8,8 @@
 
 #include "catalog/find_files.h"
 #include "cli/commands/store/store.h"
+#include "cli/files/list_named.h"
+#include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/options/choice.h"
 #include "cli/options/numbers.h"
@@ -113,6 +115,17 @@ int run_check(Context& context, const Options& options) {
   return found.problems.empty() || options.rebuild || found.repaired >= found.problems.size() ? 0 : 1;
 }
 
+/// Of a folder, or of s3://BUCKET/PREFIX/.
+std::vector<std::string> files_in(const Context& context, const std::string& folder) {
+  std::vector<std::string> names;
+  if (is_remote_folder(folder)) {
+    for (catalog::ListedFile& file : find_remote(context, folder)) names.push_back(std::move(file.path));
+  } else {
+    for (catalog::Found& file : catalog::find_files({folder})) names.push_back(std::move(file.path));
+  }
+  return names;
+}
+
 int run_import(Context& context, const Options& options) {
   Store into = options.store.open(context, true);
   std::uint64_t entries = 0;
@@ -132,10 +145,10 @@ int run_import(Context& context, const Options& options) {
       continue;
     }
     const store::Identity identity = options.prompt.read_identity(context);
-    for (const catalog::Found& file : catalog::find_files({folder})) {
-      context.subject = file.path;
+    for (const std::string& file : files_in(context, folder)) {
+      context.subject = file;
       try {
-        const Document document = read_sound_document(file.path);
+        const Document document = read_sound_named(context, file);
         const auto stamp = find_stamp(document.cache);
         if (!stamp || !stamp->tokens || !stamp->tokens->ids) {
           ++skipped;
@@ -147,7 +160,7 @@ int run_import(Context& context, const Options& options) {
         bytes += put.bytes;
       } catch (const Error& failure) {
         if (failure.kind() == ErrorKind::interrupted || failure.kind() == ErrorKind::io) throw;
-        warn(context, fmt::format("{}: {}", shown_path(file.path), failure.what()));
+        warn(context, fmt::format("{}: {}", shown_path(file), failure.what()));
         code = std::max(code, exit_code(failure.kind()));
       }
     }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/commands/store/store.h"
+#include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/files/read_inputs.h"
 #include "cli/terminal/progress_bar.h"
@@ -38,7 +39,7 @@ store::TokenIds ids_of_stamp(const Document& document) {
 
 Json put_one(Context& context, const Options& options, store::Store& into, store::Prompt prompt, const std::string& file) {
   context.subject = file;
-  const Document document = read_sound_document(file);
+  const Document document = read_sound_named(context, file);
   if (options.prompt.tokens.empty()) prompt.tokens = ids_of_stamp(document);
   store::PutOptions how;
   how.label = options.label;
