@@ -16,7 +16,6 @@ const Command* const table[] = {
     &verify_command,
     &explain_command,
     &formats_command,
-    &explain_command,
     // Editing
     &trim_command,
     &repair_command,

@@ -21,7 +21,6 @@ extern const Command extend_command;
 extern const Command extract_command;
 extern const Command filter_command;
 extern const Command formats_command;
-extern const Command explain_command;
 extern const Command generate_command;
 extern const Command help_command;
 extern const Command inspect_command;

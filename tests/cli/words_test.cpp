@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "cli/terminal/hint.h"
+#include "cli/terminal/hint_line.h"
 #include "cli/terminal/progress_bar.h"
 
 namespace kvcache::cli {
@@ -56,7 +56,7 @@ TEST(HintLine, StaysACommandToPaste) {
 
 TEST(ProgressLine, SaysMoreWhereThereIsRoom) {
   const auto line = [](std::size_t width) { return progress_line("writing", 1'200'000'000, 2'800'000'000, 3, width); };
-  EXPECT_EQ(line(78), "writing [#########             ]  43%  1.20 of 2.80 GB  400 MB/s  4 s left");
+  EXPECT_EQ(line(78), "writing [###########               ]  43%  1.20 of 2.80 GB  400 MB/s  4 s left");
   EXPECT_EQ(line(50), "writing  43%  1.20 of 2.80 GB  400 MB/s  4 s left");
   EXPECT_EQ(line(45), "writing  43%  1.20 of 2.80 GB  4 s left");
   EXPECT_EQ(line(30), "writing  43%  4 s left");
