@@ -30,8 +30,8 @@ inline std::uint32_t mix(const TokenIds& ids, std::int64_t n, std::uint32_t seed
 }
 
 /// [1, heads, rows, dim]: the row of a position depends on all tokens up to it.
-inline Tensor rows(const TokenIds& ids, const std::vector<std::int64_t>& positions, Dtype dtype, std::int64_t heads, std::int64_t dim,
-                   std::uint32_t seed) {
+inline Tensor rows(const TokenIds& ids, const std::vector<std::int64_t>& positions, Dtype dtype, std::int64_t heads,
+                   std::int64_t dim, std::uint32_t seed) {
   const std::size_t item = kvcache::item_size(dtype);
   std::vector<std::byte> bytes;
   for (std::int64_t h = 0; h < heads; ++h)
@@ -64,8 +64,8 @@ struct Model {
 };
 
 /// The window of a model that has decoded all but the first `prefill` tokens one by one: a ring.
-inline std::unique_ptr<kvcache::Cache> window(const Model& model, const TokenIds& ids, std::int64_t tokens, std::int64_t prefill,
-                                              std::uint32_t seed) {
+inline std::unique_ptr<kvcache::Cache> window(const Model& model, const TokenIds& ids, std::int64_t tokens,
+                                              std::int64_t prefill, std::uint32_t seed) {
   auto cache = std::make_unique<kvcache::RotatingKVCache>(model.max_size, model.keep);
   for (std::int64_t at = 0; at < tokens;) {
     const std::int64_t n = at == 0 ? std::min(prefill, tokens) : 1;
@@ -81,11 +81,14 @@ inline std::unique_ptr<kvcache::Cache> layer(const Model& model, LayerKind kind,
   const auto all = span(0, tokens);
   switch (kind) {
     case LayerKind::plain:
-      return std::make_unique<KVCache>(KVCache::State{rows(ids, all, Dtype::BF16, 2, 3, seed), rows(ids, all, Dtype::BF16, 2, 2, seed + 1), "KVCache"});
+      return std::make_unique<KVCache>(
+          KVCache::State{rows(ids, all, Dtype::BF16, 2, 3, seed), rows(ids, all, Dtype::BF16, 2, 2, seed + 1), "KVCache"});
     case LayerKind::quantized: {
       QuantizedKVCache::State s;
-      s.keys = {rows(ids, all, Dtype::U32, 1, 4, seed), rows(ids, all, Dtype::F16, 1, 1, seed + 1), rows(ids, all, Dtype::F16, 1, 1, seed + 2)};
-      s.values = {rows(ids, all, Dtype::U32, 1, 4, seed + 3), rows(ids, all, Dtype::F16, 1, 1, seed + 4), rows(ids, all, Dtype::F16, 1, 1, seed + 5)};
+      s.keys = {rows(ids, all, Dtype::U32, 1, 4, seed), rows(ids, all, Dtype::F16, 1, 1, seed + 1),
+                rows(ids, all, Dtype::F16, 1, 1, seed + 2)};
+      s.values = {rows(ids, all, Dtype::U32, 1, 4, seed + 3), rows(ids, all, Dtype::F16, 1, 1, seed + 4),
+                  rows(ids, all, Dtype::F16, 1, 1, seed + 5)};
       s.offset = tokens;
       s.group_size = 32;
       s.bits = 4;
@@ -155,10 +158,12 @@ inline void describe(const kvcache::Cache& cache, std::string& out) {
     return;
   }
   const Facts facts = cache.facts();
-  for (const auto& number : {facts.tokens, facts.keep, facts.max_size, facts.bits, facts.group_size, facts.chunk_size, facts.start_position})
+  for (const auto& number :
+       {facts.tokens, facts.keep, facts.max_size, facts.bits, facts.group_size, facts.chunk_size, facts.start_position})
     out += " " + (number ? std::to_string(*number) : "-");
   if (const auto* ring = dynamic_cast<const RotatingKVCache*>(&cache)) {
-    if (!ring->empty()) out += bytes_of(ring->temporal_order(ring->state().keys)) + bytes_of(ring->temporal_order(ring->state().values));
+    if (!ring->empty())
+      out += bytes_of(ring->temporal_order(ring->state().keys)) + bytes_of(ring->temporal_order(ring->state().values));
     return;
   }
   for (const auto& part : cache.parts()) out += part.name + bytes_of(part.tensor);

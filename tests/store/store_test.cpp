@@ -24,7 +24,8 @@ class StoreTest : public ::testing::Test {
     const TokenIds tokens = ids(text);
     store::PutOptions options;
     options.label = std::move(label);
-    return store_.put(document_of(cache_of(model, tokens, static_cast<std::int64_t>(tokens.size()), prefill)), {tokens, identity_}, options);
+    return store_.put(document_of(cache_of(model, tokens, static_cast<std::int64_t>(tokens.size()), prefill)),
+                      {tokens, identity_}, options);
   }
 
   store::Got get(std::string_view text, std::int64_t leave = 1) {
@@ -35,7 +36,8 @@ class StoreTest : public ::testing::Test {
   }
 
   /// That the hit is the cache of just the first `tokens` tokens.
-  void expect_hit(const Model& model, std::string_view text, std::int64_t tokens, std::int64_t leave = 1, std::int64_t prefill = 1) {
+  void expect_hit(const Model& model, std::string_view text, std::int64_t tokens, std::int64_t leave = 1,
+                  std::int64_t prefill = 1) {
     const store::Got got = get(text, leave);
     ASSERT_EQ(got.match.resume_at, tokens) << text << ": " << got.match.reason;
     if (tokens == 0) return;

@@ -17,6 +17,10 @@ void read_option(CommandWords& line, const std::string& word) {
 
 }  // namespace
 
+bool has_commands(const CLI::App& app) {
+  return !app.get_subcommands([](const CLI::App*) { return true; }).empty();
+}
+
 CommandWords read_words(const CLI::App& root, const std::vector<std::string>& words) {
   CommandWords line;
   line.app = &root;
@@ -27,9 +31,9 @@ CommandWords read_words(const CLI::App& root, const std::vector<std::string>& wo
       line.only_operands = true;
     } else if (!line.only_operands && word.size() > 1 && word.front() == '-') {
       read_option(line, word);
-    } else if (line.app == &root) {
+    } else if (has_commands(*line.app)) {
       const std::vector<const CLI::App*> commands =
-          root.get_subcommands([&](const CLI::App* c) { return c->get_name() == word; });
+          line.app->get_subcommands([&](const CLI::App* c) { return c->get_name() == word; });
       line.app = commands.empty() ? nullptr : commands.front();
       if (line.app == nullptr) return line;
     } else {
@@ -40,8 +44,7 @@ CommandWords read_words(const CLI::App& root, const std::vector<std::string>& wo
 }
 
 const CLI::Option* find_option(const CLI::App& app, const std::string& name) {
-  for (const CLI::App* where : {&app, app.get_parent()}) {
-    if (where == nullptr) continue;
+  for (const CLI::App* where = &app; where != nullptr; where = where->get_parent()) {
     for (const CLI::Option* option : where->get_options({})) {
       const std::vector<std::string> names = flag_names(*option);
       if (std::find(names.begin(), names.end(), name) != names.end()) return option;

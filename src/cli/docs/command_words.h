@@ -14,6 +14,9 @@ struct CommandWords {
   bool only_operands = false;           ///< after --
 };
 
+/// Whether a command has commands of its own, as the tool has, and `store`.
+[[nodiscard]] bool has_commands(const CLI::App& app);
+
 /// Takes in complete words.
 [[nodiscard]] CommandWords read_words(const CLI::App& root, const std::vector<std::string>& words);
 

@@ -122,8 +122,7 @@ Answer values_of(const CommandWords& line, const CLI::Option& option, const std:
 
 Answer options(const CLI::App& app) {
   Answer answer;
-  for (const CLI::App* where : {&app, app.get_parent()}) {
-    if (where == nullptr) continue;
+  for (const CLI::App* where = &app; where != nullptr; where = where->get_parent()) {
     for (const CLI::Option* option : where->get_options({})) {
       // --help of a command is the tool's, too.
       if (where != &app && find_option(app, flag_names(*option).back()) != option) continue;
@@ -140,7 +139,7 @@ Answer commands(const CLI::App& root) {
   return answer;
 }
 
-Answer answer_for(const CLI::App& root, const CommandWords& line, const std::string& word) {
+Answer answer_for(const CommandWords& line, const std::string& word) {
   if (line.app == nullptr) return {"nothing"};
   if (line.option != nullptr) return values_of(line, *line.option, word);
   if (!line.only_operands && word.starts_with('-')) {
@@ -152,7 +151,7 @@ Answer answer_for(const CLI::App& root, const CommandWords& line, const std::str
     for (Candidate& candidate : answer.candidates) candidate.value.insert(0, word.substr(0, equals + 1));
     return answer;
   }
-  if (line.app == &root) return commands(root);
+  if (has_commands(*line.app)) return commands(*line.app);
   const CLI::Option* argument = find_argument(*line.app, line.operands.size());
   return argument == nullptr ? Answer{"nothing"} : values_of(line, *argument, word);
 }
@@ -186,7 +185,7 @@ std::string complete(const CLI::App& app, const std::string& shell, std::vector<
   }
   const std::string last = std::move(words.back());
   words.pop_back();
-  const Answer answer = answer_for(app, read_words(app, words), last);
+  const Answer answer = answer_for(read_words(app, words), last);
   std::string out = std::string(answer.kind) + '\n';
   for (const Candidate& candidate : answer.candidates)
     if (candidate.value.starts_with(last)) out += fmt::format("{}\t{}\n", candidate.value, candidate.description);

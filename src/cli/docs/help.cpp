@@ -50,6 +50,7 @@ std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) con
   if (app->get_parent() == nullptr) return paragraph(out + " [OPTIONS] COMMAND [OPTIONS] FILE...");
   for (const CLI::Option* option : app->get_options({}))
     if (option->get_positional()) out += ' ' + make_option_usage(option);
+  if (!app->get_subcommands([](const CLI::App*) { return true; }).empty()) return paragraph(out + " COMMAND [OPTIONS]");
   return paragraph(out + " [OPTIONS]");
 }
 

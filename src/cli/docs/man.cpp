@@ -69,6 +69,19 @@ std::string examples(std::string_view text) {
   return out;
 }
 
+/// The commands of a command: `put` of `kvcache store`.
+std::string inner_commands(const CLI::App& app) {
+  std::string out;
+  for (const CLI::App* inner : app.get_subcommands([](const CLI::App* c) { return !c->get_group().empty(); })) {
+    std::string usage;
+    for (const CLI::Option* option : inner->get_options({}))
+      if (option->get_positional()) usage += fmt::format(" {}", option->get_name(true, false));
+    out += fmt::format(".Ss kvcache {} {}{}\n", app.get_name(), roff_text(inner->get_name()), roff_text(usage));
+    out += roff_prose(inner->get_description() + ".") + options(*inner);
+  }
+  return out;
+}
+
 /// Pages of commands of the same kind, and of what a command's output is about.
 std::vector<std::string> beside(const Command& command) {
   std::vector<std::string> out;
@@ -91,6 +104,7 @@ std::string command_page(const CLI::App& app, const Command& command) {
   out += ".Op Ar options\n.Sh DESCRIPTION\n";
   if (!command.details.empty()) out += roff_prose(command.details) + ".Pp\n";
   out += "Arguments and options:\n" + options(app);
+  out += inner_commands(app);
   out += ".Pp\nOptions of\n.Xr kvcache 1\nitself are understood here, too.\n";
   out += ".Sh EXIT STATUS\n0 when done; the other codes are those of\n.Xr kvcache 1 .\n";
   out += ".Sh EXAMPLES\n" + examples(command.examples) + ".Sh SEE ALSO\n.Xr kvcache 1";
