@@ -109,7 +109,7 @@ class Search {
         for (const Node& node : *side) last = note_beyond(node);
         // Farther away there is less and less in common.
         const std::int64_t wanted = layout_.has_rows() ? rows_end_ - depth() * block_ : matched_ - depth() * block_;
-        if (side->size() == most && last > wanted) enough = false;
+        if (side->size() == most && (last > wanted || (needs_ends() && last > 0 && most < 512))) enough = false;
       }
       if (enough || most > 4096) return;
       most *= 8;
@@ -156,9 +156,12 @@ class Search {
   void gather_ends(std::int64_t cap) {
     std::int64_t widest = 0;
     for (const Window& window : layout_.windows()) widest = std::max(widest, window.max_size);
-    descend(cap);
+    if (layout_.has_state()) {
+      descend(beyond_.empty() ? index_.children(chain_.before(path_.size()), 8) : beyond_, cap);
+    }
     for (std::int64_t level = depth(); level >= 0; --level) {
       for (const Node& node : ends_within(level)) take_end(node, node.end());
+      if (level < depth() && (!layout_.windows().empty() || cuttable())) look_aside(level, cap);
       // Rows that a window needs can be those of an end that lies as far back as the window reaches.
       const auto plan = best(cap);
       if (plan && plan->tokens - widest >= level * block_) return;
@@ -193,30 +196,41 @@ class Search {
     return out;
   }
 
-  /// A state of more tokens than are shared, which can be cut: the nearest behind the place where the prompt leaves.
-  void descend(std::int64_t cap) {
-    if (!layout_.has_state()) return;
-    std::vector<Node> level = beyond_;
-    if (level.empty()) level = index_.children(chain_.before(path_.size()), 8);
-    for (int steps = 0; steps < 64 && !level.empty(); ++steps) {
+  /// What leaves the prompt within block `level`: rows of its windows up to there, and states that can be cut to there.
+  void look_aside(std::int64_t level, std::int64_t cap) {
+    constexpr std::size_t most = 32;
+    const Index::Place place{chain_.before(static_cast<std::size_t>(level)), block_ids(level)};
+    const Index::Neighbours around = index_.near({&place, 1}, most).front();
+    std::vector<Node> aside;
+    for (const auto* side : {&around.before, &around.behind})
+      for (const Node& node : *side) {
+        if (node.hash == path_[static_cast<std::size_t>(level)].hash || !seen_.insert(node.hash).second) continue;
+        const std::int64_t common = common_tokens(node, ids_, extras_);
+        take_end(node, node.first + common);
+        aside.push_back(node);
+      }
+    if (layout_.has_state()) descend(std::move(aside), cap);
+  }
+
+  /// States of more tokens than are shared, which can be cut: at these nodes and below, the nearest first.
+  void descend(std::vector<Node> level, std::int64_t cap) {
+    const bool can_cut = cuttable();
+    std::size_t seen = 0;
+    for (int steps = 0; !level.empty() && (can_cut || steps < 4); ++steps) {
       std::vector<Node> next;
       for (const Node& node : level) {
+        if (++seen > 256) return;
         const std::int64_t shared = shared_with(node);
         if (node.cut && node.end() > shared) {
           saved_at_.insert(node.end());
-          if (*node.cut <= std::min(shared, cap)) {
-            states_.push_back({node, *node.cut, shared});
-            return;
-          }
+          if (*node.cut <= std::min(shared, cap)) states_.push_back({node, *node.cut, shared});
         }
-        if (next.size() < 8 && !node.tail) {
-          for (Node& child : index_.children(node.hash, 4)) {
-            shared_[child.hash] = shared;
-            next.push_back(std::move(child));
-          }
+        if (node.tail) continue;
+        for (Node& child : index_.children(node.hash, 8)) {
+          shared_[child.hash] = shared;
+          next.push_back(std::move(child));
         }
       }
-      if (!cuttable() && steps > 4) return;
       level = std::move(next);
     }
   }
@@ -228,7 +242,7 @@ class Search {
 
   /// Whether any state of this layout can be cut at all.
   [[nodiscard]] bool cuttable() const {
-    if (!layout_.model_state().empty()) return false;
+    if (!layout_.has_state() || !layout_.model_state().empty()) return false;
     return std::ranges::none_of(layout_.leaves(), [](const auto& leaf) {
       return leaf.first->kind == Kind::state && leaf.first->class_name == "ArraysCache";
     });
