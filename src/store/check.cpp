@@ -182,6 +182,9 @@ class Rebuilding {
         out_.problems.push_back(fmt::format("object {} is not readable: {}", short_name(name), error.what()));
       }
     }
+    // Every object of an end says to how many tokens its state can be cut; the state itself may have been removed since.
+    for (auto& [hash, node] : nodes_)
+      if (node.object(state_group) == nullptr) node.cut.reset();
     spell_out();
     find_tails();
     return connected();

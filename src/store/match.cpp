@@ -135,7 +135,8 @@ class Search {
   /// What a node adds, of which the prompt shares the tokens before `end`.
   void take_end(const Node& node, std::int64_t end) {
     if (end >= node.end() && !node.held.empty()) ends_.push_back({node.end(), node.held});
-    if (node.cut && *node.cut <= end) states_.push_back({node, *node.cut, std::min(node.end(), end)});
+    if (node.cut && *node.cut <= end && node.object(state_group) != nullptr)
+      states_.push_back({node, *node.cut, std::min(node.end(), end)});
     if (node.cut) saved_at_.insert(node.end());
     for (std::size_t w = 0; w < stored_.size(); ++w)
       for (const std::string& group : {window_group(w), edge_group(w)})
@@ -223,7 +224,8 @@ class Search {
         const std::int64_t shared = shared_with(node);
         if (node.cut && node.end() > shared) {
           saved_at_.insert(node.end());
-          if (*node.cut <= std::min(shared, cap)) states_.push_back({node, *node.cut, shared});
+          if (*node.cut <= std::min(shared, cap) && node.object(state_group) != nullptr)
+            states_.push_back({node, *node.cut, shared});
         }
         if (node.tail) continue;
         for (Node& child : index_.children(node.hash, 8)) {

@@ -149,8 +149,10 @@ class FolderObjects final : public Objects {
     auto bytes = kvcache::detail::file_size(path);
     if (!bytes) bytes = kvcache::detail::file_size(trashed);
     if (!bytes)
-      throw Error(ErrorKind::io, fmt::format("object {} is gone from {}", name.substr(0, 12), root_),
-                  "`kvcache store check --repair` takes what needs it out of the index", "KV100");
+      throw Error(
+          ErrorKind::io,
+          fmt::format("object {} ({}) is gone from {}", name.substr(0, 12), name.substr(65, name.find('.', 65) - 65), root_),
+          "`kvcache store check --repair` takes what needs it out of the index", "KV100");
     return std::make_shared<ObjectSource>(path, trashed, *bytes, files_);
   }
 
