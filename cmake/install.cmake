@@ -9,6 +9,8 @@ install(DIRECTORY man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tool F
 install(DIRECTORY man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man7 COMPONENT tool FILES_MATCHING PATTERN "*.7")
 install(FILES completions/kvcache.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME kvcache COMPONENT tool)
 install(FILES completions/_kvcache DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT tool)
+# One for each document that --json prints.
+install(DIRECTORY schemas DESTINATION ${CMAKE_INSTALL_DATADIR}/kvcache COMPONENT tool FILES_MATCHING PATTERN "*.json")
 install(FILES completions/kvcache.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT tool)
 
 # find_package(kvcache): one file of targets for each library, so that only what the static one needs is looked for with it.

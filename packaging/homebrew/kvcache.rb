@@ -1,5 +1,5 @@
-# Builds kvcache from source on macOS. scripts/release fills in what is between @ signs and writes the result beside the tarball:
-#   brew install --build-from-source ./kvcache.rb
+# Builds kvcache from source on macOS. scripts/tap fills in what is between @ signs and writes it where a tap has it (README.md):
+#   brew install OWNER/tap/kvcache
 class Kvcache < Formula
   desc "Inspects, verifies, converts and edits prompt-cache files of MLX runtimes"
   url "@URL@"

@@ -3,61 +3,116 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
+
+#include "catalog/exclusions.h"
+#include "kvcache/error.h"
+#include "platform/text_file.h"
 
 namespace kvcache::catalog {
 namespace {
 
 namespace fs = std::filesystem;
 
-bool starts_with_gzip_magic(const fs::path& path) {
+bool starts_with_gzip_magic(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return file.get() == 0x1F && file.get() == 0x8B;
 }
 
-// By its name: a cache that was cut to nothing is a broken cache, not none.
-bool is_named_as_a_cache(const fs::path& path) {
-  return path.extension() == ".safetensors" || (path.extension() == ".gz" && path.stem().extension() == ".safetensors");
+bool ends_with(std::string_view name, std::string_view ending) {
+  // A name that is nothing but an ending is that of a hidden file.
+  if (name.size() <= ending.size()) return false;
+  return std::ranges::equal(name.substr(name.size() - ending.size()), ending,
+                            [](char c, char wanted) { return (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) == wanted; });
 }
 
-bool looks_like_a_cache(const fs::path& path) {
-  return is_named_as_a_cache(path) || (path.extension() == ".gz" && starts_with_gzip_magic(path));
+// By its name: a cache that was cut to nothing is a broken cache, not none.
+bool is_name_of_a_cache(std::string_view name) {
+  return ends_with(name, ".safetensors") || ends_with(name, ".safetensors.gz");
 }
 
 // A link that leads nowhere, or round in a circle.
-bool is_dangling(const fs::path& link) {
+bool is_dangling(const std::string& link) {
   std::error_code error;
   const fs::file_status target = fs::status(link, error);
   return target.type() == fs::file_type::not_found || target.type() == fs::file_type::none;
 }
 
-void walk(const fs::path& folder, const std::set<std::string>& leave_out, std::vector<Found>& out) {
-  if (leave_out.contains(folder.string())) return;
-  std::vector<fs::directory_entry> entries;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) entries.push_back(*it);
-  if (error) out.push_back({folder.string(), error.message()});
-  std::sort(entries.begin(), entries.end());
-  for (const fs::directory_entry& entry : entries) {
-    // The entry knows its type from reading the folder: of 10,000 files none is asked for it again, but links.
-    std::error_code unknown;
-    const fs::path& path = entry.path();
-    if (!entry.is_symlink(unknown) && entry.is_directory(unknown))
-      walk(path, leave_out, out);
-    else if ((entry.is_regular_file(unknown) && looks_like_a_cache(path)) ||
-             (is_named_as_a_cache(path) && entry.is_symlink(unknown) && is_dangling(path)))
-      out.push_back({path.string(), {}});
+/// What a folder's own listing tells of an entry: of 10,000 files none is asked for it again, but links.
+struct Entry {
+  std::string name;
+  fs::file_type type;
+};
+
+class Search {
+ public:
+  Search(std::vector<Found>& out, const std::set<std::string>& leave_out) : out_(out), leave_out_(leave_out) {}
+
+  /// `prefix`: of the paths in it, with a slash at its end unless it is empty. `below`: the same from where the search began.
+  void walk(const std::string& folder, const std::string& prefix, const std::string& below, const Exclusions& outer) {
+    if (leave_out_.contains(folder)) return;
+    std::vector<Entry> entries;
+    bool ignores = false;
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+      std::error_code unknown;
+      const fs::file_type type = it->symlink_status(unknown).type();
+      std::string name = it->path().filename().string();
+      ignores = ignores || name == ignore_file;
+      if (type == fs::file_type::directory || is_name_of_a_cache(name) || ends_with(name, ".gz"))
+        entries.push_back({std::move(name), type});
+    }
+    if (error) out_.push_back({folder, error.message()});
+    std::ranges::sort(entries, {}, &Entry::name);
+    if (!ignores) return look_at(entries, prefix, below, outer);
+    const detail::TextLimit limit{std::uint64_t{1} << 20U, ErrorKind::unreadable, "name folders rather than each file"};
+    try {
+      look_at(entries, prefix, below, outer.with_file(detail::read_text_file(prefix + std::string(ignore_file), limit), below));
+    } catch (const Error& unreadable) {
+      // What it would leave out is not known.
+      out_.push_back({prefix + std::string(ignore_file), unreadable.what()});
+    }
   }
-}
+
+ private:
+  void look_at(const std::vector<Entry>& entries, const std::string& prefix, const std::string& below,
+               const Exclusions& exclusions) {
+    for (const auto& [name, type] : entries) {
+      const bool is_folder = type == fs::file_type::directory;
+      std::string path = prefix + name;
+      if (!exclusions.empty() && exclusions.leaves_out(below + name, is_folder)) continue;
+      if (is_folder)
+        walk(path, path + '/', below + name + '/', exclusions);
+      else if (is_cache_file(path, name, type))
+        out_.push_back({std::move(path), {}, below + name});
+    }
+  }
+
+  static bool is_cache_file(const std::string& path, const std::string& name, fs::file_type type) {
+    std::error_code error;
+    if (type == fs::file_type::symlink) {
+      if (is_name_of_a_cache(name) && is_dangling(path)) return true;
+      type = fs::status(path, error).type();
+    }
+    if (type != fs::file_type::regular) return false;
+    return is_name_of_a_cache(name) || starts_with_gzip_magic(path);
+  }
+
+  std::vector<Found>& out_;
+  const std::set<std::string>& leave_out_;
+};
 
 }  // namespace
 
 bool is_named_as_cache(const std::string& path) {
-  return is_named_as_a_cache(path);
+  return is_name_of_a_cache(std::string_view(path).substr(path.rfind('/') + 1));
 }
 
-std::vector<Found> find_files(const std::string& folder, const std::set<std::string>& leave_out) {
+std::vector<Found> find_files(const std::string& folder, const std::vector<std::string>& exclude,
+                              const std::set<std::string>& leave_out) {
   std::vector<Found> out;
-  walk(folder, leave_out, out);
+  const std::string prefix = folder.empty() || folder.ends_with('/') ? folder : folder + '/';
+  Search(out, leave_out).walk(folder.empty() ? "." : folder, prefix, {}, Exclusions(exclude));
   return out;
 }
 

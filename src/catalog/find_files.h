@@ -11,15 +11,18 @@ namespace kvcache::catalog {
 struct Found {
   std::string path;
   std::string error;
+  std::string below = {};  ///< the path, from the folder that was searched
 };
 
-/// Whether a file is named like a cache, NAME.safetensors or NAME.safetensors.gz, whatever is in it.
+/// Whether a file is named like a cache, NAME.safetensors or NAME.safetensors.gz in letters of either case, whatever is in it.
 [[nodiscard]] bool is_named_as_cache(const std::string& path);
 
 /// Every *.safetensors and *.safetensors.gz, and every other *.gz that is gzip-compressed, below `folder`, by name, depth
 /// first. Links to files count as files, and so do those that lead nowhere; links to folders are not followed (they may lead
-/// in a circle), and what else is no regular file is passed over.
-/// Folders in `leave_out` are passed over with all in them.
-[[nodiscard]] std::vector<Found> find_files(const std::string& folder, const std::set<std::string>& leave_out = {});
+/// in a circle), and what else is no regular file is passed over. So is what `exclude` and files of the name .kvcacheignore
+/// leave out (exclusions.h), and so are folders in `leave_out` with all in them. An empty name is the current folder, whose
+/// paths have no folder in front.
+[[nodiscard]] std::vector<Found> find_files(const std::string& folder, const std::vector<std::string>& exclude = {},
+                                            const std::set<std::string>& leave_out = {});
 
 }  // namespace kvcache::catalog

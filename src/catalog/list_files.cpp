@@ -8,14 +8,17 @@
 #include <optional>
 #include <thread>
 
-#include "catalog/find_files.h"
 #include "catalog/foreign_places.h"
+#include "common/count_of.h"
 #include "format/recognise.h"
+#include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
+#include "platform/file_times.h"
 #include "platform/in_order.h"
 #include "safetensors/damaged_header.h"
+#include "safetensors/open_header.h"
 
 namespace kvcache::catalog {
 namespace {
@@ -41,15 +44,82 @@ bool describe_block(const Header& header, ListedFile& file) {
   return true;
 }
 
-void describe_cache(const Document& document, bool read_stamped, ListedFile& file) {
+/// "F16", or what most of it takes where layers are quantized. In a list: what its children are.
+class Elements {
+ public:
+  void add(const Cache& cache) {
+    if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
+      for (const auto& child : list->children()) add(*child);
+      return;
+    }
+    if (cache.empty()) return;
+    if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache)) {
+      fewest(quantized->state().bits);
+      return;
+    }
+    // Of others the first of a class tells all: layers of one model have one dtype.
+    if (std::ranges::find(seen_, cache.class_name()) != seen_.end()) return;
+    seen_.push_back(cache.class_name());
+    const Facts facts = cache.facts();
+    if (facts.bits) fewest(*facts.bits);
+    if (facts.dtype && !dtype_) dtype_ = facts.dtype;
+  }
+  void describe(ListedFile& file) const {
+    file.bits = bits_;
+    if (bits_ > 0)
+      file.elements = detail::count_of(static_cast<std::uint64_t>(bits_), "bit");
+    else if (dtype_)
+      file.elements = name(*dtype_);
+  }
+
+ private:
+  void fewest(std::int64_t bits) {
+    if (bits_ == 0 || bits < bits_) bits_ = bits;
+  }
+
+  std::vector<std::string_view> seen_;
+  std::int64_t bits_ = 0;
+  std::optional<Dtype> dtype_;
+};
+
+/// What its stamp says of the model's config.json. One that cannot be read is a finding of verify.
+std::optional<std::string> stamped_config(const PromptCache& cache) {
+  if (!cache.metadata.contains(std::string(stamp_key))) return std::nullopt;
+  try {
+    const std::optional<Stamp> stamp = find_stamp(cache);
+    const auto digest = stamp->model_sha256.find("config.json");
+    if (digest != stamp->model_sha256.end()) return digest->second;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unreadable) throw;
+  }
+  return std::nullopt;
+}
+
+void describe_layers(const Document& document, ListedFile& file) {
+  Elements elements;
+  std::vector<std::string_view> classes;
+  for (const auto& layer : document.cache.layers) {
+    elements.add(*layer);
+    const std::string_view name = layer->class_name();
+    if (std::ranges::find(classes, name) != classes.end()) continue;
+    classes.push_back(name);
+    file.classes += file.classes.empty() ? "" : ", ";
+    file.classes += name;
+  }
+  elements.describe(file);
+}
+
+void describe_cache(const Document& document, bool whole_files, ListedFile& file) {
   file.kind = ListedFile::Kind::cache;
   file.format = document.format == nullptr ? "mixed" : std::string(document.format->id);
   file.model = value_of(document.cache.metadata, "model");
   file.tokens = token_count(document.cache);
   file.recognised = detail::is_surely_prompt_cache(document.file.header());
   file.verdict = "ok";
+  describe_layers(document, file);
+  if (const auto config = stamped_config(document.cache)) file.config_sha256 = *config;
   Findings findings = check(document);
-  if (read_stamped) std::ranges::move(check_stamp(document, {}), std::back_inserter(findings));
+  if (whole_files) std::ranges::move(check_stamp(document, {}), std::back_inserter(findings));
   for (const Finding& finding : findings) {
     if (finding.severity == Severity::error && !file.verdict.starts_with("errors"))
       file.verdict = fmt::format("errors ({})", finding.code);
@@ -79,8 +149,8 @@ void describe_broken(const Error& error, const ByteSource* source, ListedFile& f
   file.damaged = proves_damage(error.code());
 }
 
-void describe(SafetensorsFile container, bool read_stamped, ListedFile& file) {
-  if (!describe_block(container.header(), file)) describe_cache(decode(std::move(container)), read_stamped, file);
+void describe(SafetensorsFile container, bool whole_files, ListedFile& file) {
+  if (!describe_block(container.header(), file)) describe_cache(decode(std::move(container)), whole_files, file);
 }
 
 /// Nothing for what cannot be read again: a pipe, and what is gone meanwhile.
@@ -94,12 +164,15 @@ std::shared_ptr<const ByteSource> source_of(const std::string& path) {
 }
 
 void describe_on_disk(ListedFile& file) {
-  std::error_code error;
-  file.bytes = fs::file_size(file.path, error);
-  if (error) file.bytes = 0;
-  const auto written = fs::last_write_time(file.path, error);
-  if (!error)
-    file.modified = std::chrono::time_point_cast<std::chrono::system_clock::duration>(std::chrono::file_clock::to_sys(written));
+  using std::chrono::system_clock;
+  const auto point = [](std::int64_t nanoseconds) {
+    return system_clock::time_point(std::chrono::duration_cast<system_clock::duration>(std::chrono::nanoseconds(nanoseconds)));
+  };
+  const auto times = detail::file_times(file.path);
+  if (!times) return;
+  file.bytes = times->size;
+  file.modified = point(times->modified);
+  file.accessed = point(times->accessed);
 }
 
 }  // namespace
@@ -108,11 +181,11 @@ std::size_t list_workers() noexcept {
   return 2 * std::max<std::size_t>(1, std::thread::hardware_concurrency());
 }
 
-void list_source(ListedFile& file, const std::function<std::shared_ptr<const ByteSource>()>& open, bool read_stamped) {
+void list_source(ListedFile& file, const std::function<std::shared_ptr<const ByteSource>()>& open, bool whole_files) {
   std::shared_ptr<const ByteSource> source;
   try {
     source = open();
-    describe(SafetensorsFile::open(source, file.path), read_stamped, file);
+    describe(SafetensorsFile::open(source, file.path), whole_files, file);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     describe_broken(error, source.get(), file);
@@ -155,14 +228,21 @@ ListedFile listed(const foreign::Place& place, foreign::Entry entry) {
   return file;
 }
 
+/// As find_files() names folders below the current one.
+std::set<std::string> without_dots(const std::set<std::string>& folders) {
+  std::set<std::string> out;
+  for (const std::string& folder : folders) out.insert(folder.starts_with("./") ? folder.substr(2) : folder);
+  return out;
+}
+
 }  // namespace
 
-ListedFile list_file(const std::string& path, bool read_stamped) {
+ListedFile list_file(const std::string& path, bool whole_files) {
   ListedFile file;
   file.path = path;
   describe_on_disk(file);
   try {
-    describe(SafetensorsFile::open(path), read_stamped, file);
+    describe(whole_files ? SafetensorsFile::open(path) : detail::open_header(path), whole_files, file);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     describe_broken(error, error.kind() == ErrorKind::io ? nullptr : source_of(path).get(), file);
@@ -170,13 +250,14 @@ ListedFile list_file(const std::string& path, bool read_stamped) {
   return file;
 }
 
-std::vector<Found> list_files(const std::vector<std::string>& places, const std::function<void(ListedFile)>& take) {
-  std::vector<std::string> paths;
+std::vector<Found> list_files(const std::vector<std::string>& places, const ListOptions& options,
+                              const std::function<void(ListedFile)>& take) {
+  std::vector<Found> files;
   std::vector<Found> unreadable;
   std::vector<foreign::Place> theirs;
   for (const std::string& place : places) {
     std::error_code error;
-    const fs::file_status status = fs::status(place, error);
+    const fs::file_status status = fs::status(place.empty() ? "." : place, error);
     if (!fs::exists(status)) throw Error(ErrorKind::io, fmt::format("cannot be read: {}", error.message()));
     if (!fs::is_directory(status)) {
       // A file that is one entry of another project; a block is listed alike with and without its folder.
@@ -184,21 +265,21 @@ std::vector<Found> list_files(const std::vector<std::string>& places, const std:
       if (one)
         theirs.push_back(*one);
       else
-        paths.push_back(place);
+        files.push_back({place, {}, place});
       continue;
     }
-    const ForeignPlaces found_places = foreign_places(place);
+    ForeignPlaces found_places = foreign_places(place.empty() ? "." : place);
+    if (place.empty()) found_places.folders = without_dots(found_places.folders);
     theirs.insert(theirs.end(), found_places.places.begin(), found_places.places.end());
-    for (Found& found : find_files(place, found_places.folders)) {
-      if (found.error.empty())
-        paths.push_back(std::move(found.path));
-      else
-        unreadable.push_back(std::move(found));
-    }
+    for (Found& found : find_files(place, options.exclude, found_places.folders))
+      (found.error.empty() ? files : unreadable).push_back(std::move(found));
   }
-  detail::in_order<ListedFile>(
-      paths.size(), list_workers(), [&](std::size_t i) { return list_file(paths[i]); },
-      [&](std::size_t, ListedFile file) { take(std::move(file)); });
+  detail::in_order_by<ListedFile>(
+      files_at_once, files.size(), list_workers(), [&](std::size_t i) { return list_file(files[i].path, options.whole_files); },
+      [&](std::size_t i, ListedFile file) {
+        file.below = std::move(files[i].below);
+        take(std::move(file));
+      });
   for (const foreign::Place& place : theirs)
     foreign::list_entries(place, [&](foreign::Entry entry) {
       if (!entry.vanished) take(listed(place, std::move(entry)));

@@ -1,7 +1,6 @@
 #include "catalog/prune_plan.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
 #include <filesystem>
@@ -16,7 +15,6 @@ namespace kvcache::catalog {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::system_clock;
 
 /// Without those that lie inside another one: a file must not count twice.
 std::vector<std::string> distinct(const std::vector<std::string>& folders) {
@@ -40,18 +38,18 @@ std::vector<std::string> distinct(const std::vector<std::string>& folders) {
   return out;
 }
 
-PruneFile look_at(const std::string& folder, const std::string& path, bool read_stamped) {
+PruneFile look_at(const std::string& folder, const Found& found, bool whole_files) {
   PruneFile out;
   out.folder = folder;
-  out.path = path.substr(folder.size());
-  out.path.erase(0, out.path.find_first_not_of('/'));
+  out.path = found.below;
+  const std::string& path = found.path;
   out.state = detail::file_state(path);
   if (!out.state) {
     out.file.path = path;
     out.why = "a link";
     return out;
   }
-  out.file = list_file(path, read_stamped);
+  out.file = list_file(path, whole_files);
   // What was read has to be what is deleted.
   if (detail::file_state(path) != out.state) {
     out.state.reset();
@@ -60,62 +58,38 @@ PruneFile look_at(const std::string& folder, const std::string& path, bool read_
   return out;
 }
 
-class Judge {
- public:
-  explicit Judge(const PruneCriteria& criteria) : criteria_(criteria) {}
+/// Whether a file may go at all, whatever is asked for. Says why not.
+bool may_go(PruneFile& candidate) {
+  if (candidate.state && candidate.file.recognised) return true;
+  if (candidate.state) candidate.why = fmt::format("not recognised as a cache: {}", candidate.file.verdict);
+  return false;
+}
 
-  /// Whether a file meets all criteria but that of size. Says why in either case.
-  bool chosen(PruneFile& candidate) const {
-    const ListedFile& file = candidate.file;
-    std::vector<std::string> reasons;
-    const auto keep = [&](std::string why) {
-      candidate.why = std::move(why);
-      return false;
-    };
-    if (!candidate.state) return keep(candidate.why);
-    if (!file.recognised) return keep(fmt::format("not recognised as a cache: {}", file.verdict));
-    if (!criteria_.signatures.empty()) {
-      reasons.push_back(fmt::format("signature {}", candidate.signature));
-      if (std::ranges::find(criteria_.signatures, candidate.signature) == criteria_.signatures.end())
-        return keep(reasons.back());
-    }
-    if (criteria_.model) {
-      reasons.push_back(file.model.empty() ? "it names no model" : "model " + file.model);
-      if (file.model != *criteria_.model) return keep(reasons.back());
-    }
-    if (!criteria_.format.empty()) {
-      reasons.push_back(file.format.empty() ? "its format is unknown" : "format " + file.format);
-      if (file.format != criteria_.format) return keep(reasons.back());
-    }
-    if (criteria_.older_than) {
-      const auto age = std::chrono::duration_cast<std::chrono::seconds>(now_ - file.modified);
-      if (age <= *criteria_.older_than) return keep(fmt::format("only {} old", detail::human_age(age)));
-      reasons.push_back(fmt::format("{} old", detail::human_age(age)));
-    }
-    if (criteria_.broken) {
-      if (!file.damaged) return keep("not broken");
-      reasons.push_back("broken: " + file.verdict);
-    }
-    candidate.why = fmt::format("{}", fmt::join(reasons, "; "));
-    return true;
-  }
+void remove(PruneFile& candidate, const std::string& why) {
+  candidate.fate = PruneFile::Fate::remove;
+  candidate.why = why;
+}
 
- private:
-  const PruneCriteria& criteria_;
-  Clock::time_point now_ = Clock::now();
-};
+/// Why a file stays, of several groups: what the first of them said.
+void keep(PruneFile& candidate, const std::string& why) {
+  if (candidate.why.empty()) candidate.why = why;
+}
 
 /// Of the candidates as many as necessary, the oldest first.
-void choose_down_to(std::uint64_t limit, std::uint64_t bytes, std::vector<PruneFile*> candidates) {
-  std::ranges::stable_sort(candidates, {}, [](const PruneFile* c) { return c->state->modified; });
+void choose_down_to(std::uint64_t limit, std::uint64_t bytes, bool by_access, std::vector<PruneFile*> candidates) {
+  std::ranges::stable_sort(candidates, {}, [by_access](const PruneFile* c) {
+    // What is not known to have been read was at least written.
+    return by_access ? std::max(c->file.accessed, c->file.modified).time_since_epoch().count() : c->state->modified;
+  });
+  const std::string fits = detail::human_bytes(static_cast<double>(limit));
   for (PruneFile* candidate : candidates) {
     if (bytes <= limit) {
-      candidate->why = fmt::format("the caches that stay fit into {}", detail::human_bytes(static_cast<double>(limit)));
+      candidate->why = fmt::format("the caches that stay fit into {}", fits);
       continue;
     }
-    candidate->fate = PruneFile::Fate::remove;
-    candidate->why += fmt::format("{}the caches take more than {}, and none that may go is older",
-                                  candidate->why.empty() ? "" : "; ", detail::human_bytes(static_cast<double>(limit)));
+    remove(*candidate, candidate->why + fmt::format("{}the caches take more than {}, and none that may go {}",
+                                                    candidate->why.empty() ? "" : "; ", fits,
+                                                    by_access ? "was last read earlier" : "is older"));
     bytes -= candidate->file.bytes;
   }
 }
@@ -172,45 +146,79 @@ void look_at_places(const std::string& folder, PrunePlan& plan) {
   }
 }
 
-void decide(PrunePlan& plan, const PruneCriteria& criteria) {
-  const Judge judge(criteria);
-  std::vector<PruneFile*> candidates;
-  std::uint64_t bytes = 0;
+bool has_signature(const PruneFile& file, const PruneRequest& request) {
+  return request.signatures.empty() || std::ranges::find(request.signatures, file.signature) != request.signatures.end();
+}
+
+void decide(PrunePlan& plan, const PruneRequest& request) {
   for (PruneFile& file : plan.files) {
-    if (file.file.recognised) bytes += file.file.bytes;
-    if (judge.chosen(file)) candidates.push_back(&file);
+    if (!may_go(file)) continue;
+    if (!has_signature(file, request)) {
+      keep(file, fmt::format("signature {}", file.signature));
+      continue;
+    }
+    if (request.groups.empty()) remove(file, fmt::format("signature {}", file.signature));
+    for (const PruneGroup& group : request.groups) {
+      if (group.keep_bytes) continue;
+      const Selection::Answer answer = group.what.judge(file.file);
+      if (!answer.meant) {
+        keep(file, answer.why);
+        continue;
+      }
+      remove(file, answer.why);
+      break;
+    }
   }
-  if (criteria.keep_bytes) return choose_down_to(*criteria.keep_bytes, bytes, std::move(candidates));
-  for (PruneFile* candidate : candidates) candidate->fate = PruneFile::Fate::remove;
+  // What is to fit is what the other groups leave.
+  for (const PruneGroup& group : request.groups) {
+    if (!group.keep_bytes) continue;
+    std::vector<PruneFile*> candidates;
+    std::uint64_t bytes = 0;
+    for (PruneFile& file : plan.files) {
+      if (file.fate == PruneFile::Fate::remove) continue;
+      if (file.file.recognised) bytes += file.file.bytes;
+      if (!file.state || !file.file.recognised || !has_signature(file, request)) continue;
+      const Selection::Answer answer = group.what.judge(file.file);
+      if (answer.meant) {
+        file.why = answer.why;
+        candidates.push_back(&file);
+      } else {
+        keep(file, answer.why);
+      }
+    }
+    choose_down_to(*group.keep_bytes, bytes, request.by_access, std::move(candidates));
+  }
 }
 
 }  // namespace
 
-PrunePlan plan_prune(const std::vector<std::string>& folders, const PruneCriteria& criteria) {
+PrunePlan plan_prune(const std::vector<std::string>& folders, const PruneRequest& request) {
   PrunePlan plan;
-  if (!criteria.signatures.empty()) {
+  if (!request.signatures.empty()) {
     for (const std::string& folder : distinct(folders)) look_at_places(folder, plan);
-    decide(plan, criteria);
+    decide(plan, request);
     return plan;
   }
-  std::vector<std::pair<std::string, std::string>> found;  // folder, path
+  std::vector<std::pair<std::string, Found>> found;  // in which folder
   for (const std::string& folder : distinct(folders)) {
-    for (Found& file : find_files(folder)) {
+    for (Found& file : find_files(folder, request.exclude)) {
       if (file.error.empty())
-        found.emplace_back(folder, std::move(file.path));
+        found.emplace_back(folder, std::move(file));
       else
         plan.unreadable.push_back(std::move(file));
     }
   }
-  detail::in_order<PruneFile>(
-      found.size(), list_workers(), [&](std::size_t i) { return look_at(found[i].first, found[i].second, criteria.broken); },
+  const bool whole_files = std::ranges::any_of(request.groups, [](const PruneGroup& group) { return group.what.proven; });
+  detail::in_order_by<PruneFile>(
+      files_at_once, found.size(), list_workers(),
+      [&](std::size_t i) { return look_at(found[i].first, found[i].second, whole_files); },
       [&](std::size_t, PruneFile file) {
         if (file.state && file.file.kind == ListedFile::Kind::other)
           ++plan.others;
         else
           plan.files.push_back(std::move(file));
       });
-  decide(plan, criteria);
+  decide(plan, request);
   return plan;
 }
 

@@ -1,7 +1,6 @@
 // `kvcache prune`: which files go, which stay, and why.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,22 +8,24 @@
 
 #include "catalog/find_files.h"
 #include "catalog/list_files.h"
+#include "catalog/selection.h"
 #include "platform/remove_file.h"
 
 namespace kvcache::catalog {
 
-/// What has to hold for a file to go: all that is given.
-struct PruneCriteria {
-  std::optional<std::string> model;  ///< as `ls` shows it; empty: the file names none
-  std::optional<std::chrono::seconds> older_than;
-  std::string format;  ///< as `ls` shows it
-  bool broken = false;
+/// Files that go together: what all of a selection holds for; where a size is given, as many of them as are too many.
+struct PruneGroup {
+  Selection what;
   std::optional<std::uint64_t> keep_bytes;  ///< stop when all caches that stay fit into this
+  [[nodiscard]] bool any() const { return what.any() || keep_bytes; }
+};
+
+struct PruneRequest {
+  std::vector<PruneGroup> groups;  ///< a file goes when one of them takes it; those with a size come last
+  bool by_access = false;          ///< what counts as old for a size: when it was last read, not written
+  std::vector<std::string> exclude = {};
   /// Of entries of servers' folders: those with these settings, as `explain` names them. Nothing else is looked at then.
-  std::vector<std::string> signatures;
-  [[nodiscard]] bool any() const {
-    return model || older_than || !format.empty() || broken || keep_bytes || !signatures.empty();
-  }
+  std::vector<std::string> signatures = {};
 };
 
 struct PruneFile {
@@ -51,10 +52,10 @@ struct PrunePlan {
   std::size_t others = 0;         ///< files that are no caches
 };
 
-/// Looks at every file below the folders and decides. Reads headers only, and for `broken` what stamps have checksums of; links
-/// are not followed. A folder inside another one counts once. Throws Error(usage) for what is no folder, Error(io) for a folder
-/// that cannot be read at all.
-[[nodiscard]] PrunePlan plan_prune(const std::vector<std::string>& folders, const PruneCriteria& criteria);
+/// Looks at every file below the folders and decides. Reads headers only, and to prove damage what stamps have checksums of;
+/// links are not followed. A folder inside another one counts once. Throws Error(usage) for what is no folder, Error(io) for a
+/// folder that cannot be read at all.
+[[nodiscard]] PrunePlan plan_prune(const std::vector<std::string>& folders, const PruneRequest& request);
 
 /// Deletes what was chosen. What changed since it was looked at stays. Ends early when a stop is requested.
 void carry_out(PrunePlan& plan);

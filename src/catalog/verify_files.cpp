@@ -41,7 +41,7 @@ std::vector<Candidate> files_of(const FilesToVerify& files, std::vector<foreign:
     }
     const ForeignPlaces places = foreign_places(path);
     theirs.insert(theirs.end(), places.places.begin(), places.places.end());
-    std::vector<Found> below = find_files(path, places.folders);
+    std::vector<Found> below = find_files(path, files.exclude, places.folders);
     if (below.empty() && places.places.empty() && files.paths.size() > 1 && files.empty_folder) files.empty_folder(path);
     for (Found& found : below) out.push_back({std::move(found), false});
   }

@@ -28,8 +28,9 @@ struct VerifyCounts {
 struct FilesToVerify {
   std::vector<std::string> paths;  ///< files, and with `recursive` folders
   bool recursive = false;
-  unsigned threads = 0;  ///< for all of it; 0: as many as there are cores
-  VerifyOptions how;     ///< its threads are what files leave of them; its progress is told about a single file
+  std::vector<std::string> exclude = {};  ///< patterns of what is left out below folders (exclusions.h)
+  unsigned threads = 0;                   ///< for all of it; 0: as many as there are cores
+  VerifyOptions how;  ///< its threads are what files leave of them; its progress is told about a single file
   /// Opens what a name means that is no path, and says nullptr to paths.
   std::function<std::shared_ptr<const ByteSource>(const std::string& name)> open_elsewhere;
   /// What lies below a name that is no folder of the file system, and nothing for any other.

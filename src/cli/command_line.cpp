@@ -12,6 +12,7 @@
 #include "cli/files/remote_use.h"
 #include "cli/near_misses.h"
 #include "cli/options/choice.h"
+#include "cli/options/defaults.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/stdout.h"
 #include "cli/version.h"
@@ -243,6 +244,7 @@ Action CommandLine::parse(int argc, const char* const* argv) {
     for (std::size_t i = 0; i < known_.size(); ++i) know(i);
   for (std::size_t i = 0; i < actions_.size(); ++i)
     if (given(commands()[i]->name)) declare(i);
+  add_defaults(*app_);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   const auto chosen = [this] { return innermost(app_->get_subcommands().empty() ? nullptr : app_->get_subcommands().front()); };
   try {

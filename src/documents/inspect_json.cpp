@@ -3,7 +3,9 @@
 #include "documents/loads_in_json.h"
 #include "documents/overview.h"
 #include "documents/stats_json.h"
+#include "kvcache/error.h"
 #include "kvcache/format.h"
+#include "kvcache/stamp.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::documents {
@@ -49,6 +51,17 @@ Json arrays_json(const Document& document, std::size_t layer) {
   return out;
 }
 
+/// What the file says about itself; null without a stamp, and for one that cannot be read (KV801).
+Json stamp_json(const PromptCache& cache) {
+  try {
+    const std::optional<Stamp> stamp = find_stamp(cache);
+    return stamp ? Json::parse(to_json(*stamp)) : Json(nullptr);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unreadable) throw;
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 Json inspect_json(const Document& document, const CacheStats* stats) {
@@ -85,6 +98,7 @@ Json inspect_json(const Document& document, const CacheStats* stats) {
             {"trimmable", overview.trimmable},
             {"padding_bytes", overview.padding_bytes}}},
           {"loads_in", loads_in_json(loads_in(document, found))},
+          {"stamp", stamp_json(document.cache)},
           {"notes", std::move(notes)}};
 }
 

@@ -82,9 +82,22 @@ bool insert_path(IndexTree<Value>& root, std::string_view path, Value value, con
   return true;
 }
 
+namespace {
+
+/// is_sound() without a word: paths of children are put together only where something is to be said of them.
+template <typename Value>
+bool is_sound_inside(const IndexTree<Value>& tree) {
+  if (tree.children.empty()) return true;
+  if (tree.value || tree.children.rbegin()->first + 1 != tree.children.size()) return false;
+  return std::ranges::all_of(tree.children, [](const auto& child) { return is_sound_inside(child.second); });
+}
+
+}  // namespace
+
 template <typename Value>
 bool is_sound(const IndexTree<Value>& tree, const Where& where, const std::string& key, std::string_view what,
               Findings& findings) {
+  if (is_sound_inside(tree)) return true;
   if (tree.value && !tree.children.empty()) {
     findings.push_back(
         make_finding("KV205", where, key, fmt::format("both a value and a list of {} at {}", what, quoted(key))));

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "common/human.h"
 #include "common/quote.h"
 #include "kvcache/error.h"
 #include "platform/retry.h"
@@ -39,13 +40,27 @@ bool require_readable(const struct stat& status, bool pipes) {
   fail_reading("it is a device");
 }
 
+struct Opened {
+  int fd;
+  bool pipe;
+};
+
+// To look at a file is not to use it: `prune` goes by when it was last read. Only its owner may ask for that.
+int open_to_look(const std::string& path, int flags) {
+#ifdef O_NOATIME
+  const int fd = retry([&] { return syscalls().open(path.c_str(), flags | O_NOATIME, 0); });
+  if (fd >= 0 || errno != EPERM) return fd;
+#endif
+  return retry([&] { return syscalls().open(path.c_str(), flags, 0); });
+}
+
 // Looked at before it is opened, as opening alone can act (a tape rewinds, the writer of a FIFO wakes up), and afterwards,
 // as it may have been swapped in between; O_NONBLOCK covers that moment, and lets a FIFO be opened that has no writer.
-std::pair<int, bool> open_checked(const std::string& path, bool pipes) {
+Opened open_checked(const std::string& path, bool pipes) {
   struct stat status {};
   if (retry([&] { return syscalls().stat(path.c_str(), &status); }) != 0) fail_reading(system_message(errno));
   require_readable(status, pipes);
-  const int fd = retry([&] { return syscalls().open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0); });
+  const int fd = open_to_look(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) fail_reading(system_message(errno));
   try {
     if (syscalls().fstat(fd, &status) != 0) fail_reading(system_message(errno));
@@ -89,7 +104,7 @@ File::~File() {
 }
 
 File File::open_input(const std::string& path) {
-  return {open_checked(path, false).first, path};
+  return {open_checked(path, false).fd, path};
 }
 
 File File::open_input_or_pipe(const std::string& path) {
@@ -190,6 +205,9 @@ void File::write_all(std::span<const std::byte> data) const {
 
 void File::preallocate(std::uint64_t size) const {
   if (size == 0) return;
+  // Where a system cannot tell, or has no blocks to count, writing will.
+  std::uint64_t room = 0;
+  if (syscalls().free_bytes(fd_, &room) == 0 && room < size && room > 0) fail_without_room(size, room);
   const int result = retry([&] { return syscalls().allocate(fd_, static_cast<off_t>(size)); });
   if (result != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) fail_writing(errno);
 }
@@ -213,6 +231,13 @@ void File::fail_writing(int error) const {
   const bool full = error == ENOSPC || error == EDQUOT;
   throw Error(ErrorKind::io, fmt::format("cannot write {}: {}", label_, system_message(error)),
               full ? "free some space, or write to another disk" : "");
+}
+
+void File::fail_without_room(std::uint64_t size, std::uint64_t room) const {
+  throw Error(ErrorKind::io,
+              fmt::format("cannot write {}: it takes {}, and {} are free there", label_, human_bytes(static_cast<double>(size)),
+                          human_bytes(static_cast<double>(room))),
+              "free some space, or write to another disk");
 }
 
 std::uint64_t copy_in_kernel(int in, std::uint64_t in_offset, int out, std::uint64_t out_offset, std::uint64_t size) {

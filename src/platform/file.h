@@ -55,6 +55,7 @@ class File {
 
  private:
   [[noreturn]] void fail_writing(int error) const;
+  [[noreturn]] void fail_without_room(std::uint64_t size, std::uint64_t room) const;
 
   int fd_ = -1;
   bool owned_ = true;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,6 +29,14 @@ int open_file(const char* path, int flags, mode_t mode) {
 
 int open_at(int folder, const char* name, int flags) {
   return ::openat(folder, name, flags);
+}
+
+int free_bytes(int fd, std::uint64_t* out) {
+  struct statvfs status {};
+  if (::fstatvfs(fd, &status) != 0) return -1;
+  const bool reserved_too = ::geteuid() == 0;
+  *out = static_cast<std::uint64_t>(reserved_too ? status.f_bfree : status.f_bavail) * status.f_frsize;
+  return 0;
 }
 
 int wait_readable(int fd, int milliseconds) {
@@ -136,6 +145,7 @@ Syscalls& syscalls() noexcept {
       .open_nameless = open_nameless,
       .link_nameless = link_nameless,
       .copy_file_range = copy_range,
+      .free_bytes = free_bytes,
       .allocate = allocate,
       .start_writeback = start_writeback,
   };

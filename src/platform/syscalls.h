@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 
 namespace kvcache::detail {
 
@@ -37,6 +38,7 @@ struct Syscalls {
   int (*open_nameless)(const char* folder, mode_t mode);  ///< a file without a name that link_nameless() can give one
   int (*link_nameless)(int fd, const char* to);
   ssize_t (*copy_file_range)(int in, off_t in_offset, int out, off_t out_offset, std::size_t size);
+  int (*free_bytes)(int fd, std::uint64_t* out);             ///< room for this user on the disk of a file
   int (*allocate)(int fd, off_t size);                       ///< reserve blocks; also EOPNOTSUPP where that is slow (tmpfs)
   int (*start_writeback)(int fd, off_t offset, off_t size);  ///< begin to flush what was written, without waiting for it
 };

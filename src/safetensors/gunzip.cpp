@@ -9,12 +9,11 @@
 namespace kvcache::detail {
 namespace {
 
-constexpr std::size_t input_bytes = 128U << 10U;
 constexpr int gzip_only = 15 + 16;  // window bits of zlib: the largest window, and no other wrapper than gzip's
 
 class GunzipStream final : public InputStream {
  public:
-  explicit GunzipStream(InputStream& input) : input_(input), buffer_(input_bytes) {
+  GunzipStream(InputStream& input, std::size_t input_bytes) : input_(input), buffer_(input_bytes) {
     if (inflateInit2(&zlib_, gzip_only) != Z_OK) throw std::bad_alloc();
   }
   ~GunzipStream() override { inflateEnd(&zlib_); }
@@ -62,8 +61,8 @@ class GunzipStream final : public InputStream {
 
 }  // namespace
 
-std::unique_ptr<InputStream> gunzip(InputStream& input) {
-  return std::make_unique<GunzipStream>(input);
+std::unique_ptr<InputStream> gunzip(InputStream& input, std::size_t at_once) {
+  return std::make_unique<GunzipStream>(input, at_once);
 }
 
 }  // namespace kvcache::detail

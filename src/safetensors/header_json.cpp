@@ -14,6 +14,7 @@
 #include "safetensors/entry_check.h"
 #include "safetensors/key_set.h"
 #include "safetensors/parse_header.h"
+#include "safetensors/usual_header.h"
 
 namespace kvcache::detail {
 namespace {
@@ -227,11 +228,16 @@ std::string_view check_bytes(std::string_view json) {
 
 }  // namespace
 
-HeaderJson parse_header_json(std::string_view json, std::uint64_t data_bytes) {
-  const std::string_view text = check_bytes(json);
+HeaderJson parse_any_header(std::string_view text, std::uint64_t data_bytes) {
   Handler handler(data_bytes);
   nlohmann::json::sax_parse(text.begin(), text.end(), &handler);
-  HeaderJson parsed = handler.take();
+  return handler.take();
+}
+
+HeaderJson parse_header_json(std::string_view json, std::uint64_t data_bytes) {
+  const std::string_view text = check_bytes(json);
+  std::optional<HeaderJson> usual = parse_usual_header(text, data_bytes);
+  HeaderJson parsed = usual ? *std::move(usual) : parse_any_header(text, data_bytes);
   parsed.blank_padding = json.find_first_not_of(' ', text.size()) != std::string_view::npos;
   return parsed;
 }

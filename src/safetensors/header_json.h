@@ -20,6 +20,10 @@ struct HeaderJson {
 /// Error(unreadable).
 [[nodiscard]] HeaderJson parse_header_json(std::string_view json, std::uint64_t data_bytes);
 
+/// The part of it that knows every rule, for what parse_usual_header() leaves to it. `text`: UTF-8 without NUL or blanks at its
+/// end.
+[[nodiscard]] HeaderJson parse_any_header(std::string_view text, std::uint64_t data_bytes);
+
 /// What a header says whatever is wrong with it: the metadata that are strings, and the tensors whose entries are right.
 /// Nothing when it is no JSON object to the end.
 [[nodiscard]] std::optional<HeaderJson> parse_damaged_header_json(std::string_view json);

@@ -81,8 +81,9 @@ Header parse_header(const ByteSource& source) {
   HeaderJson parsed = parse_header_json(read_json(source, length), header.file_bytes - header.data_begin);
   header.tensors = std::move(parsed.tensors);
   header.metadata = std::move(parsed.metadata);
-  std::sort(header.tensors.begin(), header.tensors.end(),
-            [](const TensorEntry& a, const TensorEntry& b) { return a.key < b.key; });
+  const auto by_key = [](const TensorEntry& a, const TensorEntry& b) { return a.key < b.key; };
+  if (!std::is_sorted(header.tensors.begin(), header.tensors.end(), by_key))
+    std::sort(header.tensors.begin(), header.tensors.end(), by_key);
   header.defects = check_tiling(header);
   if (parsed.blank_padding)
     header.defects.push_back({"KV121",

@@ -93,6 +93,7 @@ As a model's config.json says.
   [3]
   $ kvcache create --config missing.json -o x.safetensors
   kvcache create: missing.json: cannot be read: No such file or directory
+  hint: name a model's folder, or its id: owner/name
   [5]
 
 Options that make no sense together are refused.

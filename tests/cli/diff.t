@@ -4,8 +4,7 @@
   $ kvcache trim a.safetensors -n 3 -o b.safetensors
   trimmed 3 of 43 tokens: 40 left; wrote b.safetensors (41.7 kB)
   $ kvcache diff a.safetensors b.safetensors
-  tokens: 43 and 40
-  layer 0 tokens: 43 and 40 (and 3 more layers)
+  b.safetensors is a.safetensors without its last 3 tokens: the first 40 are the same
   [1]
 
 A wrapped window is compared where both hold the same tokens, in temporal order.
@@ -15,6 +14,7 @@ A wrapped window is compared where both hold the same tokens, in temporal order.
   $ kvcache diff "$OPS/rotating-wrapped.safetensors" unrotated.safetensors
   no difference in 4096 values of 2 layers
   $ kvcache diff "$OPS/rotating-wrapped.safetensors" "$OPS/rotating-keep.safetensors"
+  the first 3 tokens are the same; they differ from token 3 on
   tokens: 11 and 10
   layer 0 tokens: 11 and 10 (and 1 more layer)
   layer 0 window: 8 and 16 (and 1 more layer)
@@ -65,8 +65,9 @@ What differs is said with its first token, and of which sequence that is. Here t
   $ kvcache -q filter batch.safetensors --keep 2 -o one.safetensors
   $ kvcache -q filter other.safetensors --keep 2 -o another.safetensors
   $ kvcache diff one.safetensors another.safetensors
-  layer          token  differ  max error  RMS error  over the tokens
-      1  values     10   0.1 %       1.96     0.0522            █
+  the first 10 tokens are the same; they differ from token 10 on
+  layer          from token  differing  max error  RMS error  over the tokens
+      1  values          10      0.1 %       1.96     0.0522            █
   [1]
   $ kvcache diff "$OPS/rotating-batch-step7.safetensors" "$OPS/rotating-batch-step8.safetensors"
   tokens: 28 and 29
@@ -128,8 +129,9 @@ What differs at the end of the tokens is shown at the end.
   $ cp a.safetensors end.safetensors
   $ printf '\101' | dd of=end.safetensors bs=1 seek=$(($(stat -c %s end.safetensors) - 1)) conv=notrunc status=none
   $ kvcache diff a.safetensors end.safetensors
-  layer        token  differ  max error  RMS error  over the tokens
-      0  keys     42   0.0 %        3.3     0.0629                         █
+  the first 42 tokens are the same; they differ from token 42 on
+  layer        from token  differing  max error  RMS error  over the tokens
+      0  keys          42      0.0 %        3.3     0.0629                         █
   [1]
 
   $ kvcache diff a.safetensors missing.safetensors
@@ -149,8 +151,8 @@ With a tolerance, dtypes and quantization are no difference; -q leaves the exit 
    "equal": true,
    "differences": [],
   $ kvcache diff a.safetensors q8.safetensors --tolerance 0.008 | head -2
-  layer          token  differ  max error  RMS error  over the tokens
-      0  keys       15   0.0 %    0.00879     0.0027  ▅▅▆▆▅▅▇▅▇▅▆▆▅▆█▆▆▆▅▇▇▅▆▆
+  the first token is the same; they differ from token 1 on
+  layer          from token  differing  max error  RMS error  over the tokens
   $ kvcache -q diff a.safetensors q8.safetensors
   [1]
 
@@ -158,3 +160,19 @@ With a tolerance, dtypes and quantization are no difference; -q leaves the exit 
   kvcache diff: B is required
   hint: `kvcache diff --help` lists the options
   [2]
+
+One prompt and its beginning.
+
+  $ kvcache trim "$MODELS/llama-f16.safetensors" -n 12 -q -o beginning.safetensors
+  $ kvcache diff "$MODELS/llama-f16.safetensors" beginning.safetensors | sed "s,$MODELS/,,"
+  beginning.safetensors is llama-f16.safetensors without its last 12 tokens: the first 31 are the same
+  $ kvcache diff beginning.safetensors "$MODELS/llama-f16.safetensors" --json | grep -E '"(equal|relation|common_tokens|first_differing_token)"'
+   "equal": false,
+   "relation": "more",
+   "common_tokens": 31,
+   "first_differing_token": null,
+  $ kvcache quantize beginning.safetensors --bits 8 --group-size 32 -q -o beginning-q8.safetensors
+  $ kvcache diff "$MODELS/llama-f16.safetensors" beginning-q8.safetensors --tolerance 0.1 | sed "s,$MODELS/,,"
+  beginning-q8.safetensors is llama-f16.safetensors without its last 12 tokens: the first 31 are the same
+  $ kvcache diff beginning.safetensors beginning.safetensors --json | grep '"relation"'
+   "relation": "same",

@@ -6,6 +6,8 @@ of, in a home of its own; `fresh NAME` without one that it is to write.
   $ cp "$OPS/kv-f16.safetensors" before.safetensors; cp before.safetensors after.safetensors; cp "$OPS/kv-7-update.safetensors" step.safetensors
   $ kvcache -q create --layers 3 --heads 2 --head-dim 64 --tokens 40 --fill random -o chat.safetensors; kvcache -q metadata chat.safetensors set model=example/tiny --in-place; gzip -k chat.safetensors
   $ kvcache -q quantize chat.safetensors --bits 8 -o chat-q8.safetensors; kvcache -q quantize chat.safetensors --bits 4 -o chat-q4.safetensors
+  $ hub=home/.cache/huggingface/hub/models--mlx-community--Llama-3.2-3B-Instruct-4bit; mkdir -p $hub/refs $hub/snapshots/abc; printf abc >$hub/refs/main
+  $ cp "$CONFIGS/llama.json" $hub/snapshots/abc/config.json
   $ cp chat.safetensors home/prompt-caches; cp chat.safetensors home/.cache/prompts
   $ for i in a b c; do kvcache -q create --layers 2 --heads 2 --head-dim 64 --tokens 20 --seed 1 --fill random -o $i.safetensors; done
   $ gzip -k a.safetensors; cp ?.safetensors users; kvcache -q merge a.safetensors b.safetensors c.safetensors -o batch.safetensors
@@ -116,6 +118,15 @@ Ls.
   
   1 file, 62.0 kB
   $ fresh
+  > kvcache ls --accessed '>30d' --sort size --limit 20
+
+  $ fresh broken.txt
+  > kvcache ls --broken --names > broken.txt
+
+  $ fresh
+  > kvcache ls --duplicates
+
+  $ fresh
   > kvcache ls --sort size --json ~/.cache/prompts | jq .totals
   {
     "files": 1,
@@ -161,7 +172,10 @@ Mask.
 Estimate.
 
   $ fresh
-  > kvcache estimate --config Llama-3.2-3B/config.json --tokens 32768
+  > kvcache estimate --model mlx-community/Llama-3.2-3B-Instruct-4bit --fits 16GiB
+
+  $ fresh
+  > kvcache estimate --config Llama-3.2-3B/config.json --tokens 32k
   32768 tokens    size  a further token
   BF16          403 MB          12.3 kB  100 %
   8 bits        214 MB          6.53 kB   53 %
@@ -501,6 +515,9 @@ Prune.
   
   would delete 1 of 1 cache, 62.0 kB of 62.0 kB
   nothing was deleted: --yes does it
+  $ fresh
+  > kvcache prune ~/prompt-caches --accessed '>90d' --or --keep-bytes 20GB --by-access
+
   $ fresh
   > kvcache prune ~/prompt-caches --broken --yes
   keep    1 file: not broken

@@ -34,7 +34,7 @@ One line per file, however long its name is.
 
   $ mkdir "two  spaces in the name of a folder that is longer than the eighty columns of a table"
   $ cp all/plain.safetensors.gz two*
-  $ kvcache ls two* | grep -c 'two  spaces in the name of a folder that is longer than the eighty columns of a table/plain.safetensors.gz$'
+  $ kvcache ls . | grep -c '^two  spaces in the name of a folder that is longer than the eighty columns of a table/plain.safetensors.gz  '
   1
 
 What does not claim to be a cache is counted and passed over, and named for what it is where it is named. What stands for a file that
@@ -122,11 +122,11 @@ may be one is not passed over, nor is a damaged cache.
    }
   }
   $ kvcache ls mixed
-  tokens     size  age  format       model         file
-       6  1.18 kB  0 s  mlx-lm@0.31  example/tiny  mixed/chat.safetensors
-             60 B  0 s  broken                     mixed/cut-in-its-header.safetensors: the header is cut off: it would have 222 bytes, but the file has 60 in all
-              0 B  0 s  broken                     mixed/empty.safetensors: no safetensors file, but an empty file
-            134 B  0 s  broken                     mixed/pointer.safetensors: no safetensors file, but a Git LFS pointer
+  file                           tokens     size  values  age  last read  format       model
+  chat.safetensors                    6  1.18 kB  F16     0 s        0 s  mlx-lm@0.31  example/tiny
+  cut-in-its-header.safetensors             60 B          0 s        0 s  broken                     the header is cut off: it would have 222 bytes, but the file has 60 in all
+  empty.safetensors                          0 B          0 s        0 s  broken                     no safetensors file, but an empty file
+  pointer.safetensors                      134 B          0 s        0 s  broken                     no safetensors file, but a Git LFS pointer
   
   model         files     size
   (not named)       3    194 B

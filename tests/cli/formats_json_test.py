@@ -11,7 +11,7 @@ from verify_formats_test import debian
 
 TESTDATA = os.path.abspath(sys.argv.pop(2)) if __name__ == "__main__" else ""
 BINARY = os.path.abspath(sys.argv.pop(1)) if __name__ == "__main__" else ""
-SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "schemas", "formats-1.json")
+SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "schemas", "formats-1.json")
 
 
 def kvcache(*arguments):

@@ -74,8 +74,11 @@ Every command explains itself, with examples.
                             release, mlx-lm@0.30.7; a runtime alone (mlx-lm) when
                             no release of it can; `all` for every format. May be
                             repeated
-    --model DIR             Compare with a model's folder: its config.json, and
-                            the digests of a stamp
+    --exclude GLOB          Leave out files and folders: '*.tmp.safetensors',
+                            'old/'; as in .gitignore, also in files named
+                            .kvcacheignore
+    --model MODEL           Compare with a model's config.json and the digests of
+                            a stamp: its folder, or an id of Hugging Face
     --data                  Read all data: NaN, infinities, rows of zeros
     --strict                Exit with 1 for warnings, too
     --fix                   Show what `kvcache repair` would do, without doing it

@@ -13,11 +13,11 @@ What may go is said by criteria, and nothing is deleted without --yes.
   $ touch -d '2021-01-01' all/deep/b.safetensors
   $ kvcache prune all
   kvcache prune: what may go is not given
-  hint: --older-than 30d, --broken, --model M, --format ID, --signature ID or --keep-bytes SIZE; of several all have to hold
+  hint: --older-than 30d, --accessed '>30d', --broken, --model M, --format ID or --keep-bytes SIZE; of several all have to hold, and --or begins the next ones
   [2]
   $ kvcache prune all --yes
   kvcache prune: what may go is not given
-  hint: --older-than 30d, --broken, --model M, --format ID, --signature ID or --keep-bytes SIZE; of several all have to hold
+  hint: --older-than 30d, --accessed '>30d', --broken, --model M, --format ID or --keep-bytes SIZE; of several all have to hold, and --or begins the next ones
   [2]
   $ kvcache prune all --broken --dry-run --yes
   kvcache prune: --dry-run and --yes exclude each other
@@ -239,11 +239,11 @@ Mistakes.
   kvcache prune: all/weights.safetensors is no folder
   [2]
   $ kvcache prune all --older-than 30
-  kvcache prune: --older-than: '30' is no time such as 90min, 12h, 30d or 4w
+  kvcache prune: --older-than: '30' is no time such as 30d, '>1y', '<1h30m' or 2026-01-31
   hint: `kvcache prune --help` lists the options
   [2]
   $ kvcache prune all --older-than 1.5.0d
-  kvcache prune: --older-than: '1.5.0d' is no time such as 90min, 12h, 30d or 4w
+  kvcache prune: --older-than: '1.5.0d' is no time such as 30d, '>1y', '<1h30m' or 2026-01-31
   hint: `kvcache prune --help` lists the options
   [2]
   $ kvcache prune all --keep-bytes 10XB
@@ -258,3 +258,38 @@ Mistakes.
   kvcache prune: unknown format 'mlx-ml@0.31'
   hint: did you mean mlx-lm@0.31?
   [2]
+
+By last access, and for one of several reasons.
+
+  $ mkdir read; for f in a b c d; do cp "$MODELS/llama-f16.safetensors" read/$f.safetensors; done
+  $ touch -m -d '2020-01-01' read/*; touch -a -d '2020-02-01' read/a.safetensors; touch -a -d '2021-02-01' read/b.safetensors
+  $ kvcache prune read --accessed '>1y' -q | sed 's/ [0-9]* d / N d /'
+  delete  read/a.safetensors (44.8 kB): last read N d ago
+  delete  read/b.safetensors (44.8 kB): last read N d ago
+  $ kvcache prune read --accessed 2020-12-31 -q | sed 's/ [0-9]* d / N d /'
+  delete  read/a.safetensors (44.8 kB): last read N d ago
+  $ kvcache prune read --older-than 1y1d --accessed '<1h' -q | sed -E 's/[0-9]+ (s|d)/N/g'
+  delete  read/c.safetensors (44.8 kB): N old; last read N ago
+  delete  read/d.safetensors (44.8 kB): N old; last read N ago
+  $ touch read/d.safetensors; kvcache prune read --accessed 2020-12-31 --or --keep-bytes 100kB --by-access -q | sed 's/ [0-9]* d / N d /'
+  delete  read/a.safetensors (44.8 kB): last read N d ago
+  delete  read/b.safetensors (44.8 kB): the caches take more than 100 kB, and none that may go was last read earlier
+  $ kvcache prune read --older-than 2021-01-01 --or --model none -q --json | grep '"action"'
+     "action": "delete",
+     "action": "delete",
+     "action": "delete",
+     "action": "keep",
+  $ kvcache prune read --or --broken
+  kvcache prune: nothing stands before --or
+  hint: for example --older-than 1y --or --keep-bytes 20GB
+  [2]
+  $ kvcache prune read --broken --or
+  kvcache prune: nothing stands behind the last --or
+  hint: --older-than 30d, --accessed '>30d', --broken, --model M, --format ID or --keep-bytes SIZE; of several all have to hold, and --or begins the next ones
+  [2]
+  $ kvcache prune read --older-than '>30d'
+  kvcache prune: --older-than: '' is no time such as 30d, '>1y', '<1h30m' or 2026-01-31
+  hint: `kvcache prune --help` lists the options
+  [2]
+  $ kvcache prune read --older-than 0s --exclude 'a*' --exclude 'b*' -q --json | grep -c '"path"'
+  2

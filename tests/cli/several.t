@@ -157,3 +157,47 @@ The others that take several.
   moved right padding of 0, 0, 0 rows to the left; wrote aligned/d.safetensors (5.36 kB)
   2 files: 2 written
      "batch": 3,
+
+A folder: every cache below it, into the same folders; what is something else is passed over, and so is what --exclude names.
+
+  $ mkdir -p tree/deep tree/old; cp keep tree/a.safetensors; cp keep-b tree/deep/b.safetensors; cp keep tree/old/c.safetensors; echo text >tree/notes.txt
+  $ cp "$HOSTILE/not-model-weights.safetensors" tree/weights.safetensors; cp broken.safetensors tree/deep
+  $ kvcache trim -r tree -n 1 -o trimmed/ --exclude old/; find trimmed -type f | sort
+  trimmed 1 of 6 tokens: 5 left; wrote trimmed/a.safetensors (1.09 kB)
+  trimmed 1 of 9 tokens: 8 left; wrote trimmed/deep/b.safetensors (832 B)
+  kvcache trim: tree/deep/broken.safetensors: the header is not JSON: syntax error at byte 2, near 'th'
+  3 files: 2 written, 1 failed; 1 more is no cache
+  trimmed/a.safetensors
+  trimmed/deep/b.safetensors
+  $ kvcache trim -r tree -n 1 -o tree/out/ -q; kvcache trim -r tree -n 1 -o tree/out/ -q --force; find tree/out -type f | sort
+  kvcache trim: tree/deep/broken.safetensors: the header is not JSON: syntax error at byte 2, near 'th'
+  kvcache trim: tree/deep/broken.safetensors: the header is not JSON: syntax error at byte 2, near 'th'
+  tree/out/a.safetensors
+  tree/out/deep/b.safetensors
+  tree/out/old/c.safetensors
+  $ kvcache trim tree -n 1 -o trimmed/ --force
+  kvcache trim: tree: cannot be read: it is a directory
+  hint: name a file in it
+  [5]
+  $ rm -r tree/out tree/deep/broken.safetensors; kvcache convert -r tree --dtype bf16 --in-place -j 1 --json | tail -n 9
+  kvcache quantize: tree/a.safetensors: layer 0 (KVCache): group size 32 does not divide the head dims 16 (keys) and 16 (values)
+  hint: no group size (32, 64, 128) divides them: leave the layer out with --layers '!0'
+  kvcache quantize: tree/deep/b.safetensors: layer 0 (KVCache): group size 32 does not divide the head dims 16 (keys) and 16 (values)
+  hint: no group size (32, 64, 128) divides them: leave the layer out with --layers '!0'
+  kvcache quantize: tree/old/c.safetensors: layer 0 (KVCache): group size 32 does not divide the head dims 16 (keys) and 16 (values)
+  hint: no group size (32, 64, 128) divides them: leave the layer out with --layers '!0'
+  3 files: 0 written, 3 failed; 1 more is no cache
+    }
+   ],
+   "summary": {
+    "files": 3,
+    "written": 0,
+    "failed": 3,
+    "not_caches": 1
+   }
+  }
+  $ mkdir empty; kvcache trim -r empty -n 1 -o out/; ls -d out
+  kvcache trim: nothing to edit: no caches in empty
+  hint: name a folder that has *.safetensors files, or the files themselves
+  ls: cannot access 'out': No such file or directory
+  [2]

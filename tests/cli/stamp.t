@@ -116,8 +116,8 @@ A file against its model: the layers, and what the stamp says of its files.
     hint: this is another model, or another revision of it
   [1]
   $ kvcache verify -q --model missing of-model.safetensors
-  kvcache verify: missing: config.json cannot be read: No such file or directory
-  hint: name the folder of the model, with its config.json
+  kvcache verify: missing: cannot be read: No such file or directory
+  hint: name a model's folder, or its id: owner/name
   [5]
   $ kvcache verify -q --model . of-model.safetensors
   kvcache verify: .: config.json cannot be read: No such file or directory

@@ -62,7 +62,7 @@ FIFOs, by name, plain and compressed; the shell's <(COMMAND) is one in /dev/fd.
     "tokens": 6,
   $ (gzip <plain.safetensors >a.fifo &); kvcache verify -q a.fifo
   $ (cat plain.safetensors >a.fifo &); (cat expected.safetensors >b.fifo &); kvcache diff a.fifo b.fifo | head -n 1
-  tokens: 6 and 4
+  b.fifo is a.fifo without its last 2 tokens: the first 4 are the same
   $ (cat plain.safetensors >a.fifo &); kvcache trim a.fifo -n 2 -o from-fifo.safetensors; cmp from-fifo.safetensors expected.safetensors
   trimmed 2 of 6 tokens: 4 left; wrote from-fifo.safetensors (960 B)
   $ (cat plain.safetensors >a.fifo &); kvcache ls a.fifo | tail -n 1

@@ -174,3 +174,14 @@ A window that is full but has dropped nothing is refused, as in every runtime; w
   kvcache trim: narrow.safetensors: layer 0 (RotatingKVCache) cannot be trimmed: the window of 8 has wrapped: 12 tokens after its 2 pinned ones are gone
   hint: what a cache has dropped or folded into its state cannot be taken out again; keep an untrimmed copy, or process the prompt again
   [4]
+
+An output has the permissions that umask leaves, as those of other programs; what it replaces keeps its own.
+
+  $ umask 027; kvcache trim kv.safetensors -n 1 -q -o fresh.safetensors; stat -c %a fresh.safetensors
+  640
+  $ chmod 604 fresh.safetensors; kvcache trim kv.safetensors -n 2 -q --force -o fresh.safetensors; stat -c %a fresh.safetensors
+  604
+  $ umask 077; kvcache report kv.safetensors -q -o private.html; stat -c %a private.html
+  600
+  $ umask 022; kvcache trim kv.safetensors -n 1 -q -o packed.safetensors.gz
+  warning: packed.safetensors.gz is named as if it were compressed; --gzip compresses it

@@ -69,7 +69,7 @@ So do formats, classes and the words of options.
   hint: did you mean mlx-lm@0.31?
   [2]
   $ kvcache ls . --sort sise
-  kvcache ls: --sort: 'sise' is none of size, age, model, tokens
+  kvcache ls: --sort: 'sise' is none of size, age, model, tokens, name, accessed, format
   hint: did you mean size?
   [2]
 

@@ -206,6 +206,24 @@ TEST(File, PreallocationReportsAFullDiskAndNothingElse) {
   EXPECT_NO_THROW(file.preallocate(4096));
 }
 
+TEST(File, AFullDiskIsNoticedBeforeAnythingIsWritten) {
+  const File file = File::temporary();
+  Syscalls& table = syscalls();
+  const Syscalls real = table;
+  table.free_bytes = [](int, std::uint64_t* out) {
+    *out = 20'000'000;
+    return 0;
+  };
+  const auto error = error_of([&] { file.preallocate(442'000'000); });
+  EXPECT_NO_THROW(file.preallocate(4096));
+  table.free_bytes = [](int, std::uint64_t*) { return -1; };
+  EXPECT_NO_THROW(file.preallocate(4096));
+  table = real;
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->kind(), ErrorKind::io);
+  EXPECT_NE(std::string(error->what()).find("it takes 442 MB, and 20.0 MB are free there"), std::string::npos) << error->what();
+}
+
 TEST(File, WritebackIsOnlyAHint) {
   const File file = File::temporary();
   const std::string data(2U << 20U, 'k');

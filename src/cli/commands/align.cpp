@@ -33,7 +33,7 @@ int run(Context& context, const Options& options) {
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  add_files(app, options->files, "The batch");
+  add_files(app, options->files, options->output, "The batch");
   add_integer_list(app, "--right-padding", options->right_padding, 0, std::numeric_limits<std::int32_t>::max(),
                    "How many of its last rows are padding, for each sequence")
       ->required()

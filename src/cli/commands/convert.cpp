@@ -22,6 +22,7 @@
 #include "kvcache/error.h"
 #include "kvcache/transform.h"
 #include "kvcache/verify.h"
+#include "model/find_model.h"
 
 namespace kvcache::cli {
 namespace {
@@ -63,7 +64,7 @@ void check_form(Context& context, const Document& document, Era era, const std::
 std::optional<std::string> given_model_type(Context& context, const std::string& folder) {
   if (folder.empty()) return std::nullopt;
   context.subject = folder;
-  std::string type = detail::given_model_type(folder);
+  std::string type = detail::given_model_type(detail::require_model(folder));
   context.subject.clear();
   return type;
 }
@@ -192,7 +193,7 @@ int run(Context& context, const Options& options) {
 Action declare(CLI::App& app, Context& context) {
   constexpr std::int64_t most = max_dim;
   const auto options = std::make_shared<Options>();
-  add_files(app, options->files, "The cache to convert");
+  add_files(app, options->files, options->output, "The cache to convert");
   app.add_option("--to", options->to,
                  "Format to write: mlx-lm, mlx-swift-lm, mlxrs, an era of them (mlx-lm@0.31) or a release (mlx-lm@0.30.7); "
                  "or an entry of a server's folder: vllm-mlx, rapid-mlx, mlx-vlm-apc")
@@ -212,9 +213,11 @@ Action declare(CLI::App& app, Context& context) {
          "What a CacheList held, for files that forgot: KVCache,ArraysCache:2,QuantizedKVCache:64,RotatingKVCache:1024:4")
       ->type_name("SPEC")
       ->check(not_empty());
-  app.add_option("--model", options->model,
-                 "The model's folder or config.json: refuses what its code in the target would misread")
-      ->type_name("DIR")
+  app.add_option(
+         "--model", options->model,
+         "The model, as its folder, its config.json or an id of Hugging Face: refuses what its code in the target would "
+         "misread")
+      ->type_name("MODEL")
       ->check(not_empty());
   app.add_flag("--allow-overflow", options->allow_overflow, "Let values beyond the range of --dtype become infinite");
   app.add_option("--tokens", options->import.tokens,

@@ -15,6 +15,7 @@
 #include "kvcache/error.h"
 #include "kvcache/generate.h"
 #include "kvcache/model_config.h"
+#include "model/find_model.h"
 
 namespace kvcache::cli {
 namespace {
@@ -104,8 +105,9 @@ int run(Context& context, const Options& options) {
     config.layers = layers_from_options(options, class_name);
   } else {
     context.subject = options.config;
+    const std::string model = detail::require_model(options.config);
     config = read_model_config(
-        options.config, dialect(target.era()).family == Family::mlx_swift_lm ? ModelCode::mlx_swift_lm : ModelCode::mlx_lm);
+        model, dialect(target.era()).family == Family::mlx_swift_lm ? ModelCode::mlx_swift_lm : ModelCode::mlx_lm);
     for (const std::string& note : config.notes) warn(context, note);
   }
   const PromptCache cache = generate_prompt_cache(config.layers, how_to_fill(options, class_name, config));
@@ -121,7 +123,8 @@ int run(Context& context, const Options& options) {
 
 void declare_sizes(CLI::App& app, Options& options) {
   constexpr std::int64_t most = max_dim;
-  app.add_option("--config", options.config, "Layers as the model of this config.json has them (a file or a folder)")
+  app.add_option("--config,--model", options.config,
+                 "Layers as this model has them: its config.json, its folder, or an id of Hugging Face")
       ->type_name("config.json")
       ->check(not_empty());
   add_integer(app, "--layers", options.layers, 1, 100000, "Layers");

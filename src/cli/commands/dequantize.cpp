@@ -33,7 +33,7 @@ int run(Context& context, const Options& options) {
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  add_files(app, options->files, "The cache to dequantize");
+  add_files(app, options->files, options->output, "The cache to dequantize");
   add_dtype(app, options->dtype, "Of the result; by default what the layers had before they were quantized");
   add_output_options(app, options->output);
   return [&context, options] { return run(context, *options); };

@@ -12,6 +12,7 @@
 #include "cli/options/dtype_option.h"
 #include "cli/options/estimate_model.h"
 #include "cli/options/numbers.h"
+#include "cli/options/quantities.h"
 #include "cli/render/json.h"
 #include "cli/render/table.h"
 #include "cli/terminal/words.h"
@@ -27,6 +28,7 @@ struct Options {
   std::string config, like;
   std::optional<std::int64_t> tokens, bits, group_size, batch, max_kv_size;
   std::optional<Dtype> dtype;
+  std::optional<std::uint64_t> fits;
   bool json = false;
 };
 
@@ -35,7 +37,7 @@ EstimatedModel read_model(Context& context, const Options& options) {
     throw Error(ErrorKind::usage, "--config and --like exclude each other", "give one of them");
   if (options.config.empty() && options.like.empty())
     throw Error(ErrorKind::usage, "what the cache is for is not given",
-                "--config config.json of a model, or --like a cache of it");
+                "--model of a folder or an id of Hugging Face, --config config.json, or --like a cache of it");
   context.subject = options.config.empty() ? options.like : options.config;
   EstimatedModel model = options.config.empty() ? model_like(context, options.like) : model_of_config(options.config);
   if (options.max_kv_size) limit_windows(model, *options.max_kv_size);
@@ -46,13 +48,31 @@ struct Row {
   std::string name;
   std::optional<int> bits;
   std::uint64_t bytes = 0;
-  double per_token = 0;  ///< of one token more, past every window
+  double per_token = 0;                  ///< of one token more, past every window
+  std::optional<std::int64_t> fit = {};  ///< --fits: how many tokens; nothing where it has no end
 };
 
 double bytes_of_further_token(std::span<const LayerSpec> layers, EstimateRequest request) {
   const std::uint64_t bytes = estimate_bytes(layers, request);
   request.tokens += 1;
   return static_cast<double>(estimate_bytes(layers, request) - bytes);
+}
+
+/// As many tokens as fit into `bytes`; nothing where any number does.
+std::optional<std::int64_t> tokens_that_fit(std::span<const LayerSpec> layers, EstimateRequest request, std::uint64_t bytes) {
+  const auto fits = [&](std::int64_t tokens) {
+    request.tokens = tokens;
+    return estimate_bytes(layers, request) <= bytes;
+  };
+  if (fits(max_dim)) return std::nullopt;
+  if (!fits(0)) return 0;
+  std::int64_t enough = 0;
+  std::int64_t too_many = max_dim;
+  while (too_many - enough > 1) {
+    const std::int64_t middle = enough + (too_many - enough) / 2;
+    (fits(middle) ? enough : too_many) = middle;
+  }
+  return enough;
 }
 
 /// The plain cache, and quantized ones where there can be any.
@@ -62,6 +82,7 @@ std::vector<Row> rows_of(const EstimatedModel& model, EstimateRequest request, c
     request.bits = bits;
     rows.push_back(
         {std::move(label), bits, estimate_bytes(model.layers, request), bytes_of_further_token(model.layers, request)});
+    if (options.fits) rows.back().fit = tokens_that_fit(model.layers, request, *options.fits);
   };
   add(std::string(name(request.dtype)), std::nullopt);
   if (!quantizable) return rows;
@@ -109,31 +130,35 @@ Json json_of(const LayerGroup& group, const EstimateRequest& request) {
 }
 
 void print_as_json(const Context& context, const EstimatedModel& model, const EstimateRequest& request,
-                   const Grouping& grouping, const std::vector<Row>& rows) {
+                   const Grouping& grouping, const std::vector<Row>& rows, std::optional<std::uint64_t> fits) {
   Json sizes = Json::array();
-  for (const Row& row : rows)
+  for (const Row& row : rows) {
     sizes.push_back({{"name", row.name},
                      {"bits", row.bits ? Json(*row.bits) : Json(nullptr)},
                      {"bytes", row.bytes},
                      {"bytes_per_further_token", row.per_token}});
+    if (fits) sizes.back()["tokens_that_fit"] = row.fit ? Json(*row.fit) : Json(nullptr);
+  }
   Json groups = Json::array();
   for (const LayerGroup& group : groups_of(model.layers)) groups.push_back(json_of(group, request));
   Json notes = model.notes;
   if (!grouping.why.empty()) notes.push_back(grouping.why);
   const ModelConfig* const config = model.config ? &*model.config : nullptr;
-  print_json(with_usage(context, {{"schema", "kvcache.estimate/1"},
-                                  {"tokens", request.tokens},
-                                  {"batch", request.batch},
-                                  {"layers", model.layers.size()},
-                                  {"dtype", name(request.dtype)},
-                                  {"group_size", grouping.group_size ? Json(*grouping.group_size) : Json(nullptr)},
-                                  {"estimates", std::move(sizes)},
-                                  {"model_type", config != nullptr ? Json(config->model_type) : Json(nullptr)},
-                                  {"source", config != nullptr ? Json(config->source) : Json(nullptr)},
-                                  {"assumed", config != nullptr ? Json(config->assumed) : Json::array()},
-                                  {"caches", layers_in_words(model.layers)},
-                                  {"groups", std::move(groups)},
-                                  {"notes", std::move(notes)}}));
+  Json document = {{"schema", "kvcache.estimate/1"},
+                   {"tokens", request.tokens},
+                   {"batch", request.batch},
+                   {"layers", model.layers.size()},
+                   {"dtype", name(request.dtype)},
+                   {"group_size", grouping.group_size ? Json(*grouping.group_size) : Json(nullptr)},
+                   {"estimates", std::move(sizes)},
+                   {"model_type", config != nullptr ? Json(config->model_type) : Json(nullptr)},
+                   {"source", config != nullptr ? Json(config->source) : Json(nullptr)},
+                   {"assumed", config != nullptr ? Json(config->assumed) : Json::array()},
+                   {"caches", layers_in_words(model.layers)},
+                   {"groups", std::move(groups)},
+                   {"notes", std::move(notes)}};
+  if (fits) document["fits"] = *fits;
+  print_json(with_usage(context, std::move(document)));
 }
 
 /// Which layers cost what, where they are not all the same.
@@ -160,33 +185,43 @@ void print_about(const EstimatedModel& model) {
 
 int run(Context& context, const Options& options) {
   const EstimatedModel model = read_model(context, options);
-  if (!options.tokens) throw Error(ErrorKind::usage, "how many tokens is not given", "--tokens N");
+  if (options.tokens.has_value() == options.fits.has_value())
+    throw Error(ErrorKind::usage, options.tokens ? "--tokens and --fits exclude each other" : "how many tokens is not given",
+                "--tokens 32k says what they take, --fits 16GiB how many there is room for");
   if (options.group_size && !is_supported_group_size(*options.group_size))
     throw Error(ErrorKind::usage, fmt::format("group size {} is not supported", *options.group_size), "32, 64 or 128");
   if (options.bits && !is_supported_bits(*options.bits))
     throw Error(ErrorKind::usage, fmt::format("{} bits are not supported", *options.bits), "2, 3, 4, 5, 6 or 8");
   const Grouping grouping = group_size_for(model, options.group_size);
   EstimateRequest request;
-  request.tokens = *options.tokens;
   request.batch = options.batch.value_or(1);
   request.dtype = options.dtype.value_or(model.dtype.value_or(Dtype::F16));
   request.group_size = grouping.group_size.value_or(request.group_size);
+  // Where any number fits: what is said of it is true of the largest.
+  request.tokens = options.tokens ? *options.tokens : tokens_that_fit(model.layers, request, *options.fits).value_or(max_dim);
   const std::vector<Row> rows = rows_of(model, request, options, grouping.group_size.has_value());
   if (options.json) {
-    print_as_json(context, model, request, grouping, rows);
+    print_as_json(context, model, request, grouping, rows, options.fits);
     return 0;
   }
   using Align = Table::Align;
   const Style style(context, stdout);
-  Table table({{fmt::format("{} tokens", request.tokens), Align::left},
-               {"size", Align::right},
+  Table table({{options.fits ? fmt::format("in {}", human_bytes(static_cast<double>(*options.fits)))
+                             : count_of(static_cast<std::uint64_t>(request.tokens), "token"),
+                Align::left},
+               {options.fits ? "tokens" : "size", Align::right},
                {"a further token", Align::right},
-               {"", Align::right}});
-  for (const Row& row : rows)
+               {options.fits ? "" : "of plain", Align::right}});
+  for (const Row& row : rows) {
+    if (options.fits) {
+      table.add({row.name, row.fit ? std::to_string(*row.fit) : "any number", human_bytes(row.per_token)});
+      continue;
+    }
     table.add({row.name, human_bytes(static_cast<double>(row.bytes)), human_bytes(row.per_token),
                rows[0].bytes == 0
                    ? ""
                    : fmt::format("{:.0f} %", 100.0 * static_cast<double>(row.bytes) / static_cast<double>(rows[0].bytes))});
+  }
   print(table.text(style));
   print_groups(style, model, request);
   if (const std::string windows = windows_text(model); !windows.empty()) print(paragraph(windows));
@@ -199,11 +234,12 @@ int run(Context& context, const Options& options) {
 Action declare(CLI::App& app, Context& context) {
   constexpr std::int64_t most = max_dim;
   const auto options = std::make_shared<Options>();
-  app.add_option("--config", options->config, "config.json of a model, or its folder")
-      ->type_name("config.json")
+  app.add_option("--config,--model", options->config, "A model: its config.json, its folder, or an id of Hugging Face")
+      ->type_name("MODEL")
       ->check(not_empty());
   app.add_option("--like", options->like, "A cache of the model")->type_name("FILE")->check(not_empty());
-  add_integer(app, "--tokens", options->tokens, 0, most, "Length of the prompt")->type_name("N");
+  add_count(app, "--tokens", options->tokens, most, "Length of the prompt: 4096, 32k");
+  add_bytes(app, "--fits", options->fits, "Instead: how many tokens there is room for in this: 16GiB, 500MB");
   add_integer(app, "--bits", options->bits, 1, 64, "Only these bits beside the plain cache; 8 and 4 otherwise")->type_name("B");
   add_integer(app, "--group-size", options->group_size, 1, 65536,
               "Values that share a scale (default 64, or 32 where that fits)")
@@ -222,7 +258,8 @@ const Command estimate_command = {
     "estimate",
     Group::looking,
     "What a cache of N tokens will cost, plain and quantized",
-    "  kvcache estimate --config Llama-3.2-3B/config.json --tokens 32768\n"
+    "  kvcache estimate --config Llama-3.2-3B/config.json --tokens 32k\n"
+    "  kvcache estimate --model mlx-community/Llama-3.2-3B-Instruct-4bit --fits 16GiB\n"
     "  kvcache estimate --like chat.safetensors --tokens 100000 --bits 4",
     declare,
     "Beside the size it says what one token more would cost: nothing in windows that are full, and nothing in "

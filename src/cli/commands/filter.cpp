@@ -37,7 +37,7 @@ int run(Context& context, const Options& options) {
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  add_files(app, options->files, "The batch");
+  add_files(app, options->files, options->output, "The batch");
   add_integer_list(app, "--keep", options->keep, 0, max_dim, "Sequences to keep, numbered from 0, in the order they shall have")
       ->required()
       ->type_name("I,J,...");

@@ -92,9 +92,7 @@ void write(Context& context, const Options& options, const Cache& cache, const M
   if (mask.kind == Mask::Kind::causal)
     throw Error(ErrorKind::impossible, "the mask is plain causal attention, which needs no array",
                 "--array makes one all the same");
-  WriteOptions how;
-  how.overwrite = options.output.force;
-  how.gzip = options.output.gzip;
+  WriteOptions how = how_to_write(options.output, options.output.path);
   ProgressBar bar(context, "writing");
   how.progress = bar.callback();
   std::uint64_t bytes = 0;

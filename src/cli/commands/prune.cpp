@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/options/numbers.h"
 #include "cli/options/quantities.h"
+#include "cli/options/selection_options.h"
 #include "cli/render/json.h"
 #include "cli/render/prune_text.h"
 #include "cli/terminal/say.h"
@@ -28,23 +29,25 @@ using Fate = catalog::PruneFile::Fate;
 
 struct Options {
   std::vector<std::string> folders;
-  catalog::PruneCriteria criteria;
-  std::string format;
+  catalog::PruneRequest request;
+  catalog::PruneGroup group;  ///< the one being described
   bool dry_run = false;
   bool yes = false;
   bool json = false;
 };
 
-catalog::PruneCriteria criteria_of(const Options& options) {
-  catalog::PruneCriteria criteria = options.criteria;
-  if (!options.format.empty()) criteria.format = options.format == "omlx" ? "omlx block" : find_dialect(options.format).id;
-  if (!criteria.any())
-    throw Error(
-        ErrorKind::usage, "what may go is not given",
-        "--older-than 30d, --broken, --model M, --format ID, --signature ID or --keep-bytes SIZE; of several all have to hold");
+catalog::PruneRequest request_of(const Options& options) {
+  catalog::PruneRequest request = options.request;
+  if (options.group.any()) request.groups.push_back(options.group);
+  const bool open_end = !request.groups.empty() && !options.group.any();
+  if (open_end || (request.groups.empty() && request.signatures.empty()))
+    throw Error(ErrorKind::usage, open_end ? "nothing stands behind the last --or" : "what may go is not given",
+                "--older-than 30d, --accessed '>30d', --broken, --model M, --format ID, --signature ID or --keep-bytes SIZE; "
+                "of several all have "
+                "to hold, and --or begins the next ones");
   if (options.dry_run && options.yes)
     throw Error(ErrorKind::usage, "--dry-run and --yes exclude each other", "--dry-run only shows what --yes would delete");
-  return criteria;
+  return request;
 }
 
 void print_plan_json(const catalog::PrunePlan& plan, bool yes) {
@@ -102,8 +105,7 @@ int outcome(const Context& context, const catalog::PrunePlan& plan) {
 }
 
 int run(Context& context, const Options& options) {
-  const catalog::PruneCriteria criteria = criteria_of(options);
-  catalog::PrunePlan plan = catalog::plan_prune(options.folders, criteria);
+  catalog::PrunePlan plan = catalog::plan_prune(options.folders, request_of(options));
   bool yes = options.yes;
   if (!yes && !options.dry_run && !options.json && !context.quiet && detail::is_terminal(stdin)) {
     print(prune_text(context, plan, false));
@@ -134,23 +136,57 @@ int run(Context& context, const Options& options) {
   return code;
 }
 
+/// --or: what was given until now is one group, what comes is another.
+void next_group(Options& options) {
+  if (!options.group.any())
+    throw Error(ErrorKind::usage, "nothing stands before --or", "for example --older-than 1y --or --keep-bytes 20GB");
+  options.request.groups.push_back(std::move(options.group));
+  options.group = {};
+}
+
+/// In the order in which they are given, as --or stands between them. CLI11 would go by the order of their declaration.
+CLI::Option* in_turn(CLI::Option* option) {
+  return option->trigger_on_parse();
+}
+
+void declare_criteria(CLI::App& app, Options& options) {
+  catalog::PruneGroup& group = options.group;
+  const auto add = [&app](const std::string& flag, const std::string& type, const std::string& description, auto take) {
+    in_turn(app.add_option_function<std::string>(flag, take, description))->type_name(type);
+  };
+  add("--model", "M", "Only caches of this model: as `ls` shows it, a folder of it, or an id of Hugging Face",
+      [&group](const std::string& model) { group.what.model = model_names(model); });
+  add("--older-than", "AGE", "Only files not written to for this long, or since this day: 90min, 12h, 30d, 1y, 2026-01-31",
+      [&group](const std::string& text) {
+        // "<30d" would be what is newer.
+        if (text.starts_with('<') || text.starts_with('>'))
+          throw CLI::ValidationError("--older-than", fmt::format("'{}' is no time such as 30d or 2026-01-31", text));
+        group.what.modified.push_back(parse_time_bound("--older-than", text));
+      });
+  add("--accessed", "[<>]AGE", "Only files last read longer ago: '>30d', 2026-01-31; as far as the file system keeps that",
+      [&group](const std::string& text) { group.what.accessed.push_back(parse_time_bound("--accessed", text)); });
+  add("--tokens", "[<>]N", "Only caches of more tokens than N, or less: '>4096', '<100'",
+      [&group](const std::string& text) { group.what.tokens.push_back(parse_token_bound("--tokens", text)); });
+  add("--format", "ID", "Only files of this format, as `ls` shows it; omlx for its blocks",
+      [&group](const std::string& id) { group.what.format = listed_format(id); });
+  in_turn(app.add_flag_callback(
+      "--broken", [&group] { group.what.proven = true; },
+      "Only caches that `verify` proves damaged, cut-off ones among them, and by their stamps; a class, layout or dtype that "
+      "may only be unknown to this kvcache is no damage"));
+  in_turn(add_bytes(app, "--keep-bytes", group.keep_bytes,
+                    "Stop when all caches that stay fit into this: 500MB, 1.5GB, 10GiB. The oldest go first"));
+  in_turn(app.add_flag_callback(
+      "--or", [&options] { next_group(options); },
+      "What follows is another reason to go: --older-than 1y --or --keep-bytes 20GB"));
+}
+
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   app.add_option("DIR", options->folders, "Folders, searched with all below them; links are not followed")->required();
-  app.add_option_function<std::string>(
-         "--model", [options](const std::string& model) { options->criteria.model = model; },
-         "Only caches of this model, as `ls` shows it")
-      ->type_name("M");
-  add_age(app, "--older-than", options->criteria.older_than, "Only files not written to for this long: 90min, 12h, 30d, 4w");
-  app.add_option("--format", options->format, "Only files of this format, as `ls` shows it; omlx for its blocks")
-      ->type_name("ID");
-  app.add_flag(
-      "--broken", options->criteria.broken,
-      "Only caches that `verify` proves damaged, cut-off ones among them, and by their stamps; a class, layout or dtype that "
-      "may only be unknown to this kvcache is no damage");
-  add_bytes(app, "--keep-bytes", options->criteria.keep_bytes,
-            "Stop when all caches that stay fit into this: 500MB, 1.5GB, 10GiB. The oldest go first");
-  app.add_option("--signature", options->criteria.signatures,
+  declare_criteria(app, *options);
+  app.add_flag("--by-access", options->request.by_access, "For --keep-bytes: those last read longest ago go first");
+  add_exclude(app, options->request.exclude);
+  app.add_option("--signature", options->request.signatures,
                  "Only entries of servers' folders with these settings, as `explain` names them: 3fa1c2d4,0b9e17aa")
       ->type_name("ID,...")
       ->delimiter(',')
@@ -165,16 +201,20 @@ Action declare(CLI::App& app, Context& context) {
 }  // namespace
 
 const Command prune_command = {
-    "prune", Group::making, "Delete caches by model, age, format, damage or down to a size",
+    "prune",
+    Group::making,
+    "Delete caches by model, age, last access, format, damage or down to a size",
     "  kvcache prune ~/prompt-caches --older-than 30d              shows what would go, and why\n"
     "  kvcache prune ~/prompt-caches --older-than 30d --yes        deletes it\n"
     "  kvcache prune ~/prompt-caches --broken --yes                cut-off and inconsistent caches\n"
+    "  kvcache prune ~/prompt-caches --accessed '>90d' --or --keep-bytes 20GB --by-access\n"
     "  kvcache prune ~/prompt-caches --model llama --keep-bytes 20GB\n"
-    "  kvcache prune ~/.omlx/cache --signature 3fa1c2d4            what `kvcache explain` calls dead\n"
-    "Of several criteria all have to hold. The last line: caches of llama go, the oldest first, "
-    "until all caches together take\n"
-    "20 GB. Only what says itself that it is a prompt cache or an omlx block is ever deleted; never "
-    "model weights or other files.",
-    declare};
+    "  kvcache prune ~/.omlx/cache --signature 3fa1c2d4            what `kvcache explain` calls dead",
+    declare,
+    "Of several criteria all have to hold; --or begins another reason to go. The example of llama: its caches go, the oldest "
+    "first, until all caches together take 20 GB. The one before it: what nobody has read for 90 days goes, and then as much "
+    "of the rest as is too much.\n\n"
+    "Only what says itself that it is a prompt cache or an omlx block is ever deleted; never model weights or other files. Not "
+    "what --exclude or a file named .kvcacheignore leaves out either, which counts for nothing here."};
 
 }  // namespace kvcache::cli

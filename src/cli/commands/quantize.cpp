@@ -101,7 +101,7 @@ int run(Context& context, const Options& options) {
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  add_files(app, options->files, "The cache to quantize");
+  add_files(app, options->files, options->output, "The cache to quantize");
   add_integer(app, "--bits", options->bits, 1, 64, "Bits per value: 2, 3, 4, 5, 6 or 8")->type_name("B");
   add_integer(app, "--group-size", options->group_size, 1, 65536, "Values that share a scale: 32, 64 or 128 (default 64)")
       ->type_name("G");

@@ -76,7 +76,7 @@ int run(Context& context, const Options& options) {
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  add_files(app, options->files, "The cache to repair");
+  add_files(app, options->files, options->output, "The cache to repair");
   add_output_options(app, options->output);
   return [&context, options] { return run(context, *options); };
 }

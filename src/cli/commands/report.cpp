@@ -57,7 +57,9 @@ void write(Context& context, const OutputOptions& options, const std::string& pa
       out->write_at(0, bytes);
       return out->commit();
     }
-    detail::OutputFile out(options.path, {.overwrite = options.force, .private_mode = true, .keep_mode_of = {}});
+    const WriteOptions how = how_to_write(options, options.path);
+    detail::OutputFile out(options.path,
+                           {.overwrite = how.overwrite, .private_mode = how.private_mode, .keep_mode_of = how.keep_mode_of});
     out.write_at(0, bytes);
     out.commit();
   });

@@ -16,6 +16,7 @@
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
+#include "model/find_model.h"
 #include "platform/text_file.h"
 
 namespace kvcache::cli {
@@ -43,7 +44,7 @@ StampRequest read_request(Context& context, const Options& options) {
   if (!options.text.empty()) request.text = detail::require_utf8(read_text(context, options.text));
   if (!options.model.empty()) {
     context.subject = options.model;
-    detail::add_model(request, options.model);
+    detail::add_model(request, detail::require_model(options.model));
   }
   return request;
 }
@@ -51,7 +52,8 @@ StampRequest read_request(Context& context, const Options& options) {
 /// All that is read: nothing of it may be overwritten.
 std::vector<std::string> all_inputs(const Options& options, const std::string& file, const StampRequest& request) {
   std::vector<std::string> inputs = {file, options.tokens, options.text};
-  for (const auto& [name, digest] : request.model_sha256) inputs.push_back(options.model + '/' + name);
+  const std::string model = detail::find_model(options.model).value_or(options.model);
+  for (const auto& [name, digest] : request.model_sha256) inputs.push_back(model + '/' + name);
   return inputs;
 }
 
@@ -102,8 +104,10 @@ int run(Context& context, const Options& options) {
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  add_files(app, options->files, "The cache to stamp");
-  app.add_option("--model", options->model, "Add digests of this model's config.json and tokenizer files")->type_name("DIR");
+  add_files(app, options->files, options->output, "The cache to stamp");
+  app.add_option("--model", options->model,
+                 "Add digests of config.json and tokenizer files of this model: its folder, or an id of Hugging Face")
+      ->type_name("MODEL");
   app.add_option("--tokens", options->tokens,
                  "Add the token ids of the prompt: a JSON list, or integers separated by blanks or commas")
       ->type_name("FILE");

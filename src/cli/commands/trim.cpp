@@ -69,7 +69,7 @@ int run(Context& context, const Options& options) {
 Action declare(CLI::App& app, Context& context) {
   constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
   const auto options = std::make_shared<Options>();
-  add_files(app, options->files, "The cache to trim");
+  add_files(app, options->files, options->output, "The cache to trim");
   add_integer(app, "-n,--last", options->n, 0, most, "Remove the last N tokens, in a batch of each sequence");
   add_integer(app, "--to", options->to, 0, most, "Remove what is beyond the first LEN tokens of each layer and sequence")
       ->type_name("LEN");

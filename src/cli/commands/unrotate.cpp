@@ -31,7 +31,7 @@ int run(Context& context, const Options& options) {
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  add_files(app, options->files, "The cache");
+  add_files(app, options->files, options->output, "The cache");
   add_output_options(app, options->output);
   return [&context, options] { return run(context, *options); };
 }

@@ -11,6 +11,7 @@
 #include "cli/files/read_inputs.h"
 #include "cli/files/remote_use.h"
 #include "cli/options/numbers.h"
+#include "cli/options/selection_options.h"
 #include "cli/render/verify_output.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
@@ -19,6 +20,7 @@
 #include "kvcache/error.h"
 #include "kvcache/model_folder.h"
 #include "kvcache/verify.h"
+#include "model/find_model.h"
 
 namespace kvcache::cli {
 namespace {
@@ -28,6 +30,7 @@ struct Options {
   bool recursive = false;
   std::optional<std::int64_t> jobs;
   std::vector<std::string> load_in;
+  std::vector<std::string> exclude;
   std::string model_dir;
   bool data = false;
   bool strict = false;
@@ -85,13 +88,14 @@ int run(Context& context, const Options& options) {
   catalog::FilesToVerify files;
   files.paths = options.paths;
   files.recursive = options.recursive;
+  files.exclude = options.exclude;
   files.threads = static_cast<unsigned>(options.jobs.value_or(0));
   files.how.data = options.data;
   files.how.fix = options.fix;
   for (const std::string& id : options.load_in) catalog::add_loader(files.how, id);
   if (!options.model_dir.empty()) {
     context.subject = options.model_dir;
-    files.how.model = std::make_shared<const ModelFolder>(read_model_folder(options.model_dir));
+    files.how.model = std::make_shared<const ModelFolder>(read_model_folder(detail::require_model(options.model_dir)));
     context.subject.clear();
   }
   files.empty_folder = [&](const std::string& folder) {
@@ -124,8 +128,10 @@ Action declare(CLI::App& app, Context& context) {
          "mlx-lm@0.30.7; a runtime alone (mlx-lm) when no release of it can; `all` for every format. May be repeated")
       ->type_name("ID")
       ->allow_extra_args(false);
-  app.add_option("--model", options->model_dir, "Compare with a model's folder: its config.json, and the digests of a stamp")
-      ->type_name("DIR")
+  add_exclude(app, options->exclude);
+  app.add_option("--model", options->model_dir,
+                 "Compare with a model's config.json and the digests of a stamp: its folder, or an id of Hugging Face")
+      ->type_name("MODEL")
       ->check(not_empty());
   app.add_flag("--data", options->data, "Read all data: NaN, infinities, rows of zeros");
   app.add_flag("--strict", options->strict, "Exit with 1 for warnings, too");

@@ -87,8 +87,8 @@ int extract_all(Context& context, const std::string& file, const OutputOptions& 
                      {"tokens", token_count(sequence)}});
   }
 
-  WriteOptions how;
-  how.gzip = output.gzip;
+  WriteOptions how = how_to_write(output, {});
+  how.overwrite = false;  // they are new in a folder of their own, and move from there
   ProgressBar bar(context, "writing");
   std::uint64_t total = 0;
   writing(context, output.path, [&] {

@@ -28,9 +28,9 @@ std::vector<ListedFile> find_remote(const Context& context, const std::string& f
   return out;
 }
 
-std::vector<catalog::Found> list_named(const Context& context, const std::string& place,
+std::vector<catalog::Found> list_named(const Context& context, const std::string& place, const catalog::ListOptions& options,
                                        const std::function<void(ListedFile)>& take) {
-  if (!detail::is_remote_name(place)) return catalog::list_files({place}, take);
+  if (!detail::is_remote_name(place)) return catalog::list_files({place}, options, take);
   const remote::Remote& remote = remote_of(context);
   if (!is_remote_folder(place)) {
     const std::shared_ptr<const ByteSource> source = remote.open(place);

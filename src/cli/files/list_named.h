@@ -20,6 +20,7 @@ inline constexpr std::size_t remote_workers = 16;
 
 /// As catalog::list_files(), of one place of any kind. Throws Error(io) for one that cannot be read at all.
 [[nodiscard]] std::vector<catalog::Found> list_named(const Context& context, const std::string& place,
+                                                     const catalog::ListOptions& options,
                                                      const std::function<void(catalog::ListedFile)>& take);
 
 }  // namespace kvcache::cli

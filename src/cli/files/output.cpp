@@ -101,12 +101,22 @@ Written write_encoded(Context& context, const PromptCache& cache, const Dialect*
   return written;
 }
 
-void write_by(Context& context, const OutputOptions& options, const Document& input, Written& written,
-              const std::function<std::uint64_t(const WriteOptions&)>& write) {
+WriteOptions how_to_write(const OutputOptions& options, const std::string& path) {
   WriteOptions how;
   how.overwrite = options.in_place || options.force;
-  how.gzip = options.gzip || (options.in_place && input.file.gzip());
-  if (options.in_place) how.keep_mode_of = written.path;
+  how.gzip = options.gzip;
+  how.threads = options.threads;
+  // As every program's output: what the umask leaves. What is replaced keeps what it had.
+  how.private_mode = false;
+  std::error_code error;
+  if (how.overwrite && !options.to_stdout() && fs::is_regular_file(path, error)) how.keep_mode_of = path;
+  return how;
+}
+
+void write_by(Context& context, const OutputOptions& options, const Document& input, Written& written,
+              const std::function<std::uint64_t(const WriteOptions&)>& write) {
+  WriteOptions how = how_to_write(options, written.path);
+  how.gzip = how.gzip || (options.in_place && input.file.gzip());
   if (!how.gzip && !options.in_place && written.path.ends_with(".gz"))
     warn(context, fmt::format("{} is named as if it were compressed; --gzip compresses it", shown_path(written.path)));
   ProgressBar bar(context, "writing");

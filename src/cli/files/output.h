@@ -23,6 +23,9 @@ struct OutputOptions {
   bool force = false;
   bool gzip = false;
   bool json = false;
+  unsigned threads = 0;                   ///< 0: as many as there are cores
+  bool recursive = false;                 ///< folders among the inputs: the caches below them
+  std::vector<std::string> exclude = {};  ///< of these, patterns of what is left out
   /// Of several outputs: where the summaries of --json are gathered, in place of standard output.
   std::vector<Json>* summaries = nullptr;
 
@@ -56,6 +59,9 @@ void writing(Context& context, const std::string& path, const std::function<void
 /// warnings. Errors of writing are about the output.
 Written write_output(Context& context, const PromptCache& cache, const Target& target, const OutputOptions& options,
                      const Document& input, const EncodeOptions& encoding = {});
+
+/// What the options mean for a file that is written to `path`: over an existing one only as they allow.
+[[nodiscard]] WriteOptions how_to_write(const OutputOptions& options, const std::string& path);
 
 /// A path as it is shown, with words for standard output.
 [[nodiscard]] std::string shown_output(const std::string& path);

@@ -11,6 +11,7 @@
 #include "kvcache/error.h"
 #include "kvcache/quantize.h"
 #include "kvcache/verify.h"
+#include "model/find_model.h"
 
 namespace kvcache::cli {
 namespace {
@@ -67,7 +68,7 @@ std::string odd_width(const std::vector<LayerSpec>& layers, int group_size) {
 
 EstimatedModel model_of_config(const std::string& path) {
   EstimatedModel model;
-  model.config = read_model_config(path);
+  model.config = read_model_config(detail::require_model(path));
   model.layers = model.config->layers;
   model.dtype = model.config->dtype;
   model.notes = model.config->notes;

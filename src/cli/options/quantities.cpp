@@ -37,7 +37,8 @@ constexpr Unit byte_units[] = {
     {"ti", 1LL << 40U},
     {"tib", 1LL << 40U},
 };
-constexpr Unit age_units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}};
+constexpr Unit age_units[] = {{"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}, {"y", 365 * 86400}};
+constexpr Unit count_units[] = {{"", 1}, {"k", k}, {"m", k* k}};
 
 /// Digits, at most one point among them, a unit.
 std::optional<std::int64_t> parse(std::string_view text, std::span<const Unit> units) {
@@ -74,9 +75,21 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
 }
 
 std::optional<std::chrono::seconds> parse_age(std::string_view text) {
-  const auto seconds = parse(text, age_units);
-  if (!seconds) return std::nullopt;
-  return std::chrono::seconds(*seconds);
+  std::chrono::seconds out{0};
+  do {
+    // A number and its unit, which the next number ends.
+    const std::size_t unit = text.find_first_not_of("0123456789.");
+    const std::size_t next = unit == std::string_view::npos ? text.size() : text.find_first_of("0123456789", unit);
+    const auto seconds = parse(text.substr(0, next), age_units);
+    if (!seconds || *seconds > std::numeric_limits<std::int64_t>::max() - out.count()) return std::nullopt;
+    out += std::chrono::seconds(*seconds);
+    text.remove_prefix(std::min(next, text.size()));
+  } while (!text.empty());
+  return out;
+}
+
+std::optional<std::int64_t> parse_count(std::string_view text) {
+  return parse(text, count_units);
 }
 
 CLI::Option* add_bytes(CLI::App& app, const std::string& flag, std::optional<std::uint64_t>& value,
@@ -92,9 +105,20 @@ CLI::Option* add_age(CLI::App& app, const std::string& flag, std::optional<std::
                      const std::string& description) {
   const auto store = [&value, flag](const std::string& text) {
     value = parse_age(text);
-    if (!value) throw CLI::ValidationError(flag, fmt::format("'{}' is no time such as 90min, 12h, 30d or 4w", text));
+    if (!value) throw CLI::ValidationError(flag, fmt::format("'{}' is no time such as 90min, 1h30m, 30d, 4w or 1y", text));
   };
   return app.add_option_function<std::string>(flag, store, description)->type_name("AGE");
+}
+
+CLI::Option* add_count(CLI::App& app, const std::string& flag, std::optional<std::int64_t>& value, std::int64_t most,
+                       const std::string& description) {
+  const auto store = [&value, flag, most](const std::string& text) {
+    value = parse_count(text);
+    if (!value || *value > most)
+      throw CLI::ValidationError(flag,
+                                 fmt::format("'{}' is not a whole number from 0 to {}, or as many thousands: 32k", text, most));
+  };
+  return app.add_option_function<std::string>(flag, store, description)->type_name("N");
 }
 
 }  // namespace kvcache::cli

@@ -12,12 +12,18 @@ namespace kvcache::cli {
 
 /// "500", "1.5GB", "10 GiB": bytes. Letters of either case; k, M, G and T are decimal, Ki, Mi, Gi and Ti binary.
 [[nodiscard]] std::optional<std::uint64_t> parse_bytes(std::string_view text);
-/// "30d": s, min, h, d or w.
+/// "30d", "1h30m": s, m or min, h, d, w or y (of 365 days).
 [[nodiscard]] std::optional<std::chrono::seconds> parse_age(std::string_view text);
+/// "4096", "32k", "1.5M": how many, decimal.
+[[nodiscard]] std::optional<std::int64_t> parse_count(std::string_view text);
 
 CLI::Option* add_bytes(CLI::App& app, const std::string& flag, std::optional<std::uint64_t>& value,
                        const std::string& description);
 CLI::Option* add_age(CLI::App& app, const std::string& flag, std::optional<std::chrono::seconds>& value,
                      const std::string& description);
+
+/// A number of at least 0, as parse_count() reads it.
+CLI::Option* add_count(CLI::App& app, const std::string& flag, std::optional<std::int64_t>& value, std::int64_t most,
+                       const std::string& description);
 
 }  // namespace kvcache::cli

@@ -7,6 +7,7 @@
 #include <map>
 #include <tuple>
 
+#include "analysis/relation.h"
 #include "cli/render/sparkline.h"
 #include "cli/render/table.h"
 #include "cli/terminal/words.h"
@@ -92,6 +93,19 @@ std::vector<Repeated> grouped(const std::vector<Difference>& differences) {
   return groups;
 }
 
+/// What people ask of two caches of one conversation.
+std::string without_its_end(const Document& shorter, const Document& longer, const detail::Relation& relation) {
+  return fmt::format("{} is {} without its last {}: the first {} are the same\n", shown_path(shorter.file.path()),
+                     shown_path(longer.file.path()), count_of(static_cast<std::uint64_t>(relation.further), "token"),
+                     relation.common);
+}
+
+std::string first_difference(std::int64_t token) {
+  if (token == 0) return "they differ from the first token on\n";
+  return fmt::format("the first {} the same; they differ from token {} on\n",
+                     token == 1 ? "token is" : fmt::format("{} tokens are", token), token);
+}
+
 }  // namespace
 
 Json diff_json(const Document& a, const Document& b, const Comparison& comparison) {
@@ -104,10 +118,15 @@ Json diff_json(const Document& a, const Document& b, const Comparison& compariso
     for (const ValueDifference& v : layer.values) values.push_back(value_json(v));
     layers.push_back({{"index", layer.layer}, {"name", layer.name}, {"values", std::move(values)}});
   }
+  const detail::Relation relation = detail::relation_of(a.cache, b.cache, comparison);
+  const bool prefix = relation.kind == detail::Relation::Kind::beginning || relation.kind == detail::Relation::Kind::more;
   return {{"schema", "kvcache.diff/1"},
           {"a", {{"path", a.file.path()}, {"format", format_of(a)}}},
           {"b", {{"path", b.file.path()}, {"format", format_of(b)}}},
           {"equal", comparison.equal()},
+          {"relation", detail::name_of(relation.kind)},
+          {"common_tokens", prefix ? Json(relation.common) : Json(nullptr)},
+          {"first_differing_token", json_of(relation.first_differing)},
           {"differences", std::move(differences)},
           {"layers", std::move(layers)}};
 }
@@ -116,6 +135,10 @@ std::string diff_text(const Context& context, const Document& a, const Document&
   std::string out;
   const auto line = [&](const std::string& text) { out += hanging(text, line_width(stdout)) + '\n'; };
   if (format_of(a) != format_of(b)) line(fmt::format("format: {} and {} (compared by meaning)", format_of(a), format_of(b)));
+  const detail::Relation relation = detail::relation_of(a.cache, b.cache, comparison);
+  if (relation.kind == detail::Relation::Kind::beginning) return out + without_its_end(b, a, relation);
+  if (relation.kind == detail::Relation::Kind::more) return out + without_its_end(a, b, relation);
+  if (relation.first_differing) out += first_difference(*relation.first_differing);
   for (const Repeated& group : grouped(comparison.differences)) {
     const Difference& d = *group.first;
     line(
