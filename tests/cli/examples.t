@@ -499,13 +499,32 @@ Stamp.
 
 Explain.
 
-  $ omlx() { mkdir -p home/.omlx; cp -r "$OPS/../../foreign/omlx-v2-dense/store" home/.omlx/cache; cp "$OPS/../../foreign/omlx-v2-dense/tokens/full.json" chat.json; cp home/.omlx/cache/*/*.safetensors .; mv "$(ls ????????????????????????????????????????????????????????????????.safetensors | head -1)" newest.safetensors; }
+  $ omlx() { mkdir -p home/.omlx; cp -r "$OPS/../../foreign/omlx-v2-dense/store" home/.omlx/cache; cp "$OPS/../../foreign/omlx-v2-dense/tokens/full.json" chat.json; }
   $ fresh; omlx
   > kvcache explain ~/.omlx/cache
+  .*/work/home/.omlx/cache: omlx paged SSD cache: 3 blocks, 26.5 kB, 1 signature (re)
+       signature  blocks     size  newest  what it is
+    A  f64f019d        3  26.5 kB +[0-9]+ (s|min)  example/v2: format 2, block size 16, (re)
+                                           layers 2: 2 KVCache <- never again:
+                                           format 2, omlx reads 3 to 5
+  fix: kvcache prune .*/.omlx/cache --signature f64f019d frees 26.5 kB (re)
   $ fresh; omlx
   > kvcache explain ~/.omlx/cache --tokens chat.json
+  .*/work/home/.omlx/cache: omlx paged SSD cache: 3 blocks, 26.5 kB, 1 signature (re)
+       signature  blocks     size  newest  what it is
+    A  f64f019d        3  26.5 kB +[0-9]+ (s|min)  example/v2: format 2, block size 16, (re)
+                                           layers 2: 2 KVCache <- never again:
+                                           format 2, omlx reads 3 to 5
+  with --tokens chat.json (50 tokens): 3 of 3 blocks present, usable 48 tokens, to be processed again: 2
+  fix: kvcache prune .*/.omlx/cache --signature f64f019d frees 26.5 kB (re)
   $ fresh; omlx
-  > kvcache explain ~/.omlx/cache --like newest.safetensors
+  > kvcache explain ~/.omlx/cache --like ~/.omlx/cache/7/*
+  .*/work/home/.omlx/cache: omlx paged SSD cache: 3 blocks, 26.5 kB, 1 signature (re)
+       signature  blocks     size  newest  what it is
+    A  f64f019d        3  26.5 kB +[0-9]+ (s|min)  example/v2: format 2, block size 16, (re)
+                                           layers 2: 2 KVCache <- never again:
+                                           format 2, omlx reads 3 to 5
+  fix: kvcache prune .*/.omlx/cache --signature f64f019d frees 26.5 kB (re)
 
 Prune.
 
@@ -536,6 +555,10 @@ Prune.
   deleted 1 of 1 cache, 62.0 kB of 62.0 kB
   $ fresh; omlx
   > kvcache prune ~/.omlx/cache --signature 3fa1c2d4
+  keep    3 files: signature f64f019d
+  
+  would delete 0 of 3 caches, 0 B of 26.5 kB
+  nothing was deleted
 
 Words for options.
 

@@ -27,8 +27,12 @@ Why a server's folder does not hit.
   it ends there because block 3 (3ae067f43d88): tensor 'layer_0_state_1': it ends at byte 2048 of the data, the file at 1624
   fix: kvcache prune omlx --signature 73f4693e,f64f019d frees 35.9 kB
   $ kvcache explain omlx --like "$(ls omlx/e/*.safetensors | head -1)" --json | jq -c '.places[0].signatures[] | [.id, .matches, .dead, .differences]'
-  kvcache explain: unexpected argument 'omlx/e/e6bd70804bf9dcc3e0e15318680d375efa484787edcb04d6c06364ea7a3fd220.safetensors'
-  hint: `kvcache explain --help` lists the options
+  ["27b65d74",true,false,[]]
+  ["3e70e2a8",null,false,[]]
+  ["6e7deb1a",null,false,[]]
+  ["e413e5bd",null,false,[]]
+  ["73f4693e",null,true,[]]
+  ["f64f019d",null,true,[]]
 
 What is dead goes by its signature, and nothing else does.
 

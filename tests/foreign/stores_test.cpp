@@ -9,6 +9,7 @@
 #include "foreign/apc_files.h"
 #include "foreign/export.h"
 #include "foreign/foreign_format.h"
+#include "kvcache/caches.h"
 #include "kvcache/document.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
@@ -80,7 +81,7 @@ TEST(Stores, AnUnsetSlotIsReadThoughMlxLmCannotHoldIt) {
   const Restored found = restored("apc-exact-unset-slot", "extended.json");
   ASSERT_EQ(found.outcome, Restored::Outcome::restored);
   EXPECT_EQ(found.tokens(), 33);
-  EXPECT_FALSE(found.cache.layers[0]->parts()[1].tensor.defined());
+  EXPECT_FALSE(dynamic_cast<const ArraysCache&>(*found.cache.layers[0]).state().slots[1].defined());
 }
 
 TEST(Stores, ABrokenShardEndsTheChainAndIsNamed) {

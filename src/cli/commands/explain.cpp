@@ -84,7 +84,7 @@ const Command explain_command = {
     "  kvcache explain RotatingKVCache                                 a class of cache\n"
     "  kvcache explain ~/.omlx/cache                                   what is in it, and what of it is dead\n"
     "  kvcache explain ~/.omlx/cache --tokens chat.json                how far this prompt leads\n"
-    "  kvcache explain ~/.omlx/cache --like newest.safetensors         which entries its server uses, and which not\n",
+    "  kvcache explain ~/.omlx/cache --like ~/.omlx/cache/7/*          which entries its server uses, and which not\n",
     declare,
     "Texts are those of the man pages kvcache-findings(7) and kvcache-formats(7). A folder is only looked at: entries with the "
     "same "
