@@ -248,6 +248,8 @@ std::optional<std::string> misread(const Document& document, const Target& targe
     return fmt::format("the file is laid out as {} writes it", dialect(Era::L0).id);
   }
   if (era == Era::L0) return fmt::format("it reads nothing but {}", dialect(Era::L0).id);
+  if (std::ranges::find(document.findings, "KV916", &Finding::code) != document.findings.end())
+    return "it takes the stand-ins of Rapid-MLX for slots and arrays of one element";
   if (era == Era::P5 || document.candidates.has(Era::P5)) return detail::leaf_table_refusal(document, era);
   if (document.cache.model_state && !loader.model_state) return "it does not know model state and refuses the class names";
   if (too_large(document, loader.dialect)) return "it refuses files of more than 8 GiB";

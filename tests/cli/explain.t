@@ -90,15 +90,15 @@ Every code has an explanation, with what to do.
 What is not known.
 
   $ kvcache explain RotatingKVCach
-  kvcache explain: 'RotatingKVCach' is no code, format, class or word of the documents
+  kvcache explain: 'RotatingKVCach' is no folder or file, and no code, format, class or word of the documents
   hint: kvcache explain RotatingKVCache
   [2]
   $ kvcache explain KV999
-  kvcache explain: 'KV999' is no code, format, class or word of the documents
-  hint: kvcache formats lists formats; codes are in the man page kvcache-findings(7)
+  kvcache explain: 'KV999' is no folder or file, and no code, format, class or word of the documents
+  hint: kvcache explain KV909
   [2]
   $ kvcache explain nonsense
-  kvcache explain: 'nonsense' is no code, format, class or word of the documents
+  kvcache explain: 'nonsense' is no folder or file, and no code, format, class or word of the documents
   hint: kvcache formats lists formats; codes are in the man page kvcache-findings(7)
   [2]
   $ kvcache explain
