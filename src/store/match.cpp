@@ -428,6 +428,7 @@ class Search {
     if (matched_ > rows_end_ && layout_.has_rows() && resume == rows_end_)
       return fmt::format("rows behind token {} were evicted", rows_end_);
     if (resume == all) return {};
+    if (matched_ < all && !leaves_) return fmt::format("nothing longer than {} of its tokens is stored", matched_);
     if (matched_ < all) return fmt::format("the prompt goes on otherwise than what is stored, from token {} on", matched_);
     if (resume == limit_)
       return fmt::format("all {} tokens are stored; {} left to be processed", all,

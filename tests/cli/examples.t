@@ -560,6 +560,17 @@ Prune.
   would delete 0 of 3 caches, 0 B of 26.5 kB
   nothing was deleted
 
+Store.
+
+  $ fresh
+  > cp chat.safetensors turn1.safetensors; seq 40 > turn1.json; seq 44 > prompt.json
+  > kvcache store put turn1.safetensors --tokens turn1.json --identity llama --store chats
+  40 tokens as entry [0-9a-f]*: 0 new of 0 blocks, wrote .* (re)
+  $ {
+  > kvcache store get --tokens prompt.json --identity llama --store chats -o resume.safetensors
+  > } 2>&1 | sed 's/ from entry.*//'
+  40 of 44 tokens
+
 Words for options.
 
   $ {
