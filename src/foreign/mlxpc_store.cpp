@@ -109,11 +109,11 @@ std::optional<MlxpcDelta> mlxpc_delta(const Metadata& user) {
   const std::string* text = find_metadata(user, "mlxpc.delta");
   if (text == nullptr) return std::nullopt;
   const std::size_t comma = text->find(',');
-  const auto from = whole_number<std::int64_t>(std::string_view(*text).substr(0, comma));
-  const auto to =
-      comma == std::string::npos ? std::nullopt : whole_number<std::int64_t>(std::string_view(*text).substr(comma + 1));
-  if (!from || !to || *from < 0 || *to < *from) refuse(fmt::format("mlxpc.delta is '{}'", printable(*text)));
-  return MlxpcDelta{*from, *to};
+  const std::string_view behind = comma == std::string::npos ? std::string_view() : std::string_view(*text).substr(comma + 1);
+  const std::int64_t from = whole_number<std::int64_t>(std::string_view(*text).substr(0, comma)).value_or(-1);
+  const std::int64_t to = whole_number<std::int64_t>(behind).value_or(-1);
+  if (from < 0 || to < from) refuse(fmt::format("mlxpc.delta is '{}'", printable(*text)));
+  return MlxpcDelta{from, to};
 }
 
 MlxpcStore::MlxpcStore(std::string path_of_folder)
