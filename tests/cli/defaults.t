@@ -37,15 +37,15 @@ Defaults of options: variables of the environment, and a configuration file with
 What is misspelt, or has to be said each time.
 
   $ printf '[ls]\nsrot = "size"\n' >home/.config/kvcache/config.toml; kvcache ls all
-  kvcache: /tmp/kvcache-transcript-v7xv8sy1/home/.config/kvcache/config.toml: [ls] srot is no option that has a default
+  kvcache: home/.config/kvcache/config.toml: [ls] srot is no option that has a default
   hint: did you mean sort?
   [2]
   $ printf '[list]\nsort = "size"\n' >home/.config/kvcache/config.toml; kvcache ls all
-  kvcache: /tmp/kvcache-transcript-v7xv8sy1/home/.config/kvcache/config.toml: [list] is no command
+  kvcache: home/.config/kvcache/config.toml: [list] is no command
   hint: `kvcache --help` lists the commands
   [2]
   $ printf '[prune]\nyes = true\n' >home/.config/kvcache/config.toml; kvcache prune all --broken
-  kvcache: /tmp/kvcache-transcript-v7xv8sy1/home/.config/kvcache/config.toml: [prune] yes: this can only be said on the command line
+  kvcache: home/.config/kvcache/config.toml: [prune] yes: this can only be said on the command line
   hint: remove the line
   [2]
   $ KVCACHE_CONFIG= KVCACHE_PRUNE_YES=true KVCACHE_TRIM_FORCE=true kvcache prune all --older-than 0s | tail -n 1; ls all
@@ -58,7 +58,7 @@ What is misspelt, or has to be said each time.
   hint: KVCACHE_CONFIG= goes without one
   [2]
   $ printf 'sort\n[ls\n' >home/.config/kvcache/config.toml; kvcache ls all
-  kvcache: /tmp/kvcache-transcript-v7xv8sy1/home/.config/kvcache/config.toml: sort is no option that has a default
+  kvcache: home/.config/kvcache/config.toml: sort is no option that has a default
   hint: the names are those of the long options
   [2]
   $ printf '[ls]\nsort = "colour"\n' >home/.config/kvcache/config.toml; kvcache ls all

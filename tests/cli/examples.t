@@ -113,18 +113,41 @@ Ls.
 
   $ fresh
   > kvcache ls ~/.cache/prompts
-  tokens     size +age  format       model         file (re)
-      40  62.0 kB +[0-9]+ s  mlx-lm@0.31  example/tiny  .*/work/home/.cache/prompts/chat.safetensors (re)
+  file              tokens     size  values  age  last read  format       model
+  chat.safetensors      40  62.0 kB  F16     0 s        0 s  mlx-lm@0.31  example/tiny
   
   1 file, 62.0 kB
   $ fresh
   > kvcache ls --accessed '>30d' --sort size --limit 20
+  0 files, 0 B; 18 more were not asked for; 1 more is no cache
 
   $ fresh broken.txt
   > kvcache ls --broken --names > broken.txt
 
   $ fresh
   > kvcache ls --duplicates
+  the same arrays
+    a.safetensors
+    a.safetensors.gz
+    b.safetensors
+    c.safetensors
+    users/a.safetensors
+    users/b.safetensors
+    users/c.safetensors
+  the same arrays
+    after.safetensors
+    before.safetensors
+  the same arrays
+    batch.safetensors
+    evening.safetensors
+    morning.safetensors
+  the same arrays
+    chat.safetensors
+    chat.safetensors.gz
+    home/.cache/prompts/chat.safetensors
+    home/prompt-caches/chat.safetensors
+  
+  without copies and beginnings: 458 kB less
 
   $ fresh
   > kvcache ls --sort size --json ~/.cache/prompts | jq .totals
@@ -173,20 +196,23 @@ Estimate.
 
   $ fresh
   > kvcache estimate --model mlx-community/Llama-3.2-3B-Instruct-4bit --fits 16GiB
+  kvcache estimate: mlx-community/Llama-3.2-3B-Instruct-4bit: there is no such folder, and no model of this id in '.cache/huggingface/hub'
+  hint: hf download mlx-community/Llama-3.2-3B-Instruct-4bit
+  [5]
 
   $ fresh
   > kvcache estimate --config Llama-3.2-3B/config.json --tokens 32k
-  32768 tokens    size  a further token
-  BF16          403 MB          12.3 kB  100 %
-  8 bits        214 MB          6.53 kB   53 %
-  4 bits        113 MB          3.46 kB   28 %
+  32000 tokens    size  a further token  of plain
+  BF16          393 MB          12.3 kB     100 %
+  8 bits        209 MB          6.53 kB      53 %
+  4 bits        111 MB          3.46 kB      28 %
   llama: 3 x plain, as mlx_lm/models/llama.py makes them; not in config.json, so
   assumed: head_dim 128
   $ fresh
   > kvcache estimate --like chat.safetensors --tokens 100000 --bits 4
-  100000 tokens     size  a further token
-  F16             154 MB          1.54 kB  100 %
-  4 bits         43.2 MB            432 B   28 %
+  100000 tokens     size  a further token  of plain
+  F16             154 MB          1.54 kB     100 %
+  4 bits         43.2 MB            432 B      28 %
 
 Models.
 
@@ -536,6 +562,10 @@ Prune.
   nothing was deleted: --yes does it
   $ fresh
   > kvcache prune ~/prompt-caches --accessed '>90d' --or --keep-bytes 20GB --by-access
+  keep    1 file: the caches that stay fit into 20.0 GB
+  
+  would delete 0 of 1 cache, 0 B of 62.0 kB
+  nothing was deleted
 
   $ fresh
   > kvcache prune ~/prompt-caches --broken --yes

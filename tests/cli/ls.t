@@ -229,5 +229,7 @@ Files and folders that are left out, by options and by a file in the folder.
   $ printf 'd*\n' >tree/old/.kvcacheignore; kvcache ls tree --names; kvcache verify -r -q tree --exclude new; kvcache prune tree --older-than 0s -q
   tree/a.safetensors
   tree/new/e.safetensors
-  delete  tree/a.safetensors (1.18 kB): 0 s old
-  delete  tree/new/e.safetensors (1.18 kB): 0 s old
+  0 s old:
+  delete  tree/a.safetensors (1.18 kB)
+  delete  tree/new/e.safetensors (1.18 kB)
+  nothing was deleted: --yes does it

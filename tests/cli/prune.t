@@ -13,11 +13,11 @@ What may go is said by criteria, and nothing is deleted without --yes.
   $ touch -d '2021-01-01' all/deep/b.safetensors
   $ kvcache prune all
   kvcache prune: what may go is not given
-  hint: --older-than 30d, --accessed '>30d', --broken, --model M, --format ID or --keep-bytes SIZE; of several all have to hold, and --or begins the next ones
+  hint: --older-than 30d, --accessed '>30d', --broken, --model M, --format ID, --signature ID or --keep-bytes SIZE; of several all have to hold, and --or begins the next ones
   [2]
   $ kvcache prune all --yes
   kvcache prune: what may go is not given
-  hint: --older-than 30d, --accessed '>30d', --broken, --model M, --format ID or --keep-bytes SIZE; of several all have to hold, and --or begins the next ones
+  hint: --older-than 30d, --accessed '>30d', --broken, --model M, --format ID, --signature ID or --keep-bytes SIZE; of several all have to hold, and --or begins the next ones
   [2]
   $ kvcache prune all --broken --dry-run --yes
   kvcache prune: --dry-run and --yes exclude each other
@@ -266,14 +266,19 @@ By last access, and for one of several reasons.
   $ kvcache prune read --accessed '>1y' -q | sed 's/ [0-9]* d / N d /'
   delete  read/a.safetensors (44.8 kB): last read N d ago
   delete  read/b.safetensors (44.8 kB): last read N d ago
+  nothing was deleted: --yes does it
   $ kvcache prune read --accessed 2020-12-31 -q | sed 's/ [0-9]* d / N d /'
   delete  read/a.safetensors (44.8 kB): last read N d ago
+  nothing was deleted: --yes does it
   $ kvcache prune read --older-than 1y1d --accessed '<1h' -q | sed -E 's/[0-9]+ (s|d)/N/g'
-  delete  read/c.safetensors (44.8 kB): N old; last read N ago
-  delete  read/d.safetensors (44.8 kB): N old; last read N ago
+  N old; last read N ago:
+  delete  read/c.safetensors (44.8 kB)
+  delete  read/d.safetensors (44.8 kB)
+  nothing was deleted: --yes does it
   $ touch read/d.safetensors; kvcache prune read --accessed 2020-12-31 --or --keep-bytes 100kB --by-access -q | sed 's/ [0-9]* d / N d /'
   delete  read/a.safetensors (44.8 kB): last read N d ago
   delete  read/b.safetensors (44.8 kB): the caches take more than 100 kB, and none that may go was last read earlier
+  nothing was deleted: --yes does it
   $ kvcache prune read --older-than 2021-01-01 --or --model none -q --json | grep '"action"'
      "action": "delete",
      "action": "delete",
@@ -285,10 +290,10 @@ By last access, and for one of several reasons.
   [2]
   $ kvcache prune read --broken --or
   kvcache prune: nothing stands behind the last --or
-  hint: --older-than 30d, --accessed '>30d', --broken, --model M, --format ID or --keep-bytes SIZE; of several all have to hold, and --or begins the next ones
+  hint: --older-than 30d, --accessed '>30d', --broken, --model M, --format ID, --signature ID or --keep-bytes SIZE; of several all have to hold, and --or begins the next ones
   [2]
   $ kvcache prune read --older-than '>30d'
-  kvcache prune: --older-than: '' is no time such as 30d, '>1y', '<1h30m' or 2026-01-31
+  kvcache prune: --older-than: '>30d' is no time such as 30d or 2026-01-31
   hint: `kvcache prune --help` lists the options
   [2]
   $ kvcache prune read --older-than 0s --exclude 'a*' --exclude 'b*' -q --json | grep -c '"path"'

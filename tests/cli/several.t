@@ -177,22 +177,19 @@ A folder: every cache below it, into the same folders; what is something else is
   tree/out/old/c.safetensors
   $ kvcache trim tree -n 1 -o trimmed/ --force
   kvcache trim: tree: cannot be read: it is a directory
-  hint: name a file in it
+  hint: -r takes every cache below it
   [5]
   $ rm -r tree/out tree/deep/broken.safetensors; kvcache convert -r tree --dtype bf16 --in-place -j 1 --json | tail -n 9
-  kvcache quantize: tree/a.safetensors: layer 0 (KVCache): group size 32 does not divide the head dims 16 (keys) and 16 (values)
-  hint: no group size (32, 64, 128) divides them: leave the layer out with --layers '!0'
-  kvcache quantize: tree/deep/b.safetensors: layer 0 (KVCache): group size 32 does not divide the head dims 16 (keys) and 16 (values)
-  hint: no group size (32, 64, 128) divides them: leave the layer out with --layers '!0'
-  kvcache quantize: tree/old/c.safetensors: layer 0 (KVCache): group size 32 does not divide the head dims 16 (keys) and 16 (values)
-  hint: no group size (32, 64, 128) divides them: leave the layer out with --layers '!0'
-  3 files: 0 written, 3 failed; 1 more is no cache
+  2 layers cast to BF16; wrote tree/a.safetensors (1.22 kB)
+  1 layer cast to BF16; wrote tree/deep/b.safetensors (896 B)
+  2 layers cast to BF16; wrote tree/old/c.safetensors (1.22 kB)
+  3 files: 3 written; 1 more is no cache
     }
    ],
    "summary": {
     "files": 3,
-    "written": 0,
-    "failed": 3,
+    "written": 3,
+    "failed": 0,
     "not_caches": 1
    }
   }
