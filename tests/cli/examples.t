@@ -12,7 +12,7 @@ of, in a home of its own; `fresh NAME` without one that it is to write.
   $ for i in a b c; do kvcache -q create --layers 2 --heads 2 --head-dim 64 --tokens 20 --seed 1 --fill random -o $i.safetensors; done
   $ gzip -k a.safetensors; cp ?.safetensors users; kvcache -q merge a.safetensors b.safetensors c.safetensors -o batch.safetensors
   $ cp batch.safetensors morning.safetensors; cp batch.safetensors evening.safetensors
-  $ fresh() { cd "$top"; rm -rf work; cp -r kept work; cd work; HOME="$PWD/home"; rm -f "$@"; }
+  $ fresh() { cd "$top"; rm -rf work; cp -r kept work; cd work; export HOME="$PWD/home"; rm -f "$@"; }
 
 Kvcache itself.
 
@@ -113,8 +113,8 @@ Ls.
 
   $ fresh
   > kvcache ls ~/.cache/prompts
-  file              tokens     size  values  age  last read  format       model
-  chat.safetensors      40  62.0 kB  F16     0 s        0 s  mlx-lm@0.31  example/tiny
+  file              tokens     size  values +age  last read  format       model (re)
+  chat.safetensors      40  62.0 kB  F16  +[0-9]+ s +[0-9]+ s  mlx-lm@0.31  example/tiny (re)
   
   1 file, 62.0 kB
   $ fresh
@@ -196,9 +196,12 @@ Estimate.
 
   $ fresh
   > kvcache estimate --model mlx-community/Llama-3.2-3B-Instruct-4bit --fits 16GiB
-  kvcache estimate: mlx-community/Llama-3.2-3B-Instruct-4bit: there is no such folder, and no model of this id in '.cache/huggingface/hub'
-  hint: hf download mlx-community/Llama-3.2-3B-Instruct-4bit
-  [5]
+  in 17.2 GB   tokens  a further token
+  BF16        1398101          12.3 kB
+  8 bits      2631720          6.53 kB
+  4 bits      4971026          3.46 kB
+  llama: 3 x plain, as mlx_lm/models/llama.py makes them; not in config.json, so
+  assumed: head_dim 128
 
   $ fresh
   > kvcache estimate --config Llama-3.2-3B/config.json --tokens 32k
