@@ -21,8 +21,8 @@ class Prune : public testing::Test {
       write_safetensors(folder_ / (std::string(name) + ".safetensors"),
                         {{"0.0", Tensor::zeros(Dtype::F16, {1, 1, 2, 4})}, {"0.1", Tensor::zeros(Dtype::F16, {1, 1, 2, 4})}},
                         {{"0.0", ""}, {"2.0", "KVCache"}});
-    PruneCriteria all;
-    all.keep_bytes = 0;
+    PruneRequest all;
+    all.groups.push_back({{}, 0});
     plan_ = plan_prune({folder_.str()}, all);
     ASSERT_EQ(fates(), std::vector<Fate>(4, Fate::remove));
     real_ = detail::syscalls();
