@@ -19,11 +19,11 @@ A wrapped window is compared where both hold the same tokens, in temporal order.
   layer 0 tokens: 11 and 10 (and 1 more layer)
   layer 0 window: 8 and 16 (and 1 more layer)
   layer 0 keep: 0 and 4 (and 1 more layer)
-  layer          token   differ  max error  RMS error  over the tokens
-      0  keys        3  100.0 %       4.58       1.42  █▇█▇███
-         values      3   99.9 %       5.12       1.42  █▇▇█▇█▇
-      1  keys        3   99.9 %       4.34       1.42  █▇██▇██
-         values      3  100.0 %       5.96       1.43  ▇██▇█▇▇
+  layer          token   differ  max err  RMS err  over the tokens
+      0  keys        3  100.0 %     4.58     1.42  █▇█▇███
+         values      3   99.9 %     5.12     1.42  █▇▇█▇█▇
+      1  keys        3   99.9 %     4.34     1.42  █▇██▇██
+         values      3  100.0 %     5.96     1.43  ▇██▇█▇▇
   [1]
 
 Batches are compared sequence by sequence: windows in temporal order, and without their left padding, in which `align` leaves what was there.
@@ -49,10 +49,8 @@ What differs is said with its first token, and of which sequence that is. Here t
   $ cp batch.safetensors other.safetensors
   $ printf '\100' | dd of=other.safetensors bs=1 seek=$(($(stat -c %s other.safetensors) - 49)) conv=notrunc status=none
   $ kvcache diff batch.safetensors other.safetensors
-  layer                     token  differ  max error  RMS error
-      over the tokens
-      1  values  10 of sequence 2   0.0 %       1.96     0.0288
-                █
+  layer                token  differ  max err  RMS err  over the tokens
+      1  values  10 of seq 2   0.0 %     1.96   0.0288            █
   [1]
   $ kvcache diff batch.safetensors other.safetensors --json | grep -A6 '"part": "values"' | tail -7
        "part": "values",
@@ -66,13 +64,13 @@ What differs is said with its first token, and of which sequence that is. Here t
   $ kvcache -q filter other.safetensors --keep 2 -o another.safetensors
   $ kvcache diff one.safetensors another.safetensors
   the first 10 tokens are the same; they differ from token 10 on
-  layer          from token  differing  max error  RMS error  over the tokens
-      1  values          10      0.1 %       1.96     0.0522            █
+  layer          token  differ  max err  RMS err  over the tokens
+      1  values     10   0.1 %     1.96   0.0522            █
   [1]
   $ kvcache diff "$OPS/rotating-batch-step7.safetensors" "$OPS/rotating-batch-step8.safetensors"
   tokens: 28 and 29
   layer 0 tokens: 28 and 29 (and 1 more layer)
-  layer           token   differ  max error  RMS error  over the tokens
+  layer           token   differ  max err  RMS err  over the tokens
       0  offsets         100.0 %
       1  offsets         100.0 %
   [1]
@@ -80,26 +78,17 @@ What differs is said with its first token, and of which sequence that is. Here t
   tokens: 11 and 20
   layer 0 tokens: 11 and 20 (and 1 more layer)
   layer 0 batch: 1 and 3 (and 1 more layer)
-  layer           token  differ  max error  RMS error
-      over the tokens
-      0  keys
-      shapes [1, 2, 11, 64] and [3, 2, 20, 64]
-         values
-      shapes [1, 2, 11, 64] and [3, 2, 20, 64]
-         offsets
-      shapes [1] and [3]
-      1  keys
-      shapes [1, 2, 11, 64] and [3, 2, 20, 64]
-         values
-      shapes [1, 2, 11, 64] and [3, 2, 20, 64]
-         offsets
-      shapes [1] and [3]
+  layer 0 keys: shapes [1, 2, 11, 64] and [3, 2, 20, 64]
+  layer 0 values: shapes [1, 2, 11, 64] and [3, 2, 20, 64]
+  layer 0 offsets: shapes [1] and [3]
+  layer 1 keys: shapes [1, 2, 11, 64] and [3, 2, 20, 64]
+  layer 1 values: shapes [1, 2, 11, 64] and [3, 2, 20, 64]
+  layer 1 offsets: shapes [1] and [3]
   [1]
   $ kvcache diff one.safetensors "$OPS/single-2.safetensors"
   layer 0 class: BatchKVCache and KVCache (and 1 more layer)
-  layer           token  differ  max error  RMS error  over the tokens
-      0  offsets                                       only the first cache has it
-      1  offsets                                       only the first cache has it
+  layer 0 offsets: only the first cache has it
+  layer 1 offsets: only the first cache has it
   [1]
 
 Model state, the parameters by which codes are decoded, and where the size of a window came from are compared, too.
@@ -130,8 +119,8 @@ What differs at the end of the tokens is shown at the end.
   $ printf '\101' | dd of=end.safetensors bs=1 seek=$(($(stat -c %s end.safetensors) - 1)) conv=notrunc status=none
   $ kvcache diff a.safetensors end.safetensors
   the first 42 tokens are the same; they differ from token 42 on
-  layer        from token  differing  max error  RMS error  over the tokens
-      0  keys          42      0.0 %        3.3     0.0629                         █
+  layer        token  differ  max err  RMS err  over the tokens
+      0  keys     42   0.0 %      3.3   0.0629                         █
   [1]
 
   $ kvcache diff a.safetensors missing.safetensors
@@ -152,7 +141,7 @@ With a tolerance, dtypes and quantization are no difference; -q leaves the exit 
    "differences": [],
   $ kvcache diff a.safetensors q8.safetensors --tolerance 0.008 | head -2
   the first token is the same; they differ from token 1 on
-  layer          from token  differing  max error  RMS error  over the tokens
+  layer          token  differ  max err  RMS err  over the tokens
   $ kvcache -q diff a.safetensors q8.safetensors
   [1]
 

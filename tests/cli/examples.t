@@ -164,13 +164,14 @@ Diff.
   no difference in 15360 values of 3 layers
   $ fresh
   > kvcache diff chat.safetensors chat-q4.safetensors --tolerance 0.1
-  layer          token  differ  max error  RMS error  over the tokens
-      0  keys        0  31.9 %      0.328     0.0874  ▇▇▇▇▇▇▇█▇▇▇█▇▇██▇█▇▇▇██▇
-         values      0  33.2 %      0.316     0.0884  ▇▇███▇▇██▇▇▇▇▇▇▇▇██▇▇▇▇█
-      1  keys        0  30.1 %      0.299      0.085  ▆▇▆▇▆▇▇▇▇▇▇█▆▆▆▇▆▇▆▆▆▇▇▇
-         values      0  31.9 %      0.309     0.0872  ▇▆▆▇█▇▇█▆▇▇▇▇▆▆▇▇▇▇▇▇▇▇▇
-      2  keys        0  33.1 %      0.287     0.0881  ▆▇▆▆▇▆▇▇▇█▇▇▆▇▇▇▇▇▇▇▇▇▇█
-         values      0  30.2 %      0.254     0.0847  ▇▇▇▇▆▇▇▇▇▇█▇▇▇█▇▆▇▇▇▇▇▇▇
+  they differ from the first token on
+  layer          token  differ  max err  RMS err  over the tokens
+      0  keys        0  31.9 %    0.328   0.0874  ▇▇▇▇▇▇▇█▇▇▇█▇▇██▇█▇▇▇██▇
+         values      0  33.2 %    0.316   0.0884  ▇▇███▇▇██▇▇▇▇▇▇▇▇██▇▇▇▇█
+      1  keys        0  30.1 %    0.299    0.085  ▆▇▆▇▆▇▇▇▇▇▇█▆▆▆▇▆▇▆▆▆▇▇▇
+         values      0  31.9 %    0.309   0.0872  ▇▆▆▇█▇▇█▆▇▇▇▇▆▆▇▇▇▇▇▇▇▇▇
+      2  keys        0  33.1 %    0.287   0.0881  ▆▇▆▆▇▆▇▇▇█▇▇▆▇▇▇▇▇▇▇▇▇▇█
+         values      0  30.2 %    0.254   0.0847  ▇▇▇▇▆▇▇▇▇▇█▇▇▇█▇▆▇▇▇▇▇▇▇
   [1]
 
 Mask.

@@ -51,9 +51,7 @@ may be one is not passed over, nor is a damaged cache.
   $ kvcache verify -r mixed
   mixed/cut-in-its-header.safetensors: error KV104 header: the header is cut off: it would have 222 bytes, but the file has 60 in all
     hint: save or copy the file again
-  2 files: 1 ok, 1 unreadable; 8 more are no caches (a GGUF model, a tar archive,
-  a text file, an AppleDouble file, an HTML page, 2 times model weights, token
-  ids)
+  2 files: 1 ok, 1 unreadable; 8 more are no caches (a GGUF model, a tar archive, a text file, an AppleDouble file, an HTML page, 2 times model weights, token ids)
   [3]
   $ cp "${K}2.safetensors" mixed/pointer.safetensors; : >mixed/empty.safetensors
   $ kvcache verify -r mixed
@@ -63,9 +61,7 @@ may be one is not passed over, nor is a damaged cache.
     hint: its writer was interrupted, or it was saved under the name it was loaded from: make it again
   mixed/pointer.safetensors: error KV103 header: no safetensors file, but a Git LFS pointer
     hint: the file itself is not here: git lfs pull, in its repository, fetches it
-  4 files: 1 ok, 3 unreadable; 8 more are no caches (a GGUF model, a tar archive,
-  a text file, an AppleDouble file, an HTML page, 2 times model weights, token
-  ids)
+  4 files: 1 ok, 3 unreadable; 8 more are no caches (a GGUF model, a tar archive, a text file, an AppleDouble file, an HTML page, 2 times model weights, token ids)
   [3]
   $ kvcache verify -q mixed/._chat.safetensors mixed/page.safetensors mixed/gguf.safetensors mixed/tokens.safetensors
   mixed/._chat.safetensors: error KV103 header: no safetensors file, but an AppleDouble file

@@ -53,9 +53,9 @@ Estimates beyond what a number holds, of what cannot be quantized, and of two th
   [2]
   $ kvcache create --layers 2 --heads 2 --head-dim 32 --tokens 8 -q -o narrow.safetensors
   $ kvcache estimate --like narrow.safetensors --tokens 1000 --bits 4
-  1000 tokens    size  a further token
-  F16          512 kB            512 B  100 %
-  4 bits       160 kB            160 B   31 %
+  1000 tokens    size  a further token  of plain
+  F16          512 kB            512 B     100 %
+  4 bits       160 kB            160 B      31 %
   in groups of 32 (--group-size 32): keys are 32 wide, which 64 does not divide
   $ kvcache estimate --like narrow.safetensors --config huge.json --tokens 1
   kvcache estimate: --config and --like exclude each other
@@ -140,7 +140,7 @@ Integers that differ have no error.
   $ cp "$DIALECTS/arrays-int.P3.safetensors" other.safetensors
   $ printf '\001' | dd of=other.safetensors bs=1 seek=$(($(wc -c <other.safetensors) - 1)) conv=notrunc status=none
   $ kvcache diff "$DIALECTS/arrays-int.P3.safetensors" other.safetensors
-  layer          token  differ  max error  RMS error  over the tokens
+  layer          token  differ  max err  RMS err  over the tokens
       0  slot 0         33.3 %
   [1]
   $ kvcache diff --json "$DIALECTS/arrays-int.P3.safetensors" other.safetensors | grep -B1 'rms_error": null'

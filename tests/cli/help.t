@@ -22,8 +22,7 @@ Every command explains itself, with examples.
     --path-style            Name the bucket in the path, not in the host
     --allow-http            Take http:// addresses of other machines, which is not
                             encrypted
-    --timeout SECONDS:FLOAT in [0.1 - 86400]
-                            Give up when a server is silent for so long (default
+    --timeout SECONDS       Give up when a server is silent for so long (default
                             30)
     -V, --version           Show the version and exit
   
@@ -93,11 +92,10 @@ Every command explains itself, with examples.
   Examples:
     kvcache verify chat.safetensors
     kvcache verify --data --for mlx-lm@0.31 chat.safetensors   before a deployment
-    # a screenful, whatever is in there
-    kvcache verify -r ~/prompt-caches
-    # every file that is broken, and nothing else
+    kvcache verify -r ~/prompt-caches         a screenful, whatever is in there
+    # every file that is broken, and no more
     kvcache verify -r -q ~/prompt-caches
-    # for CI; github and sarif are others
+    # for CI, as github, sarif
     kvcache verify -r --format junit caches > verify.xml
   $ kvcache trim --help
   Remove the last tokens from every layer, or from none
@@ -110,6 +108,12 @@ Every command explains itself, with examples.
   
   Options:
     -h, --help              Show this help and exit
+    -r, --recursive         Take folders, too: every cache below them. -o DIR/ has
+                            the same folders
+    --exclude GLOB          Leave out files and folders: '*.tmp.safetensors',
+                            'old/'; as in .gitignore, also in files named
+                            .kvcacheignore
+    -j, --jobs N            Threads (default: as many as there are cores)
     -n, --last N            Remove the last N tokens, in a batch of each sequence
     --to LEN                Remove what is beyond the first LEN tokens of each
                             layer and sequence

@@ -53,7 +53,7 @@ What a person wants to know first.
     windows   not wrapped
     can trim  no: layer 0 (CacheList): child 0 (ArraysCache): recurrent state
               cannot be rolled back
-    loads in  no runtime
+    loads in  no release, only mlx-lm 2026-08
     not in    mlx-lm 0.19 to 0.31, mlxrs 0.1, mlx-swift-lm 3.31 to 3.33: layer 0
               (CacheList): children are stored in another form
               mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list

@@ -62,7 +62,7 @@ Words of other tools.
   [2]
   $ kvcache show -- -dash.safetensors
   kvcache: unknown command 'show'
-  hint: did you mean `kvcache inspect -dash.safetensors`?
+  hint: did you mean `kvcache inspect ./-dash.safetensors`?
   [2]
   $ kvcache info
   kvcache: unknown command 'info'

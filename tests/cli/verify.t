@@ -2,11 +2,11 @@ A line for every file that is fine, one for every finding, and a sum.
 
   $ cd "$HOSTILE"
   $ kvcache verify tile-ok-forward.safetensors
-  tile-ok-forward.safetensors: ok (mlx-lm@0.31)
+  tile-ok-forward.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
   $ kvcache verify tile-ok-forward.safetensors tile-trailing.safetensors layers-batch-differs.safetensors json-garbage.safetensors
-  tile-ok-forward.safetensors: ok (mlx-lm@0.31)
+  tile-ok-forward.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
   tile-trailing.safetensors: warning KV120 header: 1 byte follows the last tensor: MLX reads the file, strict readers refuse it
-    hint: kvcache repair tile-trailing.safetensors -o tile-trailing-new.safetensors writes it without them
+    hint: `kvcache repair tile-trailing.safetensors -o tile-trailing-new.safetensors` writes it without them
   layers-batch-differs.safetensors: error KV501 layer 1: batch size 2, but layer 0 has 1: layers of one cache hold the same sequences
   json-garbage.safetensors: error KV105 header: the header is not JSON: syntax error at byte 2, near 'th'
   4 files: 1 ok, 1 with warnings, 1 with errors, 1 unreadable
@@ -17,7 +17,7 @@ A line for every file that is fine, one for every finding, and a sum.
   [1]
   $ kvcache verify --strict -q tile-trailing.safetensors
   tile-trailing.safetensors: warning KV120 header: 1 byte follows the last tensor: MLX reads the file, strict readers refuse it
-    hint: kvcache repair tile-trailing.safetensors -o tile-trailing-new.safetensors writes it without them
+    hint: `kvcache repair tile-trailing.safetensors -o tile-trailing-new.safetensors` writes it without them
   [1]
   $ kvcache verify --data data-nan-f16.safetensors
   data-nan-f16.safetensors: error KV601 layer 0: keys: 1 NaN, first at sequence 0, head 0, row 0: it spreads to every later token
@@ -26,7 +26,7 @@ A line for every file that is fine, one for every finding, and a sum.
 For a runtime.
 
   $ kvcache verify --for mlx-lm@0.31 tile-ok-forward.safetensors
-  tile-ok-forward.safetensors: ok (mlx-lm@0.31)
+  tile-ok-forward.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
   $ kvcache verify --for mlx-lm@0.31 --for mlx-swift-lm@3.31 tile-ok-forward.safetensors
   tile-ok-forward.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
     hint: kvcache convert tile-ok-forward.safetensors --to mlx-swift-lm@3.31 -o tile-ok-forward-new.safetensors
@@ -40,12 +40,8 @@ Folders: by name, links to folders not followed, pipes passed over.
   $ cp "$HOSTILE/tile-ok-forward.safetensors" a/b/one.safetensors; gzip < a/b/one.safetensors > a/two.gz; cp a/b/one.safetensors a/no.gz
   $ ln -s .. a/up; ln -s b/one.safetensors a/link.safetensors; mkfifo a/pipe.safetensors; ln -s nowhere a/dangling.safetensors
   $ kvcache verify -r .
-  ./a/b/one.safetensors: ok (mlx-lm@0.31)
   ./a/dangling.safetensors: error KV100: cannot be read: No such file or directory
-  ./a/link.safetensors: ok (mlx-lm@0.31)
-  ./a/two.gz: info KV716: compressed: no runtime loads it as it is
-    hint: gzip -dc ./a/two.gz > OUT.safetensors
-  ./a/two.gz: ok (mlx-lm@0.31)
+  facts: 1 KV716 (name or compression); --infos shows them
   4 files: 3 ok, 1 unreadable
   [5]
   $ kvcache verify -r -j 4 a a a a a | tail -1
@@ -68,7 +64,7 @@ Folders: by name, links to folders not followed, pipes passed over.
 Standard input, and what is not there.
 
   $ kvcache verify - < "$HOSTILE/tile-ok-forward.safetensors"
-  -: ok (mlx-lm@0.31)
+  -: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
   $ kvcache verify ''
   '': error KV100: cannot be read: No such file or directory
   [5]

@@ -185,6 +185,10 @@ int run(Context& context, const Options& options) {
     if (places.empty()) check_ordinary(options, options.files[0]);
     return import_one(context, options, goal, places, options.files[0], options.output);
   }
+  // A folder by itself is another project's; folders of caches are asked for with -r.
+  std::error_code unknown;
+  if (options.files.size() == 1 && !options.output.recursive && std::filesystem::is_directory(options.files[0], unknown))
+    return convert_one(context, options, goal, options.files[0], options.output);
   return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
     return convert_one(context, options, goal, file, output);
   });
