@@ -16,6 +16,7 @@ stand_in() {
   kvcache create --layers 4 --heads 4 --head-dim 128 --tokens $((tokens + 1)) --fill random -o "$3" --force -q
 }
 
+kvcache store init -q
 for turn in "$@"; do
   resume=$turn/resume.safetensors
   rm -f "$resume"

@@ -223,6 +223,7 @@ class Finder {
   }
   [[nodiscard]] std::vector<std::string> paths(const std::vector<std::size_t>& files) const {
     std::vector<std::string> out;
+    out.reserve(files.size());
     for (const std::size_t i : files) out.push_back(all_[i].file->path);
     return out;
   }

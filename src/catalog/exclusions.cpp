@@ -11,7 +11,7 @@ Exclusions::Exclusions(const std::vector<std::string>& patterns) {
   for (const std::string& pattern : patterns) add(pattern, {}, false);
 }
 
-Exclusions Exclusions::with_file(const std::string& text, std::string below) const {
+Exclusions Exclusions::with_file(const std::string& text, const std::string& below) const {
   Exclusions out = *this;
   for (std::string_view rest = text; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());

@@ -20,7 +20,7 @@ class Exclusions {
   explicit Exclusions(const std::vector<std::string>& patterns);
 
   /// These, and the lines of an ignore file in the folder `below` ("a/b/", or empty for the outermost).
-  [[nodiscard]] Exclusions with_file(const std::string& text, std::string below) const;
+  [[nodiscard]] Exclusions with_file(const std::string& text, const std::string& below) const;
   [[nodiscard]] bool empty() const noexcept { return patterns_.empty(); }
   /// `path`: from the folder that is searched.
   [[nodiscard]] bool leaves_out(std::string_view path, bool folder) const;

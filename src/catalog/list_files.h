@@ -61,7 +61,7 @@ inline constexpr std::size_t files_at_once = 16;
 
 /// The same of what `open` opens: path, bytes and time are in `file` already, the rest is filled in. That it cannot be opened
 /// or read is the verdict.
-void list_source(ListedFile& file, const std::function<std::shared_ptr<const ByteSource>()>& open, bool read_stamped = false);
+void list_source(ListedFile& file, const std::function<std::shared_ptr<const ByteSource>()>& open, bool whole_files = false);
 
 /// Looks at every cache file below the folders (or at the files named themselves), in parallel, in their order; then at what
 /// other projects keep there.

@@ -95,7 +95,7 @@ void choose_down_to(std::uint64_t limit, std::uint64_t bytes, bool by_access, st
 }
 
 /// An entry of a server's folder, as far as it may be deleted by itself.
-PruneFile of_entry(const std::string& folder, const foreign::Place& place, bool indexed, foreign::Entry entry) {
+PruneFile of_entry(const std::string& folder, const foreign::Place& place, bool indexed, const foreign::Entry& entry) {
   PruneFile out;
   const std::string& path = entry.item.path;
   out.folder = folder;
@@ -141,7 +141,7 @@ void look_at_places(const std::string& folder, PrunePlan& plan) {
     const bool indexed = std::ranges::any_of(items, is_index);
     foreign::list_entries(place, [&](foreign::Entry entry) {
       if (entry.item.kind != foreign::Item::Kind::entry || entry.vanished) return;
-      plan.files.push_back(of_entry(folder, place, indexed, std::move(entry)));
+      plan.files.push_back(of_entry(folder, place, indexed, entry));
     });
   }
 }

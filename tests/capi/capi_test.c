@@ -416,9 +416,10 @@ static void test_edits(void) {
   uint16_t zeros[2][3][32] = {{{0}}};
   kvcache_named_array update[8];
   char names[8][16];
+  const int64_t shape[] = {1, 2, 3, 32};
   for (int i = 0; i < 8; ++i) {
     snprintf(names[i], sizeof names[i], "%d.%s", i / 2, i % 2 == 0 ? "keys" : "values");
-    update[i] = (kvcache_named_array){names[i], KVCACHE_F16, 4, (int64_t[]){1, 2, 3, 32}, zeros, sizeof zeros};
+    update[i] = (kvcache_named_array){names[i], KVCACHE_F16, 4, shape, zeros, sizeof zeros};
   }
   CHECK_OK(kvcache_append(cache, update, 8, &tokens, error));
   CHECK(tokens == 3 && tokens_of(cache) == 46);

@@ -23,16 +23,19 @@ class Permissions(ToolTest):
         result = self.run_tool("trim", "in.safetensors", "-n", "1", *arguments, **more)
         self.assertEqual(result.returncode, 0, result.stderr)
 
-    def test_a_new_file_is_private(self):
-        for umask, mode in ((0o000, 0o600), (0o022, 0o600), (0o277, 0o400)):
+    def test_a_new_file_has_what_the_umask_gives(self):
+        for umask, mode in ((0o000, 0o666), (0o022, 0o644), (0o077, 0o600), (0o277, 0o400)):
+            if os.path.exists(self.path("out")):
+                os.remove(self.path("out"))
             self.trim("-o", "out", "--force", preexec_fn=lambda umask=umask: os.umask(umask))
             self.assertEqual(self.mode("out"), mode)
 
-    def test_a_replaced_output_becomes_private(self):
+    def test_a_replaced_output_keeps_its_own(self):
         self.trim("-o", "out")
-        os.chmod(self.path("out"), 0o644)
-        self.trim("-o", "out", "--force")
-        self.assertEqual(self.mode("out"), 0o600)
+        for mode in (0o600, 0o640, 0o644):
+            os.chmod(self.path("out"), mode)
+            self.trim("-o", "out", "--force")
+            self.assertEqual(self.mode("out"), mode)
 
     def test_in_place_keeps_the_mode(self):
         for mode in (0o600, 0o640, 0o664, 0o400):

@@ -235,7 +235,7 @@ Action declare(CLI::App& app, Context& context) {
   constexpr std::int64_t most = max_dim;
   const auto options = std::make_shared<Options>();
   app.add_option("--config,--model", options->config, "A model: its config.json, its folder, or an id of Hugging Face")
-      ->type_name("MODEL")
+      ->type_name("config.json")
       ->check(not_empty());
   app.add_option("--like", options->like, "A cache of the model")->type_name("FILE")->check(not_empty());
   add_count(app, "--tokens", options->tokens, most, "Length of the prompt: 4096, 32k");

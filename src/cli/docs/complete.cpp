@@ -114,7 +114,7 @@ Answer values_of(const CommandWords& line, const CLI::Option& option, const std:
     for (const std::string_view name : classes) answer.candidates.push_back({std::string(name), {}});
     return as_list(std::move(answer), word, ",");
   }
-  if (value.name == "DIR") return {"folders"};
+  if (value.name == "DIR" || value.name == "MODEL") return {"folders"};
   // Numbers and names are what is left.
   const bool path = option.get_positional() || std::find(std::begin(files), std::end(files), value.name) != std::end(files);
   return {path ? "files" : "nothing"};

@@ -93,17 +93,21 @@ std::vector<Repeated> grouped(const std::vector<Difference>& differences) {
   return groups;
 }
 
+std::string sentence(const std::string& text) {
+  return hanging(text, line_width(stdout)) + '\n';
+}
+
 /// What people ask of two caches of one conversation.
 std::string without_its_end(const Document& shorter, const Document& longer, const detail::Relation& relation) {
-  return fmt::format("{} is {} without its last {}: the first {} are the same\n", shown_path(shorter.file.path()),
-                     shown_path(longer.file.path()), count_of(static_cast<std::uint64_t>(relation.further), "token"),
-                     relation.common);
+  return sentence(fmt::format("{} is {} without its last {}: the first {} are the same", shown_path(shorter.file.path()),
+                              shown_path(longer.file.path()), count_of(static_cast<std::uint64_t>(relation.further), "token"),
+                              relation.common));
 }
 
 std::string first_difference(std::int64_t token) {
-  if (token == 0) return "they differ from the first token on\n";
-  return fmt::format("the first {} the same; they differ from token {} on\n",
-                     token == 1 ? "token is" : fmt::format("{} tokens are", token), token);
+  if (token == 0) return sentence("they differ from the first token on");
+  return sentence(fmt::format("the first {} the same; they differ from token {} on",
+                              token == 1 ? "token is" : fmt::format("{} tokens are", token), token));
 }
 
 }  // namespace
