@@ -14,7 +14,7 @@ namespace {
 
 class Remote::State {};
 
-Remote::Remote(Options /*options*/) {}
+Remote::Remote(Options /*options*/) {}  // NOLINT(performance-unnecessary-value-param)
 Remote::~Remote() = default;
 std::shared_ptr<const ByteSource> Remote::open(const std::string& /*name*/) const {
   refuse();

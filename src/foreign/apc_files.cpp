@@ -199,7 +199,7 @@ Tensor ApcShard::rows(char part, std::int64_t layer, std::size_t block) const {
   if (begin + block_size > whole.dim(axis) || (token_major && layer >= whole.dim(1)))
     refuse(fmt::format("layer {}: '{}' has {} rows, too few for its {} blocks of {} tokens", layer, key, whole.dim(axis),
                        blocks.size(), block_size));
-  const Tensor part_of = whole.slice(axis, begin, begin + block_size);
+  Tensor part_of = whole.slice(axis, begin, begin + block_size);
   if (!token_major) return part_of;
   const Tensor one = part_of.slice(1, layer, layer + 1);
   return heads_first(one.reshape({one.dim(0), one.dim(2), one.dim(3), one.dim(4)}));

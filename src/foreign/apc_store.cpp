@@ -21,7 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view ending = ".safetensors";
-constexpr std::size_t most_steps = 1U << 20U;
 
 /// Blocks that a header names, however broken the rest of it is: a prompt that leads there ends there.
 std::vector<std::int64_t> named_blocks(const std::string& path) {

@@ -31,7 +31,7 @@ bool owns_folder(const FolderLook& folder) {
     const std::string at = folder.at(version);
     for (const std::string& runtime : folders_in(at)) {
       if (!is_hex(runtime, 16)) continue;
-      for (const std::string& first : folders_in(at + "/" + runtime))
+      for (const std::string& first : folders_in(fmt::format("{}/{}", at, runtime)))
         if (is_hex(first, 2)) return true;
     }
   }
@@ -148,6 +148,7 @@ std::vector<Report> check_place(const Place& place, std::span<const Item> items)
   Report report;
   report.path = place.path;
   std::vector<std::string> words;
+  words.reserve(runtimes.size());
   for (const auto& [folder, files] : runtimes) words.push_back(fmt::format("{} ({} files)", folder, files));
   add_finding(report, "KV910",
               fmt::format("it holds snapshots of {} versions of dflash-mlx: {}. A server uses those of its own version alone",

@@ -173,6 +173,7 @@ std::vector<std::optional<WindowSize>> DflashStore::windows(const DflashSnapshot
     }
   }
   std::vector<const DflashSnapshot*> pointers;
+  pointers.reserve(siblings.size());
   for (const DflashSnapshot& sibling : siblings) pointers.push_back(&sibling);
   return proven_windows(pointers);
 }

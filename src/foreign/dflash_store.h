@@ -52,7 +52,7 @@ class DflashStore {
   [[nodiscard]] std::vector<Candidate> candidates(std::span<const std::int32_t> ids, std::vector<std::string>& rejected) const;
   /// A snapshot, if the server would take it: the version, the key and the tokens are those of its path. Throws
   /// Error(unreadable), saying what is not.
-  [[nodiscard]] DflashSnapshot read(std::size_t entry) const;
+  [[nodiscard]] DflashSnapshot read(std::size_t index) const;
   /// Windows as the snapshots beside this one show them: of the same key, of prompts that it begins with or is the beginning
   /// of.
   [[nodiscard]] std::vector<std::optional<WindowSize>> windows(const DflashSnapshot& snapshot) const;

@@ -48,11 +48,11 @@ std::vector<Item> items_1218(const Place& place) {
   const std::string models = place.path + "/models";
   for (const std::string& model : folders_in(models)) {
     if (!is_hex(model, 16)) continue;
-    const std::string entries = models + "/" + model + "/entries";
+    const std::string entries = fmt::format("{}/{}/entries", models, model);
     for (const std::string& name : files_in(entries)) {
       const fs::path file(name);
       const bool ours = file.extension() == ".safetensors" && is_hex(file.stem().string(), 16);
-      out.push_back({entries + "/" + name, ours ? Item::Kind::entry : Item::Kind::temporary});
+      out.push_back({fmt::format("{}/{}", entries, name), ours ? Item::Kind::entry : Item::Kind::temporary});
     }
   }
   return out;

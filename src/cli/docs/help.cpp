@@ -115,13 +115,13 @@ std::string examples_text(std::string_view examples, std::size_t width) {
     const std::string margin(begin, ' ');
     if (end != std::string::npos)
       for (const std::string& part : wrap(line.substr(line.find_first_not_of(' ', end)), width - begin - 2))
-        out += margin + "# " + part + '\n';
+        out.append(margin).append("# ").append(part).append("\n");
     // The marks of a command, for wrap() to know it by, take no place in what is shown.
     bool first = true;
     for (std::string part :
          wrap('`' + line.substr(begin, end == std::string::npos ? end : end - begin) + '`', width - begin - 2)) {
       std::erase(part, '`');
-      out += margin + (first ? "" : "  ") + part + '\n';
+      out.append(margin).append(first ? "" : "  ").append(part).append("\n");
       first = false;
     }
   }

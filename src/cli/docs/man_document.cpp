@@ -71,13 +71,13 @@ class Page {
       const std::string& cell = block.cells[i];
       std::size_t next = i + 1;
       for (; count > widest_table && next < count && block.cells[next] == cell; ++next)
-        title += ", " + markdown_text(titles_[next]);
+        title.append(", ").append(markdown_text(titles_[next]));
       std::string value = markdown_text(cell);
       i = next;
       if (value.empty()) continue;
-      if (count > 2) value = title + ": " + value;
+      if (count > 2) value = title.append(": ").append(value);
       if (value.back() != '.') value += '.';
-      text += (text.empty() ? "" : " ") + value;
+      text.append(text.empty() ? "" : " ").append(value);
     }
     out_ += roff_prose(text);
   }

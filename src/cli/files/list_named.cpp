@@ -33,7 +33,7 @@ std::vector<catalog::Found> list_named(const Context& context, const std::string
   if (!detail::is_remote_name(place)) return catalog::list_files({place}, options, take);
   const remote::Remote& remote = remote_of(context);
   if (!is_remote_folder(place)) {
-    const std::shared_ptr<const ByteSource> source = remote.open(place);
+    std::shared_ptr<const ByteSource> source = remote.open(place);
     ListedFile file;
     file.path = detail::without_secrets(place);
     file.bytes = source->size();

@@ -79,6 +79,7 @@ std::string signatures_table(const Explanation& explained, const Style& style) {
 
 std::string layers_in_words(const std::vector<std::int64_t>& layers) {
   std::vector<std::size_t> indices;
+  indices.reserve(layers.size());
   for (const std::int64_t layer : layers) indices.push_back(static_cast<std::size_t>(layer));
   return layers_text(indices);
 }

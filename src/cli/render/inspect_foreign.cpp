@@ -53,7 +53,7 @@ Json one_file(const foreign::Place& place) {
 }
 
 Json one_folder(const foreign::Place& place) {
-  struct Group {
+  struct Group {  // NOLINT(bugprone-exception-escape): moving JSON does not throw
     Json settings;
     std::uint64_t entries = 0, bytes = 0;
     std::int64_t tokens = 0;

@@ -54,7 +54,9 @@ std::string progress_line(const std::string& label, std::uint64_t done, std::uin
     const auto filled = static_cast<std::size_t>(part * static_cast<double>(bar));
     return fmt::format("{}[{}{}] {}{}", bare, std::string(filled, '#'), std::string(bar - filled, ' '), percent, full);
   }
-  for (const std::string& text : {bare + percent + full, bare + percent + bytes + left, bare + percent + left, bare + percent})
+  for (const std::string& text :
+       {fmt::format("{}{}{}", bare, percent, full), fmt::format("{}{}{}{}", bare, percent, bytes, left),
+        fmt::format("{}{}{}", bare, percent, left), bare + percent})
     if (columns(text) <= width) return text;
   return percent.size() <= width ? percent : std::string();
 }

@@ -37,7 +37,7 @@ struct StateArray {
 };
 
 /// The state of a layer, or of a member of a CacheList.
-struct StoredState {
+struct StoredState {       // NOLINT(bugprone-exception-escape): moving JSON does not throw
   std::string class_name;  ///< as stored
   Json meta;               ///< texts, a text, or null
   std::vector<StateArray> arrays;
@@ -49,7 +49,7 @@ struct StoredState {
   [[nodiscard]] bool is_plain() const { return canonical_class(class_name) == "KVCache"; }
 };
 
-struct StoredLayer {
+struct StoredLayer {                 // NOLINT(bugprone-exception-escape): moving JSON does not throw
   StoredState own;                   ///< of what is no list
   std::vector<StoredState> members;  ///< of a CacheList; empty where the block holds none of it
   bool is_list = false;
@@ -63,7 +63,7 @@ struct StoredLayer {
 };
 
 /// Of metadata alone, which is what listing needs.
-struct BlockFacts {
+struct BlockFacts {  // NOLINT(bugprone-exception-escape): moving JSON does not throw
   std::int64_t version = 1;
   std::string version_text;  ///< as stored; empty: not
   std::string hash;
