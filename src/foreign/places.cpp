@@ -92,7 +92,7 @@ void search(const std::string& folder, int depth, std::vector<Place>& out) {
   // Of a folder with more names than were looked at, all are needed here.
   const std::vector<std::string> folders =
       look.files.size() + look.folders.size() < FolderLook::most_names ? look.folders : folders_in(folder);
-  for (const std::string& name : folders) search(folder + '/' + name, depth - 1, out);
+  for (const std::string& name : folders) search(fmt::format("{}/{}", folder, name), depth - 1, out);
 }
 
 std::string without_slash(std::string path) {

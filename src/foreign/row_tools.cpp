@@ -94,7 +94,7 @@ Entry described(const Item& item, const std::function<void(Entry&)>& describe) {
   return entry;
 }
 
-void add_finding(Report& report, std::string_view code, std::string message, std::string where, std::string hint,
+void add_finding(Report& report, std::string_view code, std::string message, const std::string& where, std::string hint,
                  std::string key) {
   report.findings.push_back(detail::make_finding(code, where_of(where), std::move(key), std::move(message), std::move(hint)));
 }

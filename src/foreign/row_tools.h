@@ -34,8 +34,8 @@ void refuse_too_many(const std::string& folder, std::size_t files);
                              std::string_view code = "KV908");
 
 /// Adds a finding whose severity is that of its code.
-void add_finding(Report& report, std::string_view code, std::string message, std::string where = {}, std::string hint = {},
-                 std::string key = {});
+void add_finding(Report& report, std::string_view code, std::string message, const std::string& where = {},
+                 std::string hint = {}, std::string key = {});
 
 /// A file that a server has begun to write.
 void add_temporary(Report& report);

@@ -172,10 +172,10 @@ std::vector<Item> block_items(const Place& place) {
   std::vector<Item> out;
   const std::string blocks = place.path + "/blocks";
   for (const std::string& folder : folders_in(blocks))
-    for (const std::string& name : files_in(blocks + "/" + folder)) {
+    for (const std::string& name : files_in(fmt::format("{}/{}", blocks, folder))) {
       const fs::path file(name);
       const bool ours = file.extension() == ending && is_hex(file.stem().string(), 64);
-      out.push_back({blocks + "/" + folder + "/" + name, ours ? Item::Kind::entry : Item::Kind::temporary});
+      out.push_back({fmt::format("{}/{}/{}", blocks, folder, name), ours ? Item::Kind::entry : Item::Kind::temporary});
     }
   return out;
 }

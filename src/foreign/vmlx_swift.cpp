@@ -62,6 +62,7 @@ std::string kinds_in_words(const VmlxSwiftFile& file) {
   std::map<std::string, std::size_t> counts;
   for (const std::int64_t kind : file.kinds) ++counts[VmlxSwiftFile::kind_name(kind)];
   std::vector<std::string> words;
+  words.reserve(counts.size());
   for (const auto& [name, n] : counts) words.push_back(fmt::format("{} {}", n, name));
   return fmt::format("{}", fmt::join(words, ", "));
 }
@@ -83,6 +84,7 @@ void check_dtypes(const std::vector<std::unique_ptr<Cache>>& layers, Report& rep
     if (const std::optional<Dtype> dtype = layer->facts().dtype) ++counts[*dtype];
   if (counts.size() < 2) return;
   std::vector<std::string> words;
+  words.reserve(counts.size());
   for (const auto& [dtype, n] : counts) words.push_back(fmt::format("{} of {}", n, name(dtype)));
   add_finding(report, "KV311", fmt::format("keys and values are of several dtypes: {}", fmt::join(words, ", ")));
 }

@@ -1,5 +1,7 @@
 #include "remote/environment.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <string_view>
@@ -51,7 +53,7 @@ Settings read_settings(const std::string& path, const std::string& section) {
     const std::string name = trimmed(std::string_view(text).substr(0, equals));
     const bool indented = line.front() == ' ' || line.front() == '\t';
     if (!indented) above = name;
-    out[indented ? above + "." + name : name] = trimmed(std::string_view(text).substr(equals + 1));
+    out[indented ? fmt::format("{}.{}", above, name) : name] = trimmed(std::string_view(text).substr(equals + 1));
   }
   return out;
 }

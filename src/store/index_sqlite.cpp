@@ -862,7 +862,7 @@ class SqliteIndex final : public Index {
   }
 
   /// No entry ends at a node any more: its state goes, and it, and those before it that nothing else needs.
-  void drop_end(Digest hash, std::span<const std::pair<Digest, ObjectInfo>> given, Removed& out) {
+  void drop_end(const Digest& hash, std::span<const std::pair<Digest, ObjectInfo>> given, Removed& out) {
     for (auto node = find(hash); node && !has_entries(node->hash); node = find(node->parent)) {
       if (has_children(node->hash)) {
         if (node->hash == hash) strip_end(*node, out);

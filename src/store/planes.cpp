@@ -78,7 +78,8 @@ std::optional<Frames> frames_of(const Tensor& array) {
 
 class Unpacking final : public Computation {
  public:
-  Unpacking(Tensor frames, std::vector<std::uint64_t> sizes, std::uint64_t rows, std::uint64_t row_bytes, std::size_t item)
+  Unpacking(Tensor frames, const std::vector<std::uint64_t>& sizes, std::uint64_t rows, std::uint64_t row_bytes,
+            std::size_t item)
       : frames_(std::move(frames)), rows_(rows), row_bytes_(row_bytes), item_(item) {
     std::uint64_t at = 0;
     for (const std::uint64_t size : sizes) {

@@ -1,5 +1,7 @@
 #include "foreign/omlx/folder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -37,7 +39,7 @@ bool has_blocks(const std::string& folder, const std::vector<std::string>& folde
     if (!is_digit_folder(name)) continue;
     std::error_code error;
     int names = 0;
-    for (fs::directory_iterator it(folder + '/' + name, error), end; !error && it != end && names < most_names;
+    for (fs::directory_iterator it(fmt::format("{}/{}", folder, name), error), end; !error && it != end && names < most_names;
          it.increment(error), ++names) {
       const std::string file = it->path().filename().string();
       if (is_hex(std::string_view(file).substr(0, hash_digits), hash_digits) && file.starts_with(name)) return true;
@@ -55,14 +57,14 @@ void walk(const std::string& folder, const std::string& relative, int levels, st
   for (const fs::directory_entry& entry : entries) {
     std::error_code unknown;
     const std::string name = entry.path().filename().string();
-    const std::string below = relative.empty() ? name : relative + '/' + name;
+    const std::string below = relative.empty() ? name : fmt::format("{}/{}", relative, name);
     if (entry.is_symlink(unknown)) continue;
     if (entry.is_directory(unknown)) {
-      if (name != "dflash_l2") walk(folder + '/' + name, below, levels - 1, out);
+      if (name != "dflash_l2") walk(fmt::format("{}/{}", folder, name), below, levels - 1, out);
       continue;
     }
     if (!entry.is_regular_file(unknown)) continue;
-    Item item{folder + '/' + name, Item::Kind::other};
+    Item item{fmt::format("{}/{}", folder, name), Item::Kind::other};
     switch (role_of(below)) {
       case Role::block:
         item.kind = Item::Kind::entry;
