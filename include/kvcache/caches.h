@@ -80,7 +80,7 @@ struct PerClass : Functions... {
   using Functions::operator()...;
 };
 template <class... Functions>
-PerClass(Functions...) -> PerClass<Functions...>;
+PerClass(Functions...) -> PerClass<Functions...>;  ///< of the functions given
 
 /// Calls `visitor` with the cache as the class it is. It takes each class by name: one that leaves a class out, or takes any
 /// Cache, does not compile. What it returns for a KVCache is the type of the result.

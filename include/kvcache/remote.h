@@ -23,7 +23,7 @@ struct Options {
   std::string region = {};        ///< of the bucket; empty and nowhere said: us-east-1
   bool path_style = false;        ///< the bucket in the path, not in the host's name; always so with an endpoint_url
   bool allow_http = false;        ///< http:// to hosts that are not this one
-  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds connect_timeout{10'000};  ///< until a connection stands
   std::chrono::milliseconds stall_timeout{30'000};    ///< without a byte in either direction
   std::chrono::milliseconds back_off{100};            ///< before the first repetition; doubled for each further one
   unsigned repetitions = 4;                           ///< of a request that failed for a reason that may pass
@@ -41,15 +41,15 @@ struct Usage {
 
 /// An object below a prefix.
 struct Listed {
-  std::string name;         ///< "s3://BUCKET/KEY"
-  std::uint64_t bytes = 0;  ///< its size
-  std::chrono::system_clock::time_point modified = {};
+  std::string name;                                     ///< "s3://BUCKET/KEY"
+  std::uint64_t bytes = 0;                              ///< its size
+  std::chrono::system_clock::time_point modified = {};  ///< as the service says
 };
 
 /// What belongs to all requests of a program: connections, credentials, counters. Safe to use from several threads.
 class Remote {
  public:
-  explicit Remote(Options options = {});
+  explicit Remote(Options options = {});  ///< nothing is asked of anybody yet
   Remote(const Remote&) = delete;
   Remote& operator=(const Remote&) = delete;
   ~Remote();

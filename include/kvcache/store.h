@@ -122,8 +122,8 @@ class Store {
   static Store open_without_index(const std::string& path);
   /// Any other back ends.
   static Store open(std::unique_ptr<Index> index, std::unique_ptr<Objects> objects, const OpenOptions& options = {});
-  Store(Store&& other) noexcept;
-  Store& operator=(Store&& other) noexcept;
+  Store(Store&& other) noexcept;             ///< the other is closed
+  Store& operator=(Store&& other) noexcept;  ///< as above
   ~Store();
 
   /// Store a cache. The document is that of a file or of memory; its layers hold just the prompt's tokens. Throws

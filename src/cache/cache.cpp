@@ -73,7 +73,8 @@ void Cache::finalize() {
 
 std::unique_ptr<Cache> Cache::merge(std::span<const Cache* const> /*caches*/) const {
   const bool quantized = class_name() == "QuantizedKVCache";
-  detail::no_such_operation(class_name(), "merge", quantized ? "`kvcache dequantize FILE -o OUT` makes a KVCache of it first" : "");
+  detail::no_such_operation(class_name(), "merge",
+                            quantized ? "`kvcache dequantize FILE -o OUT` makes a KVCache of it first" : "");
 }
 
 std::optional<std::string> Cache::mismatch(const Cache& other) const {

@@ -83,16 +83,16 @@ void in_order(std::size_t n, std::size_t workers, const std::function<Result(std
 template <typename Result>
 void in_order_by(std::size_t batch, std::size_t n, std::size_t workers, const std::function<Result(std::size_t)>& work,
                  const std::function<void(std::size_t, Result)>& take) {
-  in_order<std::vector<Result>>(
-      (n + batch - 1) / batch, workers,
-      [&](std::size_t b) {
-        std::vector<Result> results;
-        for (std::size_t i = b * batch; i < std::min(n, (b + 1) * batch); ++i) results.push_back(work(i));
-        return results;
-      },
-      [&](std::size_t b, std::vector<Result> results) {
-        for (std::size_t i = 0; i < results.size(); ++i) take(b * batch + i, std::move(results[i]));
-      });
+  in_order<std::vector<Result>>((n + batch - 1) / batch, workers,
+                                [&](std::size_t b) {
+                                  std::vector<Result> results;
+                                  for (std::size_t i = b * batch; i < std::min(n, (b + 1) * batch); ++i)
+                                    results.push_back(work(i));
+                                  return results;
+                                },
+                                [&](std::size_t b, std::vector<Result> results) {
+                                  for (std::size_t i = 0; i < results.size(); ++i) take(b * batch + i, std::move(results[i]));
+                                });
 }
 
 }  // namespace kvcache::detail

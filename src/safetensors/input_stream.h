@@ -53,7 +53,8 @@ class SourceStream final : public InputStream {
 /// Whether a source begins with the magic of gzip.
 [[nodiscard]] bool begins_with_gzip(const ByteSource& source);
 
-/// What a gzip stream expands to; several members are one stream. `at_once`: bytes of it that are read together. Throws Error(unreadable, code KV130) where it is damaged.
+/// What a gzip stream expands to; several members are one stream. `at_once`: bytes of it that are read together. Throws
+/// Error(unreadable, code KV130) where it is damaged.
 [[nodiscard]] std::unique_ptr<InputStream> gunzip(InputStream& input, std::size_t at_once = 128U << 10U);
 
 }  // namespace kvcache::detail

@@ -40,11 +40,11 @@ void python_drops_layers(const Document& document, Findings& findings) {
       (document.sources[kept].eras & eras_of(Family::mlxrs)).none())
     return;
   const std::string_view what = with_meta < with_arrays ? "metadata (section 0)" : "arrays";
-  findings.push_back(
-      make_finding("KV706", Where::of_layer(kept), {},
-                   kept == 0 ? fmt::format("no layer has {}: mlx-lm silently restores zero caches", what)
-                             : fmt::format("layers from {} on have no {}: mlx-lm silently restores {} of {} caches", kept,
-                                           what, kept, layers)));
+  findings.push_back(make_finding(
+      "KV706", Where::of_layer(kept), {},
+      kept == 0
+          ? fmt::format("no layer has {}: mlx-lm silently restores zero caches", what)
+          : fmt::format("layers from {} on have no {}: mlx-lm silently restores {} of {} caches", kept, what, kept, layers)));
 }
 
 // What mlx-lm makes of a user key, by its first component.

@@ -99,8 +99,7 @@ std::optional<std::string> LayerLoader::arrays(const ArraysCache& cache, const L
       return "its models keep state of two slots up to date in a MambaCache alone, and decode wrongly with an ArraysCache";
     if (eras.has(era_)) return std::nullopt;
     if (era_ == Era::P4 && eras.has(Era::P3))
-      return s.slots.size() == 3 ? "it silently takes slots 1 and 2 for left_padding and lengths"
-                                 : "its slots are not nested";
+      return s.slots.size() == 3 ? "it silently takes slots 1 and 2 for left_padding and lengths" : "its slots are not nested";
     if (eras == EraSet{Era::P4}) return "it silently restores the whole list as a single slot";
     return other_form(source);
   }

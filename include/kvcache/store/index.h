@@ -29,7 +29,7 @@ class Index {
 
   // Looking.
 
-  [[nodiscard]] virtual Settings settings() const = 0;
+  [[nodiscard]] virtual Settings settings() const = 0;  ///< what the store keeps to
   /// All of them, or those of one identity.
   [[nodiscard]] virtual std::vector<Namespace> namespaces(const std::optional<Digest>& identity = {}) const = 0;
   /// The nodes of these hashes, in their order, up to the first that there is not.
@@ -135,7 +135,7 @@ class Index {
   /// Calls `discard` with those of `names` that nothing has, in a transaction that excludes publish().
   virtual void reclaim(std::span<const std::string> names,
                        const std::function<void(std::span<const std::string>)>& discard) = 0;
-  virtual void set(const Settings& settings) = 0;
+  virtual void set(const Settings& settings) = 0;  ///< what it keeps to from now on
   /// Leave nothing behind of what was removed, and take no more room than needed.
   virtual void compact() = 0;
   /// Everything else goes, this comes in: for rebuilding.

@@ -21,10 +21,10 @@ using Time = std::int64_t;
 /// Something other than token ids that keys and values depend on: an image or a sound whose placeholder ids are the same for
 /// each, a LoRA that a span was processed with. Tokens of different extras are different tokens.
 struct Extra {
-  std::uint32_t position = 0;  ///< of the first token concerned
-  std::uint32_t length = 1;    ///< tokens concerned
-  std::string digest;          ///< of what it is, any bytes
-  friend bool operator==(const Extra&, const Extra&) = default;
+  std::uint32_t position = 0;                                    ///< of the first token concerned
+  std::uint32_t length = 1;                                      ///< tokens concerned
+  std::string digest;                                            ///< of what it is, any bytes
+  friend bool operator==(const Extra&, const Extra&) = default;  ///< the same in all
 };
 
 /// What makes keys and values of one model reusable: the same for every process that computes the same ones.

@@ -88,7 +88,8 @@ const CLI::App* command_of(const CLI::App& app, const std::string& name) {
 }
 
 bool is_command(const std::string& name) {
-  return std::ranges::any_of(commands(), [&](const Command* command) { return command->name == name && command->group != Group::hidden; });
+  return std::ranges::any_of(commands(),
+                             [&](const Command* command) { return command->name == name && command->group != Group::hidden; });
 }
 
 /// CLI11 passes over what it does not know, which a command at hand may just misspell.

@@ -29,9 +29,10 @@ void refuse_short_window(const std::string& where, const RotatingKVCache& cache,
   const RotatingKVCache::State& s = cache.state();
   if (!s.is_short()) return;
   refuse(where,
-         fmt::format("{} rows after {} tokens, because some were taken off after the window had wrapped: {} would silently go on from "
-                     "wrong rows",
-                     s.keys.defined() ? s.keys.dim(2) : 0, s.offset, target),
+         fmt::format(
+             "{} rows after {} tokens, because some were taken off after the window had wrapped: {} would silently go on from "
+             "wrong rows",
+             s.keys.defined() ? s.keys.dim(2) : 0, s.offset, target),
          "process the prompt again, or continue it in mlx-swift-lm@3.33");
 }
 
@@ -292,7 +293,8 @@ EncodedLayer Encoder::list(const std::string& where, const CacheList& cache) {
   EncodedLayer out;
   out.class_text = "CacheList";
   if (traits_.list == ListLayout::flat)
-    refuse(where, fmt::format("{} cannot load a CacheList", target()), "mlx-lm@0.31, mlx-swift-lm@3.31 and mlxrs@0.1 can load it");
+    refuse(where, fmt::format("{} cannot load a CacheList", target()),
+           "mlx-lm@0.31, mlx-swift-lm@3.31 and mlxrs@0.1 can load it");
   const bool framed = traits_.list == ListLayout::framed;
   if (cache.children().empty() && !framed)
     refuse(where, fmt::format("the list has no children, and {} has no way to say so", target()),
