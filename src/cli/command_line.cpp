@@ -77,7 +77,7 @@ const CLI::App* innermost(const CLI::App* command) {
 std::string words_of(const CLI::App* command) {
   std::string words;
   for (; command != nullptr && command->get_parent() != nullptr; command = command->get_parent())
-    words = command->get_name() + (words.empty() ? "" : " ") + words;
+    words = words.empty() ? command->get_name() : fmt::format("{} {}", command->get_name(), words);
   return words;
 }
 
