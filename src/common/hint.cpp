@@ -1,5 +1,7 @@
 #include "common/hint.h"
 
+#include <fmt/format.h>
+
 #include "common/remote_name.h"
 #include "kvcache/printable.h"
 
@@ -25,8 +27,8 @@ void replace(std::string& text, std::string_view word, const std::string& name) 
 std::string with_names(std::string_view hint, const std::string& file) {
   std::string text(hint);
   if (file.empty() || file == "-") return text;
-  replace(text, "-o OUT", "-o " + shell_path(new_name(file)));
-  replace(text, " FILE", " " + shell_path(without_secrets(file)));
+  replace(text, "-o OUT", fmt::format("-o {}", shell_path(new_name(file))));
+  replace(text, " FILE", fmt::format(" {}", shell_path(without_secrets(file))));
   return text;
 }
 
