@@ -8,7 +8,6 @@
 #include "cli/commands/store/store.h"
 #include "cli/files/output.h"
 #include "cli/options/numbers.h"
-#include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
 #include "kvcache/error.h"
@@ -84,18 +83,7 @@ int run_get(Context& context, const Options& options) {
     if (!context.quiet) say(in_words(got.match));
     return 1;
   }
-  const Encoded encoded = store::encode_got(got, target);
-  for (const std::string& warning : encoded.warnings) warn(context, warning);
-  std::uint64_t bytes = 0;
-  {
-    WriteOptions how;
-    how.overwrite = options.output.force;
-    how.gzip = options.output.gzip;
-    ProgressBar bar(context, "writing");
-    how.progress = bar.callback();
-    writing(context, options.output.path,
-            [&] { bytes = write_safetensors(options.output.path, encoded.tensors, encoded.metadata, how); });
-  }
+  const std::uint64_t bytes = write_got(context, got, target, options.output);
   if (!context.quiet)
     say(fmt::format("{}; wrote {} ({})", in_words(got.match), shown_output(options.output.path),
                     human_bytes(static_cast<double>(bytes))));

@@ -14,7 +14,6 @@
 #include "cli/options/choice.h"
 #include "cli/options/numbers.h"
 #include "cli/options/quantities.h"
-#include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
 #include "kvcache/edit.h"
@@ -185,18 +184,7 @@ int run_export(Context& context, const Options& options) {
   if (!options.to.empty()) target = find_target(options.to);
   const Store from = options.store.open(context, false);
   const store::Got got = from.export_entry(find_entry(from, options.entry).id);
-  const Encoded encoded = store::encode_got(got, target);
-  for (const std::string& warning : encoded.warnings) warn(context, warning);
-  std::uint64_t bytes = 0;
-  {
-    WriteOptions how;
-    how.overwrite = options.output.force;
-    how.gzip = options.output.gzip;
-    ProgressBar bar(context, "writing");
-    how.progress = bar.callback();
-    writing(context, options.output.path,
-            [&] { bytes = write_safetensors(options.output.path, encoded.tensors, encoded.metadata, how); });
-  }
+  const std::uint64_t bytes = write_got(context, got, target, options.output);
   if (!context.quiet)
     say(fmt::format("{}; wrote {} ({})", count_of(static_cast<std::uint64_t>(got.match.resume_at), "token"),
                     shown_output(options.output.path), human_bytes(static_cast<double>(bytes))));

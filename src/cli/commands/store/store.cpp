@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/options/numbers.h"
+#include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
 #include "common/human.h"
 #include "kvcache/error.h"
@@ -152,6 +153,20 @@ Json json_of_entry(const store::Entry& entry) {
           {"created", time_of(entry.created)},
           {"used", time_of(entry.used)},
           {"hits", entry.hits}};
+}
+
+std::uint64_t write_got(Context& context, const store::Got& got, const std::optional<Target>& target,
+                        const OutputOptions& output) {
+  const Encoded encoded = store::encode_got(got, target);
+  for (const std::string& warning : encoded.warnings) warn(context, warning);
+  WriteOptions how;
+  how.overwrite = output.force;
+  how.gzip = output.gzip;
+  ProgressBar bar(context, "writing");
+  how.progress = bar.callback();
+  std::uint64_t bytes = 0;
+  writing(context, output.path, [&] { bytes = write_safetensors(output.path, encoded.tensors, encoded.metadata, how); });
+  return bytes;
 }
 
 namespace {

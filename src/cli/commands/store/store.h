@@ -2,11 +2,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/files/output.h"
 #include "cli/render/json.h"
 #include "kvcache/store.h"
 
@@ -61,5 +63,9 @@ extern const Command store_gc_command;
 extern const Command store_check_command;
 extern const Command store_import_command;
 extern const Command store_export_command;
+
+/// Writes what was found, with a bar and the warnings of its format. Returns the bytes of the file.
+std::uint64_t write_got(Context& context, const kvcache::store::Got& got, const std::optional<Target>& target,
+                        const OutputOptions& output);
 
 }  // namespace kvcache::cli
