@@ -372,7 +372,8 @@ static void test_edits(void) {
   CHECK_OK(kvcache_filter(batch, (int64_t[]){3, 0}, 2, error));
   CHECK_OK(kvcache_extract(batch, 0, error));
   CHECK(tokens_of(batch) == 36);
-  CHECK_FAILS(kvcache_merge(NULL, 0, &batch, error), KVCACHE_USAGE, "");
+  kvcache_cache* none = NULL;
+  CHECK_FAILS(kvcache_merge(NULL, 0, &none, error), KVCACHE_USAGE, "");
   kvcache_buffer *one = NULL, *two = NULL;
   kvcache_cache* extracted = NULL;
   CHECK_OK(kvcache_merge((const kvcache_cache*[]){cache, shorter}, 2, &extracted, error));
