@@ -104,15 +104,10 @@ std::uint64_t Store::remove(std::span<const std::string> ids) {
   Index& index = *impl_->index;
   Objects& objects = *impl_->objects;
   if (impl_->read_only) throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects.label()));
-  std::vector<Namespace> spaces = index.namespaces();
   std::vector<std::pair<Digest, ObjectInfo>> given;
   for (int attempt = 0; attempt < 256; ++attempt) {
     Index::Removed removed = index.remove(ids, given);
     if (removed.done) {
-      const auto left = index.namespaces();
-      for (const Namespace& space : spaces)
-        if (std::ranges::none_of(left, [&](const Namespace& one) { return one.name == space.name; }))
-          removed.discarded.push_back(object_name(space.name, "namespace"));
       discard(index, objects, removed.discarded);
       return removed.bytes;
     }

@@ -150,8 +150,9 @@ class Putting {
     bool evicted_for_disk = false;
     for (int attempt = 0; attempt < 16; ++attempt) {
       try {
-        if (attempt > 0 && !known_space_) {
-          // Somebody else may have made it meanwhile, with blocks of another size.
+        if (attempt > 0) {
+          // Somebody else may have made it meanwhile, with blocks of another size, or removed it.
+          known_space_ = false;
           find_space();
           chain_ = chain_of(space_.name, prompt_.tokens, extras_, space_.block);
         }
@@ -471,8 +472,12 @@ class Putting {
     }
     publication_.entry_bytes =
         write_object(object_name(publication_.entry.id, "entry"), label_file(entry_label(publication_.entry), now), true);
+    // Also what was written just now: whoever collects leftovers cannot tell it from those. And the namespace's, which may have
+    // lost its last entry since it was found.
     publication_.still_there = [this] {
-      return std::ranges::all_of(found_, [&](const std::string& name) { return objects_.size(name).has_value(); });
+      const auto there = [&](const std::string& name) { return objects_.size(name).has_value(); };
+      return std::ranges::all_of(found_, there) && std::ranges::all_of(written_, there) &&
+             there(object_name(space_.name, "namespace"));
     };
   }
 

@@ -7,48 +7,55 @@
 
 namespace kvcache::store::detail {
 
-Statement::~Statement() {
-  if (statement_ == nullptr) return;
-  sqlite3_reset(statement_);
-  sqlite3_clear_bindings(statement_);
-}
+namespace {
 
-Statement& Statement::bind(std::int64_t value) {
-  if (const int code = sqlite3_bind_int64(statement_, next_++, value); code != SQLITE_OK) database_->fail(code);
-  return *this;
-}
+/// A prepared statement at work. Reset when this goes.
+class Rows final : public SqlRows {
+ public:
+  Rows(const Database& database, sqlite3_stmt* statement) : database_(database), statement_(statement) {}
+  Rows(const Rows&) = delete;
+  Rows& operator=(const Rows&) = delete;
+  ~Rows() override {
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+  }
 
-Statement& Statement::bind(std::string_view text) {
-  const int code = sqlite3_bind_text64(statement_, next_++, text.data() == nullptr ? "" : text.data(), text.size(),
-                                       SQLITE_TRANSIENT, SQLITE_UTF8);  // NOLINT: SQLite's own cast
-  if (code != SQLITE_OK) database_->fail(code);
-  return *this;
-}
+  void bind(int at, const SqlValue& value) {
+    int code = SQLITE_OK;
+    if (const auto* number = std::get_if<std::int64_t>(&value)) {
+      code = sqlite3_bind_int64(statement_, at, *number);
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+      code = sqlite3_bind_text64(statement_, at, text->data(), text->size(), SQLITE_TRANSIENT,
+                                 SQLITE_UTF8);  // NOLINT: SQLite's own cast
+    } else if (const auto* blob = std::get_if<Blob>(&value)) {
+      code = sqlite3_bind_blob64(statement_, at, blob->bytes.data(), blob->bytes.size(),
+                                 SQLITE_TRANSIENT);  // NOLINT: SQLite's own cast
+    } else {
+      code = sqlite3_bind_null(statement_, at);
+    }
+    if (code != SQLITE_OK) database_.fail(code);
+  }
 
-Statement& Statement::bind_blob(std::string_view bytes) {
-  const int code = sqlite3_bind_blob64(statement_, next_++, bytes.data() == nullptr ? "" : bytes.data(), bytes.size(),
-                                       SQLITE_TRANSIENT);  // NOLINT: SQLite's own cast
-  if (code != SQLITE_OK) database_->fail(code);
-  return *this;
-}
+  bool step() override {
+    const int code = sqlite3_step(statement_);
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    database_.fail(code);
+  }
+  [[nodiscard]] std::int64_t integer(int column) const override { return sqlite3_column_int64(statement_, column); }
+  [[nodiscard]] std::string text(int column) const override {
+    const void* bytes = sqlite3_column_blob(statement_, column);
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+    return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), size);
+  }
+  [[nodiscard]] bool null(int column) const override { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 
-Statement& Statement::bind_null() {
-  if (const int code = sqlite3_bind_null(statement_, next_++); code != SQLITE_OK) database_->fail(code);
-  return *this;
-}
+ private:
+  const Database& database_;
+  sqlite3_stmt* statement_;
+};
 
-bool Statement::step() {
-  const int code = sqlite3_step(statement_);
-  if (code == SQLITE_ROW) return true;
-  if (code == SQLITE_DONE) return false;
-  database_->fail(code);
-}
-
-std::string Statement::text(int column) const {
-  const void* bytes = sqlite3_column_blob(statement_, column);
-  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
-  return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), size);
-}
+}  // namespace
 
 Database::Database(const std::string& path, int flags, const char* vfs) : path_(path) {
   const int code = sqlite3_open_v2(path.c_str(), &db_, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs);
@@ -70,7 +77,7 @@ Database::~Database() {
   sqlite3_close(db_);
 }
 
-Statement Database::prepare(std::string_view sql) {
+sqlite3_stmt* Database::prepared(std::string_view sql) {
   sqlite3_stmt*& statement = statements_[sql];
   if (statement == nullptr) {
     const int code =
@@ -80,7 +87,13 @@ Statement Database::prepare(std::string_view sql) {
       fail(code);
     }
   }
-  return {*this, statement};
+  return statement;
+}
+
+std::unique_ptr<SqlRows> Database::run(std::string_view sql, std::span<const SqlValue> values) {
+  auto rows = std::make_unique<Rows>(*this, prepared(sql));
+  for (std::size_t i = 0; i < values.size(); ++i) rows->bind(static_cast<int>(i) + 1, values[i]);
+  return rows;
 }
 
 void Database::execute(const std::string& sql) {
@@ -96,19 +109,17 @@ void Database::fail(int code) const {
   throw DatabaseError(kind, fmt::format("the index {}: {}", printable(path_, 4096), sqlite3_errmsg(db_)), hint);
 }
 
-Transaction::Transaction(Database& database, Kind kind) : database_(database) {
-  database_.prepare(kind == Kind::write ? "BEGIN IMMEDIATE" : "BEGIN").run();
+void Database::begin(Kind kind) {
+  prepare(kind == Kind::write ? "BEGIN IMMEDIATE" : "BEGIN").run();
 }
 
-Transaction::~Transaction() {
-  if (!open_) return;
+void Database::commit() {
+  prepare("COMMIT").run();
+}
+
+void Database::roll_back() noexcept {
   // SQLite has taken it back itself after some errors.
-  if (sqlite3_get_autocommit(database_.handle()) == 0) sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
-}
-
-void Transaction::commit() {
-  database_.prepare("COMMIT").run();
-  open_ = false;
+  if (sqlite3_get_autocommit(db_) == 0) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
 }  // namespace kvcache::store::detail
