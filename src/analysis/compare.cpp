@@ -9,6 +9,7 @@
 
 #include "analysis/compare_values.h"
 #include "analysis/logical_layer.h"
+#include "cache/class_names.h"
 #include "kvcache/caches.h"
 #include "kvcache/format.h"
 #include "kvcache/stamp.h"
@@ -47,9 +48,10 @@ class Comparer {
   Comparison& out_;
 };
 
+/// An alias is another name for the same.
 std::string canonical_class(const std::string& name) {
-  if (name == "ConcatenateKVCache" || name == "KVCacheSimple" || name == "StandardKvCache") return "KVCache";
-  return name == "MambaCache" ? "ArraysCache" : name;
+  const auto kind = detail::kind_of_class(name);
+  return kind ? std::string(detail::class_name_of(*kind)) : name;
 }
 
 void Comparer::whole() {
@@ -131,38 +133,42 @@ void Comparer::facts(const Where& where, const Facts& a, const Facts& b) {
 
 // What facts do not tell: how codes are decoded, and where the size of a window came from.
 void Comparer::parameters(const Where& where, const Cache& a, const Cache& b) {
-  if (const auto* ta = dynamic_cast<const TurboQuantKVCache*>(&a), *tb = dynamic_cast<const TurboQuantKVCache*>(&b);
-      ta != nullptr && tb != nullptr) {
-    const auto number = [&](std::string_view what, auto member) {
-      if (ta->state().*member != tb->state().*member)
-        differ(where, std::string(what), std::to_string(ta->state().*member), std::to_string(tb->state().*member));
-    };
-    number("key bits", &TurboQuantKVCache::State::key_bits);
-    number("value bits", &TurboQuantKVCache::State::value_bits);
-    number("seed", &TurboQuantKVCache::State::seed);
-  } else if (const auto* va = dynamic_cast<const VarianceNormalizedKVCache*>(&a),
-             *vb = dynamic_cast<const VarianceNormalizedKVCache*>(&b);
-             va != nullptr && vb != nullptr) {
-    const auto number = [&](std::string_view what, std::int64_t VarianceNormalizedKVCache::State::*member) {
-      if (va->state().*member != vb->state().*member)
-        differ(where, std::string(what), std::to_string(va->state().*member), std::to_string(vb->state().*member));
-    };
-    number("tile size", &VarianceNormalizedKVCache::State::tile_size);
-    number("value bits", &VarianceNormalizedKVCache::State::value_bits);
-    number("iterations", &VarianceNormalizedKVCache::State::sinkhorn_iterations);
-  } else if (const auto* ra = dynamic_cast<const RotatingKVCache*>(&a), *rb = dynamic_cast<const RotatingKVCache*>(&b);
-             ra != nullptr && rb != nullptr) {
-    // A format without this field means the model's own, as the one that has it does by default.
-    const auto origin = [](const RotatingKVCache& ring) { return ring.state().origin.value_or("modelNative"); };
-    if (origin(*ra) != origin(*rb)) differ(where, "origin", origin(*ra), origin(*rb), true);
-  } else if (const auto* oa = dynamic_cast<const OpaqueCache*>(&a), *ob = dynamic_cast<const OpaqueCache*>(&b);
-             oa != nullptr && ob != nullptr) {
-    unknown_metadata(where, *oa, *ob);
-  } else if (const auto* la = dynamic_cast<const CacheList*>(&a), *lb = dynamic_cast<const CacheList*>(&b);
-             la != nullptr && lb != nullptr) {
-    for (std::size_t i = 0; i < std::min(la->children().size(), lb->children().size()); ++i)
-      parameters(where.child(i), *la->children()[i], *lb->children()[i]);
-  }
+  if (a.kind() != b.kind()) return;
+  const auto numbers = [&]<typename Class>(
+                           const Class& one,
+                           std::initializer_list<std::pair<std::string_view, std::int64_t Class::State::*>> fields) {
+    for (const auto& [what, member] : fields)
+      if (one.state().*member != as<Class>(b)->state().*member)
+        differ(where, std::string(what), std::to_string(one.state().*member), std::to_string(as<Class>(b)->state().*member));
+  };
+  visit(a,
+        PerClass{
+            [&](const TurboQuantKVCache& turbo) {
+              using State = TurboQuantKVCache::State;
+              numbers(turbo, {{"key bits", &State::key_bits}, {"value bits", &State::value_bits}});
+              const std::uint64_t other = as<TurboQuantKVCache>(b)->state().seed;
+              if (turbo.state().seed != other) differ(where, "seed", std::to_string(turbo.state().seed), std::to_string(other));
+            },
+            [&](const VarianceNormalizedKVCache& tiles) {
+              using State = VarianceNormalizedKVCache::State;
+              numbers(tiles, {{"tile size", &State::tile_size},
+                              {"value bits", &State::value_bits},
+                              {"iterations", &State::sinkhorn_iterations}});
+            },
+            [&](const RotatingKVCache& ring) {
+              // A format without this field means the model's own, as the one that has it does by default.
+              const auto origin = [](const RotatingKVCache& c) { return c.state().origin.value_or("modelNative"); };
+              const auto& other = *as<RotatingKVCache>(b);
+              if (origin(ring) != origin(other)) differ(where, "origin", origin(ring), origin(other), true);
+            },
+            [&](const OpaqueCache& unknown) { unknown_metadata(where, unknown, *as<OpaqueCache>(b)); },
+            [&](const CacheList& list) {
+              const auto& others = as<CacheList>(b)->children();
+              for (std::size_t i = 0; i < std::min(list.children().size(), others.size()); ++i)
+                parameters(where.child(i), *list.children()[i], *others[i]);
+            },
+            [](const OneOf<KVCache, QuantizedKVCache, ChunkedKVCache, ArraysCache, BatchKVCache, BatchRotatingKVCache> auto&) {
+            }});
 }
 
 // What the values of an unknown class mean is unknown, too, but not whether they are the same.

@@ -66,33 +66,38 @@ std::vector<SequenceRows> sequence_rows(const Int32s& offset, const Int32s& left
 std::vector<LogicalPart> logical_parts(const Cache& layer) {
   std::vector<LogicalPart> parts;
   if (layer.empty()) return parts;
-  if (const auto* plain = dynamic_cast<const KVCache*>(&layer)) {
-    parts.push_back({"keys", plain->state().keys, 0});
-    parts.push_back({"values", plain->state().values, 0});
-  } else if (const auto* ring = dynamic_cast<const RotatingKVCache*>(&layer)) {
-    add_ring(*ring, parts);
-  } else if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&layer);
-             quantized != nullptr && quantized->state().keys.biases.defined()) {
-    parts.push_back({"keys", quantized->decoded_keys(), 0});
-    parts.push_back({"values", quantized->decoded_values(), 0});
-  } else if (const auto* chunked = dynamic_cast<const ChunkedKVCache*>(&layer)) {
-    const std::int64_t valid = chunked->valid_rows();
-    const std::int64_t start = chunked->state().start_position;
-    parts.push_back({"keys", chunked->state().keys.slice(2, 0, valid), start});
-    parts.push_back({"values", chunked->state().values.slice(2, 0, valid), start});
-  } else if (const auto* batch = dynamic_cast<const BatchKVCache*>(&layer)) {
-    add_batch(batch->state(), parts);
-  } else if (const auto* windows = dynamic_cast<const BatchRotatingKVCache*>(&layer)) {
-    add_windows(*windows, parts);
-  } else if (const auto* list = dynamic_cast<const CacheList*>(&layer)) {
-    for (std::size_t i = 0; i < list->children().size(); ++i)
-      for (LogicalPart& part : logical_parts(*list->children()[i])) {
-        part.name = fmt::format("child {} {}", i, part.name);
-        parts.push_back(std::move(part));
-      }
-  } else {
-    for (Cache::Part& part : layer.parts()) parts.push_back({std::move(part.name), std::move(part.tensor), std::nullopt});
-  }
+  const auto as_they_are = [&parts](const Cache& cache) {
+    for (Cache::Part& part : cache.parts()) parts.push_back({std::move(part.name), std::move(part.tensor), std::nullopt});
+  };
+  visit(layer, PerClass{[&](const KVCache& plain) {
+                          parts.push_back({"keys", plain.state().keys, 0});
+                          parts.push_back({"values", plain.state().values, 0});
+                        },
+                        [&](const RotatingKVCache& ring) { add_ring(ring, parts); },
+                        [&](const QuantizedKVCache& quantized) {
+                          if (quantized.state().has_unnamed_mode()) return as_they_are(quantized);
+                          parts.push_back({"keys", quantized.decoded_keys(), 0});
+                          parts.push_back({"values", quantized.decoded_values(), 0});
+                        },
+                        [&](const ChunkedKVCache& chunked) {
+                          const std::int64_t valid = chunked.valid_rows();
+                          const std::int64_t start = chunked.state().start_position;
+                          parts.push_back({"keys", chunked.state().keys.slice(2, 0, valid), start});
+                          parts.push_back({"values", chunked.state().values.slice(2, 0, valid), start});
+                        },
+                        [&](const BatchKVCache& batch) { add_batch(batch.state(), parts); },
+                        [&](const BatchRotatingKVCache& windows) { add_windows(windows, parts); },
+                        [&](const CacheList& list) {
+                          for (std::size_t i = 0; i < list.children().size(); ++i)
+                            for (LogicalPart& part : logical_parts(*list.children()[i])) {
+                              part.name = fmt::format("child {} {}", i, part.name);
+                              parts.push_back(std::move(part));
+                            }
+                        },
+                        // What their values mean is not known here.
+                        [&](const OneOf<ArraysCache, TurboQuantKVCache, VarianceNormalizedKVCache, OpaqueCache> auto& other) {
+                          as_they_are(other);
+                        }});
   return parts;
 }
 

@@ -15,25 +15,26 @@ class Collector {
  public:
   void add(const Cache& cache, const std::string& prefix) {
     if (cache.empty()) return;
-    if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
-      for (std::size_t i = 0; i < list->children().size(); ++i)
-        add(*list->children()[i], fmt::format("{}child {} ", prefix, i));
-      return;
-    }
     try {
-      if (const auto* batch = dynamic_cast<const BatchKVCache*>(&cache)) {
-        add_batch(*batch, prefix);
-      } else if (const auto* windows = dynamic_cast<const BatchRotatingKVCache*>(&cache)) {
-        BatchRotatingKVCache ordered = *windows;
-        ordered.unrotate();
-        add_batch(ordered, prefix);
-      } else if (const auto* recurrent = dynamic_cast<const ArraysCache*>(&cache)) {
-        const auto& slots = recurrent->state().slots;
-        for (std::size_t i = 0; i < slots.size(); ++i)
-          if (slots[i].defined()) add_piece(fmt::format("{}slot {}", prefix, i), slots[i], std::nullopt);
-      } else {
-        for (LogicalPart& part : logical_parts(cache)) add_part(part, prefix);
-      }
+      visit(cache, PerClass{[&](const BatchKVCache& batch) { add_batch(batch, prefix); },
+                            [&](const BatchRotatingKVCache& windows) {
+                              BatchRotatingKVCache ordered = windows;
+                              ordered.unrotate();
+                              add_batch(ordered, prefix);
+                            },
+                            [&](const ArraysCache& recurrent) {
+                              const auto& slots = recurrent.state().slots;
+                              for (std::size_t i = 0; i < slots.size(); ++i)
+                                if (slots[i].defined()) add_piece(fmt::format("{}slot {}", prefix, i), slots[i], std::nullopt);
+                            },
+                            [&](const CacheList& list) {
+                              for (std::size_t i = 0; i < list.children().size(); ++i)
+                                add(*list.children()[i], fmt::format("{}child {} ", prefix, i));
+                            },
+                            [&](const OneOf<KVCache, RotatingKVCache, QuantizedKVCache, ChunkedKVCache, TurboQuantKVCache,
+                                            VarianceNormalizedKVCache, OpaqueCache> auto& other) {
+                              for (LogicalPart& part : logical_parts(other)) add_part(part, prefix);
+                            }});
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::io || error.kind() == ErrorKind::interrupted) throw;
       for (const Cache::Part& part : cache.parts()) of_part(prefix + part.name).why_not = error.what();

@@ -1,39 +1,24 @@
 #include "kvcache/cache/arrays_cache.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "cache/batch.h"
+#include "cache/invariants/invariants.h"
 #include "cache/mask.h"
 #include "kvcache/error.h"
 
 namespace kvcache {
 namespace {
 
-// KV441: slots are [B, ...] and the lists [B].
-void check_state(const ArraysCache& cache) {
-  const std::int64_t batch = cache.batch_size().value_or(1);
-  const auto fits = [&](std::size_t n) { return static_cast<std::int64_t>(n) == batch; };
-  const auto& state = cache.state();
-  for (std::size_t i = 0; i < state.slots.size(); ++i) {
-    const Tensor& slot = state.slots[i];
-    if (slot.defined() && (slot.rank() == 0 || slot.dim(0) != batch)) {
-      detail::contradiction(fmt::format("slot {} is {} in a batch of {} (KV441)", i, to_string(slot.shape()), batch));
-    }
-  }
-  if ((state.left_padding && !fits(state.left_padding->size())) || (state.lengths && !fits(state.lengths->size()))) {
-    detail::contradiction(fmt::format("{} left paddings and {} lengths in a batch of {} (KV441)",
-                                      state.left_padding.value_or(Int32s{}).size(), state.lengths.value_or(Int32s{}).size(),
-                                      batch));
-  }
-}
-
 std::optional<std::string> slot_mismatch(std::size_t index, const Tensor& a, const Tensor& b) {
   if (!a.defined() || !b.defined()) return std::nullopt;
   if (a.dtype() != b.dtype()) return fmt::format("slot {} dtypes {} and {}", index, name(a.dtype()), name(b.dtype()));
-  if (a.rank() == b.rank() && std::equal(a.shape().begin() + 1, a.shape().end(), b.shape().begin() + 1)) return std::nullopt;
+  const auto of_one = [](const Tensor& slot) { return std::span(slot.shape()).subspan(std::min<std::size_t>(slot.rank(), 1)); };
+  if (a.rank() == b.rank() && std::ranges::equal(of_one(a), of_one(b))) return std::nullopt;
   return fmt::format("slot {} shapes {} and {}", index, to_string(a.shape()), to_string(b.shape()));
 }
 
@@ -92,7 +77,7 @@ Mask ArraysCache::make_mask(std::int64_t queries, std::optional<std::int64_t> wi
 }
 
 void ArraysCache::filter(std::span<const std::int64_t> indices) {
-  check_state(*this);
+  detail::check_legal(state_);
   detail::check_not_pending(right_padding_, "filter");
   detail::check_sequences(indices, batch_size());
   State next = state_;
@@ -105,38 +90,35 @@ void ArraysCache::filter(std::span<const std::int64_t> indices) {
 }
 
 void ArraysCache::extend(const Cache& other) {
-  const auto* batch = dynamic_cast<const ArraysCache*>(&other);
-  if (const auto why = mismatch(other)) throw Error(ErrorKind::impossible, "the batches differ: " + *why);
-  check_state(*this);
-  check_state(*batch);
+  const ArraysCache& batch = detail::extensible(*this, other);
   detail::check_not_pending(right_padding_, "extend");
-  detail::check_not_pending(batch->right_padding_, "extend");
+  detail::check_not_pending(batch.right_padding_, "extend");
   // The reference puts zeros for missing lengths, which hides every token of those sequences.
-  if (state_.lengths.has_value() != batch->state_.lengths.has_value()) {
+  if (state_.lengths.has_value() != batch.state_.lengths.has_value()) {
     throw Error(ErrorKind::impossible, "only one of the batches has lengths", "both are in the middle of a prompt, or neither");
   }
   const std::int64_t mine = batch_size().value_or(1);
-  const std::int64_t theirs = batch->batch_size().value_or(1);
+  const std::int64_t theirs = batch.batch_size().value_or(1);
   State next = state_;
   for (std::size_t i = 0; i < next.slots.size(); ++i) {
     Tensor& slot = next.slots[i];
-    const Tensor& behind = batch->state_.slots[i];
+    const Tensor& behind = batch.state_.slots[i];
     if (!slot.defined() && !behind.defined()) continue;
     slot = concatenate(
         {slot.defined() ? slot : detail::zeros_for(behind, mine), behind.defined() ? behind : detail::zeros_for(slot, theirs)},
         0);
   }
-  if (state_.left_padding || batch->state_.left_padding) {
+  if (state_.left_padding || batch.state_.left_padding) {
     next.left_padding = detail::joined(state_.left_padding.value_or(Int32s(static_cast<std::size_t>(mine))),
-                                       batch->state_.left_padding.value_or(Int32s(static_cast<std::size_t>(theirs))));
+                                       batch.state_.left_padding.value_or(Int32s(static_cast<std::size_t>(theirs))));
   }
-  if (state_.lengths) next.lengths = detail::joined(*state_.lengths, *batch->state_.lengths);
+  if (state_.lengths) next.lengths = detail::joined(*state_.lengths, *batch.state_.lengths);
   state_ = std::move(next);
 }
 
 // As in the reference, left_padding and lengths do not come along: they say how the next rows of the batch are padded.
 std::unique_ptr<Cache> ArraysCache::extract(std::int64_t index) const {
-  check_state(*this);
+  detail::check_legal(state_);
   detail::check_sequence(index, batch_size());
   State one{.slots = {}, .left_padding = {}, .lengths = {}, .mamba = state_.mamba};
   for (const Tensor& slot : state_.slots) one.slots.push_back(slot.defined() ? slot.slice(0, index, index + 1) : Tensor());
@@ -144,6 +126,7 @@ std::unique_ptr<Cache> ArraysCache::extract(std::int64_t index) const {
 }
 
 void ArraysCache::prepare(const Int32s& right_padding) {
+  detail::check_legal(state_);
   detail::check_right_padding(right_padding, batch_size().value_or(static_cast<std::int64_t>(right_padding.size())));
   right_padding_ = right_padding;
 }
@@ -179,7 +162,6 @@ std::unique_ptr<Cache> ArraysCache::merge(std::span<const Cache* const> caches) 
     if (set == all.end()) continue;
     std::vector<Tensor> rows;
     for (const ArraysCache* one : all) {
-      check_state(*one);
       const Tensor& slot = one->state_.slots[i];
       rows.push_back(slot.defined() ? slot : detail::zeros_for((*set)->state_.slots[i], 1));
     }
@@ -192,7 +174,7 @@ std::unique_ptr<Cache> ArraysCache::merge(std::span<const Cache* const> caches) 
 }
 
 std::optional<std::string> ArraysCache::mismatch(const Cache& other) const {
-  const auto* same = dynamic_cast<const ArraysCache*>(&other);
+  const auto* same = as<ArraysCache>(other);
   // MambaCache is ArraysCache(2) by another name.
   if (same == nullptr) return Cache::mismatch(other);
   if (state_.slots.size() != same->state_.slots.size()) {

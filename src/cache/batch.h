@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "cache/invariants/invariants.h"
 #include "cache/kv_arrays.h"
 #include "kvcache/cache.h"
 #include "kvcache/error.h"
@@ -49,8 +50,18 @@ void describe_batch(const Tensor& keys, const Tensor& values, const Int32s& offs
 [[nodiscard]] std::vector<Cache::Part> batch_parts(const Tensor& keys, const Tensor& values, const Int32s& offset,
                                                    const Int32s& left_padding);
 
-/// The caches as Class, after checking that there is one, that all fit beside the first used one, and that each holds one
-/// sequence. Throws Error(impossible).
+/// The batch that is to be appended to `mine`, after checking that both are legal and fit. Throws Error(impossible).
+template <class Class>
+const Class& extensible(const Class& mine, const Cache& other) {
+  check_legal(mine.state());
+  const Class* const batch = as<Class>(other);
+  if (batch != nullptr) check_legal(batch->state());
+  if (const auto why = mine.mismatch(other)) throw Error(ErrorKind::impossible, "the batches differ: " + *why);
+  return *batch;
+}
+
+/// The caches as Class, after checking that there is one, that all fit beside the first used one, and that each is legal and
+/// holds one sequence. Throws Error(impossible).
 template <class Class>
 std::vector<const Class*> mergeable(std::span<const Cache* const> caches) {
   if (caches.empty()) throw Error(ErrorKind::usage, "nothing to merge");
@@ -58,6 +69,7 @@ std::vector<const Class*> mergeable(std::span<const Cache* const> caches) {
   const auto reference = used == caches.end() ? caches.begin() : used;
   std::vector<const Class*> all;
   for (std::size_t i = 0; i < caches.size(); ++i) {
+    if (const Class* const cache = as<Class>(*caches[i])) check_legal(cache->state());
     if (const auto why = (*reference)->mismatch(*caches[i])) {
       throw Error(ErrorKind::impossible, fmt::format("caches {} and {} differ: {}", reference - caches.begin(), i, *why));
     }
@@ -65,7 +77,7 @@ std::vector<const Class*> mergeable(std::span<const Cache* const> caches) {
       throw Error(ErrorKind::impossible, fmt::format("cache {} holds {} sequences: only single ones can be merged", i, *batch),
                   "`kvcache extend` joins batches");
     }
-    all.push_back(dynamic_cast<const Class*>(caches[i]));
+    all.push_back(as<Class>(*caches[i]));
     if (all.back() == nullptr) throw Error(ErrorKind::impossible, fmt::format("cache {} is a {}", i, caches[i]->class_name()));
   }
   return all;

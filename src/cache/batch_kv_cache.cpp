@@ -4,32 +4,13 @@
 #include <utility>
 
 #include "cache/batch.h"
+#include "cache/invariants/invariants.h"
 #include "cache/kv_arrays.h"
 #include "cache/mask.h"
 #include "kvcache/cache/kv_cache.h"
 #include "kvcache/error.h"
 
 namespace kvcache {
-namespace {
-
-void check_state(const BatchKVCache::State& state) {
-  const std::size_t batch =
-      state.keys.defined() ? static_cast<std::size_t>(state.keys.dim(detail::batch_axis)) : state.offset.size();
-  if (state.offset.size() != batch || state.left_padding.size() != batch) {
-    detail::contradiction(fmt::format("{} sequences, {} offsets, {} left paddings (KV309)", batch, state.offset.size(),
-                                      state.left_padding.size()));
-  }
-  const std::int64_t rows = detail::rows_in(state.keys);
-  for (std::size_t b = 0; b < batch; ++b) {
-    if (state.left_padding[b] < 0 || std::int64_t{state.offset[b]} + state.left_padding[b] != rows) {
-      detail::contradiction(fmt::format("sequence {} has offset {} and left padding {} in {} rows ({})", b, state.offset[b],
-                                        state.left_padding[b], rows, state.left_padding[b] < 0 ? "KV452" : "KV451"));
-    }
-  }
-}
-
-}  // namespace
-
 BatchKVCache::BatchKVCache(Int32s left_padding) {
   detail::check_right_padding(left_padding, static_cast<std::int64_t>(left_padding.size()));
   for (const std::int32_t padding : left_padding) state_.offset.push_back(-padding);
@@ -66,7 +47,7 @@ std::optional<Refusal> BatchKVCache::why_not_trimmable_to(std::int64_t /*length*
 
 std::int64_t BatchKVCache::trim_to(std::int64_t length) {
   detail::check_trim_count(length);
-  check_state(state_);
+  detail::check_legal(state_);
   detail::check_not_pending(right_padding_, "trim");
   if (empty()) return 0;
   State next = state_;
@@ -77,7 +58,7 @@ std::int64_t BatchKVCache::trim_to(std::int64_t length) {
 
 std::int64_t BatchKVCache::trim(std::int64_t n) {
   detail::check_trim_count(n);
-  check_state(state_);
+  detail::check_legal(state_);
   detail::check_not_pending(right_padding_, "trim");
   detail::check_trimmable(why_not_trimmable_by(n));
   const std::int64_t trimmed = std::min(size(), n);
@@ -90,7 +71,7 @@ std::int64_t BatchKVCache::trim(std::int64_t n) {
 }
 
 void BatchKVCache::update(const Tensor& keys, const Tensor& values) {
-  check_state(state_);
+  detail::check_legal(state_);
   detail::check_update(class_name(), state_.keys, state_.values, keys, values);
   detail::check_update_batch(keys, state_.offset.size());
   State next = state_;
@@ -105,7 +86,7 @@ Mask BatchKVCache::make_mask(std::int64_t queries, std::optional<std::int64_t> w
 }
 
 void BatchKVCache::filter(std::span<const std::int64_t> indices) {
-  check_state(state_);
+  detail::check_legal(state_);
   detail::check_not_pending(right_padding_, "filter");
   detail::check_sequences(indices, batch_size());
   if (!batch_size()) return;
@@ -123,19 +104,16 @@ void BatchKVCache::filter(std::span<const std::int64_t> indices) {
 }
 
 void BatchKVCache::extend(const Cache& other) {
-  const auto* batch = dynamic_cast<const BatchKVCache*>(&other);
-  if (const auto why = mismatch(other)) throw Error(ErrorKind::impossible, "the batches differ: " + *why);
-  check_state(state_);
-  check_state(batch->state_);
+  const BatchKVCache& batch = detail::extensible(*this, other);
   detail::check_not_pending(right_padding_, "extend");
-  detail::check_not_pending(batch->right_padding_, "extend");
+  detail::check_not_pending(batch.right_padding_, "extend");
   State next = state_;
-  detail::append_sequences(next, batch->state_);
+  detail::append_sequences(next, batch.state_);
   state_ = std::move(next);
 }
 
 std::unique_ptr<Cache> BatchKVCache::extract(std::int64_t index) const {
-  check_state(state_);
+  detail::check_legal(state_);
   detail::check_not_pending(right_padding_, "extract");
   detail::check_sequence(index, batch_size());
   if (empty()) return std::make_unique<KVCache>();
@@ -148,7 +126,7 @@ std::unique_ptr<Cache> BatchKVCache::extract(std::int64_t index) const {
 }
 
 void BatchKVCache::prepare(const Int32s& right_padding) {
-  check_state(state_);
+  detail::check_legal(state_);
   if (!batch_size()) return;  // no rows, so none to roll
   detail::check_right_padding(right_padding, static_cast<std::int64_t>(state_.offset.size()));
   right_padding_ = detail::pending(right_padding);
@@ -169,7 +147,7 @@ std::optional<std::int64_t> BatchKVCache::batch_size() const {
 }
 
 std::optional<std::string> BatchKVCache::mismatch(const Cache& other) const {
-  const auto* same = dynamic_cast<const BatchKVCache*>(&other);
+  const auto* same = as<BatchKVCache>(other);
   if (same == nullptr) return Cache::mismatch(other);
   return detail::kv_mismatch(state_.keys, state_.values, same->state_.keys, same->state_.values);
 }

@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 
 #include "cache/batch.h"
+#include "cache/invariants/invariants.h"
 #include "cache/kv_arrays.h"
 #include "cache/mask.h"
-#include "cache/ring.h"
 #include "kvcache/cache/rotating_kv_cache.h"
 #include "kvcache/error.h"
 
@@ -24,7 +24,7 @@ BatchRotatingKVCache::BatchRotatingKVCache(std::int64_t max_size, Int32s left_pa
 }
 
 void BatchRotatingKVCache::unrotate() {
-  detail::check_ring(state_);
+  detail::check_legal(state_);
   if (!state_.rotated) return;
   State next = state_;
   detail::each_array(next, [&](const Tensor& array) { return array.roll(detail::row_axis, -next.idx); });
@@ -57,7 +57,7 @@ Facts BatchRotatingKVCache::facts() const {
 }
 
 std::optional<std::string> BatchRotatingKVCache::why_not_trimmable() const {
-  if (auto defect = detail::ring_defect(state_)) return "its numbers contradict each other: " + *defect;
+  if (auto why = detail::why_not_legal(state_)) return why;
   const std::int64_t rows = detail::rows_in(state_.keys);
   if (state_.total < state_.max_size) {
     for (std::size_t b = 0; b < state_.offset.size(); ++b) {
@@ -84,6 +84,7 @@ std::optional<Refusal> BatchRotatingKVCache::why_not_trimmable_to(std::int64_t /
 
 std::int64_t BatchRotatingKVCache::trim_to(std::int64_t length) {
   detail::check_trim_count(length);
+  detail::check_legal(state_);
   detail::check_trimmable(why_not_trimmable_to(length));
   detail::check_not_pending(right_padding_, "trim");
   if (empty()) return 0;
@@ -97,6 +98,7 @@ std::int64_t BatchRotatingKVCache::trim_to(std::int64_t length) {
 
 std::int64_t BatchRotatingKVCache::trim(std::int64_t n) {
   detail::check_trim_count(n);
+  detail::check_legal(state_);
   detail::check_trimmable(why_not_trimmable_by(n));
   detail::check_not_pending(right_padding_, "trim");
   const std::int64_t trimmed = std::min(state_.total, n);
@@ -127,7 +129,7 @@ Mask BatchRotatingKVCache::make_mask(std::int64_t queries, std::optional<std::in
 }
 
 void BatchRotatingKVCache::filter(std::span<const std::int64_t> indices) {
-  detail::check_ring(state_);
+  detail::check_legal(state_);
   detail::check_not_pending(right_padding_, "filter");
   detail::check_sequences(indices, batch_size());
   if (!batch_size()) return;
@@ -137,15 +139,12 @@ void BatchRotatingKVCache::filter(std::span<const std::int64_t> indices) {
 }
 
 void BatchRotatingKVCache::extend(const Cache& other) {
-  const auto* batch = dynamic_cast<const BatchRotatingKVCache*>(&other);
-  if (const auto why = mismatch(other)) throw Error(ErrorKind::impossible, "the batches differ: " + *why);
+  const BatchRotatingKVCache& batch = detail::extensible(*this, other);
   detail::check_not_pending(right_padding_, "extend");
-  detail::check_not_pending(batch->right_padding_, "extend");
-  detail::check_ring(state_);
-  detail::check_ring(batch->state_);
+  detail::check_not_pending(batch.right_padding_, "extend");
   BatchRotatingKVCache mine = *this;
-  BatchRotatingKVCache theirs = *batch;
-  if (state_.rotated != batch->state_.rotated || state_.idx != batch->state_.idx) {
+  BatchRotatingKVCache theirs = batch;
+  if (state_.rotated != batch.state_.rotated || state_.idx != batch.state_.idx) {
     mine.unrotate();
     theirs.unrotate();
   }
@@ -157,6 +156,7 @@ void BatchRotatingKVCache::extend(const Cache& other) {
 }
 
 std::unique_ptr<Cache> BatchRotatingKVCache::extract(std::int64_t index) const {
+  detail::check_legal(state_);
   detail::check_not_pending(right_padding_, "extract");
   detail::check_sequence(index, batch_size());
   BatchRotatingKVCache ordered = *this;
@@ -183,7 +183,7 @@ std::unique_ptr<Cache> BatchRotatingKVCache::extract(std::int64_t index) const {
 }
 
 void BatchRotatingKVCache::prepare(const Int32s& right_padding) {
-  detail::check_ring(state_);
+  detail::check_legal(state_);
   if (!batch_size()) return;  // no rows, so none to roll
   detail::check_right_padding(right_padding, static_cast<std::int64_t>(state_.offset.size()));
   right_padding_ = detail::pending(right_padding);
@@ -196,7 +196,7 @@ std::optional<std::int64_t> BatchRotatingKVCache::batch_size() const {
 }
 
 std::optional<std::string> BatchRotatingKVCache::mismatch(const Cache& other) const {
-  const auto* same = dynamic_cast<const BatchRotatingKVCache*>(&other);
+  const auto* same = as<BatchRotatingKVCache>(other);
   if (same == nullptr) return Cache::mismatch(other);
   if (state_.max_size != same->state_.max_size) {
     return fmt::format("windows {} and {}", state_.max_size, same->state_.max_size);

@@ -7,15 +7,15 @@
 #include <fmt/format.h>
 
 #include "cache/batch.h"
+#include "cache/invariants/invariants.h"
 #include "cache/kv_arrays.h"
-#include "cache/ring.h"
 #include "kvcache/cache/batch_rotating_kv_cache.h"
 #include "kvcache/error.h"
 
 namespace kvcache {
 
 void BatchRotatingKVCache::update(const Tensor& keys, const Tensor& values) {
-  detail::check_ring(state_);
+  detail::check_legal(state_);
   detail::check_update(class_name(), state_.keys, state_.values, keys, values);
   detail::check_update_batch(keys, state_.offset.size());
   const std::int64_t rows = detail::rows_in(keys);

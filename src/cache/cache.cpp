@@ -1,7 +1,6 @@
 // What a class without an operation of its own does: refuse it, by name.
 #include "kvcache/cache.h"
 
-#include <typeinfo>
 #include <utility>
 
 #include <fmt/format.h>
@@ -72,14 +71,14 @@ void Cache::finalize() {
 }
 
 std::unique_ptr<Cache> Cache::merge(std::span<const Cache* const> /*caches*/) const {
-  const bool quantized = class_name() == "QuantizedKVCache";
-  detail::no_such_operation(class_name(), "merge",
-                            quantized ? "`kvcache dequantize FILE -o OUT` makes a KVCache of it first" : "");
+  detail::no_such_operation(
+      class_name(), "merge",
+      kind() == CacheKind::quantized ? "`kvcache dequantize FILE -o OUT` makes a KVCache of it first" : "");
 }
 
 std::optional<std::string> Cache::mismatch(const Cache& other) const {
-  // The type as well: a layer that could not be decoded has the name of what it was to be.
-  if (typeid(*this) == typeid(other) && class_name() == other.class_name()) return std::nullopt;
+  // The kind as well: a layer that could not be decoded has the name of what it was to be.
+  if (kind() == other.kind() && class_name() == other.class_name()) return std::nullopt;
   return fmt::format("classes {} and {}", class_name(), other.class_name());
 }
 

@@ -37,7 +37,7 @@ std::optional<Refusal> first_refusal(const Children& children, F&& f) {
 }
 
 bool is_recurrent(const Cache& cache) {
-  return dynamic_cast<const ArraysCache*>(&cache) != nullptr;
+  return is<ArraysCache>(cache);
 }
 
 }  // namespace
@@ -137,7 +137,7 @@ void CacheList::filter(std::span<const std::int64_t> indices) {
 }
 
 void CacheList::extend(const Cache& other) {
-  const auto* list = dynamic_cast<const CacheList*>(&other);
+  const auto* list = as<CacheList>(other);
   if (const auto why = mismatch(other)) throw Error(ErrorKind::impossible, "the batches differ: " + *why);
   children_ = changed(children_, [&](Cache& child, std::size_t i) { child.extend(*list->children_[i]); });
 }
@@ -175,7 +175,7 @@ std::unique_ptr<Cache> CacheList::merge(std::span<const Cache* const> caches) co
   std::vector<const CacheList*> lists;
   for (const Cache* cache : caches) {
     if (const auto why = mismatch(*cache)) throw Error(ErrorKind::impossible, "the caches differ: " + *why);
-    lists.push_back(dynamic_cast<const CacheList*>(cache));
+    lists.push_back(as<CacheList>(*cache));
   }
   Children merged;
   for (std::size_t i = 0; i < children_.size(); ++i) {
@@ -188,7 +188,7 @@ std::unique_ptr<Cache> CacheList::merge(std::span<const Cache* const> caches) co
 }
 
 std::optional<std::string> CacheList::mismatch(const Cache& other) const {
-  const auto* same = dynamic_cast<const CacheList*>(&other);
+  const auto* same = as<CacheList>(other);
   if (same == nullptr) return Cache::mismatch(other);
   if (children_.size() != same->children_.size()) {
     return fmt::format("children {} and {}", children_.size(), same->children_.size());
@@ -208,7 +208,7 @@ std::vector<Cache::Part> CacheList::parts() const {
 }
 
 bool any_leaf(const Cache& cache, const std::function<bool(const Cache&)>& holds) {
-  const auto* list = dynamic_cast<const CacheList*>(&cache);
+  const auto* list = as<CacheList>(cache);
   if (list == nullptr) return holds(cache);
   return std::any_of(list->children().begin(), list->children().end(),
                      [&](const auto& child) { return any_leaf(*child, holds); });

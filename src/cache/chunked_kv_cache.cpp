@@ -6,23 +6,13 @@
 #include <fmt/format.h>
 
 #include "cache/batch.h"
+#include "cache/invariants/invariants.h"
 #include "cache/kv_arrays.h"
 #include "cache/mask.h"
 #include "kvcache/error.h"
 
 namespace kvcache {
 namespace {
-
-// KV431 and KV433. Not KV432: such a layer is repaired, while valid rows beyond the stored ones are lost for good.
-void check_state(const ChunkedKVCache& cache) {
-  const auto& state = cache.state();
-  if (state.start_position >= 0 && state.chunk_size.value_or(1) >= 1 && cache.valid_rows() >= 0 &&
-      cache.valid_rows() <= cache.stored_rows()) {
-    return;
-  }
-  detail::contradiction(fmt::format("{} rows, offset {}, start_position {}, chunk size {}", cache.stored_rows(), cache.offset(),
-                                    state.start_position, state.chunk_size ? fmt::format("{}", *state.chunk_size) : "None"));
-}
 
 bool all_zero(const Tensor& array) {
   std::vector<std::byte> block(std::size_t{64} << 10U);
@@ -78,7 +68,7 @@ std::int64_t ChunkedKVCache::valid_rows() const {
 
 ChunkedKVCache::State ChunkedKVCache::repaired() const {
   if (empty()) return state_;
-  check_state(*this);
+  detail::check_legal(state_);
   State next = state_;
   next.true_offset = offset();
   const std::int64_t valid = valid_rows();
@@ -92,7 +82,7 @@ ChunkedKVCache::State ChunkedKVCache::repaired() const {
 
 ChunkedKVCache::State ChunkedKVCache::valid() const {
   if (empty()) return state_;
-  check_state(*this);
+  detail::check_legal(state_);
   check_valid_rows_known(*this);
   State next = state_;
   next.true_offset = offset();
@@ -150,7 +140,7 @@ std::optional<Refusal> ChunkedKVCache::why_not_trimmable_by(std::int64_t n) cons
 
 std::int64_t ChunkedKVCache::trim(std::int64_t n) {
   detail::check_trim_count(n);
-  check_state(*this);
+  detail::check_legal(state_);
   detail::check_trimmable(why_not_trimmable_by(n));
   const std::int64_t trimmed = std::min(valid_rows(), n);
   if (trimmed == 0) return 0;
@@ -164,7 +154,7 @@ std::int64_t ChunkedKVCache::trim(std::int64_t n) {
 }
 
 void ChunkedKVCache::update(const Tensor& keys, const Tensor& values) {
-  check_state(*this);
+  detail::check_legal(state_);
   check_valid_rows_known(*this);
   detail::check_update(class_name(), state_.keys, state_.values, keys, values);
   State next = state_;
@@ -182,7 +172,7 @@ void ChunkedKVCache::update(const Tensor& keys, const Tensor& values) {
 // The reference's class has no mask: this is the one its only user, llama4, makes. Tokens see their own chunk, up to
 // themselves.
 Mask ChunkedKVCache::make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const {
-  check_state(*this);
+  detail::check_legal(state_);
   if (!state_.chunk_size) return detail::attention_mask(queries, offset(), window, return_array);
   detail::check_mask_request(queries, window);
   const std::int64_t start = state_.start_position + front_trim(*this);

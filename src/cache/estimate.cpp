@@ -10,12 +10,12 @@ namespace {
 
 LayerSpec spec_of(const Cache& cache) {
   LayerSpec spec;
-  if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
+  if (const auto* list = as<CacheList>(cache)) {
     spec.kind = LayerSpec::Kind::list;
     for (const auto& child : list->children()) spec.children.push_back(spec_of(*child));
     return spec;
   }
-  if (const auto* arrays = dynamic_cast<const ArraysCache*>(&cache)) {
+  if (const auto* arrays = as<ArraysCache>(cache)) {
     spec.kind = LayerSpec::Kind::arrays;
     spec.slots = arrays->state().slots.size();
     for (const Tensor& slot : arrays->state().slots) {

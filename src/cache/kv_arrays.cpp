@@ -26,7 +26,7 @@ std::optional<std::string> dtype_mismatch(const char* what, const Tensor& a, con
 }  // namespace
 
 std::int64_t rows_in(const Tensor& array) {
-  return array.defined() ? array.dim(row_axis) : 0;
+  return array.defined() && array.rank() > row_axis ? array.dim(row_axis) : 0;
 }
 
 Tensor zeros_for(const Tensor& like, std::int64_t batch) {
@@ -102,11 +102,6 @@ void check_update(std::string_view class_name, const Tensor& stored_keys, const 
   if (!stored_keys.defined()) return;
   if (auto why = dim_mismatch("batch sizes", stored_keys, keys, batch_axis)) refuse(*why, wanted);
   if (auto why = kv_mismatch(stored_keys, stored_values, keys, values)) refuse(*why, wanted);
-}
-
-void contradiction(const std::string& defect) {
-  throw Error(ErrorKind::impossible, "its numbers contradict each other: " + defect,
-              "`kvcache verify` explains what is wrong with the file");
 }
 
 Refusal rows_behind_offset(std::int64_t rows, std::int64_t offset) {

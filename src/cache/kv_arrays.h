@@ -24,7 +24,7 @@ inline constexpr int dim_axis = 3;
 void check_update(std::string_view class_name, const Tensor& stored_keys, const Tensor& stored_values, const Tensor& keys,
                   const Tensor& values);
 
-/// Rows of an array of keys or values; 0 for a cache that was never used.
+/// Rows (tokens) of keys or values [B, H, S, D], packed or not; 0 for an absent array, and for one that has none.
 [[nodiscard]] std::int64_t rows_in(const Tensor& array);
 /// Zeros in the shape of `like`, for `batch` sequences.
 [[nodiscard]] Tensor zeros_for(const Tensor& like, std::int64_t batch);
@@ -60,9 +60,6 @@ void describe_arrays(const Tensor& keys, const Tensor& values, Facts& facts);
 /// can, or when one of them holds no arrays.
 [[nodiscard]] std::optional<std::string> kv_mismatch(const Tensor& keys, const Tensor& values, const Tensor& other_keys,
                                                      const Tensor& other_values);
-
-/// The refusal of an operation on a state that no program can have written.
-[[noreturn]] void contradiction(const std::string& defect);
 
 /// Rows behind a layer's offset hold tokens that the offset has lost, or nothing: no operation that would drop them may decide
 /// that. The refusal of those that would.

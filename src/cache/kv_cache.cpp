@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cache/batch.h"
+#include "cache/invariants/invariants.h"
 #include "cache/kv_arrays.h"
 #include "cache/mask.h"
 #include "kvcache/cache/batch_kv_cache.h"
@@ -33,6 +34,7 @@ Facts KVCache::facts() const {
 
 std::int64_t KVCache::trim(std::int64_t n) {
   detail::check_trim_count(n);
+  detail::check_legal(state_);
   const std::int64_t trimmed = std::min(size(), n);
   if (trimmed == 0) return 0;
   State next = state_;
@@ -42,6 +44,7 @@ std::int64_t KVCache::trim(std::int64_t n) {
 }
 
 void KVCache::update(const Tensor& keys, const Tensor& values) {
+  detail::check_legal(state_);
   detail::check_update(class_name(), state_.keys, state_.values, keys, values);
   State next = state_;
   detail::each_array(next, keys, values, detail::with_appended_rows);
@@ -66,7 +69,7 @@ std::unique_ptr<Cache> KVCache::merge(std::span<const Cache* const> caches) cons
 }
 
 std::optional<std::string> KVCache::mismatch(const Cache& other) const {
-  const auto* same = dynamic_cast<const KVCache*>(&other);
+  const auto* same = as<KVCache>(other);
   // Aliases of one class in several runtimes do mix.
   if (same == nullptr) return Cache::mismatch(other);
   return detail::kv_mismatch(state_.keys, state_.values, same->state_.keys, same->state_.values);

@@ -8,7 +8,7 @@ namespace kvcache::detail {
 namespace {
 
 std::unique_ptr<Cache> mapped(const std::string& place, const Cache& layer, const LayerMap& map, std::size_t& changed) {
-  const auto* list = dynamic_cast<const CacheList*>(&layer);
+  const auto* list = as<CacheList>(layer);
   if (list == nullptr) {
     auto result = map(fmt::format("{} ({})", place, layer.class_name()), layer);
     if (result != nullptr) ++changed;

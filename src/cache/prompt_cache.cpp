@@ -51,7 +51,7 @@ void check_layer(std::span<const PromptCache* const> caches, std::span<const std
 }
 
 bool is_recurrent(const Cache& leaf) {
-  return dynamic_cast<const ArraysCache*>(&leaf) != nullptr;
+  return is<ArraysCache>(leaf);
 }
 
 // Recurrent state moves with every token, and nothing but the model can move it: beside keys and values of more tokens it would
@@ -69,7 +69,7 @@ void check_no_recurrent_state(const PromptCache& cache) {
 // Feeds the update's entries under `path` to a cache; the names it used go into `used`.
 void append_to(Cache& cache, const std::string& path, const std::map<std::string, Tensor>& update,
                std::set<std::string>& used) {
-  if (auto* list = dynamic_cast<CacheList*>(&cache)) {
+  if (auto* list = as<CacheList>(cache)) {
     for (std::size_t i = 0; i < list->children().size(); ++i) {
       const auto& child = list->children()[i];
       detail::in_context(detail::child_name(list->children(), i),
@@ -83,7 +83,7 @@ void append_to(Cache& cache, const std::string& path, const std::map<std::string
     throw Error(ErrorKind::impossible, fmt::format("the update has no {}.{}", path, keys == update.end() ? "keys" : "values"),
                 "every layer with keys and values takes the same tokens");
   }
-  if (auto* quantized = dynamic_cast<QuantizedKVCache*>(&cache)) {
+  if (auto* quantized = as<QuantizedKVCache>(cache)) {
     quantized->update(keys->second, values->second, "the update's " + keys->first, "the update's " + values->first);
   } else {
     cache.update(keys->second, values->second);
@@ -96,7 +96,7 @@ void append_to(Cache& cache, const std::string& path, const std::map<std::string
 bool trimmable_as_plain(const PromptCache& cache) {
   return std::none_of(cache.layers.begin(), cache.layers.end(), [](const auto& layer) {
     return any_leaf(*layer, [](const Cache& leaf) {
-      const auto* window = dynamic_cast<const RotatingKVCache*>(&leaf);
+      const auto* window = as<RotatingKVCache>(leaf);
       return window != nullptr ? window->state().offset != detail::rows_in(window->state().keys) : !leaf.trimmable();
     });
   });
@@ -117,22 +117,23 @@ void check_equal_rows(const std::map<std::string, Tensor>& update) {
 }
 
 std::size_t unrotate(Cache& cache) {
-  if (auto* list = dynamic_cast<CacheList*>(&cache)) {
-    std::size_t rotated = 0;
-    for (const auto& child : list->children()) rotated += unrotate(*child);
-    return rotated;
-  }
-  if (auto* ring = dynamic_cast<RotatingKVCache*>(&cache)) {
-    const bool rotated = ring->state().idx < detail::rows_in(ring->state().keys);
-    ring->unrotate();
-    return rotated ? 1 : 0;
-  }
-  if (auto* ring = dynamic_cast<BatchRotatingKVCache*>(&cache)) {
-    const bool rotated = ring->state().rotated;
-    ring->unrotate();
-    return rotated ? 1 : 0;
-  }
-  return 0;
+  return visit(cache, PerClass{[](RotatingKVCache& ring) -> std::size_t {
+                                 const bool rotated = ring.state().idx < detail::rows_in(ring.state().keys);
+                                 ring.unrotate();
+                                 return rotated ? 1 : 0;
+                               },
+                               [](BatchRotatingKVCache& ring) -> std::size_t {
+                                 const bool rotated = ring.state().rotated;
+                                 ring.unrotate();
+                                 return rotated ? 1 : 0;
+                               },
+                               [](CacheList& list) {
+                                 std::size_t rotated = 0;
+                                 for (const auto& child : list.children()) rotated += unrotate(*child);
+                                 return rotated;
+                               },
+                               [](OneOf<KVCache, QuantizedKVCache, ChunkedKVCache, ArraysCache, BatchKVCache, TurboQuantKVCache,
+                                        VarianceNormalizedKVCache, OpaqueCache> auto&) -> std::size_t { return 0; }});
 }
 
 std::string trim_hint(const PromptCache& cache) {

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "cache/context.h"
+#include "cache/invariants/invariants.h"
 #include "cache/map_layers.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
@@ -15,15 +17,18 @@ namespace {
 /// Why a layer stays as it is, or nothing for one that can be quantized.
 std::optional<std::string> why_not_quantizable(const Cache& layer, bool requantize) {
   if (layer.empty()) return "it was never used";
-  if (dynamic_cast<const KVCache*>(&layer) != nullptr) return std::nullopt;
-  if (dynamic_cast<const QuantizedKVCache*>(&layer) != nullptr) {
-    if (requantize) return std::nullopt;
-    return "quantized already: --requantize decodes it first";
-  }
-  if (dynamic_cast<const RotatingKVCache*>(&layer) != nullptr) return "no runtime has a quantized window";
-  if (dynamic_cast<const ArraysCache*>(&layer) != nullptr) return "recurrent state is not quantized";
-  if (dynamic_cast<const CacheList*>(&layer) != nullptr) return "inside lists nothing is quantized, as in mlx-lm";
-  return fmt::format("no runtime has a quantized {}", layer.class_name());
+  using Why = std::optional<std::string>;
+  return visit(layer, PerClass{[](const KVCache&) { return Why(); },
+                               [requantize](const QuantizedKVCache&) {
+                                 return requantize ? Why() : Why("quantized already: --requantize decodes it first");
+                               },
+                               [](const RotatingKVCache&) { return Why("no runtime has a quantized window"); },
+                               [](const ArraysCache&) { return Why("recurrent state is not quantized"); },
+                               [](const CacheList&) { return Why("inside lists nothing is quantized, as in mlx-lm"); },
+                               [](const OneOf<ChunkedKVCache, BatchKVCache, BatchRotatingKVCache, TurboQuantKVCache,
+                                              VarianceNormalizedKVCache, OpaqueCache> auto& other) {
+                                 return Why(fmt::format("no runtime has a quantized {}", other.class_name()));
+                               }});
 }
 
 // Commands that make float16 values bfloat16 ones.
@@ -94,13 +99,14 @@ std::vector<QuantizedLayer> quantize_prompt_cache(PromptCache& cache, const Quan
       r.why_not = *why;
       continue;
     }
+    detail::in_context(layer_name(cache, i), [&] { detail::check_legal(layer); });
     Tensor keys;
     Tensor values;
-    if (const auto* plain = dynamic_cast<const KVCache*>(&layer)) {
+    if (const auto* plain = as<KVCache>(layer)) {
       keys = plain->state().keys;
       values = plain->state().values;
     } else {
-      const auto& quantized = dynamic_cast<const QuantizedKVCache&>(layer);
+      const auto& quantized = *as<QuantizedKVCache>(layer);
       check_offset(layer_name(cache, i), quantized);
       keys = quantized.decoded_keys({}, {.label = layer_name(cache, i) + " keys", .allow_infinity = false});
       values = quantized.decoded_values({}, {.label = layer_name(cache, i) + " values", .allow_infinity = false});
@@ -122,7 +128,7 @@ std::vector<QuantizedLayer> quantize_prompt_cache(PromptCache& cache, const Quan
       r.keys = std::make_shared<ErrorStats>();
       r.values = std::make_shared<ErrorStats>();
     }
-    const bool plain = dynamic_cast<const KVCache*>(&layer) != nullptr;
+    const bool plain = is<KVCache>(layer);
     const auto encode = [&](const Tensor& x, std::string_view what, const std::shared_ptr<ErrorStats>& stats) {
       return quantize(x, request.bits, request.group_size,
                       {.label = fmt::format("{} {}", layer_name(cache, i), what),
@@ -152,10 +158,11 @@ std::size_t dequantize_prompt_cache(PromptCache& cache, std::optional<Dtype> dty
   if (dtype && !is_float(*dtype))
     throw Error(ErrorKind::usage, fmt::format("keys and values cannot be {}", name(*dtype)), "f16, bf16 or f32");
   return detail::map_layers(cache, [&](const std::string& where, const Cache& layer) -> std::unique_ptr<Cache> {
-    const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&layer);
+    const auto* quantized = as<QuantizedKVCache>(layer);
     if (quantized == nullptr) return nullptr;
     if (quantized->empty()) return std::make_unique<KVCache>();
-    if (!quantized->state().keys.biases.defined())
+    detail::in_context(where, [&] { detail::check_legal(layer); });
+    if (quantized->state().has_unnamed_mode())
       throw Error(ErrorKind::impossible, where + " is quantized in a mode without biases that the file does not name",
                   "only the program that wrote it can decode it");
     check_offset(where, *quantized);

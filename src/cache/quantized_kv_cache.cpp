@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cache/batch.h"
+#include "cache/invariants/invariants.h"
 #include "cache/kv_arrays.h"
 #include "cache/mask.h"
 #include "kvcache/error.h"
@@ -48,11 +49,6 @@ Tensor decoded(const Quantized& side, const QuantizedKVCache::State& state, std:
                     std::move(options));
 }
 
-void check_state(const QuantizedKVCache::State& state) {
-  const std::int64_t rows = detail::rows_in(state.keys.weights);
-  if (state.offset < 0 || state.offset > rows) detail::contradiction(fmt::format("{} rows, offset {}", rows, state.offset));
-}
-
 }  // namespace
 
 QuantizedKVCache::QuantizedKVCache(std::int64_t group_size, std::int64_t bits) {
@@ -62,6 +58,13 @@ QuantizedKVCache::QuantizedKVCache(std::int64_t group_size, std::int64_t bits) {
   }
   state_.group_size = group_size;
   state_.bits = bits;
+}
+
+bool QuantizedKVCache::State::has_unnamed_mode() const {
+  const auto named = [](const Quantized& side) {
+    return side.biases.defined() && !(side.scales.defined() && side.scales.dtype() == Dtype::U8);
+  };
+  return keys.weights.defined() && !(named(keys) && named(values));
 }
 
 Tensor QuantizedKVCache::decoded_keys(std::optional<Dtype> dtype, DequantizeOptions options) const {
@@ -120,7 +123,7 @@ std::optional<Refusal> QuantizedKVCache::why_not_trimmable_to(std::int64_t lengt
 
 std::int64_t QuantizedKVCache::trim(std::int64_t n) {
   detail::check_trim_count(n);
-  check_state(state_);
+  detail::check_legal(state_);
   detail::check_trimmable(why_not_trimmable_by(n));
   const std::int64_t trimmed = std::min(state_.offset, n);
   return trimmed == 0 ? 0 : trim_to(state_.offset - trimmed);
@@ -128,7 +131,7 @@ std::int64_t QuantizedKVCache::trim(std::int64_t n) {
 
 std::int64_t QuantizedKVCache::trim_to(std::int64_t length) {
   detail::check_trim_count(length);
-  check_state(state_);
+  detail::check_legal(state_);
   detail::check_trimmable(why_not_trimmable_to(length));
   if (length >= detail::rows_in(state_.keys.weights)) return 0;
   State next = state_;
@@ -145,13 +148,12 @@ void QuantizedKVCache::update(const Tensor& keys, const Tensor& values) {
 
 void QuantizedKVCache::update(const Tensor& keys, const Tensor& values, const std::string& keys_label,
                               const std::string& values_label) {
-  check_state(state_);
-  if (!empty() && (!state_.keys.biases.defined() || !state_.values.biases.defined())) {
+  detail::check_legal(state_);
+  if (state_.has_unnamed_mode()) {
     throw Error(ErrorKind::impossible, "it was quantized in a mode without biases, which nothing here can encode",
                 "process the prompt again, or quantize a plain cache");
   }
   if (const auto refusal = why_not_cut()) throw Error(ErrorKind::impossible, refusal->why, refusal->hint);
-  if (!empty() && !is_supported_bits(state_.bits)) detail::contradiction(fmt::format("{} bits", state_.bits));
   detail::check_update(class_name(), empty() ? Tensor() : decoded_outline(state_.keys, state_.bits),
                        empty() ? Tensor() : decoded_outline(state_.values, state_.bits), keys, values);
   const auto bits = static_cast<int>(state_.bits);

@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 
 #include "cache/batch.h"
+#include "cache/invariants/invariants.h"
 #include "cache/kv_arrays.h"
 #include "cache/mask.h"
-#include "cache/ring.h"
 #include "kvcache/cache/batch_rotating_kv_cache.h"
 #include "kvcache/error.h"
 
@@ -42,7 +42,7 @@ Tensor RotatingKVCache::temporal_order(const Tensor& ring) const {
 }
 
 void RotatingKVCache::unrotate() {
-  detail::check_ring(state_);
+  detail::check_legal(state_);
   if (empty()) return;
   State next = state_;
   detail::each_array(next, [this](const Tensor& array) { return temporal_order(array); });
@@ -83,7 +83,7 @@ Facts RotatingKVCache::facts() const {
 }
 
 std::optional<std::string> RotatingKVCache::why_not_trimmable() const {
-  if (auto defect = detail::ring_defect(state_)) return "its numbers contradict each other: " + *defect;
+  if (auto why = detail::why_not_legal(state_)) return why;
   if (state_.is_short()) {
     if (trimmable_tokens() > 0) return std::nullopt;
     return fmt::format("its {} rows are the pinned ones: the tokens behind them are gone", detail::rows_in(state_.keys));
@@ -114,6 +114,7 @@ std::optional<Refusal> RotatingKVCache::why_not_trimmable_by(std::int64_t n) con
 
 std::int64_t RotatingKVCache::trim(std::int64_t n) {
   detail::check_trim_count(n);
+  detail::check_legal(state_);
   detail::check_trimmable(why_not_trimmable_by(n));
   const std::int64_t trimmed = std::min(state_.offset, n);
   if (trimmed == 0) return 0;
@@ -153,7 +154,6 @@ std::optional<std::int64_t> RotatingKVCache::batch_size() const {
 std::unique_ptr<Cache> RotatingKVCache::merge(std::span<const Cache* const> caches) const {
   std::vector<detail::Sequence> sequences;
   for (const RotatingKVCache* cache : detail::mergeable<RotatingKVCache>(caches)) {
-    detail::check_ring(cache->state_);
     const std::int64_t rows = detail::rows_in(cache->state_.keys);
     const std::int64_t dropped = rows - cache->size();
     if (cache->state_.is_short())
@@ -184,7 +184,7 @@ std::unique_ptr<Cache> RotatingKVCache::merge(std::span<const Cache* const> cach
 }
 
 std::optional<std::string> RotatingKVCache::mismatch(const Cache& other) const {
-  const auto* same = dynamic_cast<const RotatingKVCache*>(&other);
+  const auto* same = as<RotatingKVCache>(other);
   if (same == nullptr) return Cache::mismatch(other);
   if (state_.max_size != same->state_.max_size) {
     return fmt::format("windows {} and {}", state_.max_size, same->state_.max_size);

@@ -5,14 +5,14 @@
 #include <utility>
 
 #include "cache/batch.h"
+#include "cache/invariants/invariants.h"
 #include "cache/kv_arrays.h"
-#include "cache/ring.h"
 #include "kvcache/cache/rotating_kv_cache.h"
 
 namespace kvcache {
 
 void RotatingKVCache::update(const Tensor& keys, const Tensor& values) {
-  detail::check_ring(state_);
+  detail::check_legal(state_);
   detail::check_update(class_name(), state_.keys, state_.values, keys, values);
   forget_reserve();
   if (detail::rows_in(keys) == 1) {

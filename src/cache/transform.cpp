@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "cache/context.h"
+#include "cache/invariants/invariants.h"
 #include "cache/map_layers.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
@@ -12,9 +14,10 @@ namespace kvcache {
 
 std::size_t convert_to_plain(PromptCache& cache) {
   return detail::map_layers(cache, [](const std::string& where, const Cache& layer) -> std::unique_ptr<Cache> {
-    const auto* ring = dynamic_cast<const RotatingKVCache*>(&layer);
+    const auto* ring = as<RotatingKVCache>(layer);
     if (ring == nullptr) return nullptr;
     if (ring->empty()) return std::make_unique<KVCache>();
+    detail::in_context(where, [&] { detail::check_legal(layer); });
     const RotatingKVCache::State& s = ring->state();
     const std::int64_t rows = s.keys.dim(2);
     if (s.offset != rows)
@@ -31,10 +34,11 @@ WindowsMade convert_to_rotating(PromptCache& cache, std::int64_t max_size, std::
     throw Error(ErrorKind::usage, fmt::format("a window of {} cannot pin {} tokens", max_size, keep),
                 "keep must be below max_size");
   WindowsMade made;
-  made.layers = detail::map_layers(cache, [&](const std::string&, const Cache& layer) -> std::unique_ptr<Cache> {
-    const auto* plain = dynamic_cast<const KVCache*>(&layer);
+  made.layers = detail::map_layers(cache, [&](const std::string& where, const Cache& layer) -> std::unique_ptr<Cache> {
+    const auto* plain = as<KVCache>(layer);
     if (plain == nullptr) return nullptr;
     if (plain->empty()) return std::make_unique<RotatingKVCache>(max_size, keep);
+    detail::in_context(where, [&] { detail::check_legal(layer); });
     const std::int64_t rows = plain->size();
     const auto fit = [&](const Tensor& t) {
       return rows <= max_size ? t : concatenate({t.slice(2, 0, keep), t.slice(2, rows - (max_size - keep), rows)}, 2);
@@ -58,17 +62,19 @@ std::size_t cast_prompt_cache(PromptCache& cache, Dtype dtype, bool allow_overfl
   return detail::map_layers(cache, [&](const std::string& where, const Cache& layer) -> std::unique_ptr<Cache> {
     const auto convert = [&]<typename Class>(const Class& typed) -> std::unique_ptr<Cache> {
       auto state = typed.state();
+      detail::in_context(where, [&] { detail::check_legal(state); });
       if (!state.keys.defined() || (state.keys.dtype() == dtype && state.values.dtype() == dtype)) return nullptr;
       state.keys = cast(state.keys, dtype, {.label = where + " keys", .allow_overflow = allow_overflow, .stats = stats});
       state.values = cast(state.values, dtype, {.label = where + " values", .allow_overflow = allow_overflow, .stats = stats});
       return std::make_unique<Class>(std::move(state));
     };
-    if (const auto* c = dynamic_cast<const KVCache*>(&layer)) return convert(*c);
-    if (const auto* c = dynamic_cast<const RotatingKVCache*>(&layer)) return convert(*c);
-    if (const auto* c = dynamic_cast<const ChunkedKVCache*>(&layer)) return convert(*c);
-    if (const auto* c = dynamic_cast<const BatchKVCache*>(&layer)) return convert(*c);
-    if (const auto* c = dynamic_cast<const BatchRotatingKVCache*>(&layer)) return convert(*c);
-    return nullptr;
+    return visit(
+        layer, PerClass{[&](const OneOf<KVCache, RotatingKVCache, ChunkedKVCache, BatchKVCache, BatchRotatingKVCache> auto& c) {
+                          return convert(c);
+                        },
+                        // Packed values, and state whose dtype the model chose. Lists are cast child by child.
+                        [](const OneOf<QuantizedKVCache, ArraysCache, CacheList, TurboQuantKVCache, VarianceNormalizedKVCache,
+                                       OpaqueCache> auto&) -> std::unique_ptr<Cache> { return nullptr; }});
   });
 }
 

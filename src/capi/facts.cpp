@@ -29,9 +29,9 @@ kvcache_layer_facts layer_facts(const Facts& facts, const Cache& cache, std::siz
   out.group_size = or_absent(facts.group_size);
   out.chunk_size = or_absent(facts.chunk_size);
   out.start_position = or_absent(facts.start_position);
-  const auto* const recurrent = dynamic_cast<const ArraysCache*>(&cache);
+  const auto* const recurrent = as<ArraysCache>(cache);
   out.slots = recurrent == nullptr ? KVCACHE_ABSENT : static_cast<std::int64_t>(recurrent->state().slots.size());
-  const auto* const windows = dynamic_cast<const BatchRotatingKVCache*>(&cache);
+  const auto* const windows = as<BatchRotatingKVCache>(cache);
   out.total = windows == nullptr ? KVCACHE_ABSENT : windows->state().total;
   out.rotated = windows == nullptr ? KVCACHE_ABSENT : std::int64_t{windows->state().rotated};
   out.bytes = facts.bytes;
@@ -61,7 +61,7 @@ Place place_at(const kvcache_cache& cache, const size_t* path, size_t depth) {
                                            : fmt::format("layer {} has no child {}", path[0], index));
     at = {&(*among)[index], (*caches)[index].get()};
     among = &at.facts->children;
-    if (const auto* list = dynamic_cast<const CacheList*>(at.cache)) caches = &list->children();
+    if (const auto* list = as<CacheList>(*at.cache)) caches = &list->children();
   }
   return at;
 }

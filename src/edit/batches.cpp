@@ -12,7 +12,7 @@ namespace kvcache::detail {
 namespace {
 
 bool pins_tokens(const Cache& leaf) {
-  const auto* window = dynamic_cast<const RotatingKVCache*>(&leaf);
+  const auto* window = as<RotatingKVCache>(leaf);
   return window != nullptr && window->state().keep > 0;
 }
 

@@ -73,9 +73,7 @@ struct Shape3 {
 /// Of the first layer with keys and values: models with latent attention have them in every layer.
 std::optional<Shape3> shape_of(const PromptCache& cache) {
   for (const auto& layer : cache.layers) {
-    if (dynamic_cast<const KVCache*>(layer.get()) == nullptr && dynamic_cast<const QuantizedKVCache*>(layer.get()) == nullptr &&
-        dynamic_cast<const BatchKVCache*>(layer.get()) == nullptr)
-      continue;
+    if (!is<KVCache>(*layer) && !is<QuantizedKVCache>(*layer) && !is<BatchKVCache>(*layer)) continue;
     const Facts facts = layer->facts();
     if (facts.kv_heads && facts.key_dim && facts.value_dim) return Shape3{*facts.kv_heads, *facts.key_dim, *facts.value_dim};
   }

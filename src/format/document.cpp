@@ -57,30 +57,35 @@ std::string say_format(const Document& document, std::size_t layer) {
 }
 
 bool holds_turbo(const std::unique_ptr<Cache>& cache) {
-  return any_leaf(*cache, [](const Cache& leaf) { return dynamic_cast<const TurboQuantKVCache*>(&leaf) != nullptr; });
+  return any_leaf(*cache, [](const Cache& leaf) { return is<TurboQuantKVCache>(leaf); });
 }
 
 void collect_offsets(const Cache& cache, std::optional<std::int64_t>& offset) {
   if (offset) return;
-  if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
-    for (const auto& child : list->children()) collect_offsets(*child, offset);
-  } else if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache)) {
-    // An offset that leaves rows behind it (KV426) may be a lost one: by it, chunks would be cut.
-    if (!quantized->empty() && !quantized->why_not_cut()) offset = quantized->size();
-  } else if (!cache.empty() && dynamic_cast<const KVCache*>(&cache) != nullptr) {
-    offset = cache.size();
-  }
+  visit(cache, PerClass{[&](const CacheList& list) {
+                          for (const auto& child : list.children()) collect_offsets(*child, offset);
+                        },
+                        [&](const QuantizedKVCache& quantized) {
+                          // An offset that leaves rows behind it (KV426) may be a lost one: by it, chunks would be cut.
+                          if (!quantized.empty() && !quantized.why_not_cut()) offset = quantized.size();
+                        },
+                        [&](const KVCache& plain) {
+                          if (!plain.empty()) offset = plain.size();
+                        },
+                        // A window can have forgotten what it has seen, and the others have no such number.
+                        [](const OneOf<RotatingKVCache, ChunkedKVCache, ArraysCache, BatchKVCache, BatchRotatingKVCache,
+                                       TurboQuantKVCache, VarianceNormalizedKVCache, OpaqueCache> auto&) {}});
 }
 
 void set_true_offset(Cache& cache, std::int64_t offset) {
-  if (auto* chunked = dynamic_cast<ChunkedKVCache*>(&cache)) {
+  if (auto* chunked = as<ChunkedKVCache>(cache)) {
     // With start_position 0 all rows count, as every loader takes them, so that more of them are tokens of their own; fewer are
     // lost ones.
     if (chunked->empty() || chunked->state().offset_stored) return;
     const Tensor& keys = chunked->state().keys;
     if (chunked->state().start_position == 0 && keys.rank() == 4 && keys.dim(2) > offset) return;
     chunked->mutable_state().true_offset = offset;
-  } else if (auto* list = dynamic_cast<CacheList*>(&cache)) {
+  } else if (auto* list = as<CacheList>(cache)) {
     for (const auto& child : list->children()) set_true_offset(*child, offset);
   }
 }

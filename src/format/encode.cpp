@@ -55,7 +55,7 @@ Encoded encode_from(const PromptCache& cache, std::optional<Era> from, const Tar
 
 bool holds_unknown(const PromptCache& cache) {
   return std::ranges::any_of(cache.layers, [](const auto& layer) {
-    return any_leaf(*layer, [](const Cache& leaf) { return dynamic_cast<const OpaqueCache*>(&leaf) != nullptr; });
+    return any_leaf(*layer, [](const Cache& leaf) { return is<OpaqueCache>(leaf); });
   });
 }
 

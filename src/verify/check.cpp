@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
+#include "cache/invariants/invariants.h"
 #include "kvcache/verify.h"
 #include "verify/rules.h"
 #include "verify/sort.h"
@@ -9,10 +11,9 @@ namespace kvcache {
 namespace detail {
 
 void check_class(const Place& place, Findings& findings) {
-  constexpr void (*class_rules[])(const Place&, Findings&) = {
-      check_rotating, check_quantized,      check_chunked, check_arrays,
-      check_batch,    check_batch_rotating, check_turbo,   check_variance_normalized};
-  for (const auto rule : class_rules) rule(place, findings);
+  for (Broken& broken : broken_invariants(*place.cache))
+    findings.push_back(make_finding(broken.code, place.where, first_key(place), std::move(broken.problem.message),
+                                    std::move(broken.problem.hint)));
 }
 
 }  // namespace detail

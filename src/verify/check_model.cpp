@@ -130,8 +130,8 @@ void compare_plain(const Cache& cache, const LayerSpec& spec, Comparison& out) {
 }
 
 void compare(const Cache& cache, const LayerSpec& spec, Comparison& out) {
-  const auto* const list = dynamic_cast<const CacheList*>(&cache);
-  const auto* const arrays = dynamic_cast<const ArraysCache*>(&cache);
+  const auto* const list = as<CacheList>(cache);
+  const auto* const arrays = as<ArraysCache>(cache);
   if ((list != nullptr) != (spec.kind == Kind::list) || (arrays != nullptr) != (spec.kind == Kind::arrays) ||
       (list != nullptr && list->children().size() != spec.children.size())) {
     out.add("KV813", fmt::format("{}, where the model makes a cache of {}", printable(cache.class_name()), in_words(spec)));

@@ -2,6 +2,7 @@
 // leaves").
 #include <fmt/format.h>
 
+#include "cache/class_names.h"
 #include "format/dialects/era.h"
 #include "verify/rules.h"
 
@@ -14,18 +15,15 @@ constexpr std::string_view nothing =
 
 /// What mlx-lm 0.32 cannot go on with although it saved it.
 std::optional<std::string> unusable(const Cache& cache) {
-  if (const auto* const list = dynamic_cast<const CacheList*>(&cache)) {
+  if (const auto* const list = as<CacheList>(cache)) {
     for (std::size_t i = 0; i < list->children().size(); ++i)
       if (const auto why = unusable(*list->children()[i]))
         return fmt::format("child {} ({}): {}", i, list->children()[i]->class_name(), *why);
     return std::nullopt;
   }
-  if (dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr)
-    return "it forgets a field of batched windows, so the first update after loading raises";
-  if (cache.class_name() == "ConcatenateKVCache" && cache.empty())
-    return "it saves a ConcatenateKVCache that was never used, and cannot load it";
-  if (const auto* const chunked = dynamic_cast<const ChunkedKVCache*>(&cache);
-      chunked != nullptr && !chunked->state().chunk_size)
+  if (is<BatchRotatingKVCache>(cache)) return "it forgets a field of batched windows, so the first update after loading raises";
+  if (is_concatenate(cache) && cache.empty()) return "it saves a ConcatenateKVCache that was never used, and cannot load it";
+  if (const auto* const chunked = as<ChunkedKVCache>(cache); chunked != nullptr && chunked->state().has_no_chunk_size())
     return "with the chunk size None, the first step after loading raises";
   return std::nullopt;
 }

@@ -93,8 +93,4 @@ std::string first_key(const Place& place) {
   return {};
 }
 
-std::int64_t rows_of(const Tensor& tensor) {
-  return tensor.defined() && tensor.rank() > 2 ? tensor.dim(2) : 0;
-}
-
 }  // namespace kvcache::detail

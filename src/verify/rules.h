@@ -1,4 +1,5 @@
-// What a rule is, and where it looks. One rule is one function; each file rules_CLASS.cpp holds those of one cache class.
+// Where rules look, and what they are about: what one class is allowed to be stands in src/cache/invariants, and here what is
+// about the file, its loaders and several layers.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cache/kv_arrays.h"
 #include "common/codes.h"
 #include "kvcache/caches.h"
 #include "kvcache/format.h"
@@ -52,7 +54,7 @@ struct Place {
 
   template <typename Class>
   [[nodiscard]] const Class* as() const {
-    return dynamic_cast<const Class*>(cache);
+    return kvcache::as<Class>(*cache);
   }
 };
 
@@ -74,45 +76,6 @@ struct Place {
 /// Key of the first array of a cache, which stands for the cache in findings.
 [[nodiscard]] std::string first_key(const Place& place);
 
-/// Rows (tokens) of keys or values [B, H, L, D], packed or not; 0 for an absent array.
-[[nodiscard]] std::int64_t rows_of(const Tensor& tensor);
-
-struct Problem {
-  std::string message;
-  std::string hint;
-};
-
-/// A rule about the state of one class, and the code it reports.
-template <typename Class>
-struct Rule {
-  std::string_view code;
-  std::optional<Problem> (*check)(const typename Class::State&);
-};
-
-/// Rules that build on one another: the first broken one is reported and ends the chain, so that one problem gives one code.
-template <typename Class, std::size_t count>
-void run_chain(const Place& place, const Rule<Class> (&chain)[count], Findings& findings) {
-  const auto* const cache = place.as<Class>();
-  if (cache == nullptr) return;
-  for (const Rule<Class>& rule : chain) {
-    if (auto problem = rule.check(cache->state())) {
-      findings.push_back(
-          make_finding(rule.code, place.where, first_key(place), std::move(problem->message), std::move(problem->hint)));
-      return;
-    }
-  }
-}
-
-// KV4xx: each checks the places of its class and ignores others.
-void check_rotating(const Place& place, Findings& findings);
-void check_quantized(const Place& place, Findings& findings);
-void check_chunked(const Place& place, Findings& findings);
-void check_arrays(const Place& place, Findings& findings);
-void check_batch(const Place& place, Findings& findings);
-void check_batch_rotating(const Place& place, Findings& findings);
-void check_turbo(const Place& place, Findings& findings);
-void check_variance_normalized(const Place& place, Findings& findings);
-
 /// Whether a loader of mlx-lm returns an empty list of caches for this file, without an error: a file of 0.32 without user
 /// metadata, which releases before 0.32 read so, or one layer of an era before without user metadata, which 0.32 does.
 [[nodiscard]] bool loads_as_nothing(const Document& document);
@@ -120,7 +83,7 @@ void check_variance_normalized(const Place& place, Findings& findings);
 /// mlx-lm@0.32.
 [[nodiscard]] std::optional<std::string> leaf_table_refusal(const Document& document, Era era);
 
-/// All of those.
+/// KV4xx: the invariants of its class that a place breaks.
 void check_class(const Place& place, Findings& findings);
 
 /// Tokens of a single-sequence class that counts every one, or nothing: chunked layers do not store theirs, but before the

@@ -52,9 +52,11 @@ void report_difference(const Groups& groups, std::string_view code, std::string_
 
 // A layer of a class that counts every token, without any: mlx-swift-lm saves those that were never used.
 bool is_unused(const Place& place) {
-  return place.cache->empty() && !place.is_child &&
-         (place.as<KVCache>() != nullptr || place.as<QuantizedKVCache>() != nullptr || place.as<RotatingKVCache>() != nullptr ||
-          place.as<ChunkedKVCache>() != nullptr);
+  const bool counts_tokens = visit(
+      *place.cache, PerClass{[](const OneOf<KVCache, QuantizedKVCache, RotatingKVCache, ChunkedKVCache> auto&) { return true; },
+                             [](const OneOf<ArraysCache, CacheList, BatchKVCache, BatchRotatingKVCache, TurboQuantKVCache,
+                                            VarianceNormalizedKVCache, OpaqueCache> auto&) { return false; }});
+  return counts_tokens && place.cache->empty() && !place.is_child;
 }
 
 bool is_leaf(const Place& place) {
@@ -65,13 +67,18 @@ bool is_leaf(const Place& place) {
 
 std::optional<std::int64_t> token_offset(const Place& place) {
   if (place.cache->empty()) return std::nullopt;
-  if (const auto* const plain = place.as<KVCache>()) return rows_of(plain->state().keys);
-  if (const auto* const quantized = place.as<QuantizedKVCache>()) return quantized->state().offset;
-  if (const auto* const rotating = place.as<RotatingKVCache>()) return rotating->state().offset;
-  const auto* const chunked = place.as<ChunkedKVCache>();
-  if (chunked != nullptr && chunked->state().offset_stored) return chunked->state().true_offset;
-  if (chunked != nullptr && chunked->state().start_position == 0) return rows_of(chunked->state().keys);
-  return std::nullopt;
+  using Offset = std::optional<std::int64_t>;
+  return visit(*place.cache,
+               PerClass{[](const KVCache& plain) { return Offset(rows_in(plain.state().keys)); },
+                        [](const OneOf<QuantizedKVCache, RotatingKVCache> auto& cache) { return Offset(cache.state().offset); },
+                        [](const ChunkedKVCache& chunked) {
+                          const auto& s = chunked.state();
+                          if (s.offset_stored) return s.true_offset;
+                          return s.start_position == 0 ? Offset(rows_in(s.keys)) : Offset();
+                        },
+                        // Batches have an offset for each sequence, and state has none.
+                        [](const OneOf<ArraysCache, CacheList, BatchKVCache, BatchRotatingKVCache, TurboQuantKVCache,
+                                       VarianceNormalizedKVCache, OpaqueCache> auto&) { return Offset(); }});
 }
 
 void check_across_layers(const std::vector<Place>& places, Findings& findings) {

@@ -44,15 +44,12 @@ bool python_mamba(const Place& place) {
 
 bool no_chunk_size(const Place& place) {
   const auto* const cache = place.as<ChunkedKVCache>();
-  return cache != nullptr && !cache->state().chunk_size;
+  return cache != nullptr && cache->state().has_no_chunk_size();
 }
 
 bool unnamed_mode(const Place& place) {
   const auto* const cache = place.as<QuantizedKVCache>();
-  if (cache == nullptr || cache->empty()) return false;
-  const auto& s = cache->state();
-  return !s.keys.biases.defined() || !s.values.biases.defined() || s.keys.scales.dtype() == Dtype::U8 ||
-         s.values.scales.dtype() == Dtype::U8;
+  return cache != nullptr && cache->state().has_unnamed_mode();
 }
 
 constexpr PortabilityRule rules[] = {

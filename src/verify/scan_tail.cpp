@@ -18,35 +18,42 @@ struct Tail {
 
 template <typename State>
 Tail plain(const State& s) {
-  return {.arrays = {s.keys, s.values}, .rows = rows_of(s.keys), .skip = {}};
+  return {.arrays = {s.keys, s.values}, .rows = rows_in(s.keys), .skip = {}};
 }
 
 std::optional<Tail> tail_of(const Place& place) {
-  if (const auto* const c = place.as<KVCache>()) return plain(c->state());
-  if (const auto* const c = place.as<RotatingKVCache>()) return plain(c->state());
-  if (const auto* const c = place.as<ChunkedKVCache>()) {
-    // After a front trim, zero rows up to the offset are what makes loaders restore it.
-    if (c->state().start_position != 0) return std::nullopt;
-    return plain(c->state());
-  }
-  if (const auto* const c = place.as<QuantizedKVCache>()) {
-    const auto& s = c->state();
-    // A zero row is codes and biases of zero, whatever the scales.
-    return Tail{.arrays = {s.keys.weights, s.keys.biases, s.values.weights, s.values.biases}, .rows = s.offset, .skip = {}};
-  }
-  if (const auto* const c = place.as<BatchKVCache>()) {
-    Tail tail = plain(c->state());
-    for (const std::int32_t padding : c->state().left_padding) tail.skip.push_back(padding >= tail.rows);
-    return tail;
-  }
-  if (const auto* const c = place.as<BatchRotatingKVCache>()) {
-    Tail tail = plain(c->state());
-    // Left padding of a rotated ring can be anywhere in it.
-    for (const std::int32_t padding : c->state().left_padding)
-      tail.skip.push_back(c->state().rotated ? padding > 0 : padding >= tail.rows);
-    return tail;
-  }
-  return std::nullopt;
+  using MaybeTail = std::optional<Tail>;
+  return visit(
+      *place.cache,
+      PerClass{[](const OneOf<KVCache, RotatingKVCache> auto& c) { return MaybeTail(plain(c.state())); },
+               [](const ChunkedKVCache& c) {
+                 // After a front trim, zero rows up to the offset are what makes loaders restore it.
+                 return c.state().start_position != 0 ? MaybeTail() : MaybeTail(plain(c.state()));
+               },
+               [](const QuantizedKVCache& c) {
+                 const auto& s = c.state();
+                 // A zero row is codes and biases of zero, whatever the scales.
+                 return MaybeTail(Tail{.arrays = {s.keys.weights, s.keys.biases, s.values.weights, s.values.biases},
+                                       .rows = s.offset,
+                                       .skip = {}});
+               },
+               [](const BatchKVCache& c) {
+                 Tail tail = plain(c.state());
+                 for (const std::int32_t padding : c.state().left_padding) tail.skip.push_back(padding >= tail.rows);
+                 return MaybeTail(std::move(tail));
+               },
+               [](const BatchRotatingKVCache& c) {
+                 Tail tail = plain(c.state());
+                 // Left padding of a rotated ring can be anywhere in it.
+                 for (const std::int32_t padding : c.state().left_padding)
+                   tail.skip.push_back(c.state().rotated ? padding > 0 : padding >= tail.rows);
+                 return MaybeTail(std::move(tail));
+               },
+               // State has no rows, and what tiles and codebooks hold is not known; children of lists are
+               // places of their own.
+               [](const OneOf<ArraysCache, CacheList, TurboQuantKVCache, VarianceNormalizedKVCache, OpaqueCache> auto&) {
+                 return MaybeTail();
+               }});
 }
 
 // Is row `row` zero in every head of the sequences that count? Heads that lie close together are read in one go.

@@ -25,8 +25,7 @@ std::string example_value(std::string_view key) {
 bool holds_batch(const PromptCache& cache) {
   return std::ranges::any_of(cache.layers, [](const auto& layer) {
     return any_leaf(*layer, [](const Cache& leaf) {
-      return dynamic_cast<const BatchKVCache*>(&leaf) != nullptr ||
-             dynamic_cast<const BatchRotatingKVCache*>(&leaf) != nullptr || leaf.batch_size().value_or(1) > 1;
+      return is<BatchKVCache>(leaf) || is<BatchRotatingKVCache>(leaf) || leaf.batch_size().value_or(1) > 1;
     });
   });
 }
@@ -86,7 +85,7 @@ class Notes {
   void needed_options() {
     constexpr std::int64_t default_group_size = 64;
     if (document_.cache.layers.empty()) return;
-    const auto* const quantized = dynamic_cast<const QuantizedKVCache*>(document_.cache.layers.front().get());
+    const auto* const quantized = as<QuantizedKVCache>(*document_.cache.layers.front());
     if (quantized == nullptr || quantized->state().group_size == default_group_size) return;
     add(fmt::format("mlx_lm.generate --prompt-cache-file needs --kv-group-size {} with this file: its default is {}",
                     quantized->state().group_size, default_group_size),

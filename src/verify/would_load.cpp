@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cache/class_names.h"
 #include "format/dialects/era.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
@@ -52,6 +53,8 @@ class LayerLoader {
   [[nodiscard]] std::optional<std::string> child(const Cache& cache, EraSet eras) const;
   [[nodiscard]] std::optional<std::string> without_arrays(const Cache& cache) const;
   [[nodiscard]] std::optional<std::string> unusable(const Cache& cache) const;
+  [[nodiscard]] std::optional<std::string> unusable_window(const BatchRotatingKVCache& cache) const;
+  [[nodiscard]] std::optional<std::string> unusable_codes(const QuantizedKVCache::State& s) const;
   [[nodiscard]] std::string other_form(const LayerSource& source) const;
   const Document& document_;
   EraTraits loader_;
@@ -77,10 +80,10 @@ std::optional<std::string> LayerLoader::plain(std::size_t layer) const {
   const std::string_view name = source.class_text;
   if ((name == "KVCacheSimple" && python()) || (name == "StandardKvCache" && !rust()))
     return fmt::format("it has no class {}", name);
-  if (name == "ConcatenateKVCache" && python() && !loader_.release.concatenate_class)
+  if (detail::is_concatenate(name) && python() && !loader_.release.concatenate_class)
     return "it has no class ConcatenateKVCache";
   if (source.eras.has(era_)) return std::nullopt;
-  if (rust() && (name == "ConcatenateKVCache" || source.eras == EraSet{Era::S1}))
+  if (rust() && (detail::is_concatenate(name) || source.eras == EraSet{Era::S1}))
     return std::nullopt;  // absent metadata is empty metadata
   if (python() && source.eras == EraSet{Era::S1} && layer < with_meta_) return std::nullopt;
   if (python() && source.eras == EraSet{Era::S1}) return "the last layers have no metadata: mlx-lm silently drops them";
@@ -121,37 +124,47 @@ std::optional<std::string> LayerLoader::arrays(const ArraysCache& cache, const L
 
 /// No loader but the newest ones takes a layer that was never used, and mlxrs no chunked one.
 std::optional<std::string> LayerLoader::without_arrays(const Cache& cache) const {
-  if (!loader_.empty_layers || (rust() && dynamic_cast<const ChunkedKVCache*>(&cache) != nullptr))
-    return "it cannot load a layer without arrays";
+  if (!loader_.empty_layers || (rust() && is<ChunkedKVCache>(cache))) return "it cannot load a layer without arrays";
   return std::nullopt;
 }
 
 /// What no form of the class helps against.
 std::optional<std::string> LayerLoader::unusable(const Cache& cache) const {
-  if (dynamic_cast<const BatchKVCache*>(&cache) != nullptr && !loader_.batch_class)
-    return "it has no batch cache that it can load";
-  if (dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr) {
-    if (!loader_.batch_rotating_class) return "it has no batched window that it can load";
-    if (python() && !loader_.release.batch_rotating_usable)
-      return "it takes the text of 'rotated' for true, or raises at the first update after loading";
-    const BatchRotatingKVCache::State& s = dynamic_cast<const BatchRotatingKVCache&>(cache).state();
-    if (python() && !s.rotated && !cache.empty() && s.keys.shape()[2] != s.max_size)
-      return "it takes the text of 'rotated' for true, and reads the rows in the wrong order";
-  }
-  if (dynamic_cast<const ChunkedKVCache*>(&cache) != nullptr && !loader_.release.chunked_class)
-    return "it has no class ChunkedKVCache that its loader finds";
-  if (dynamic_cast<const TurboQuantKVCache*>(&cache) != nullptr && !loader_.turbo_class) return "it has no TurboQuantKVCache";
-  if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache)) {
-    const QuantizedKVCache::State& s = quantized->state();
-    if (!loader_.release.quantized_class) return "it has no class QuantizedKVCache";
-    if (loader_.release.quantized_fixed && (s.bits != 8 || s.group_size != 64))
-      return "it takes every quantized layer for 8 bits in groups of 64";
-    if (python() && !s.keys.biases.defined()) return "it cannot use a quantization without biases";
-  }
-  if (dynamic_cast<const VarianceNormalizedKVCache*>(&cache) != nullptr && !loader_.variance_normalized_class)
-    return "it has no VarianceNormalizedKVCache";
-  if (const auto* window = dynamic_cast<const RotatingKVCache*>(&cache); window != nullptr && window->state().reserve)
-    return "its metadata has an eighth field, which no release reads";
+  using Why = std::optional<std::string>;
+  const auto unless = [](bool has, std::string_view why) { return has ? Why() : Why(why); };
+  return visit(
+      cache,
+      PerClass{[&](const BatchKVCache&) { return unless(loader_.batch_class, "it has no batch cache that it can load"); },
+               [&](const BatchRotatingKVCache& window) { return unusable_window(window); },
+               [&](const ChunkedKVCache&) {
+                 return unless(loader_.release.chunked_class, "it has no class ChunkedKVCache that its loader finds");
+               },
+               [&](const TurboQuantKVCache&) { return unless(loader_.turbo_class, "it has no TurboQuantKVCache"); },
+               [&](const QuantizedKVCache& quantized) { return unusable_codes(quantized.state()); },
+               [&](const VarianceNormalizedKVCache&) {
+                 return unless(loader_.variance_normalized_class, "it has no VarianceNormalizedKVCache");
+               },
+               [&](const RotatingKVCache& window) {
+                 return unless(!window.state().reserve, "its metadata has an eighth field, which no release reads");
+               },
+               [](const OneOf<KVCache, ArraysCache, CacheList, OpaqueCache> auto&) { return Why(); }});
+}
+
+std::optional<std::string> LayerLoader::unusable_window(const BatchRotatingKVCache& cache) const {
+  const BatchRotatingKVCache::State& s = cache.state();
+  if (!loader_.batch_rotating_class) return "it has no batched window that it can load";
+  if (python() && !loader_.release.batch_rotating_usable)
+    return "it takes the text of 'rotated' for true, or raises at the first update after loading";
+  if (python() && !s.rotated && !cache.empty() && s.keys.shape()[2] != s.max_size)
+    return "it takes the text of 'rotated' for true, and reads the rows in the wrong order";
+  return std::nullopt;
+}
+
+std::optional<std::string> LayerLoader::unusable_codes(const QuantizedKVCache::State& s) const {
+  if (!loader_.release.quantized_class) return "it has no class QuantizedKVCache";
+  if (loader_.release.quantized_fixed && (s.bits != 8 || s.group_size != 64))
+    return "it takes every quantized layer for 8 bits in groups of 64";
+  if (python() && s.has_unnamed_mode()) return "it cannot use a quantization without biases";
   return std::nullopt;
 }
 
@@ -167,12 +180,11 @@ std::optional<std::string> LayerLoader::list(const CacheList& cache, EraSet eras
 
 /// A child of a list whose form the loader reads: what the class alone decides, and where forms of two runtimes differ.
 std::optional<std::string> LayerLoader::child(const Cache& cache, EraSet eras) const {
-  if (const auto* nested = dynamic_cast<const CacheList*>(&cache)) return list(*nested, eras);
-  if (const auto* slots = dynamic_cast<const ArraysCache*>(&cache)) return rust() ? slots_in_rust(*slots) : std::nullopt;
+  if (const auto* nested = as<CacheList>(cache)) return list(*nested, eras);
+  if (const auto* slots = as<ArraysCache>(cache)) return rust() ? slots_in_rust(*slots) : std::nullopt;
   if (cache.empty()) return without_arrays(cache);
   if (auto reason = unusable(cache)) return reason;
-  const bool plain_or_window =
-      dynamic_cast<const KVCache*>(&cache) != nullptr || dynamic_cast<const RotatingKVCache*>(&cache) != nullptr;
+  const bool plain_or_window = is<KVCache>(cache) || is<RotatingKVCache>(cache);
   if (!eras.has(era_) && rust() && plain_or_window) return std::string("it counts other metadata than the loader expects");
   return std::nullopt;
 }
@@ -180,27 +192,29 @@ std::optional<std::string> LayerLoader::child(const Cache& cache, EraSet eras) c
 std::optional<std::string> LayerLoader::refusal(std::size_t layer) const {
   const LayerSource& source = document_.sources[layer];
   const Cache& cache = *document_.cache.layers[layer];
-  const auto* slots = dynamic_cast<const ArraysCache*>(&cache);
-  const bool mislabelled = source.class_text == "KVCache" && dynamic_cast<const KVCache*>(&cache) == nullptr;
+  const bool mislabelled = source.class_text == "KVCache" && !is<KVCache>(cache);
   if (mislabelled) return "class KVCache with the contents of another class fits no loader";
-  const auto* children = dynamic_cast<const CacheList*>(&cache);
-  if (cache.empty() && slots == nullptr && children == nullptr)
+  if (cache.empty() && !is<ArraysCache>(cache) && !is<CacheList>(cache))
     return reads_form(source.eras) ? without_arrays(cache) : "it cannot load a layer without arrays";
-  if (dynamic_cast<const KVCache*>(&cache) != nullptr) return plain(layer);
-  if (slots != nullptr) return arrays(*slots, source);
-  if (children != nullptr) return list(*children, source.eras);
-  if (auto reason = unusable(cache)) return reason;
-  // Either spelling of 'rotated' is read, and the rest is the same in all eras that have the classes.
-  if (dynamic_cast<const BatchKVCache*>(&cache) != nullptr || dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr)
-    return std::nullopt;
-  if (dynamic_cast<const RotatingKVCache*>(&cache) != nullptr) {
-    return reads_form(source.eras) ? std::nullopt : std::optional(other_form(source));
-  }
-  if (dynamic_cast<const QuantizedKVCache*>(&cache) != nullptr) {
-    const bool flat_with_step = rust() && source.eras.has(Era::S3);
-    return source.eras.has(era_) || flat_with_step ? std::nullopt : std::optional(other_form(source));
-  }
-  return source.eras.has(era_) ? std::nullopt : std::optional(other_form(source));
+  const bool own_form = source.eras.has(era_);
+  const auto in_form = [&](bool read) { return read ? std::nullopt : std::optional(other_form(source)); };
+  const auto usable = [&](bool read) {
+    auto reason = unusable(cache);
+    return reason ? reason : in_form(read);
+  };
+  return visit(cache,
+               PerClass{[&](const KVCache&) { return plain(layer); }, [&](const ArraysCache& c) { return arrays(c, source); },
+                        [&](const CacheList& c) { return list(c, source.eras); },
+                        // Either spelling of 'rotated' is read, and the rest is the same in all eras that have the classes.
+                        [&](const OneOf<BatchKVCache, BatchRotatingKVCache> auto&) { return usable(true); },
+                        [&](const RotatingKVCache&) { return usable(reads_form(source.eras)); },
+                        [&](const QuantizedKVCache&) {
+                          const bool flat_with_step = rust() && source.eras.has(Era::S3);
+                          return usable(own_form || flat_with_step);
+                        },
+                        [&](const OneOf<ChunkedKVCache, TurboQuantKVCache, VarianceNormalizedKVCache, OpaqueCache> auto&) {
+                          return usable(own_form);
+                        }});
 }
 
 bool too_large(const Document& document, const Dialect& loader) {
@@ -220,7 +234,7 @@ std::string how_to_fix(const Document& document, const Target& target, const Fin
   if (std::any_of(findings.begin(), findings.end(), prevents_editing)) return {};
   // What the era writes itself is no better: its own loader refuses it.
   const bool batched_window = std::any_of(document.cache.layers.begin(), document.cache.layers.end(), [](const auto& layer) {
-    return any_leaf(*layer, [](const Cache& leaf) { return dynamic_cast<const BatchRotatingKVCache*>(&leaf) != nullptr; });
+    return any_leaf(*layer, [](const Cache& leaf) { return is<BatchRotatingKVCache>(leaf); });
   });
   if (batched_window && loader.family == Family::mlx_lm) return fmt::format("kvcache extract {} --all -o sequences", file);
   if (!detail::judge_form(document, target.era()).wrong.empty()) return {};  // convert refuses it, too

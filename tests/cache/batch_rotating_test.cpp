@@ -2,7 +2,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "batch_model.h"
-#include "cache/ring.h"
+#include "cache/invariants/invariants.h"
 #include "kvcache/cache/batch_rotating_kv_cache.h"
 #include "kvcache/cache/rotating_kv_cache.h"
 #include "support/errors.h"
@@ -180,11 +180,11 @@ RC_GTEST_PROP(BatchRotatingKVCacheProperty, EverySequenceKeepsItsWindow, ()) {
       cache.trim_to(step - 10);
       model.trim_to(step - 10);
     }
-    RC_ASSERT(detail::ring_defect(cache.state()) == std::nullopt);
+    RC_ASSERT(detail::broken_invariants(cache.state()).empty());
     for (std::size_t b = 0; b < model.sequences.size(); ++b) {
       const RotatingKVCache one = extracted(cache, static_cast<std::int64_t>(b));
       const Tokens& all = model.sequences[b];
-      RC_ASSERT(detail::ring_defect(one.state()) == std::nullopt);
+      RC_ASSERT(detail::broken_invariants(one.state()).empty());
       RC_ASSERT(one.state().offset == static_cast<std::int64_t>(all.size()));
       const Tokens tokens = test::tokens_in(one.state());
       RC_ASSERT(test::is_suffix(tokens, all));

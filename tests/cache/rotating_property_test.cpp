@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cache/ring.h"
+#include "cache/invariants/invariants.h"
 #include "kvcache/cache/rotating_kv_cache.h"
 #include "tokens.h"
 
@@ -55,7 +55,7 @@ RC_GTEST_PROP(RotatingKVCacheProperty, HoldsWhatAListWouldHold, ()) {
     } else {
       cache.unrotate();
     }
-    RC_ASSERT(detail::ring_defect(cache.state()) == std::nullopt);
+    RC_ASSERT(detail::broken_invariants(cache.state()).empty());
     RC_ASSERT(cache.state().offset == model.seen);
     RC_ASSERT(in_temporal_order(cache) == model.held);
   }

@@ -15,16 +15,15 @@ inline std::string codes_of(const kvcache::Findings& findings) {
   return codes;
 }
 
-using LayerRules = void (*)(const kvcache::detail::Place&, kvcache::Findings&);
-
-/// What the rules of a class say about one cache: "KV411", "" when it is fine.
+/// Which invariants of its class a state breaks: "KV411", "" when it is fine.
 template <typename Class>
-std::string check(LayerRules rules, typename Class::State state) {
+std::string check(typename Class::State state) {
   const kvcache::Document document;
   const kvcache::LayerSource source;
   const Class cache(std::move(state));
   kvcache::Findings findings;
-  rules({.document = &document, .source = &source, .cache = &cache, .where = kvcache::Where::of_layer(0)}, findings);
+  kvcache::detail::check_class(
+      {.document = &document, .source = &source, .cache = &cache, .where = kvcache::Where::of_layer(0)}, findings);
   return codes_of(findings);
 }
 

@@ -15,10 +15,10 @@ constexpr std::int32_t least = std::numeric_limits<std::int32_t>::min();
 // Ten rows.
 std::string check_batch(Int32s offset, Int32s left_padding) {
   const auto batch = static_cast<std::int64_t>(offset.size());
-  return test::check<kvcache::BatchKVCache>(kvcache::detail::check_batch, {.keys = test::zeros({batch, 2, 10, 8}),
-                                                                           .values = test::zeros({batch, 2, 10, 8}),
-                                                                           .offset = std::move(offset),
-                                                                           .left_padding = std::move(left_padding)});
+  return test::check<kvcache::BatchKVCache>({.keys = test::zeros({batch, 2, 10, 8}),
+                                             .values = test::zeros({batch, 2, 10, 8}),
+                                             .offset = std::move(offset),
+                                             .left_padding = std::move(left_padding)});
 }
 
 TEST(Batch, OffsetAndPaddingFillTheRows) {
@@ -45,8 +45,7 @@ struct Window {
 
 std::string check_window(const Window& w) {
   const auto batch = static_cast<std::int64_t>(w.offset.size());
-  return test::check<kvcache::BatchRotatingKVCache>(kvcache::detail::check_batch_rotating,
-                                                    {.keys = test::zeros({batch, 2, w.rows, 8}),
+  return test::check<kvcache::BatchRotatingKVCache>({.keys = test::zeros({batch, 2, w.rows, 8}),
                                                      .values = test::zeros({batch, 2, w.rows, 8}),
                                                      .offset = w.offset,
                                                      .left_padding = Int32s(w.offset.size()),
@@ -78,7 +77,7 @@ TEST(BatchRotating, BrokenStates) {
 }
 
 std::string check_slots(kvcache::ArraysCache::State state) {
-  return test::check<kvcache::ArraysCache>(kvcache::detail::check_arrays, std::move(state));
+  return test::check<kvcache::ArraysCache>(std::move(state));
 }
 
 TEST(Arrays, EverythingIsForOneBatch) {

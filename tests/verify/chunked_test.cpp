@@ -12,11 +12,11 @@ struct Chunk {
 };
 
 std::string check(const Chunk& chunk) {
-  return test::check<kvcache::ChunkedKVCache>(kvcache::detail::check_chunked, {.keys = test::zeros({1, 2, chunk.rows, 8}),
-                                                                               .values = test::zeros({1, 2, chunk.rows, 8}),
-                                                                               .chunk_size = chunk.chunk_size,
-                                                                               .start_position = chunk.start,
-                                                                               .true_offset = chunk.true_offset});
+  return test::check<kvcache::ChunkedKVCache>({.keys = test::zeros({1, 2, chunk.rows, 8}),
+                                               .values = test::zeros({1, 2, chunk.rows, 8}),
+                                               .chunk_size = chunk.chunk_size,
+                                               .start_position = chunk.start,
+                                               .true_offset = chunk.true_offset});
 }
 
 TEST(Chunked, LegalStates) {
@@ -39,6 +39,15 @@ TEST(Chunked, ImpossibleRows) {
   EXPECT_EQ(check({.chunk_size = 32, .start = 41, .rows = 40, .true_offset = 40}), "KV433");
   EXPECT_EQ(check({.chunk_size = 32, .start = 0, .rows = 30, .true_offset = 40}), "KV433") << "tokens are missing";
   EXPECT_EQ(check({.chunk_size = 32, .start = 41, .rows = 40, .true_offset = {}}), "KV433") << "damage even without a sibling";
+}
+
+TEST(Chunked, WithoutArraysNothingWasDropped) {
+  const auto unused = [](std::int64_t start) {
+    return test::check<kvcache::ChunkedKVCache>(
+        {.keys = {}, .values = {}, .chunk_size = 32, .start_position = start, .true_offset = {}});
+  };
+  EXPECT_EQ(unused(0), "");
+  EXPECT_EQ(unused(8), "KV433");
 }
 
 TEST(Chunked, UnknownOffset) {

@@ -20,7 +20,7 @@ State sound() {
 }
 
 std::string check(State state) {
-  return test::check<kvcache::QuantizedKVCache>(kvcache::detail::check_quantized, std::move(state));
+  return test::check<kvcache::QuantizedKVCache>(std::move(state));
 }
 
 template <typename Change>

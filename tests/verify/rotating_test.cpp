@@ -10,13 +10,13 @@ struct Ring {
 };
 
 std::string check(const Ring& ring) {
-  return test::check<kvcache::RotatingKVCache>(kvcache::detail::check_rotating, {.keys = test::zeros({1, 2, ring.rows, 8}),
-                                                                                 .values = test::zeros({1, 2, ring.rows, 8}),
-                                                                                 .keep = ring.keep,
-                                                                                 .max_size = ring.max_size,
-                                                                                 .offset = ring.offset,
-                                                                                 .idx = ring.idx,
-                                                                                 .origin = {}});
+  return test::check<kvcache::RotatingKVCache>({.keys = test::zeros({1, 2, ring.rows, 8}),
+                                                .values = test::zeros({1, 2, ring.rows, 8}),
+                                                .keep = ring.keep,
+                                                .max_size = ring.max_size,
+                                                .offset = ring.offset,
+                                                .idx = ring.idx,
+                                                .origin = {}});
 }
 
 TEST(Rotating, LegalStates) {
@@ -57,15 +57,15 @@ TEST(Rotating, OnlyFullRingsWrap) {
 
 // mlx-swift-lm since 3.33 says whether the ring is out of temporal order.
 std::string check_flagged(const Ring& ring, bool wrapped, std::optional<std::int64_t> reserve = {}) {
-  return test::check<kvcache::RotatingKVCache>(kvcache::detail::check_rotating, {.keys = test::zeros({1, 2, ring.rows, 8}),
-                                                                                 .values = test::zeros({1, 2, ring.rows, 8}),
-                                                                                 .keep = ring.keep,
-                                                                                 .max_size = ring.max_size,
-                                                                                 .offset = ring.offset,
-                                                                                 .idx = ring.idx,
-                                                                                 .origin = {},
-                                                                                 .wrapped = wrapped,
-                                                                                 .reserve = reserve});
+  return test::check<kvcache::RotatingKVCache>({.keys = test::zeros({1, 2, ring.rows, 8}),
+                                                .values = test::zeros({1, 2, ring.rows, 8}),
+                                                .keep = ring.keep,
+                                                .max_size = ring.max_size,
+                                                .offset = ring.offset,
+                                                .idx = ring.idx,
+                                                .origin = {},
+                                                .wrapped = wrapped,
+                                                .reserve = reserve});
 }
 
 TEST(Rotating, TokensTakenOffAfterTheWrapLeaveAShortWindow) {

@@ -10,7 +10,7 @@ using kvcache::Tensor;
 using Turbo = kvcache::TurboQuantKVCache;
 
 std::string check(Turbo::State state) {
-  return test::check<Turbo>(kvcache::detail::check_turbo, std::move(state));
+  return test::check<Turbo>(std::move(state));
 }
 
 Tensor packed(std::int64_t words) {

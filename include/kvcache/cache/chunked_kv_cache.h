@@ -22,6 +22,9 @@ class ChunkedKVCache final : public Cache {
     std::int64_t start_position = 0;          ///< tokens dropped from the front
     std::optional<std::int64_t> true_offset;  ///< from a sibling layer, or stored; absent: unknown
     bool offset_stored = false;               ///< the file stores true_offset, as mlx-lm@0.32 does: no loader has to guess
+
+    /// Its chunk size is None, which mlx-swift-lm and mlxrs take for one chunk without an end, and mlx-lm cannot use.
+    [[nodiscard]] bool has_no_chunk_size() const { return !chunk_size; }
   };
   /// Never used: chunks of so many tokens, at least one, else Error(usage).
   explicit ChunkedKVCache(std::int64_t chunk_size);

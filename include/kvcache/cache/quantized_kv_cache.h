@@ -22,6 +22,10 @@ class QuantizedKVCache final : public Cache {
     std::int64_t offset = 0;       ///< tokens; rows beyond it are ignored on load, and no operation here drops them
     std::int64_t group_size = 64;  ///< values that share a scale
     std::int64_t bits = 8;         ///< per value
+
+    /// Quantized in a mode without biases, or with U8 scales (mxfp4, nvfp4, mxfp8): files do not say which, so that such arrays
+    /// are carried along and never decoded. A cache that was never used has no mode yet.
+    [[nodiscard]] bool has_unnamed_mode() const;
   };
   /// Never used. Throws Error(usage) for bits or a group size that is_supported_bits() and is_supported_group_size() deny.
   QuantizedKVCache(std::int64_t group_size, std::int64_t bits);

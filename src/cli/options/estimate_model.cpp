@@ -22,19 +22,19 @@ constexpr int usual_group_size = 64;
 
 /// Of the first keys there are, in lists, too: state may be of another dtype, and token ids are whole numbers.
 std::optional<Dtype> dtype_of_keys(const Cache& cache) {
-  if (const auto* const list = dynamic_cast<const CacheList*>(&cache)) {
+  if (const auto* const list = as<CacheList>(cache)) {
     for (const auto& child : list->children())
       if (const auto dtype = dtype_of_keys(*child)) return dtype;
     return std::nullopt;
   }
-  if (dynamic_cast<const ArraysCache*>(&cache) != nullptr) return std::nullopt;
+  if (is<ArraysCache>(cache)) return std::nullopt;
   return cache.facts().dtype;
 }
 
 /// Of the first array of a model without keys.
 std::optional<Dtype> dtype_of_state(const PromptCache& cache) {
   for (const auto& layer : cache.layers)
-    if (const auto* const arrays = dynamic_cast<const ArraysCache*>(layer.get()))
+    if (const auto* const arrays = as<ArraysCache>(*layer))
       for (const Tensor& slot : arrays->state().slots)
         if (slot.defined() && is_float(slot.dtype())) return slot.dtype();
   return std::nullopt;

@@ -20,11 +20,11 @@ struct Kind {
 class Kinds {
  public:
   void add(const Cache& cache) {
-    if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
+    if (const auto* list = as<CacheList>(cache)) {
       for (const auto& child : list->children()) add(*child);
       return;
     }
-    const bool recurrent = dynamic_cast<const ArraysCache*>(&cache) != nullptr;
+    const bool recurrent = is<ArraysCache>(cache);
     for (const Cache::Part& part : cache.parts())
       if (part.tensor.defined()) kinds_[recurrent ? 3 : kind_of(part.name)].bytes += part.tensor.nbytes();
   }

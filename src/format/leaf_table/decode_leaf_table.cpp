@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/class_names.h"
 #include "common/codes.h"
 #include "format/document.h"
 #include "format/leaf_table/leaf_table.h"
@@ -131,11 +132,10 @@ class LeafTableDecoder {
 
  private:
   using Layer = Decoder::Layer;
-  struct KnownClass {
-    std::string_view name;
-    void (LeafTableDecoder::*decode)(Layer& l, Leaves& leaves);
-  };
+  using Decode = void (LeafTableDecoder::*)(Layer& l, Leaves& leaves);
 
+  /// How a class is read, or null for a name that mlx-lm 0.32 does not have.
+  static Decode decode_of(std::string_view class_text) noexcept;
   void read_sections();
   LayerOutput layer(const Where& where, const std::string& path, const std::string& class_text, const ArrayTree& tree,
                     int depth);
@@ -438,17 +438,37 @@ void LeafTableDecoder::batch_rotating(Layer& l, Leaves& leaves) {
   done<BatchRotatingKVCache>(l, std::move(state), unused);
 }
 
+LeafTableDecoder::Decode LeafTableDecoder::decode_of(std::string_view class_text) noexcept {
+  if (is_concatenate(class_text)) return &LeafTableDecoder::concatenate;
+  const auto kind = kind_of_class(class_text);
+  if (!kind || class_text != class_name_of(*kind)) return nullptr;  // it has no aliases
+  switch (*kind) {
+    case CacheKind::kv:
+      return &LeafTableDecoder::kv;
+    case CacheKind::rotating:
+      return &LeafTableDecoder::rotating;
+    case CacheKind::quantized:
+      return &LeafTableDecoder::quantized;
+    case CacheKind::chunked:
+      return &LeafTableDecoder::chunked;
+    case CacheKind::arrays:
+      return &LeafTableDecoder::arrays;
+    case CacheKind::list:
+      return &LeafTableDecoder::list;
+    case CacheKind::batch:
+      return &LeafTableDecoder::batch;
+    case CacheKind::batch_rotating:
+      return &LeafTableDecoder::batch_rotating;
+    case CacheKind::turbo_quant:
+    case CacheKind::variance_normalized:
+    case CacheKind::opaque:
+      break;
+  }
+  return nullptr;
+}
+
 LayerOutput LeafTableDecoder::layer(const Where& where, const std::string& path, const std::string& class_text,
                                     const ArrayTree& tree, int depth) {
-  static constexpr KnownClass classes[] = {{"KVCache", &LeafTableDecoder::kv},
-                                           {"ConcatenateKVCache", &LeafTableDecoder::concatenate},
-                                           {"RotatingKVCache", &LeafTableDecoder::rotating},
-                                           {"QuantizedKVCache", &LeafTableDecoder::quantized},
-                                           {"ChunkedKVCache", &LeafTableDecoder::chunked},
-                                           {"ArraysCache", &LeafTableDecoder::arrays},
-                                           {"CacheList", &LeafTableDecoder::list},
-                                           {"BatchKVCache", &LeafTableDecoder::batch},
-                                           {"BatchRotatingKVCache", &LeafTableDecoder::batch_rotating}};
   LayerInput in;
   in.where = where;
   in.key = path;
@@ -457,16 +477,16 @@ LayerOutput LeafTableDecoder::layer(const Where& where, const std::string& path,
   in.depth = depth;
   const std::size_t before = document_.findings.size();
   Layer l(decoder_, in);
-  const auto known = std::ranges::find(classes, class_text, &KnownClass::name);
+  const Decode decode = decode_of(class_text);
   if (depth == 0 && !is_sound(tree, where, path, "arrays", document_.findings)) {
     // reported
-  } else if (known == std::end(classes)) {
+  } else if (decode == nullptr) {
     l.fail("KV301", Decoder::knows_class(class_text)
                         ? fmt::format("mlx-lm 0.32 has no class '{}' and fails to load the file", printable(class_text))
                         : fmt::format("unknown class '{}'; no runtime known to this tool has it", printable(class_text)));
   } else {
     Leaves leaves(l, table_, tree);
-    (this->*known->decode)(l, leaves);
+    (this->*decode)(l, leaves);
   }
   std::vector<std::size_t> all;
   collect(tree, all);

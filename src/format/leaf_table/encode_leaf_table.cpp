@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "cache/class_names.h"
 #include "format/sections/encoder.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
@@ -11,11 +12,9 @@
 namespace kvcache::detail {
 namespace {
 
-/// Aliases of other runtimes, and the class that mlx-lm no longer has.
+/// mlx-lm has none of the aliases of other runtimes, and no longer a class MambaCache.
 std::string_view stored_name(const Cache& cache) {
-  const std::string_view name = cache.class_name();
-  if (name == "KVCacheSimple" || name == "StandardKvCache") return "KVCache";
-  return name == "MambaCache" ? "ArraysCache" : name;
+  return is_concatenate(cache) || is<OpaqueCache>(cache) ? cache.class_name() : class_name_of(cache.kind());
 }
 
 class LeafTableEncoder {
@@ -70,6 +69,14 @@ class LeafTableEncoder {
     for (const std::int64_t value : values) scalar(where, fmt::format("{}.{}", path, first++), value);
   }
 
+  template <typename State>
+  void batch(const std::string& path, const State& state) {
+    keys_and_values(path, state);
+    integers(path + ".2", state.offset);
+    integers(path + ".3", state.left_padding);
+  }
+
+  void plain(const std::string& where, const std::string& path, const KVCache& cache);
   void quantized(const std::string& where, const std::string& path, const QuantizedKVCache& cache);
   void chunked(const std::string& where, const std::string& path, const ChunkedKVCache& cache);
   void slots(const std::string& where, const std::string& path, const ArraysCache& cache);
@@ -84,12 +91,21 @@ class LeafTableEncoder {
   std::size_t rows_ = 0;
 };
 
+void LeafTableEncoder::plain(const std::string& where, const std::string& path, const KVCache& cache) {
+  const bool concatenate = is_concatenate(cache);
+  if (concatenate && cache.empty())
+    refuse(where, fmt::format("a ConcatenateKVCache that was never used is saved by {}, which cannot load it", target_),
+           "mlx-swift-lm@2026-08 and mlxrs@0.1 load it; or save the cache again after the model has run");
+  keys_and_values(path, cache.state());
+  if (!concatenate) scalar(where, path + ".2", cache.size());
+}
+
 void LeafTableEncoder::quantized(const std::string& where, const std::string& path, const QuantizedKVCache& cache) {
   const auto& s = cache.state();
   // Here rows behind the offset are a buffer's: tokens whose offset was lost would pass for padding, and nothing would tell any
   // more.
   if (const auto refusal = cache.why_not_cut()) refuse(where, refusal->why, refusal->hint);
-  if (!cache.empty() && !s.keys.biases.defined())
+  if (s.has_unnamed_mode())
     refuse(where, fmt::format("it is quantized in a mode without biases, which {} cannot load", target_),
            "only mlx-swift-lm and mlxrs read such layers");
   std::size_t half = 0;
@@ -112,7 +128,7 @@ void LeafTableEncoder::chunked(const std::string& where, const std::string& path
   } catch (const Error& error) {
     refuse(where, error.what(), error.hint());
   }
-  if (!s.chunk_size)
+  if (s.has_no_chunk_size())
     refuse(where, fmt::format("its chunk size is None, with which {} raises in the next step", target_),
            "only mlx-swift-lm and mlxrs read such layers; make the cache with the chunk size of the model's config.json");
   keys_and_values(path, s);
@@ -151,45 +167,32 @@ void LeafTableEncoder::list(const std::string& where, const std::string& path, c
 }
 
 void LeafTableEncoder::state(const std::string& where, const std::string& path, const Cache& cache) {
-  if (const auto* kv = dynamic_cast<const KVCache*>(&cache)) {
-    const bool concatenate = cache.class_name() == "ConcatenateKVCache";
-    if (concatenate && cache.empty())
-      refuse(where, fmt::format("a ConcatenateKVCache that was never used is saved by {}, which cannot load it", target_),
-             "mlx-swift-lm@2026-08 and mlxrs@0.1 load it; or save the cache again after the model has run");
-    keys_and_values(path, kv->state());
-    if (!concatenate) scalar(where, path + ".2", kv->size());
-  } else if (const auto* ring = dynamic_cast<const RotatingKVCache*>(&cache)) {
-    refuse_short_window(where, *ring, target_);
-    const RotatingKVCache::State s = without_reserve(*ring);
-    keys_and_values(path, s);
-    scalars(where, path, 2, {s.offset, s.keep, s.max_size, s.idx});
-    if (s.origin == "requested") out_.warnings.push_back(origin_lost(where, target_));
-  } else if (const auto* quantized_kv = dynamic_cast<const QuantizedKVCache*>(&cache)) {
-    quantized(where, path, *quantized_kv);
-  } else if (const auto* chunked_kv = dynamic_cast<const ChunkedKVCache*>(&cache)) {
-    chunked(where, path, *chunked_kv);
-  } else if (const auto* recurrent = dynamic_cast<const ArraysCache*>(&cache)) {
-    slots(where, path, *recurrent);
-  } else if (const auto* children = dynamic_cast<const CacheList*>(&cache)) {
-    list(where, path, *children);
-  } else if (const auto* batch = dynamic_cast<const BatchKVCache*>(&cache)) {
-    const auto& s = batch->state();
-    keys_and_values(path, s);
-    integers(path + ".2", s.offset);
-    integers(path + ".3", s.left_padding);
-    scalar(where, path + ".4", batch->size());
-  } else if (const auto* batch_ring = dynamic_cast<const BatchRotatingKVCache*>(&cache)) {
-    const auto& s = batch_ring->state();
-    keys_and_values(path, s);
-    integers(path + ".2", s.offset);
-    integers(path + ".3", s.left_padding);
-    scalars(where, path, 4, {s.max_size, s.total, s.idx});
-    flag(path + ".7", s.rotated);
-    out_.warnings.push_back(batched_window_unusable(where));
-  } else {
-    refuse(where, fmt::format("mlx-lm has no class '{}'", printable(cache.class_name())),
-           "keep the cache in the format of the runtime that made it");
-  }
+  visit(cache, PerClass{[&](const KVCache& c) { plain(where, path, c); },
+                        [&](const RotatingKVCache& c) {
+                          refuse_short_window(where, c, target_);
+                          const RotatingKVCache::State s = without_reserve(c);
+                          keys_and_values(path, s);
+                          scalars(where, path, 2, {s.offset, s.keep, s.max_size, s.idx});
+                          if (s.origin == "requested") out_.warnings.push_back(origin_lost(where, target_));
+                        },
+                        [&](const QuantizedKVCache& c) { quantized(where, path, c); },
+                        [&](const ChunkedKVCache& c) { chunked(where, path, c); },
+                        [&](const ArraysCache& c) { slots(where, path, c); }, [&](const CacheList& c) { list(where, path, c); },
+                        [&](const BatchKVCache& c) {
+                          batch(path, c.state());
+                          scalar(where, path + ".4", c.size());
+                        },
+                        [&](const BatchRotatingKVCache& c) {
+                          const auto& s = c.state();
+                          batch(path, s);
+                          scalars(where, path, 4, {s.max_size, s.total, s.idx});
+                          flag(path + ".7", s.rotated);
+                          out_.warnings.push_back(batched_window_unusable(where));
+                        },
+                        [&](const OneOf<TurboQuantKVCache, VarianceNormalizedKVCache, OpaqueCache> auto& c) {
+                          refuse(where, fmt::format("mlx-lm has no class '{}'", printable(c.class_name())),
+                                 "keep the cache in the format of the runtime that made it");
+                        }});
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // QuantizedKVCache, TurboQuantKVCache and VarianceNormalizedKVCache.
+#include "cache/invariants/keys_and_values.h"
 #include "format/sections/decoder_layer.h"
 
 namespace kvcache::detail {
@@ -57,8 +58,7 @@ bool Decoder::Layer::take_quantized(const std::vector<std::size_t>& keys, const 
   for (const auto* const triple : {&keys, &values}) {
     for (const std::size_t array : *triple) {
       const TensorEntry& e = decoder.entry(array);
-      if (e.shape[0] != k.shape[0] || e.shape[2] != k.shape[2])
-        return fail("KV309", fmt::format("arrays {} and {} disagree in batch size or rows", shape_of(k), shape_of(e)), e.key);
+      if (const auto problem = rows_disagree(k.shape, e.shape)) return fail("KV309", problem->message, e.key);
     }
   }
   if (const TensorEntry& v = decoder.entry(values[0]); v.shape[1] != k.shape[1])
@@ -139,9 +139,9 @@ void Decoder::decode_turbo(Layer& l) {
       l.fail("KV307", fmt::format("an array has shape {} instead of 3 or 4 dimensions", to_string(array.shape())));
       return;
     }
-    if (!calibration && (array.dim(0) != state.arrays[0].dim(0) || array.dim(2) != state.arrays[0].dim(2))) {
-      l.fail("KV309", fmt::format("arrays {} and {} disagree in batch size or rows", to_string(state.arrays[0].shape()),
-                                  to_string(array.shape())));
+    if (calibration) continue;
+    if (const auto problem = rows_disagree(state.arrays[0].shape(), array.shape())) {
+      l.fail("KV309", problem->message);
       return;
     }
   }

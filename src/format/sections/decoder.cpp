@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cache/class_names.h"
 #include "format/neighbours.h"
 #include "format/sections/decoder_layer.h"
 
@@ -23,28 +24,35 @@ void collect(const MetaTree& tree, const std::string& path, std::vector<std::pai
 
 }  // namespace
 
-std::span<const Decoder::KnownClass> Decoder::known_classes() noexcept {
-  static constexpr KnownClass classes[] = {
-      {"KVCache", &Decoder::decode_kv},
-      {"ConcatenateKVCache", &Decoder::decode_kv},
-      {"KVCacheSimple", &Decoder::decode_kv},
-      {"StandardKvCache", &Decoder::decode_kv},
-      {"RotatingKVCache", &Decoder::decode_rotating},
-      {"QuantizedKVCache", &Decoder::decode_quantized},
-      {"ChunkedKVCache", &Decoder::decode_chunked},
-      {"ArraysCache", &Decoder::decode_arrays},
-      {"MambaCache", &Decoder::decode_arrays},
-      {"CacheList", &Decoder::decode_list},
-      {"BatchKVCache", &Decoder::decode_batch},
-      {"BatchRotatingKVCache", &Decoder::decode_batch_rotating},
-      {"TurboQuantKVCache", &Decoder::decode_turbo},
-      {"VarianceNormalizedKVCache", &Decoder::decode_variance_normalized},
-  };
-  return classes;
+void Decoder::decode_class(CacheKind kind, Layer& l) {
+  switch (kind) {
+    case CacheKind::kv:
+      return decode_kv(l);
+    case CacheKind::rotating:
+      return decode_rotating(l);
+    case CacheKind::quantized:
+      return decode_quantized(l);
+    case CacheKind::chunked:
+      return decode_chunked(l);
+    case CacheKind::arrays:
+      return decode_arrays(l);
+    case CacheKind::list:
+      return decode_list(l);
+    case CacheKind::batch:
+      return decode_batch(l);
+    case CacheKind::batch_rotating:
+      return decode_batch_rotating(l);
+    case CacheKind::turbo_quant:
+      return decode_turbo(l);
+    case CacheKind::variance_normalized:
+      return decode_variance_normalized(l);
+    case CacheKind::opaque:
+      break;  // has no name that a file could say
+  }
 }
 
 bool Decoder::knows_class(std::string_view name) noexcept {
-  return std::ranges::find(known_classes(), name, &KnownClass::name) != known_classes().end();
+  return kind_of_class(name).has_value();
 }
 
 std::unique_ptr<Cache> Decoder::undecoded(const LayerInput& in, const std::vector<std::size_t>& arrays,
@@ -70,8 +78,8 @@ LayerOutput Decoder::decode(const LayerInput& in) {
   const std::string_view name = in.class_text;
   if (!sound) {
     // reported
-  } else if (const auto known = std::ranges::find(known_classes(), name, &KnownClass::name); known != known_classes().end()) {
-    (this->*known->decode)(l);
+  } else if (const auto kind = kind_of_class(name)) {
+    decode_class(*kind, l);
   } else if (const auto owner = owner_of_class(name)) {
     l.not_ours(
         "KV301",

@@ -74,11 +74,7 @@ class Decoder {
   struct Layer;  ///< the state of decoding one layer (decoder_layer.h)
 
  private:
-  struct KnownClass {
-    std::string_view name;
-    void (Decoder::*decode)(Layer& l);
-  };
-  static std::span<const KnownClass> known_classes() noexcept;
+  void decode_class(CacheKind kind, Layer& l);
   void decode_kv(Layer& l);
   void decode_rotating(Layer& l);
   void decode_quantized(Layer& l);

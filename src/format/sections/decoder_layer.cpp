@@ -3,6 +3,7 @@
 #include <charconv>
 #include <limits>
 
+#include "cache/invariants/keys_and_values.h"
 #include "common/count_of.h"
 
 namespace kvcache::detail {
@@ -199,9 +200,8 @@ bool Decoder::Layer::expect_arrays(std::size_t n, std::vector<std::size_t>& arra
 
 bool Decoder::Layer::expect_rank(std::size_t array, std::size_t rank, std::string_view what) {
   const TensorEntry& e = decoder.entry(array);
-  if (e.shape.size() == rank) return true;
-  return fail("KV307", fmt::format("{} have shape {}: {} dimensions instead of {}", what, shape_of(e), e.shape.size(), rank),
-              e.key);
+  if (const auto problem = wrong_rank(what, e.shape, rank)) return fail("KV307", problem->message, e.key);
+  return true;
 }
 
 bool Decoder::Layer::expect_float(std::size_t array, std::string_view what) {
@@ -224,11 +224,7 @@ bool Decoder::Layer::check_keys_and_values(std::size_t keys, std::size_t values)
   if (!expect_float(keys, "keys") || !expect_float(values, "values")) return false;
   const TensorEntry& k = decoder.entry(keys);
   const TensorEntry& v = decoder.entry(values);
-  if (k.shape[0] != v.shape[0] || k.shape[2] != v.shape[2])
-    return fail("KV309",
-                fmt::format("keys {} and values {} disagree in {}", shape_of(k), shape_of(v),
-                            k.shape[0] != v.shape[0] ? "batch size" : "rows"),
-                v.key);
+  if (const auto problem = pair_disagrees(k.shape, v.shape)) return fail("KV309", problem->message, v.key);
   if (k.shape[1] != v.shape[1]) report("KV310", fmt::format("keys have {} heads, values {}", k.shape[1], v.shape[1]), v.key);
   // An indexer of sparse attention keeps keys only: mlx-lm gives it values without width, in F32 whatever the model's dtype.
   if (k.dtype != v.dtype && v.shape[3] != 0)
@@ -239,8 +235,7 @@ bool Decoder::Layer::check_keys_and_values(std::size_t keys, std::size_t values)
 bool Decoder::Layer::read_int32s(std::size_t array, std::int64_t batch, std::string_view what, Int32s& values) {
   if (!expect_rank(array, 1, what) || !expect_dtype(array, Dtype::I32, what)) return false;
   const TensorEntry& e = decoder.entry(array);
-  if (e.shape[0] != batch)
-    return fail("KV309", fmt::format("{} have {} entries for {} sequences", what, e.shape[0], batch), e.key);
+  if (const auto problem = wrong_entries(what, e.shape[0], batch)) return fail("KV309", problem->message, e.key);
   if (batch > max_batch)
     return fail("KV309", fmt::format("{} sequences: more than the {} this tool handles", batch, max_batch), e.key);
   for (const std::int64_t v : decoder.tensor(array).integers()) values.push_back(static_cast<std::int32_t>(v));

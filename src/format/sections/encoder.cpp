@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
+#include "cache/class_names.h"
 #include "format/document.h"
 #include "kvcache/error.h"
 
@@ -102,8 +103,8 @@ void Encoder::require_batch(const std::string& where, const Cache& cache, bool h
 EncodedLayer Encoder::plain(const std::string& where, const KVCache& cache, bool framed) {
   require_used(where, cache);
   EncodedLayer out;
-  const bool concatenate = cache.class_name() == "ConcatenateKVCache" && traits_.dialect.family == Family::mlx_lm &&
-                           traits_.release.concatenate_class;
+  const bool concatenate =
+      is_concatenate(cache) && traits_.dialect.family == Family::mlx_lm && traits_.release.concatenate_class;
   out.class_text = concatenate ? "ConcatenateKVCache" : "KVCache";
   if (!cache.empty()) out.arrays = {{"0", cache.state().keys}, {"1", cache.state().values}};
   no_meta(out, framed);
@@ -116,7 +117,7 @@ EncodedLayer Encoder::rotating(const std::string& where, const RotatingKVCache& 
   if (!flag) refuse_short_window(where, cache, target());
   const RotatingKVCache::State s = without_reserve(cache);
   EncodedLayer out;
-  out.class_text = "RotatingKVCache";
+  out.class_text = class_name_of(cache.kind());
   if (!cache.empty()) out.arrays = {{"0", s.keys}, {"1", s.values}};
   std::vector<std::string> fields = {std::to_string(s.keep), std::to_string(s.max_size)};
   if (traits_.rotating_fields >= 5) fields.emplace_back("256");  // the growth step, the same in every release
@@ -146,10 +147,10 @@ EncodedLayer Encoder::quantized(const std::string& where, const QuantizedKVCache
                        target(), s.bits, s.group_size),
            "mlx-swift-lm@3.31.4 reads both from the file; or 'kvcache dequantize' first");
   EncodedLayer out;
-  out.class_text = "QuantizedKVCache";
+  out.class_text = class_name_of(cache.kind());
   if (!cache.empty()) {
     const bool biases = s.keys.biases.defined();
-    if (!biases && traits_.nested_quantized)
+    if (s.has_unnamed_mode() && traits_.nested_quantized)
       refuse(where, fmt::format("it is quantized in a mode without biases, which {} cannot load", target()),
              "only mlx-swift-lm and mlxrs read such layers");
     std::size_t flat = 0;
@@ -176,13 +177,13 @@ EncodedLayer Encoder::chunked(const std::string& where, const ChunkedKVCache& ca
   if (cache.empty() && traits_.dialect.family == Family::mlxrs)
     refuse(where, "mlxrs cannot load a ChunkedKVCache that was never used", "mlx-swift-lm@3.33 can load it");
   const ChunkedKVCache::State s = cache.repaired();
-  if (!s.chunk_size && !traits_.chunk_none)
+  if (s.has_no_chunk_size() && !traits_.chunk_none)
     refuse(where, fmt::format("its chunk size is None, which {} cannot load", target()),
            "only mlx-swift-lm and mlxrs read such layers; make the cache with the chunk size of the model's config.json");
   EncodedLayer out;
-  out.class_text = "ChunkedKVCache";
+  out.class_text = class_name_of(cache.kind());
   if (!cache.empty()) out.arrays = {{"0", s.keys}, {"1", s.values}};
-  set_fields(out, {s.chunk_size ? std::to_string(*s.chunk_size) : "None", std::to_string(s.start_position)});
+  set_fields(out, {s.has_no_chunk_size() ? "None" : std::to_string(*s.chunk_size), std::to_string(s.start_position)});
   return out;
 }
 
@@ -291,7 +292,7 @@ EncodedLayer Encoder::arrays(const std::string& where, const ArraysCache& cache)
 
 EncodedLayer Encoder::list(const std::string& where, const CacheList& cache) {
   EncodedLayer out;
-  out.class_text = "CacheList";
+  out.class_text = class_name_of(cache.kind());
   if (traits_.list == ListLayout::flat)
     refuse(where, fmt::format("{} cannot load a CacheList", target()),
            "mlx-lm@0.31, mlx-swift-lm@3.31 and mlxrs@0.1 can load it");
@@ -328,7 +329,7 @@ EncodedLayer Encoder::batch(const std::string& where, const BatchKVCache& cache,
   require_batch(where, cache, traits_.batch_class, "batch cache");
   const BatchKVCache::State& s = cache.state();
   EncodedLayer out;
-  out.class_text = "BatchKVCache";
+  out.class_text = class_name_of(cache.kind());
   no_meta(out, framed);
   if (!cache.empty())
     out.arrays = {{"0", s.keys}, {"1", s.values}, {"2", Tensor::of_i32(s.offset)}, {"3", Tensor::of_i32(s.left_padding)}};
@@ -347,7 +348,7 @@ EncodedLayer Encoder::batch_rotating(const std::string& where, const BatchRotati
     warnings_.push_back(batched_window_unusable(where));
   }
   EncodedLayer out;
-  out.class_text = "BatchRotatingKVCache";
+  out.class_text = class_name_of(cache.kind());
   if (!cache.empty())
     out.arrays = {{"0", s.keys}, {"1", s.values}, {"2", Tensor::of_i32(s.offset)}, {"3", Tensor::of_i32(s.left_padding)}};
   set_fields(out, {std::to_string(s.max_size), std::to_string(s.total), std::to_string(s.idx),
@@ -361,7 +362,7 @@ EncodedLayer Encoder::turbo(const std::string& where, const TurboQuantKVCache& c
            "its codes cannot be decoded exactly outside mlx-swift-lm: keep the cache in mlx-swift-lm@2026-08");
   const TurboQuantKVCache::State& s = cache.state();
   EncodedLayer out;
-  out.class_text = "TurboQuantKVCache";
+  out.class_text = class_name_of(cache.kind());
   for (std::size_t i = 0; i < s.arrays.size(); ++i) out.arrays.emplace_back(std::to_string(i), s.arrays[i]);
   set_fields(out, {std::to_string(s.offset), std::to_string(s.bits), std::to_string(s.key_bits), std::to_string(s.value_bits),
                    std::to_string(s.seed)});
@@ -376,7 +377,7 @@ EncodedLayer Encoder::variance_normalized(const std::string& where, const Varian
         "again");
   const VarianceNormalizedKVCache::State& s = cache.state();
   EncodedLayer out;
-  out.class_text = "VarianceNormalizedKVCache";
+  out.class_text = class_name_of(cache.kind());
   for (std::size_t i = 0; i < s.arrays.size(); ++i) out.arrays.emplace_back(std::to_string(i), s.arrays[i]);
   std::vector<std::string> fields;
   for (const std::int64_t value :
@@ -388,20 +389,23 @@ EncodedLayer Encoder::variance_normalized(const std::string& where, const Varian
 }
 
 EncodedLayer Encoder::encode(const std::string& where, const Cache& cache, bool framed) {
-  if (const auto* c = dynamic_cast<const KVCache*>(&cache)) return plain(where, *c, framed);
-  if (const auto* c = dynamic_cast<const RotatingKVCache*>(&cache)) return rotating(where, *c);
-  if (const auto* c = dynamic_cast<const QuantizedKVCache*>(&cache)) return quantized(where, *c);
-  if (const auto* c = dynamic_cast<const ChunkedKVCache*>(&cache)) return chunked(where, *c);
-  if (const auto* c = dynamic_cast<const ArraysCache*>(&cache)) return arrays(where, *c);
-  if (const auto* c = dynamic_cast<const CacheList*>(&cache)) return list(where, *c);
-  if (const auto* c = dynamic_cast<const BatchKVCache*>(&cache)) return batch(where, *c, framed);
-  if (const auto* c = dynamic_cast<const BatchRotatingKVCache*>(&cache)) return batch_rotating(where, *c);
-  if (const auto* c = dynamic_cast<const TurboQuantKVCache*>(&cache)) return turbo(where, *c);
-  if (const auto* c = dynamic_cast<const VarianceNormalizedKVCache*>(&cache)) return variance_normalized(where, *c);
-  refuse(
-      where,
-      fmt::format("class '{}' is not understood, so that it cannot be written in another form", printable(cache.class_name())),
-      "only the program that wrote it can convert it; metadata, stamp and diff work on its file");
+  return visit(
+      cache,
+      PerClass{[&](const KVCache& c) { return plain(where, c, framed); },
+               [&](const RotatingKVCache& c) { return rotating(where, c); },
+               [&](const QuantizedKVCache& c) { return quantized(where, c); },
+               [&](const ChunkedKVCache& c) { return chunked(where, c); },
+               [&](const ArraysCache& c) { return arrays(where, c); }, [&](const CacheList& c) { return list(where, c); },
+               [&](const BatchKVCache& c) { return batch(where, c, framed); },
+               [&](const BatchRotatingKVCache& c) { return batch_rotating(where, c); },
+               [&](const TurboQuantKVCache& c) { return turbo(where, c); },
+               [&](const VarianceNormalizedKVCache& c) { return variance_normalized(where, c); },
+               [&](const OpaqueCache& c) -> EncodedLayer {
+                 refuse(where,
+                        fmt::format("class '{}' is not understood, so that it cannot be written in another form",
+                                    printable(c.class_name())),
+                        "only the program that wrote it can convert it; metadata, stamp and diff work on its file");
+               }});
 }
 
 }  // namespace kvcache::detail

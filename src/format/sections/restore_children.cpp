@@ -91,9 +91,9 @@ class ListBuilder {
     // A window lost its offset: only where a plain sibling has as many rows was nothing evicted.
     std::optional<std::int64_t> offset;
     for (const auto& c : children)
-      if (dynamic_cast<const KVCache*>(c.get()) != nullptr) offset = c->size();
+      if (is<KVCache>(*c)) offset = c->size();
     for (const auto& c : children)
-      if (const auto* ring = dynamic_cast<const RotatingKVCache*>(c.get()); ring != nullptr && offset != ring->state().offset)
+      if (const auto* ring = as<RotatingKVCache>(*c); ring != nullptr && offset != ring->state().offset)
         fail(fmt::format(
             "the window of {} holds {} rows, and no KVCache beside it shows that these are all tokens: its offset is lost",
             ring->state().max_size, ring->state().offset));
@@ -182,15 +182,14 @@ void restore_children(Document& document, std::string_view spec) {
     // A list inside a list is part of its parent's arrays, so only whole layers lose their children.
     const std::optional<std::size_t> index = f.where.children().empty() ? f.where.layer() : std::nullopt;
     // Where layers are missing (KV203), numbers are not places, and the file is refused anyway.
-    if (index && *index < document.cache.layers.size() &&
-        dynamic_cast<const OpaqueCache*>(document.cache.layers[*index].get()) != nullptr)
+    if (index && *index < document.cache.layers.size() && is<OpaqueCache>(*document.cache.layers[*index]))
       restored.push_back(*index);
   }
   if (restored.empty())
     throw Error(ErrorKind::usage, "--children: no CacheList of this file has lost its children", "leave --children out");
   std::vector<std::unique_ptr<Cache>> lists;  // all of them before any is changed: one may refuse
   for (const std::size_t layer : restored) {
-    const auto& opaque = dynamic_cast<const OpaqueCache&>(*document.cache.layers[layer]);
+    const auto& opaque = *as<OpaqueCache>(*document.cache.layers[layer]);
     lists.push_back(ListBuilder(layer_name(document.cache, layer), top_level_entries(opaque.state().arrays)).build(specs));
   }
   for (std::size_t i = 0; i < restored.size(); ++i) {

@@ -68,7 +68,7 @@ Options numbers_of_sequences(const typename Class::State& s, std::int64_t rows, 
 using Window = BatchRotatingKVCache::State;
 
 Options window_fields(const Window& s, const Examination& all) {
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   Options options;
   const auto propose = [&](std::int64_t Window::*field, std::string_view name, std::int64_t value, std::string_view because,
                            bool backed) {
@@ -80,7 +80,7 @@ Options window_fields(const Window& s, const Examination& all) {
   };
   const auto votes = [&](std::int64_t Window::*field, bool alike) {
     return all.votes<BatchRotatingKVCache>([&s, field, alike, rows](const Window& other) {
-      const bool same = other.max_size == s.max_size && rows_of(other.keys) == rows;
+      const bool same = other.max_size == s.max_size && rows_in(other.keys) == rows;
       return !alike || same ? std::optional(other.*field) : std::nullopt;
     });
   };
@@ -117,7 +117,7 @@ Options window_fields(const Window& s, const Examination& all) {
 Options options_for_batch(const Place& place, std::string_view code, const Examination& all) {
   if (code != "KV451" && code != "KV452") return {};
   const auto& s = place.as<BatchKVCache>()->state();
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   return numbers_of_sequences<BatchKVCache>(
       s, rows, all, [rows](const Numbers& n) { return n.left_padding < 0 || n.offset + n.left_padding != rows; },
       [rows](const Numbers& n) { return n.left_padding >= 0 && n.left_padding <= rows; });
@@ -125,7 +125,7 @@ Options options_for_batch(const Place& place, std::string_view code, const Exami
 
 Options options_for_batch_rotating(const Place& place, std::string_view code, const Examination& all) {
   const Window& s = place.as<BatchRotatingKVCache>()->state();
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   if (code == "KV465")
     return numbers_of_sequences<BatchRotatingKVCache>(
         s, rows, all, [rows](const Numbers& n) { return n.offset + n.left_padding < rows; },

@@ -10,7 +10,7 @@ using State = ChunkedKVCache::State;
 Options options_for_chunked(const Place& place, std::string_view code, const Examination& all) {
   const auto* const cache = place.as<ChunkedKVCache>();
   const State& s = cache->state();
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   Options options;
   if (code == "KV432") {
     if (all.offsets.disputed()) {
@@ -33,7 +33,7 @@ Options options_for_chunked(const Place& place, std::string_view code, const Exa
   // Chunks are dropped in all layers at once.
   const Votes sizes = all.votes<ChunkedKVCache>([](const State& other) { return other.chunk_size; });
   const Votes starts = all.votes<ChunkedKVCache>(
-      [rows](const State& other) { return rows_of(other.keys) == rows ? std::optional(other.start_position) : std::nullopt; });
+      [rows](const State& other) { return rows_in(other.keys) == rows ? std::optional(other.start_position) : std::nullopt; });
   if (const auto size = sizes.agreed(); size && s.chunk_size && *s.chunk_size < 1) {
     State state = s;
     state.chunk_size = *size;

@@ -23,7 +23,7 @@ bool could_be_rotated(const Place& place) {
   const auto* const cache = place.as<BatchRotatingKVCache>();
   if (cache == nullptr || cache->empty() || place.source->eras == EraSet{Era::P5}) return false;
   const auto& s = cache->state();
-  return !s.rotated && s.idx == s.max_size && rows_of(s.keys) == s.max_size;
+  return !s.rotated && s.idx == s.max_size && rows_in(s.keys) == s.max_size;
 }
 
 Findings findings_of(const Place& place) {
@@ -61,13 +61,16 @@ Examination examine(const Document& document) {
 }
 
 Options options_for(const Place& place, std::string_view code, const Examination& all) {
-  if (place.as<QuantizedKVCache>() != nullptr) return options_for_quantized(place, code, all);
-  if (place.as<TurboQuantKVCache>() != nullptr) return options_for_turbo(place, code, all);
-  if (place.as<RotatingKVCache>() != nullptr) return options_for_rotating(place, code, all);
-  if (place.as<ChunkedKVCache>() != nullptr) return options_for_chunked(place, code, all);
-  if (place.as<BatchKVCache>() != nullptr) return options_for_batch(place, code, all);
-  if (place.as<BatchRotatingKVCache>() != nullptr) return options_for_batch_rotating(place, code, all);
-  return {};
+  return visit(*place.cache,
+               PerClass{[&](const QuantizedKVCache&) { return options_for_quantized(place, code, all); },
+                        [&](const TurboQuantKVCache&) { return options_for_turbo(place, code, all); },
+                        [&](const RotatingKVCache&) { return options_for_rotating(place, code, all); },
+                        [&](const ChunkedKVCache&) { return options_for_chunked(place, code, all); },
+                        [&](const BatchKVCache&) { return options_for_batch(place, code, all); },
+                        [&](const BatchRotatingKVCache&) { return options_for_batch_rotating(place, code, all); },
+                        [](const OneOf<KVCache, ArraysCache, CacheList, VarianceNormalizedKVCache, OpaqueCache> auto&) {
+                          return Options();
+                        }});
 }
 
 /// The finding is gone, and nothing has come instead.

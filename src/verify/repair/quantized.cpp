@@ -86,7 +86,7 @@ Options options_for_quantized(const Place& place, std::string_view code, const E
   if (!s.keys.weights.defined() || !s.values.weights.defined()) return {};
   if (code == "KV421" || code == "KV422" || code == "KV425") return parameters(s, all);
   if (code == "KV424" || code == "KV426")
-    return options_for_offset<QuantizedKVCache>(s, rows_of(s.keys.weights), code == "KV426", cut, all);
+    return options_for_offset<QuantizedKVCache>(s, rows_in(s.keys.weights), code == "KV426", cut, all);
   return {};
 }
 
@@ -94,7 +94,7 @@ Options options_for_turbo(const Place& place, std::string_view code, const Exami
   const TurboQuantKVCache::State& s = place.as<TurboQuantKVCache>()->state();
   if (code != "KV481" || s.arrays.empty()) return {};
   const auto never = [](const TurboQuantKVCache::State& state) { return state; };
-  return options_for_offset<TurboQuantKVCache>(s, rows_of(s.arrays.front()), false, never, all);
+  return options_for_offset<TurboQuantKVCache>(s, rows_in(s.arrays.front()), false, never, all);
 }
 
 }  // namespace kvcache::detail

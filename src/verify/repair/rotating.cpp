@@ -9,7 +9,7 @@ using State = RotatingKVCache::State;
 
 Options options_for_rotating(const Place& place, std::string_view, const Examination& all) {
   const State& s = place.as<RotatingKVCache>()->state();
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   Options options;
   // One field at a time: two wrong ones have no single answer.
   const auto propose = [&](std::int64_t State::*field, std::string_view name, std::int64_t value, std::string_view because,
@@ -30,7 +30,7 @@ Options options_for_rotating(const Place& place, std::string_view, const Examina
   // Layers of one model take every token together: windows alike in all else have the same ring index.
   const Votes idx = all.votes<RotatingKVCache>([&](const State& other) {
     const bool alike =
-        other.keep == s.keep && other.max_size == s.max_size && other.offset == s.offset && rows_of(other.keys) == rows;
+        other.keep == s.keep && other.max_size == s.max_size && other.offset == s.offset && rows_in(other.keys) == rows;
     return alike ? std::optional(other.idx) : std::nullopt;
   });
   const bool may_be_wrapped = rows == s.max_size && s.offset > s.max_size;

@@ -1,7 +1,9 @@
 // Chunked attention.
 #include <fmt/format.h>
 
-#include "verify/rules.h"
+#include "cache/invariants/invariants.h"
+#include "cache/invariants/keys_and_values.h"
+#include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
 namespace {
@@ -18,11 +20,11 @@ Outcome fields_in_range(const State& s) {
 // Rows that hold tokens are those from start_position to the true offset.
 Outcome rows_possible(const State& s) {
   if (!s.keys.defined()) {
-    if (!s.offset_stored || (*s.true_offset == 0 && s.start_position == 0)) return {};
-    return Problem{fmt::format("offset {} and start_position {} without keys and values", *s.true_offset, s.start_position),
-                   {}};
+    const std::int64_t offset = s.true_offset.value_or(0);
+    if (offset == 0 && s.start_position == 0) return {};
+    return Problem{fmt::format("offset {} and start_position {} without keys and values", offset, s.start_position), {}};
   }
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   if (!s.true_offset) {
     if (rows >= s.start_position) return {};
     return Problem{fmt::format("{} rows are fewer than start_position {}: loaders take the rows for the offset and would go "
@@ -43,9 +45,9 @@ Outcome rows_possible(const State& s) {
 
 // Every loader before mlx-lm 0.32 takes the rows for the offset.
 Outcome loads_exactly(const State& s) {
-  if (!s.keys.defined() || s.start_position == 0 || s.offset_stored || !s.true_offset || rows_of(s.keys) == *s.true_offset)
+  if (!s.keys.defined() || s.start_position == 0 || s.offset_stored || !s.true_offset || rows_in(s.keys) == *s.true_offset)
     return {};
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   return Problem{
       fmt::format("start_position {} and {} rows, but the other layers are at offset {}: every loader takes {} for the "
                   "offset and overwrites live tokens",
@@ -59,17 +61,23 @@ Outcome offset_known(const State& s) {
   return Problem{
       fmt::format("start_position {} and no other layer that tells the offset: loaders take the {} rows for it, which is "
                   "right only if the last {} are padding",
-                  s.start_position, rows_of(s.keys), s.start_position),
+                  s.start_position, rows_in(s.keys), s.start_position),
       {}};
 }
 
-constexpr Rule<ChunkedKVCache> rules[] = {
-    {"KV431", fields_in_range}, {"KV433", rows_possible}, {"KV432", loads_exactly}, {"KV703", offset_known}};
+constexpr auto rules = std::to_array<Invariant<State>>({{"KV431", fields_in_range},
+                                                        {"KV433", rows_possible},
+                                                        {"KV432", loads_exactly, Blocks::nothing},
+                                                        {"KV703", offset_known, Blocks::nothing}});
 
 }  // namespace
 
-void check_chunked(const Place& place, Findings& findings) {
-  run_chain(place, rules, findings);
+BrokenInvariants broken_invariants(const ChunkedKVCache::State& state) {
+  BrokenInvariants broken;
+  run_chain(state, keys_and_values<State>, broken);
+  if (!broken.empty()) return broken;
+  run_chain(state, rules, broken);
+  return broken;
 }
 
 }  // namespace kvcache::detail

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
-#include "verify/rules.h"
+#include "cache/invariants/invariants.h"
+#include "cache/invariants/keys_and_values.h"
+#include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
 namespace {
@@ -11,12 +13,8 @@ namespace {
 using State = BatchKVCache::State;
 using Outcome = std::optional<Problem>;
 
-std::size_t sequences(const State& s) {
-  return std::min(s.offset.size(), s.left_padding.size());
-}
-
 Outcome padding_not_negative(const State& s) {
-  for (std::size_t b = 0; b < sequences(s); ++b)
+  for (std::size_t b = 0; b < s.offset.size(); ++b)
     if (s.left_padding[b] < 0)
       return Problem{
           fmt::format("left_padding of sequence {} is {}: its rows would start before the first one", b, s.left_padding[b]),
@@ -26,8 +24,8 @@ Outcome padding_not_negative(const State& s) {
 
 // In 64 bits: a 32-bit sum can wrap around to the right number
 Outcome offsets_add_up(const State& s) {
-  const std::int64_t rows = rows_of(s.keys);
-  for (std::size_t b = 0; b < sequences(s); ++b) {
+  const std::int64_t rows = rows_in(s.keys);
+  for (std::size_t b = 0; b < s.offset.size(); ++b) {
     const std::int64_t sum = std::int64_t{s.offset[b]} + s.left_padding[b];
     if (sum != rows)
       return Problem{
@@ -40,8 +38,8 @@ Outcome offsets_add_up(const State& s) {
 }
 
 Outcome not_trimmed_past(const State& s) {
-  const std::int64_t rows = rows_of(s.keys);
-  for (std::size_t b = 0; b < sequences(s); ++b)
+  const std::int64_t rows = rows_in(s.keys);
+  for (std::size_t b = 0; b < s.offset.size(); ++b)
     if (s.left_padding[b] > rows)
       return Problem{fmt::format("sequence {} has left_padding {} in {} rows (offset {}): more tokens were trimmed than it had",
                                  b, s.left_padding[b], rows, s.offset[b]),
@@ -49,13 +47,20 @@ Outcome not_trimmed_past(const State& s) {
   return {};
 }
 
-constexpr Rule<BatchKVCache> rules[] = {
-    {"KV452", padding_not_negative}, {"KV451", offsets_add_up}, {"KV453", not_trimmed_past}};
+constexpr auto rules = std::to_array<Invariant<State>>(
+    {{"KV452", padding_not_negative}, {"KV451", offsets_add_up}, {"KV453", not_trimmed_past, Blocks::nothing}});
+
+constexpr auto lists = std::to_array<Invariant<State>>({{"KV309", lists_disagree<State>}});
 
 }  // namespace
 
-void check_batch(const Place& place, Findings& findings) {
-  run_chain(place, rules, findings);
+BrokenInvariants broken_invariants(const BatchKVCache::State& state) {
+  BrokenInvariants broken;
+  run_chain(state, keys_and_values<State>, broken);
+  if (broken.empty()) run_chain(state, lists, broken);
+  if (!broken.empty()) return broken;
+  run_chain(state, rules, broken);
+  return broken;
 }
 
 }  // namespace kvcache::detail

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
-#include "verify/rules.h"
+#include "cache/invariants/invariants.h"
+#include "cache/invariants/keys_and_values.h"
+#include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
 namespace {
@@ -18,7 +20,7 @@ Outcome window_has_room(const State& s) {
 
 // 0 <= idx <= rows <= total.
 Outcome rows_in_range(const State& s) {
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   if (s.idx < 0) return Problem{fmt::format("_idx {} is negative", s.idx), {}};
   if (s.idx > rows)
     return Problem{
@@ -29,7 +31,7 @@ Outcome rows_in_range(const State& s) {
 
 // Rotated: a full ring, idx >= 1.
 Outcome rotated_form(const State& s) {
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   if (!s.rotated) return {};
   if (rows != s.max_size)
     return Problem{fmt::format("rotated with {} rows, but only a ring of exactly max_size {} rows rotates", rows, s.max_size),
@@ -40,7 +42,7 @@ Outcome rotated_form(const State& s) {
 
 // Not rotated: idx == rows.
 Outcome straight_form(const State& s) {
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   if (s.rotated || s.idx == rows) return {};
   return Problem{fmt::format("not rotated, but _idx {} is inside the {} rows: the order of the rows is unknown", s.idx, rows),
                  {}};
@@ -48,7 +50,7 @@ Outcome straight_form(const State& s) {
 
 // Nothing evicted yet, so rows, total and idx are one number.
 Outcome unfilled_is_complete(const State& s) {
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   if (s.total >= s.max_size || (rows == s.total && s.idx == s.total)) return {};
   return Problem{
       fmt::format("_offset {} is below max_size {}, so rows and _idx would be {} too, but there are {} rows and _idx is {}",
@@ -58,8 +60,8 @@ Outcome unfilled_is_complete(const State& s) {
 
 // Sums above the rows are what merging wrapped windows leaves behind.
 Outcome offsets_reach_rows(const State& s) {
-  const std::int64_t rows = rows_of(s.keys);
-  for (std::size_t b = 0; b < std::min(s.offset.size(), s.left_padding.size()); ++b) {
+  const std::int64_t rows = rows_in(s.keys);
+  for (std::size_t b = 0; b < s.offset.size(); ++b) {
     const std::int64_t sum = std::int64_t{s.offset[b]} + s.left_padding[b];
     if (sum < rows)
       return Problem{
@@ -70,18 +72,25 @@ Outcome offsets_reach_rows(const State& s) {
   return {};
 }
 
-constexpr Rule<BatchRotatingKVCache> ring[] = {{"KV466", window_has_room},
-                                               {"KV461", rows_in_range},
-                                               {"KV462", rotated_form},
-                                               {"KV463", straight_form},
-                                               {"KV464", unfilled_is_complete}};
-constexpr Rule<BatchRotatingKVCache> offsets[] = {{"KV465", offsets_reach_rows}};
+constexpr auto ring = std::to_array<Invariant<State>>({{"KV466", window_has_room},
+                                                       {"KV461", rows_in_range},
+                                                       {"KV462", rotated_form},
+                                                       {"KV463", straight_form},
+                                                       {"KV464", unfilled_is_complete}});
+constexpr auto offsets = std::to_array<Invariant<State>>({{"KV465", offsets_reach_rows}});
+
+constexpr auto lists = std::to_array<Invariant<State>>({{"KV309", lists_disagree<State>}});
 
 }  // namespace
 
-void check_batch_rotating(const Place& place, Findings& findings) {
-  run_chain(place, ring, findings);
-  run_chain(place, offsets, findings);
+BrokenInvariants broken_invariants(const BatchRotatingKVCache::State& state) {
+  BrokenInvariants broken;
+  run_chain(state, keys_and_values<State>, broken);
+  if (broken.empty()) run_chain(state, lists, broken);
+  if (!broken.empty()) return broken;
+  run_chain(state, ring, broken);
+  run_chain(state, offsets, broken);
+  return broken;
 }
 
 }  // namespace kvcache::detail

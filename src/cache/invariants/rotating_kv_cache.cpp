@@ -1,7 +1,9 @@
 // Rotating windows.
 #include <fmt/format.h>
 
-#include "verify/rules.h"
+#include "cache/invariants/invariants.h"
+#include "cache/invariants/keys_and_values.h"
+#include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
 namespace {
@@ -11,7 +13,7 @@ using Outcome = std::optional<Problem>;
 
 // 0 <= keep < max_size, and 1 <= idx <= rows <= offset; or nothing of it after everything was trimmed.
 Outcome fields_in_range(const State& s) {
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   if (s.max_size < 1) return Problem{fmt::format("max_size is {}: a window holds at least one token", s.max_size), {}};
   if (s.keep < 0) return Problem{fmt::format("keep is {}: the number of pinned tokens cannot be negative", s.keep), {}};
   if (s.keep >= s.max_size)
@@ -35,7 +37,7 @@ Outcome fields_in_range(const State& s) {
 
 // Nothing evicted yet, so rows, offset and idx are one number.
 Outcome unfilled_is_complete(const State& s) {
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   if (s.is_short() || s.offset > s.capacity() || (rows == s.offset && s.idx == s.offset)) return {};
   return Problem{
       fmt::format("offset {} is within max_size {}, so rows and _idx would be {} too, but there are {} rows and _idx is "
@@ -46,7 +48,7 @@ Outcome unfilled_is_complete(const State& s) {
 
 // A window that has been full stays full.
 Outcome filled_has_rows(const State& s) {
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   if (s.is_short()) {
     if (rows >= s.keep) return {};
     return Problem{fmt::format("only {} rows with {} pinned tokens: the pinned ones are never taken off", rows, s.keep), {}};
@@ -60,7 +62,7 @@ Outcome filled_has_rows(const State& s) {
 
 // The ring is out of temporal order in one form only.
 Outcome wrapped_form(const State& s) {
-  const std::int64_t rows = rows_of(s.keys);
+  const std::int64_t rows = rows_in(s.keys);
   if (rows == 0) return {};
   if (s.wrapped && !*s.wrapped && s.idx != rows)
     return Problem{
@@ -79,13 +81,17 @@ Outcome wrapped_form(const State& s) {
   return {};
 }
 
-constexpr Rule<RotatingKVCache> rules[] = {
-    {"KV411", fields_in_range}, {"KV412", unfilled_is_complete}, {"KV413", filled_has_rows}, {"KV414", wrapped_form}};
+constexpr auto rules = std::to_array<Invariant<State>>(
+    {{"KV411", fields_in_range}, {"KV412", unfilled_is_complete}, {"KV413", filled_has_rows}, {"KV414", wrapped_form}});
 
 }  // namespace
 
-void check_rotating(const Place& place, Findings& findings) {
-  run_chain(place, rules, findings);
+BrokenInvariants broken_invariants(const RotatingKVCache::State& state) {
+  BrokenInvariants broken;
+  run_chain(state, keys_and_values<State>, broken);
+  if (!broken.empty()) return broken;
+  run_chain(state, rules, broken);
+  return broken;
 }
 
 }  // namespace kvcache::detail

@@ -1,7 +1,9 @@
 // Codebook-quantized keys and values (Swift).
 #include <fmt/format.h>
 
-#include "verify/rules.h"
+#include "cache/invariants/invariants.h"
+#include "cache/invariants/keys_and_values.h"
+#include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
 namespace {
@@ -10,9 +12,22 @@ using Turbo = TurboQuantKVCache;
 using State = Turbo::State;
 using Outcome = std::optional<Problem>;
 
+Outcome arrays_fit(const State& s) {
+  if (s.arrays.empty() || Turbo::form_of(s.arrays, s.key_bits) == s.form) return {};
+  return Problem{fmt::format("{} arrays (key bits {}) are not what its form has", s.arrays.size(), s.key_bits), {}};
+}
+
+Outcome rows_agree(const State& s) {
+  // The calibration has no rows.
+  for (const Tensor& array : s.arrays)
+    if (array.rank() > 2)
+      if (auto problem = rows_disagree(s.arrays.front().shape(), array.shape())) return problem;
+  return {};
+}
+
 Outcome offset_in_range(const State& s) {
   if (s.arrays.empty()) return {};
-  const std::int64_t rows = rows_of(s.arrays.front());
+  const std::int64_t rows = rows_in(s.arrays.front());
   if (s.offset >= 0 && s.offset <= rows) return {};
   return Problem{fmt::format("offset {} is outside the {} rows", s.offset, rows), {}};
 }
@@ -68,12 +83,15 @@ Outcome widths_fit_bits(const State& s) {
   return {};
 }
 
-constexpr Rule<Turbo> rules[] = {{"KV481", offset_in_range}, {"KV481", widths_fit_bits}};
+constexpr auto rules = std::to_array<Invariant<State>>(
+    {{"KV303", arrays_fit}, {"KV309", rows_agree}, {"KV481", offset_in_range}, {"KV481", widths_fit_bits}});
 
 }  // namespace
 
-void check_turbo(const Place& place, Findings& findings) {
-  run_chain(place, rules, findings);
+BrokenInvariants broken_invariants(const TurboQuantKVCache::State& state) {
+  BrokenInvariants broken;
+  run_chain(state, rules, broken);
+  return broken;
 }
 
 }  // namespace kvcache::detail

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
-#include "verify/rules.h"
+#include "cache/invariants/invariants.h"
+#include "cache/invariants/keys_and_values.h"
+#include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
 namespace {
@@ -11,10 +13,27 @@ namespace {
 using State = QuantizedKVCache::State;
 using Outcome = std::optional<Problem>;
 
-// Modes without biases (mxfp4, nvfp4, mxfp8) have parameters of their own, which the file does not name: see KV714.
+// Codes, scales and biases that can be held against each other. A mode that the file does not name (KV714) has parameters of
+// its own.
 bool is_affine(const State& s) {
-  const auto affine = [](const Quantized& q) { return q.biases.defined() && q.scales.dtype() != Dtype::U8; };
-  return s.keys.weights.defined() && s.values.weights.defined() && affine(s.keys) && affine(s.values);
+  return s.keys.weights.defined() && s.values.weights.defined() && !s.has_unnamed_mode();
+}
+
+// What decoding finds in a file, for states that were never in one.
+Outcome arrays_present(const State& s) {
+  for (const auto& [name, q] : {std::pair{"keys", &s.keys}, std::pair{"values", &s.values}})
+    if (q->weights.defined() != s.keys.weights.defined() || q->scales.defined() != q->weights.defined() ||
+        q->biases.defined() != s.keys.biases.defined())
+      return Problem{fmt::format("{} without weights, scales or biases that belong to them", name), {}};
+  return {};
+}
+
+Outcome arrays_of_rank_4(const State& s) {
+  for (const Tensor* array :
+       {&s.keys.weights, &s.keys.scales, &s.keys.biases, &s.values.weights, &s.values.scales, &s.values.biases})
+    if (array->defined())
+      if (auto problem = wrong_rank("arrays", array->shape(), 4)) return problem;
+  return {};
 }
 
 // Codes per row, or nothing when the words do not hold a whole number of codes.
@@ -25,7 +44,7 @@ std::optional<std::int64_t> code_width(const Quantized& q, std::int64_t bits) {
 }
 
 Outcome parameters_supported(const State& s) {
-  if (s.keys.weights.defined() && !is_affine(s)) return {};
+  if (s.has_unnamed_mode()) return {};
   if (!is_supported_bits(s.bits))
     return Problem{fmt::format("bits is {}: MLX quantizes to 2, 3, 4, 5, 6 or 8 bits, so nothing can decode this", s.bits), {}};
   if (!is_supported_group_size(s.group_size))
@@ -92,7 +111,7 @@ Outcome scales_match(const State& s) {
 
 // What breaks loading; rows beyond the offset do not.
 Outcome offset_in_range(const State& s) {
-  const std::int64_t rows = rows_of(s.keys.weights);
+  const std::int64_t rows = rows_in(s.keys.weights);
   if (s.offset < 0) return Problem{fmt::format("offset {} is negative", s.offset), {}};
   if (s.offset > rows)
     return Problem{
@@ -101,22 +120,28 @@ Outcome offset_in_range(const State& s) {
 }
 
 Outcome no_rows_beyond(const State& s) {
-  const std::int64_t rows = rows_of(s.keys.weights);
+  const std::int64_t rows = rows_in(s.keys.weights);
   if (s.offset == rows) return {};
   return Problem{fmt::format("{} rows but offset {}: loaders ignore the last {}", rows, s.offset, rows - s.offset), {}};
 }
 
-constexpr Rule<QuantizedKVCache> widths[] = {
-    {"KV421", parameters_supported}, {"KV425", width_divisible}, {"KV422", widths_agree}};
-constexpr Rule<QuantizedKVCache> shapes[] = {{"KV423", scales_match}};
-constexpr Rule<QuantizedKVCache> offsets[] = {{"KV424", offset_in_range}, {"KV426", no_rows_beyond}};
+constexpr auto arrays = std::to_array<Invariant<State>>({{"KV303", arrays_present}, {"KV307", arrays_of_rank_4}});
+constexpr auto widths =
+    std::to_array<Invariant<State>>({{"KV421", parameters_supported}, {"KV425", width_divisible}, {"KV422", widths_agree}});
+constexpr auto shapes = std::to_array<Invariant<State>>({{"KV423", scales_match}});
+constexpr auto offsets =
+    std::to_array<Invariant<State>>({{"KV424", offset_in_range}, {"KV426", no_rows_beyond, Blocks::nothing}});
 
 }  // namespace
 
-void check_quantized(const Place& place, Findings& findings) {
-  run_chain(place, widths, findings);
-  run_chain(place, shapes, findings);
-  run_chain(place, offsets, findings);
+BrokenInvariants broken_invariants(const QuantizedKVCache::State& state) {
+  BrokenInvariants broken;
+  run_chain(state, arrays, broken);
+  if (!broken.empty()) return broken;
+  run_chain(state, widths, broken);
+  run_chain(state, shapes, broken);
+  run_chain(state, offsets, broken);
+  return broken;
 }
 
 }  // namespace kvcache::detail
