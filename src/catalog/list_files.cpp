@@ -48,12 +48,12 @@ bool describe_block(const Header& header, ListedFile& file) {
 class Elements {
  public:
   void add(const Cache& cache) {
-    if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
+    if (const auto* list = as<CacheList>(cache)) {
       for (const auto& child : list->children()) add(*child);
       return;
     }
     if (cache.empty()) return;
-    if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache)) {
+    if (const auto* quantized = as<QuantizedKVCache>(cache)) {
       fewest(quantized->state().bits);
       return;
     }

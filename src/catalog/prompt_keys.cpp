@@ -32,26 +32,31 @@ std::uint64_t mix(std::uint64_t digest, std::span<const std::byte> bytes) {
 }
 
 std::vector<Tensor> arrays_over_tokens(const Cache& layer) {
-  if (const auto* list = dynamic_cast<const CacheList*>(&layer)) {
-    for (const auto& child : list->children())
-      if (auto arrays = arrays_over_tokens(*child); !arrays.empty()) return arrays;
-    return {};
-  }
+  using Arrays = std::vector<Tensor>;
   if (layer.empty()) return {};
-  if (const auto* kv = dynamic_cast<const KVCache*>(&layer)) return {kv->state().keys};
-  if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&layer)) {
-    std::vector<Tensor> arrays;
-    for (const Cache::Part& part : quantized->parts())
-      if (part.name.starts_with("key") && part.tensor.defined()) arrays.push_back(part.tensor);
-    return arrays;
-  }
-  if (const auto* window = dynamic_cast<const RotatingKVCache*>(&layer)) {
-    // Before it is full the rows of a window are its tokens in order.
-    const auto& state = window->state();
-    if (state.keys.defined() && state.keys.rank() == 4 && state.offset <= state.keys.dim(2) && state.idx == state.offset)
-      return {state.keys.slice(2, 0, state.offset)};
-  }
-  return {};
+  return visit(layer,
+               PerClass{[](const KVCache& plain) { return Arrays{plain.state().keys}; },
+                        [](const QuantizedKVCache& quantized) {
+                          Arrays arrays;
+                          for (const Cache::Part& part : quantized.parts())
+                            if (part.name.starts_with("key") && part.tensor.defined()) arrays.push_back(part.tensor);
+                          return arrays;
+                        },
+                        [](const RotatingKVCache& window) {
+                          // Before it is full the rows of a window are its tokens in order.
+                          const auto& s = window.state();
+                          const bool in_order = s.keys.rank() == 4 && s.offset <= s.keys.dim(2) && s.idx == s.offset;
+                          return in_order ? Arrays{s.keys.slice(2, 0, s.offset)} : Arrays();
+                        },
+                        [](const CacheList& list) {
+                          for (const auto& child : list.children())
+                            if (auto arrays = arrays_over_tokens(*child); !arrays.empty()) return arrays;
+                          return Arrays();
+                        },
+                        // Rows of batches are of several prompts, those of chunks not from the first token, and what is packed
+                        // another way is not known.
+                        [](const OneOf<ChunkedKVCache, ArraysCache, BatchKVCache, BatchRotatingKVCache, TurboQuantKVCache,
+                                       VarianceNormalizedKVCache, OpaqueCache> auto&) { return Arrays(); }});
 }
 
 }  // namespace

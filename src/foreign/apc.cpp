@@ -102,7 +102,7 @@ void check_shard(const std::string& path, const ApcShard& shard, Report& report)
 
 /// Every layer that counts tokens has those of the file. Recurrent state counts none.
 void check_offsets(const Cache& cache, const std::string& where, std::int64_t tokens, Report& report) {
-  if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
+  if (const auto* list = as<CacheList>(cache)) {
     for (std::size_t i = 0; i < list->children().size(); ++i)
       check_offsets(*list->children()[i], fmt::format("{} child {}", where, i), tokens, report);
     return;

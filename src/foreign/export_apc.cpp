@@ -26,42 +26,21 @@ class Writer {
   Metadata metadata;
 
   void add(const Cache& cache, const std::string& prefix, const std::string& place, std::int64_t tokens) {
-    if (const auto* plain = dynamic_cast<const KVCache*>(&cache)) {
-      metadata[prefix + "_kind"] = "kv";
-      metadata[prefix + "_step"] = "256";
-      metadata[prefix + "_offset"] = std::to_string(plain->size());
-      if (plain->empty())
-        metadata[prefix + "_empty"] = "1";
-      else
-        rows(prefix, plain->state().keys, plain->state().values, place, plain->size(), tokens);
-    } else if (const auto* ring = dynamic_cast<const RotatingKVCache*>(&cache)) {
-      const RotatingKVCache::State& state = ring->state();
-      if (ring->empty() || state.is_short()) refuse(place, "a window that mlx-vlm could not go on with");
-      metadata[prefix + "_kind"] = "rotating_kv";
-      number(prefix + "_keep", state.keep);
-      number(prefix + "_max_size", state.max_size);
-      number(prefix + "_offset", state.offset);
-      number(prefix + "_idx", state.idx);
-      rows(prefix, state.keys, state.values, place, state.offset, tokens);
-    } else if (const auto* chunked = dynamic_cast<const ChunkedKVCache*>(&cache)) {
-      if (chunked->empty()) refuse(place, "a chunked layer that was never used");
-      const ChunkedKVCache::State state = chunked->valid();
-      if (!state.chunk_size) refuse(place, "its chunk size is not known");
-      metadata[prefix + "_kind"] = "chunked_kv";
-      number(prefix + "_chunk_size", *state.chunk_size);
-      number(prefix + "_offset", chunked->offset());
-      number(prefix + "_start_position", state.start_position);
-      rows(prefix, state.keys, state.values, place, chunked->offset(), tokens);
-    } else if (const auto* slots = dynamic_cast<const ArraysCache*>(&cache)) {
-      arrays(*slots, prefix, place);
-    } else if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
-      metadata[prefix + "_kind"] = "cache_list";
-      number(prefix + "_size", static_cast<std::int64_t>(list->children().size()));
-      for (std::size_t i = 0; i < list->children().size(); ++i)
-        add(*list->children()[i], fmt::format("{}_e{}", prefix, i), fmt::format("{} child {}", place, i), tokens);
-    } else {
-      refuse(place, fmt::format("mlx-vlm's files have no place for a {}", cache.class_name()));
-    }
+    visit(cache, PerClass{[&](const KVCache& plain) { add_plain(plain, prefix, place, tokens); },
+                          [&](const RotatingKVCache& ring) { add_window(ring, prefix, place, tokens); },
+                          [&](const ChunkedKVCache& chunked) { add_chunked(chunked, prefix, place, tokens); },
+                          [&](const ArraysCache& slots) { arrays(slots, prefix, place); },
+                          [&](const CacheList& list) {
+                            metadata[prefix + "_kind"] = "cache_list";
+                            number(prefix + "_size", static_cast<std::int64_t>(list.children().size()));
+                            for (std::size_t i = 0; i < list.children().size(); ++i)
+                              add(*list.children()[i], fmt::format("{}_e{}", prefix, i), fmt::format("{} child {}", place, i),
+                                  tokens);
+                          },
+                          [&](const OneOf<QuantizedKVCache, BatchKVCache, BatchRotatingKVCache, TurboQuantKVCache,
+                                          VarianceNormalizedKVCache, OpaqueCache> auto& other) {
+                            refuse(place, fmt::format("mlx-vlm's files have no place for a {}", other.class_name()));
+                          }});
   }
 
  private:
@@ -69,6 +48,38 @@ class Writer {
     throw Error(ErrorKind::impossible, fmt::format("{}: {}", place, why));
   }
   void number(const std::string& key, std::int64_t value) { metadata[key] = std::to_string(value); }
+
+  void add_plain(const KVCache& plain, const std::string& prefix, const std::string& place, std::int64_t tokens) {
+    metadata[prefix + "_kind"] = "kv";
+    metadata[prefix + "_step"] = "256";
+    number(prefix + "_offset", plain.size());
+    if (plain.empty())
+      metadata[prefix + "_empty"] = "1";
+    else
+      rows(prefix, plain.state().keys, plain.state().values, place, plain.size(), tokens);
+  }
+
+  void add_window(const RotatingKVCache& ring, const std::string& prefix, const std::string& place, std::int64_t tokens) {
+    const RotatingKVCache::State& state = ring.state();
+    if (ring.empty() || state.is_short()) refuse(place, "a window that mlx-vlm could not go on with");
+    metadata[prefix + "_kind"] = "rotating_kv";
+    number(prefix + "_keep", state.keep);
+    number(prefix + "_max_size", state.max_size);
+    number(prefix + "_offset", state.offset);
+    number(prefix + "_idx", state.idx);
+    rows(prefix, state.keys, state.values, place, state.offset, tokens);
+  }
+
+  void add_chunked(const ChunkedKVCache& chunked, const std::string& prefix, const std::string& place, std::int64_t tokens) {
+    if (chunked.empty()) refuse(place, "a chunked layer that was never used");
+    const ChunkedKVCache::State state = chunked.valid();
+    if (state.has_no_chunk_size()) refuse(place, "its chunk size is not known");
+    metadata[prefix + "_kind"] = "chunked_kv";
+    number(prefix + "_chunk_size", *state.chunk_size);
+    number(prefix + "_offset", chunked.offset());
+    number(prefix + "_start_position", state.start_position);
+    rows(prefix, state.keys, state.values, place, chunked.offset(), tokens);
+  }
 
   void rows(const std::string& prefix, const Tensor& keys, const Tensor& values, const std::string& place, std::int64_t offset,
             std::int64_t tokens) {

@@ -60,7 +60,7 @@ void expect_file_name(const std::string& name) {
 
 /// Attention: a file of what came since has rows of its own tokens alone.
 bool has_rows(const Cache& cache) {
-  return dynamic_cast<const KVCache*>(&cache) != nullptr;
+  return is<KVCache>(cache);
 }
 
 }  // namespace
@@ -199,8 +199,7 @@ PromptCache MlxpcStore::restore(const Match& match) const {
     std::vector<Tensor> keys;
     std::vector<Tensor> values;
     for (const Document& document : documents) {
-      const auto* part =
-          layer < document.cache.layers.size() ? dynamic_cast<const KVCache*>(document.cache.layers[layer].get()) : nullptr;
+      const auto* part = layer < document.cache.layers.size() ? as<KVCache>(*document.cache.layers[layer]) : nullptr;
       if (part == nullptr || part->empty())
         refuse(fmt::format("layer {}: {} has no keys and values for it", layer, printable(document.file.path(), 500)));
       keys.push_back(part->state().keys);

@@ -12,7 +12,7 @@ namespace {
 
 /// Every cache that is no list, depth first.
 void each_leaf(const Cache& cache, const std::function<void(const Cache&)>& take) {
-  if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
+  if (const auto* list = as<CacheList>(cache)) {
     for (const auto& child : list->children()) each_leaf(*child, take);
     return;
   }
@@ -73,7 +73,7 @@ std::vector<std::int64_t> windows_with_zero_row(const PromptCache& cache) {
   for (std::size_t i = 0; i < cache.layers.size(); ++i) {
     bool found = false;
     each_leaf(*cache.layers[i], [&](const Cache& leaf) {
-      const auto* ring = dynamic_cast<const RotatingKVCache*>(&leaf);
+      const auto* ring = as<RotatingKVCache>(leaf);
       if (ring == nullptr || ring->empty()) return;
       const RotatingKVCache::State& state = ring->state();
       if (state.offset < state.max_size || state.keys.rank() != 4 || state.values.rank() != 4 || state.keys.dim(2) == 0) return;
@@ -88,7 +88,7 @@ void cut_to_prompt(PromptCache& cache, std::vector<std::int32_t>& ids, std::span
   const std::int64_t common = common_prefix(ids, wanted);
   if (common == static_cast<std::int64_t>(ids.size())) return;
   for (const auto& layer : cache.layers)
-    if (!agreed_tokens(cache) || dynamic_cast<const ArraysCache*>(layer.get()) != nullptr)
+    if (!agreed_tokens(cache) || is<ArraysCache>(*layer))
       throw Error(ErrorKind::impossible,
                   fmt::format("it goes on for {} tokens behind the {} that the prompt has, and recurrent "
                               "state cannot be taken back",
