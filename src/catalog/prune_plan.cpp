@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <set>
+#include <span>
 
 #include "common/human.h"
 #include "foreign/explain.h"
+#include "foreign/forget.h"
 #include "kvcache/error.h"
 #include "kvcache/stop.h"
 #include "platform/in_order.h"
@@ -94,13 +98,33 @@ void choose_down_to(std::uint64_t limit, std::uint64_t bytes, bool by_access, st
   }
 }
 
+/// A path below the folder that the user has named.
+std::string below(const std::string& folder, const std::string& path) {
+  std::string out = path.substr(folder.size());
+  out.erase(0, out.find_first_not_of('/'));
+  return out;
+}
+
+/// What is deleted with an entry, or instead of it where it is a folder.
+void take_parts(PruneFile& file, const foreign::Place& place, const std::string& entry) {
+  file.place = place;
+  if (file.why.empty()) file.why = foreign::why_left_to_server(place);
+  for (const std::string& path : foreign::files_of_entry(place, entry)) {
+    const auto state = detail::file_state(path);
+    if (!state) continue;
+    if (!file.state || state->modified > file.state->modified) file.state = state;
+    file.parts.emplace_back(below(file.folder, path), *state);
+  }
+  if (file.parts.empty() && file.why.empty()) file.why = "no files of it are here";
+  if (!file.why.empty()) file.state.reset();
+}
+
 /// An entry of a server's folder, as far as it may be deleted by itself.
-PruneFile of_entry(const std::string& folder, const foreign::Place& place, bool indexed, const foreign::Entry& entry) {
+PruneFile of_entry(const std::string& folder, const foreign::Place& place, const foreign::Entry& entry) {
   PruneFile out;
   const std::string& path = entry.item.path;
   out.folder = folder;
-  out.path = path.substr(folder.size());
-  out.path.erase(0, out.path.find_first_not_of('/'));
+  out.path = below(folder, path);
   out.file.path = path;
   out.file.kind = entry.whole_cache ? ListedFile::Kind::cache : ListedFile::Kind::block;
   out.file.model = entry.model;
@@ -111,38 +135,68 @@ PruneFile of_entry(const std::string& folder, const foreign::Place& place, bool 
   out.file.verdict = entry.verdict;
   out.file.recognised = entry.readable;
   if (entry.readable) out.signature = foreign::signature_id(*place.format, entry);
-  out.state = detail::file_state(path);
   // What was read has to be what is deleted.
   const auto read_at = std::chrono::duration_cast<std::chrono::microseconds>(entry.modified.time_since_epoch()).count();
-  const bool changed = out.state && (out.state->size != entry.bytes || out.state->modified / 1000 != read_at);
-  if (changed) {
-    out.state.reset();
-    out.why = "it is being written to";
-  } else if (indexed) {
-    // The list would name what is gone, and some servers do not start then.
-    out.state.reset();
-    out.why = "the index of its folder lists it: only its server can delete it";
-  } else if (!out.state) {
-    out.why = "it is no single file: only its server can delete it";
-  }
+  if (const auto state = detail::file_state(path))
+    if (state->size != entry.bytes || state->modified / 1000 != read_at) out.why = "it is being written to";
+  take_parts(out, place, path);
   return out;
+}
+
+std::vector<foreign::Place> places_in(const std::string& folder) {
+  if (std::optional<foreign::Place> place = foreign::place_of(folder)) return {*place};
+  return foreign::places_below(folder);
 }
 
 /// Entries of servers' folders at or below a folder.
 void look_at_places(const std::string& folder, PrunePlan& plan) {
-  std::vector<foreign::Place> places;
-  if (std::optional<foreign::Place> place = foreign::place_of(folder))
-    places.push_back(*place);
-  else
-    places = foreign::places_below(folder);
-  for (const foreign::Place& place : places) {
-    const std::vector<foreign::Item> items = place.format->items(place);
-    const auto is_index = [](const foreign::Item& item) { return item.kind == foreign::Item::Kind::index; };
-    const bool indexed = std::ranges::any_of(items, is_index);
-    foreign::list_entries(place, [&](foreign::Entry entry) {
+  for (const foreign::Place& place : places_in(folder))
+    foreign::list_entries(place, [&](const foreign::Entry& entry) {
       if (entry.item.kind != foreign::Item::Kind::entry || entry.vanished) return;
-      plan.files.push_back(of_entry(folder, place, indexed, entry));
+      plan.files.push_back(of_entry(folder, place, entry));
     });
+}
+
+/// Files that lie in folders of servers: an entry goes with all that belongs to it, and its parts never by themselves.
+/// `found`: all paths that were not left out, sorted.
+void join_entries(const std::string& folder, std::span<const std::string> found, PrunePlan& plan) {
+  const auto has_any_in = [&](const std::string& path) {
+    const auto it = std::ranges::lower_bound(found, path + '/');
+    return it != found.end() && it->starts_with(path + '/');
+  };
+  for (const foreign::Place& place : places_in(folder)) {
+    if (place.is_file) continue;
+    std::map<std::string, PruneFile*> files;
+    for (PruneFile& file : plan.files)
+      if (file.file.path.starts_with(place.path + '/')) files.emplace(file.file.path, &file);
+    std::vector<PruneFile> more;
+    std::set<std::string> entries;
+    for (const foreign::Item& item : place.format->items(place)) {
+      if (item.kind != foreign::Item::Kind::entry) continue;
+      entries.insert(item.path);
+      if (const auto file = files.find(item.path); file != files.end()) {
+        if (file->second->state) take_parts(*file->second, place, item.path);
+      } else if (has_any_in(item.path)) {
+        const foreign::Entry entry = place.format->look(place, item);
+        if (entry.vanished) continue;
+        more.push_back(of_entry(folder, place, entry));
+        // What was no cache by itself is a part of one.
+        for (const auto& [part, state] : more.back().parts) {
+          const std::string path = fmt::format("{}/{}", folder, part);
+          if (!files.contains(path) && std::ranges::binary_search(found, path) && plan.others > 0) --plan.others;
+        }
+      }
+    }
+    const std::string why = foreign::why_left_to_server(place);
+    for (const auto& [path, file] : files) {
+      if (entries.contains(path) || !file->state) continue;
+      // Part of an entry that is a folder.
+      const auto inside = [&](const std::string& entry) { return path.starts_with(entry + '/'); };
+      if (std::ranges::none_of(entries, inside) && why.empty()) continue;
+      file->state.reset();
+      file->why = why.empty() ? "part of an entry, with which it goes" : why;
+    }
+    std::ranges::move(more, std::back_inserter(plan.files));
   }
 }
 
@@ -218,28 +272,85 @@ PrunePlan plan_prune(const std::vector<std::string>& folders, const PruneRequest
         else
           plan.files.push_back(std::move(file));
       });
+  std::vector<std::string> paths;
+  paths.reserve(found.size());
+  for (const auto& [folder, file] : found) paths.push_back(file.path);
+  std::ranges::sort(paths);
+  for (const std::string& folder : distinct(folders)) join_entries(folder, paths, plan);
   decide(plan, request);
   return plan;
 }
 
+namespace {
+
+/// Whether a chosen file, or all that is one entry, is still what was looked at.
+bool is_unchanged(PruneFile& file) {
+  if (file.parts.empty()) file.parts.emplace_back(file.path, *file.state);
+  for (const auto& [path, state] : file.parts) {
+    const std::string whole = fmt::format("{}/{}", file.folder, path);
+    if (detail::file_state(whole) == state) continue;
+    std::error_code unknown;
+    file.fate = PruneFile::Fate::changed;
+    file.why = fs::exists(whole, unknown) ? "it has changed since it was looked at" : "it is gone already";
+    return false;
+  }
+  return true;
+}
+
+void remove_all(PruneFile& file) {
+  if (!is_unchanged(file)) return;
+  for (const auto& [path, state] : file.parts) {
+    switch (detail::remove_unchanged(file.folder, path, state)) {
+      case detail::Removal::removed:
+        file.fate = PruneFile::Fate::removed;
+        break;
+      case detail::Removal::changed:
+        file.fate = PruneFile::Fate::changed;
+        file.why = "it has changed since it was looked at";
+        return;
+      case detail::Removal::gone:
+        if (file.fate == PruneFile::Fate::removed) break;
+        file.fate = PruneFile::Fate::changed;
+        file.why = "it is gone already";
+        break;
+    }
+  }
+  // An entry that was a folder: one that is not empty stays.
+  std::error_code ignored;
+  if (file.place && fs::is_directory(fs::symlink_status(file.file.path, ignored))) fs::remove(file.file.path, ignored);
+}
+
+/// The indexes of the folders that entries go from. Where one is locked, its entries stay.
+void forget(PrunePlan& plan) {
+  std::map<std::string, std::vector<PruneFile*>> by_place;
+  for (PruneFile& file : plan.files)
+    if (file.fate == PruneFile::Fate::remove && file.place && is_unchanged(file)) by_place[file.place->path].push_back(&file);
+  for (const auto& [path, files] : by_place) {
+    std::vector<std::string> entries;
+    entries.reserve(files.size());
+    for (const PruneFile* file : files) entries.push_back(file->file.path);
+    try {
+      foreign::forget_entries(*files.front()->place, entries);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      for (PruneFile* file : files) {
+        file->fate = PruneFile::Fate::failed;
+        file->why = error.what();
+      }
+    }
+  }
+}
+
+}  // namespace
+
 void carry_out(PrunePlan& plan) {
+  if (stop_requested() != 0) return;
+  forget(plan);
   for (PruneFile& file : plan.files) {
     if (file.fate != PruneFile::Fate::remove) continue;
     if (stop_requested() != 0) return;
     try {
-      switch (detail::remove_unchanged(file.folder, file.path, *file.state)) {
-        case detail::Removal::removed:
-          file.fate = PruneFile::Fate::removed;
-          break;
-        case detail::Removal::changed:
-          file.fate = PruneFile::Fate::changed;
-          file.why = "it has changed since it was looked at";
-          break;
-        case detail::Removal::gone:
-          file.fate = PruneFile::Fate::changed;
-          file.why = "it is gone already";
-          break;
-      }
+      remove_all(file);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) return;
       file.fate = PruneFile::Fate::failed;

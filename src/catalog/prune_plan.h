@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catalog/find_files.h"
 #include "catalog/list_files.h"
 #include "catalog/selection.h"
+#include "foreign/foreign_format.h"
 #include "platform/remove_file.h"
 
 namespace kvcache::catalog {
@@ -40,6 +42,10 @@ struct PruneFile {
   std::string path;    ///< below it
   ListedFile file;
   std::string signature;  ///< of an entry of a server's folder, or empty
+  /// The server's folder that it is an entry of; its index is changed before the entry goes.
+  std::optional<foreign::Place> place;
+  /// What goes with it, or is it, where it is more than the one file: below `folder`, as they were.
+  std::vector<std::pair<std::string, detail::FileState>> parts;
   /// As it was when it was looked at. Nothing for what is not a regular file and what changed meanwhile.
   std::optional<detail::FileState> state;
   Fate fate = Fate::keep;
@@ -57,7 +63,8 @@ struct PrunePlan {
 /// folder that cannot be read at all.
 [[nodiscard]] PrunePlan plan_prune(const std::vector<std::string>& folders, const PruneRequest& request);
 
-/// Deletes what was chosen. What changed since it was looked at stays. Ends early when a stop is requested.
+/// Deletes what was chosen. Entries that a server's index lists are taken out of it first; where that is refused, they stay and
+/// have failed. What changed since it was looked at stays. Ends early when a stop is requested.
 void carry_out(PrunePlan& plan);
 
 }  // namespace kvcache::catalog

@@ -19,11 +19,14 @@ struct ExportRequest {
   std::string model_name;         ///< as served, or empty
   std::string model_folder;       ///< with config.json, or empty
   std::int64_t block_size = 0;    ///< 0: the server's default
+  std::string like;               ///< an entry that the server has written, whose settings are taken; or empty
+  bool overwrite = false;         ///< replace what is there under the same name and cannot be used as it is
 };
 
 struct Exported {
   std::string path;                ///< of the entry
   std::uint64_t bytes = 0;         ///< of it
+  std::int64_t tokens = 0;         ///< that can be used of it
   std::vector<std::string> notes;  ///< what somebody should know before the server starts
 };
 
@@ -44,6 +47,10 @@ struct ExportTarget {
 [[nodiscard]] Exported export_apc(const ExportRequest& request);
 [[nodiscard]] Exported export_vllm_mlx(const ExportRequest& request);
 [[nodiscard]] Exported export_rapid_mlx(const ExportRequest& request);
+/// Blocks into the folder, with the ids beside them. Those that are there are kept.
+[[nodiscard]] Exported export_omlx(const ExportRequest& request);
+/// `folder` ends in .omlxzip: that file; else a file in the folder, named as omlx does.
+[[nodiscard]] Exported export_omlxzip(const ExportRequest& request);
 
 /// What vllm-mlx makes of a config.json, to tell a cache of another model: 16 hex digits.
 [[nodiscard]] std::string vllm_mlx_fingerprint(std::string_view config_json);

@@ -129,6 +129,7 @@ Exported export_apc(const ExportRequest& request) {
   writer.metadata["store_id"] = stem;
 
   Exported out;
+  out.tokens = tokens;
   std::error_code error;
   fs::create_directories(request.folder, error);
   if (error) throw Error(ErrorKind::io, fmt::format("{} cannot be made: {}", printable(request.folder, 500), error.message()));

@@ -28,10 +28,9 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t vllm_version = 4;
 constexpr std::int64_t rapid_version = 3;
 
-void write_whole(const std::string& path, std::string_view text, bool overwrite) {
-  FileSinkOptions how;
-  how.overwrite = overwrite;
-  const std::unique_ptr<ByteSink> sink = file_sink(path, how);
+/// A file that is not there yet.
+void write_new(const std::string& path, std::string_view text) {
+  const std::unique_ptr<ByteSink> sink = file_sink(path);
   sink->reserve(text.size());
   sink->write_at(0, std::as_bytes(std::span(text.data(), text.size())));
   sink->commit();
@@ -108,7 +107,7 @@ Entry write_entry(const ExportRequest& request, const Json& index, const std::st
   const Encoded encoded = encoded_entry(request);
   entry.bytes = write_safetensors(entry.path, encoded.tensors, encoded.metadata);
   try {
-    write_whole(fmt::format("{}/entry_{}_tokens.bin", request.folder, entry.index), token_bytes, false);
+    write_new(fmt::format("{}/entry_{}_tokens.bin", request.folder, entry.index), token_bytes);
   } catch (...) {
     fs::remove(entry.path, error);
     throw;
@@ -131,7 +130,7 @@ void list_entry(Json& index, const ExportRequest& request, const Entry& entry, J
     if (index.contains("total_memory_bytes") && index["total_memory_bytes"].is_number_unsigned())
       total += index["total_memory_bytes"].get<std::uint64_t>();
     index["total_memory_bytes"] = total;
-    write_whole(request.folder + "/index.json", index.dump(2, ' ', true, Json::error_handler_t::replace), true);
+    write_small_file(request.folder + "/index.json", index.dump(2, ' ', true, Json::error_handler_t::replace));
   } catch (...) {
     forget_entry(request, entry);
     throw;
@@ -190,7 +189,7 @@ Exported export_vllm_mlx(const ExportRequest& request) {
   const Entry entry = write_entry(request, index, ids_le<std::int32_t>(request.ids));
   list_entry(index, request, entry,
              {{"index", entry.index}, {"num_tokens", request.ids.size()}, {"memory_bytes", bytes_of(*request.cache)}});
-  Exported out{entry.path, entry.bytes, {}};
+  Exported out{entry.path, entry.bytes, static_cast<std::int64_t>(request.ids.size()), {}};
   if (request.ids.size() < 128)
     out.notes.push_back(
         fmt::format("{} tokens: vllm-mlx passes over entries of fewer than 128 unless told otherwise", request.ids.size()));
@@ -227,7 +226,7 @@ Exported export_rapid_mlx(const ExportRequest& request) {
               {"cache_types", std::move(types)},
               {"message_boundary", false},
               {"message_boundary_sequence", 0}});
-  Exported out{entry.path, entry.bytes, {}};
+  Exported out{entry.path, entry.bytes, static_cast<std::int64_t>(request.ids.size()), {}};
   out.notes.emplace_back(
       "Rapid-MLX reads the folder when it starts, and swaps it for a new one when it saves: export while it is stopped");
   return out;

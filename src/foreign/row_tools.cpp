@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "common/codes.h"
@@ -80,11 +82,27 @@ Entry entry_of(const Item& item) {
   return entry;
 }
 
+void patiently(const std::function<void()>& read) {
+  constexpr int attempts = 3;
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return read();
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::io || attempt == attempts) throw;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(7 * attempt));
+  }
+}
+
 Entry described(const Item& item, const std::function<void(Entry&)>& describe) {
   Entry entry = entry_of(item);
   if (entry.vanished) return entry;
   try {
-    describe(entry);
+    patiently([&] {
+      // What was described before it failed is described again.
+      entry = entry_of(item);
+      if (!entry.vanished) describe(entry);
+    });
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     entry.vanished = error.kind() == ErrorKind::io && is_gone(item.path);
@@ -108,7 +126,10 @@ Report checked(const std::string& path, const std::function<void(Report&)>& chec
   Report report;
   report.path = path;
   try {
-    check(report);
+    patiently([&] {
+      report.findings.clear();
+      check(report);
+    });
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     if (error.kind() == ErrorKind::io && is_gone(path)) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/human.h"
+#include "kvcache/byte_sink.h"
 #include "kvcache/byte_source.h"
 #include "kvcache/error.h"
 
@@ -16,6 +17,16 @@ std::string read_small_file(const std::string& path, std::uint64_t most) {
   std::string out(static_cast<std::size_t>(source->size()), '\0');
   source->read_at(0, std::as_writable_bytes(std::span(out.data(), out.size())));
   return out;
+}
+
+void write_small_file(const std::string& path, std::string_view text, const std::string& like) {
+  FileSinkOptions how;
+  how.overwrite = true;
+  how.keep_mode_of = like;
+  const std::unique_ptr<ByteSink> sink = file_sink(path, how);
+  sink->reserve(text.size());
+  sink->write_at(0, std::as_bytes(std::span(text.data(), text.size())));
+  sink->commit();
 }
 
 }  // namespace kvcache::foreign

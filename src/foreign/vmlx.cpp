@@ -177,6 +177,9 @@ std::vector<Item> block_items(const Place& place) {
       const bool ours = file.extension() == ending && is_hex(file.stem().string(), 64);
       out.push_back({fmt::format("{}/{}/{}", blocks, folder, name), ours ? Item::Kind::entry : Item::Kind::temporary});
     }
+  for (const std::string& name : files_in(place.path))
+    out.push_back(
+        {fmt::format("{}/{}", place.path, name), name.starts_with(blocks_index) ? Item::Kind::index : Item::Kind::other});
   return out;
 }
 
@@ -219,6 +222,7 @@ Entry look_at_block(const Place&, const Item& item) {
 
 Report check_block(const Place&, const Item& item) {
   if (item.kind == Item::Kind::temporary) return checked(item.path, add_temporary);
+  if (item.kind != Item::Kind::entry) return {item.path, {}, true, false};
   return checked(item.path, [&](Report&) {
     const SafetensorsFile file = SafetensorsFile::open(item.path);
     static_cast<void>(layer_types(meta_of(file)));

@@ -517,6 +517,9 @@ Report.
   $ fresh; touch report.html
   > kvcache report chat.safetensors.gz -o report.html --force
   report on 3 layers, 40 tokens; wrote report.html .[0-9.]+ kB. (re)
+  $ fresh; mkdir -p home/.omlx; cp -r "$OPS/../../foreign/omlx-v2-dense/store" home/.omlx/cache
+  > kvcache report ~/.omlx/cache -o omlx.html
+  report on 3 entries of omlx paged SSD cache; wrote omlx.html .[0-9.]+ kB. (re)
 
 Stamp.
 

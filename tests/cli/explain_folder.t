@@ -49,13 +49,33 @@ What is dead goes by its signature, and nothing else does.
   hint: `kvcache prune --help` lists the options
   [2]
 
-An index lists what it lists: its server deletes that, and nobody else.
+What an index lists is taken out of it in the same run, and goes with all that belongs to it.
 
-  $ cp -r "$F/vllm-mlx-dense-bf16/store" vllm
+  $ cp -r "$F/vllm-mlx-dense-bf16/store" vllm; chmod -R u+w vllm
   $ id=$(kvcache explain vllm --json | jq -r '.places[0].signatures[0].id')
-  $ kvcache prune vllm --signature "$id" --yes | tail -2
-  
-  deleted 0 of 3 caches, 0 B of 32.6 kB
+  $ kvcache prune vllm --signature "$id" --tokens '<30' --yes | tail -1
+  deleted 1 of 3 caches, 6.52 kB of 32.6 kB
+  $ (cd vllm/example--tiny; find . -type f | sort; jq -c '[.num_entries, [.entries[].index]]' index.json)
+  ./entry_0.safetensors
+  ./entry_0_tokens.bin
+  ./entry_1.safetensors
+  ./entry_1_tokens.bin
+  ./index.json
+  [2,[0,1]]
+  $ kvcache prune vllm --signature "$id" --yes | tail -1
+  deleted 2 of 2 caches, 26.1 kB of 26.1 kB
+  $ (cd vllm/example--tiny; find . -type f | sort; jq -c '[.num_entries, .total_memory_bytes, .entries]' index.json)
+  ./index.json
+  [0,0,[]]
+  $ cp -r "$F/vllm-mlx-ssd-dense-bf16/store" ssd; chmod -R u+w ssd
+  $ kvcache prune ssd --older-than 0s --yes | tail -1
+  deleted 2 of 2 caches, 32.3 kB of 32.3 kB
+  $ (cd ssd; find . | sort)
+  .
+  ./data
+  ./index.db
+  $ kvcache verify -r ssd --json | jq -c '[.. | .code? // empty]'
+  []
 
 A prompt that nothing here begins with.
 
@@ -97,3 +117,51 @@ Into a server's folder, and back.
   kvcache convert: --to vllm-mlx writes a cache as it is
   hint: first: kvcache convert FILE ... -o OUT, then export that
   [2]
+
+Blocks of omlx, and an archive that it imports.
+
+  $ kvcache convert "$F/omlx-v5-gdn-fp32/store" --tokens "$F/omlx-v5-gdn-fp32/tokens/full.json" --to mlx-lm@2026-08 -o gdn.safetensors -q
+  $ kvcache convert gdn.safetensors --to omlx -o blocks/ --model-name example/gdn5
+  kvcache convert: gdn.safetensors: the server's size of blocks is not given: with recurrent layers it differs from model to model
+  hint: --block-size N, or --like BLOCK: a block that the running server has written
+  [2]
+  $ kvcache convert gdn.safetensors --to omlx -o blocks/ --model-name example/gdn5 --block-size 24
+  kvcache convert: gdn.safetensors: 64 tokens, and blocks of 24 end at token 48: omlx goes on only from a block that ends with the state of windows and recurrent layers, and there is no such one
+  hint: save the cache after 48 tokens of the prompt
+  [4]
+  $ kvcache convert gdn.safetensors --to omlx -o blocks/ --like "$F"/omlx-v5-gdn-fp32/store/3/*.safetensors
+  blocks of omlx' paged cache; wrote blocks (19.6 kB)
+  note: 4 blocks of 16 tokens each, of model 'example/gdn5': omlx looks for them when it starts: export while it is stopped
+  $ (cd blocks; find . -type f | sort) | sed -E 's/[0-9a-f]{50}/.../g'
+  ./1/...5c0b9c6d97f1bb.safetensors
+  ./1/...5c0b9c6d97f1bb.tokens
+  ./3/...09cb7ab0e554b0.safetensors
+  ./3/...09cb7ab0e554b0.tokens
+  ./_gdn_sidecars/...483f2694ee35ea/...5c0b9c6d97f1bb.safetensors
+  ./e/...63afdb32a3530d.safetensors
+  ./e/...63afdb32a3530d.tokens
+  ./f/...849d9cf09ca0fe.safetensors
+  ./f/...849d9cf09ca0fe.tokens
+  $ kvcache convert gdn.safetensors --to omlx -o blocks/ --like "$F"/omlx-v5-gdn-fp32/store/3/*.safetensors --json | jq -c '[.format, .tokens, .bytes]'
+  blocks of omlx' paged cache; wrote blocks (0 B)
+  note: 4 of 4 blocks were there already and are kept
+  note: 4 blocks of 16 tokens each, of model 'example/gdn5': omlx looks for them when it starts: export while it is stopped
+  ["omlx",64,0]
+  $ kvcache convert blocks --all --to mlx-lm@2026-08 -o prompts/ -q; ls prompts | sed -E 's/[0-9a-f]{50}/.../g'
+  ...5c0b9c6d97f1bb.safetensors
+  $ kvcache diff gdn.safetensors prompts/*.safetensors | tail -1
+  no difference in 5264 values of 3 layers
+  $ kvcache convert gdn.safetensors --to omlxzip -o prompt.omlxzip --model-name m --block-size 32
+  exported prompt of omlx; wrote prompt.omlxzip (18.6 kB)
+  $ kvcache convert gdn.safetensors --to omlxzip -o prompt.omlxzip --model-name m --block-size 32
+  kvcache convert: gdn.safetensors: 'prompt.omlxzip' exists already
+  hint: --force replaces it
+  [2]
+  $ kvcache convert prompt.omlxzip --to mlx-lm@2026-08 -o zip.safetensors -q; kvcache diff gdn.safetensors zip.safetensors | tail -1
+  metadata model: example/gdn5 and m
+  $ kvcache convert gdn.safetensors --to mlx-lm --like x -o y
+  kvcache convert: --like belongs to --to omlx and --to omlxzip
+  [2]
+  $ kvcache report blocks -o blocks.html --json | jq -c '[.places, .entries, .dead_bytes]'
+  report on 4 entries of omlx paged SSD cache; wrote blocks.html (11.6 kB)
+  [1,4,0]

@@ -126,6 +126,23 @@ class Report(unittest.TestCase):
                 self.assertNotIn(TESTDATA, text, "the page says nothing about folders")
                 self.assertNotIn("{{", text)
 
+    def test_folders_of_servers_have_sound_pages(self):
+        golden = os.path.join(TESTDATA, "golden", "foreign")
+        for name in sorted(os.listdir(golden)):
+            store = os.path.join(golden, name, "store")
+            explained = json.loads(self.tool("explain", store, "--json").stdout or "{}")
+            if not explained.get("places"):
+                continue
+            with self.subTest(name):
+                text, page = self.report(store)
+                self.assertNotIn(TESTDATA, text, "the page says nothing about folders")
+                self.assertNotIn("{{", text)
+                rows = page.table("Folders and files of servers")[1:]
+                self.assertEqual([int(row[2]) for row in rows], [place["entries"] for place in explained["places"]])
+                if any(place["signatures"] for place in explained["places"]):
+                    ids = [row[0] for row in page.table("Entries with the same settings: a server uses those of its own, and no others")[1:]]
+                    self.assertEqual(ids, [s["id"] for place in explained["places"] for s in place["signatures"]])
+
     def test_numbers_agree_with_inspect(self):
         for name in ("llama-f16", "gemma3_text-bf16", "qwen3_5-f16"):
             cache = os.path.join(TESTDATA, "golden", "models", "files", name + ".safetensors")

@@ -143,18 +143,27 @@ TEST(Stores, RoundTripsOfEntriesAreExact) {
     request.ids = first.ids;
     request.folder = folder.path + "/model";
     request.model_folder = folder.path;
+    request.model_name = "m";
+    request.block_size = first.tokens();
     std::ofstream(folder.path + "/config.json") << R"({"model_type": "tiny", "num_hidden_layers": 3, "hidden_size": 64})";
-    static_cast<void>(target.write(request));
-    if (target.id != "mlx-vlm-apc") static_cast<void>(target.write(request));  // a second entry
+    const Exported written = target.write(request);
+    EXPECT_EQ(written.tokens, first.tokens()) << target.id;
+    const bool one_file = target.id == "mlx-vlm-apc" || target.id == "omlxzip";
+    if (!one_file) static_cast<void>(target.write(request));  // a second entry
     Query query;
     query.tokens = first.ids;
     query.tokens.push_back(1);
-    const std::optional<Place> place = place_of(request.folder);
+    const std::optional<Place> place = place_of(target.id == "omlxzip" ? written.path : request.folder);
     ASSERT_TRUE(place) << target.id;
     const Restored second = restore(*place, query);
     ASSERT_EQ(second.outcome, Restored::Outcome::restored) << target.id << ": " << second.why;
     EXPECT_EQ(second.ids, first.ids) << target.id;
-    expect_same(first.cache.layers, second.cache.layers);
+    PromptCache wanted = first.cache.copy();
+    // omlx keeps windows in the order of their tokens.
+    if (target.id.starts_with("omlx"))
+      for (const auto& layer : wanted.layers)
+        if (auto* ring = as<RotatingKVCache>(*layer)) ring->unrotate();
+    expect_same(wanted.layers, second.cache.layers);
     verify_place(*place, [&](const Report& report) {
       for (const Finding& finding : report.findings)
         EXPECT_NE(finding.severity, Severity::error) << target.id << finding.message;

@@ -36,6 +36,7 @@ struct Options {
   std::optional<std::int64_t> keep;
   std::string children;
   std::string model;
+  std::string like;
   bool allow_overflow = false;
   ImportOptions import;
   EncodeOptions encoding;
@@ -166,11 +167,14 @@ int export_one(Context& context, const Options& options, const foreign::ExportTa
   request.model_name = options.import.model_name;
   request.model_folder = options.model;
   request.block_size = options.import.block_size;
+  request.like = options.like;
   return export_entry(context, target, options.files[0], options.import.tokens, std::move(request), options.output);
 }
 
 int run(Context& context, const Options& options) {
   check(options);
+  if (!options.like.empty() && !options.to.starts_with("omlx"))
+    throw Error(ErrorKind::usage, "--like belongs to --to omlx and --to omlxzip");
   if (const foreign::ExportTarget* target = foreign::find_export_target(options.to))
     return export_one(context, options, *target);
   // An unknown format is worth knowing before anything else is looked at.
@@ -200,7 +204,7 @@ Action declare(CLI::App& app, Context& context) {
   add_files(app, options->files, options->output, "The cache to convert");
   app.add_option("--to", options->to,
                  "Format to write: mlx-lm, mlx-swift-lm, mlxrs, an era of them (mlx-lm@0.31) or a release (mlx-lm@0.30.7); "
-                 "or an entry of a server's folder: vllm-mlx, rapid-mlx, mlx-vlm-apc")
+                 "or an entry of a server's folder: vllm-mlx, rapid-mlx, omlx, omlxzip, mlx-vlm-apc")
       ->type_name("ID");
   add_dtype(app, options->dtype, "Cast keys and values; recurrent state and quantized layers stay");
   app.add_option("--class", options->class_name, "Turn windows into plain caches, or plain caches into windows")
@@ -235,6 +239,10 @@ Action declare(CLI::App& app, Context& context) {
                  "Of such a folder: tokens of a block; as its blocks say by default")
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
+  app.add_option("--like", options->like,
+                 "Of --to omlx and omlxzip: a block that the running server has written, whose settings are taken")
+      ->type_name("FILE")
+      ->check(not_empty());
   app.add_flag("--all", options->import.all, "Of such a folder: every prompt that it knows the tokens of, into the folder -o");
   add_output_options(app, options->output);
   return [&context, options] { return run(context, *options); };

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/files/read_inputs.h"
@@ -39,18 +40,22 @@ int run(Context& context, const Options& options) {
   int code = 0;
   Json shown = Json::array();
   bool first = true;
+  bool several = options.files.size() > 1;
   for (const std::string& file : options.files) {
     context.subject = file;
     const remote::Usage before = remote_usage(context);
     try {
-      if (const std::optional<Json> theirs = inspect_foreign(file)) {
-        if (options.json) {
-          shown.push_back(*theirs);
-          continue;
+      if (const std::vector<Json> theirs = inspect_foreign(file); !theirs.empty()) {
+        several = several || theirs.size() > 1;
+        for (const Json& place : theirs) {
+          if (options.json) {
+            shown.push_back(place);
+            continue;
+          }
+          if (!first) print("\n");
+          first = false;
+          print(foreign_text(place));
         }
-        if (!first) print("\n");
-        first = false;
-        print(foreign_text(*theirs));
         continue;
       }
       const Document document = read_named(context, file);
@@ -72,8 +77,8 @@ int run(Context& context, const Options& options) {
     }
   }
   context.subject.clear();
-  if (options.json && options.files.size() > 1) print_json(shown);
-  if (options.json && options.files.size() == 1 && !shown.empty()) print_json(shown.front());
+  if (options.json && several) print_json(shown);
+  if (options.json && !several && !shown.empty()) print_json(shown.front());
   return code;
 }
 

@@ -3,17 +3,20 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <span>
 
 #include "cli/commands.h"
 #include "cli/files/open.h"
 #include "cli/files/output.h"
+#include "cli/report_page/folder_page.h"
 #include "cli/report_page/page.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
 #include "common/remote_name.h"
+#include "foreign/explain.h"
 #include "kvcache/error.h"
 #include "platform/output_file.h"
 
@@ -65,9 +68,50 @@ void write(Context& context, const OutputOptions& options, const std::string& pa
   });
 }
 
+/// Of a server's folder or a file of its own: nothing for what is none.
+std::vector<foreign::Place> places_of(const std::string& path) {
+  if (path == "-" || detail::is_remote_name(path)) return {};
+  if (std::optional<foreign::Place> place = foreign::place_of(path)) return {*place};
+  std::error_code unknown;
+  return std::filesystem::is_directory(path, unknown) ? foreign::places_below(path) : std::vector<foreign::Place>();
+}
+
+int report_on_places(Context& context, const Options& options, const std::vector<foreign::Place>& places) {
+  std::vector<ReportedPlace> reported;
+  std::uint64_t entries = 0;
+  std::uint64_t dead = 0;
+  std::int64_t tokens = 0;
+  for (const foreign::Place& place : places) {
+    ReportedPlace& one = reported.emplace_back();
+    one.explained = foreign::explain(place, std::nullopt, {});
+    foreign::verify_place(place, [&](const foreign::Report& report) { one.findings.add(report); });
+    entries += one.explained.all.files;
+    dead += one.explained.dead_bytes();
+    for (const foreign::Signature& signature : one.explained.signatures) tokens += signature.tokens;
+  }
+  const std::string page = folder_page(options.file, reported);
+  write(context, options.output, page);
+  if (!context.quiet)
+    say(fmt::format("report on {} of {}; wrote {} ({})", entries == 1 ? "1 entry" : fmt::format("{} entries", entries),
+                    places.size() == 1 ? std::string(places[0].format->title) : count_of(places.size(), "folder"),
+                    shown_output(options.output.path), human_bytes(static_cast<double>(page.size()))));
+  if (options.output.json)
+    print_late_json(context, {{"schema", "kvcache.report/1"},
+                              {"path", options.file},
+                              {"output", options.output.path},
+                              {"tokens", tokens},
+                              {"bytes", page.size()},
+                              {"places", places.size()},
+                              {"entries", entries},
+                              {"dead_bytes", dead}});
+  return 0;
+}
+
 int run(Context& context, const Options& options) {
   check_output(options.output, {options.file});
   context.subject = options.file;
+  if (const std::vector<foreign::Place> places = places_of(options.file); !places.empty())
+    return report_on_places(context, options, places);
   const Document document = read_named(context, options.file);
   const Overview overview = overview_of(document);
   const CacheStats stats = stats_of(context, document);
@@ -90,7 +134,7 @@ int run(Context& context, const Options& options) {
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   options->output.has_in_place = false;
-  app.add_option("FILE", options->file, "The cache; - is standard input")->required();
+  app.add_option("FILE", options->file, "The cache, or the folder of a server; - is standard input")->required();
   app.add_option("-o,--output", options->output.path, "Write the page to this file; - is standard output")->type_name("OUT");
   app.add_flag("--force", options->output.force, "Replace OUT if it exists");
   app.add_flag("--json", options->output.json, "Print a summary as JSON to standard output");
@@ -103,6 +147,7 @@ const Command report_command = {"report", Group::making,
                                 "Write a page about a cache: layers, bytes, a map of norms, histograms, findings",
                                 "  kvcache report chat.safetensors -o report.html\n"
                                 "  kvcache report chat.safetensors.gz -o report.html --force    replaces the page\n"
+                                "  kvcache report ~/.omlx/cache -o omlx.html    settings, dead bytes, findings\n"
                                 "The page is one file without scripts that loads nothing: open it in any browser.",
                                 declare};
 

@@ -43,6 +43,7 @@ int export_entry(Context& context, const foreign::ExportTarget& target, const st
   request.cache = &document.cache;
   request.ids = ids_of(context, document, file, tokens);
   request.folder = output.path;
+  request.overwrite = output.force;
   while (request.folder.size() > 1 && request.folder.ends_with('/')) request.folder.pop_back();
   context.subject = file;
   const WriteGuard guard;
@@ -53,7 +54,7 @@ int export_entry(Context& context, const foreign::ExportTarget& target, const st
                 {"path", file},
                 {"output", written.path},
                 {"format", target.id},
-                {"tokens", request.ids.size()},
+                {"tokens", written.tokens},
                 {"bytes", written.bytes},
                 {"notes", written.notes}});
   if (!context.quiet) {

@@ -102,11 +102,17 @@ void add_settings(const Json& settings, std::string_view indent, std::string& ou
 
 }  // namespace
 
-std::optional<Json> inspect_foreign(const std::string& path) {
-  if (path == "-") return std::nullopt;
-  const std::optional<foreign::Place> place = foreign::place_of(path);
-  if (!place) return std::nullopt;
-  return place->is_file ? one_file(*place) : one_folder(*place);
+std::vector<Json> inspect_foreign(const std::string& path) {
+  std::vector<Json> out;
+  if (path == "-") return out;
+  std::vector<foreign::Place> places;
+  std::error_code unknown;
+  if (const std::optional<foreign::Place> place = foreign::place_of(path))
+    places.push_back(*place);
+  else if (std::filesystem::is_directory(path, unknown))
+    places = foreign::places_below(path);
+  for (const foreign::Place& place : places) out.push_back(place.is_file ? one_file(place) : one_folder(place));
+  return out;
 }
 
 std::string foreign_text(const Json& document) {

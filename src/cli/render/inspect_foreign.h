@@ -1,16 +1,16 @@
 // kvcache inspect of what another project has left: a block, an entry, a folder.
 #pragma once
 
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/render/json.h"
 
 namespace kvcache::cli {
 
-/// What there is to say about it; nothing for an ordinary file.
-[[nodiscard]] std::optional<Json> inspect_foreign(const std::string& path);
-/// The same in words.
+/// What there is to say about it, or about each place below a folder; nothing for an ordinary file or folder.
+[[nodiscard]] std::vector<Json> inspect_foreign(const std::string& path);
+/// One of them in words.
 [[nodiscard]] std::string foreign_text(const Json& document);
 
 }  // namespace kvcache::cli

@@ -6,6 +6,7 @@
 namespace kvcache::cli {
 
 extern const std::string_view page_html;      ///< page.html: {{NAME}} stands for what goes there
+extern const std::string_view folder_html;    ///< folder.html: the same of a server's folder
 extern const std::string_view page_css;       ///< page.css
 extern const std::string_view page_css_hash;  ///< its SHA-256, in base64
 

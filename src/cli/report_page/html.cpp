@@ -53,4 +53,26 @@ std::string HtmlTable::html() const {
   return out + "</tr></thead>\n<tbody>\n" + body_ + "</tbody>\n</table>\n</div>\n";
 }
 
+std::string filled(std::string_view skeleton, const std::map<std::string_view, std::string>& values) {
+  std::string out;
+  for (;;) {
+    const std::size_t begin = skeleton.find("{{");
+    out += skeleton.substr(0, begin);
+    if (begin == std::string_view::npos) return out;
+    const std::size_t end = skeleton.find("}}", begin);
+    out += values.at(skeleton.substr(begin + 2, end - begin - 2));
+    skeleton.remove_prefix(end + 2);
+  }
+}
+
+std::string card(std::string_view title, std::string_view text) {
+  return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escaped(title), escaped(text));
+}
+
+std::string left_out(std::size_t all, std::size_t shown, std::string_view noun, std::string_view command) {
+  if (all <= shown) return {};
+  return fmt::format("<p class=\"soft\">{} more {} here; <code>{}</code> lists all.</p>\n", all - shown, escaped(noun),
+                     escaped(command));
+}
+
 }  // namespace kvcache::cli

@@ -32,10 +32,6 @@ std::string verdict_of(const Findings& findings) {
   return "<span class=\"ok\">Intact:</span> no errors and no warnings";
 }
 
-std::string card(std::string_view title, std::string_view text) {
-  return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escaped(title), escaped(text));
-}
-
 std::string cards_of(const ReportInput& in) {
   const Overview& o = in.overview;
   std::string out = "<dl class=\"cards\">\n";
@@ -52,19 +48,6 @@ std::string overview_html(const ReportInput& in) {
   for (const auto& [title, text] : overview_rows(in.document, in.overview))
     out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escaped(title), escaped(text));
   return out + "</dl>";
-}
-
-// Values are put in as they are: a {{name}} in one of them stays text.
-std::string filled(std::string_view skeleton, const std::map<std::string_view, std::string>& values) {
-  std::string out;
-  for (;;) {
-    const std::size_t begin = skeleton.find("{{");
-    out += skeleton.substr(0, begin);
-    if (begin == std::string_view::npos) return out;
-    const std::size_t end = skeleton.find("}}", begin);
-    out += values.at(skeleton.substr(begin + 2, end - begin - 2));
-    skeleton.remove_prefix(end + 2);
-  }
 }
 
 }  // namespace

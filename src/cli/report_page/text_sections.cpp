@@ -16,12 +16,6 @@ constexpr std::size_t most_findings = 100;
 constexpr std::size_t most_layer_rows = 200;
 constexpr std::size_t most_metadata = 60;
 
-std::string left_out(std::size_t all, std::size_t shown, std::string_view noun, std::string_view command) {
-  if (all <= shown) return {};
-  return fmt::format("<p class=\"soft\">{} more {} here; <code>{}</code> lists all.</p>\n", all - shown, escaped(noun),
-                     escaped(command));
-}
-
 std::string finding_html(const Finding& f, const Document& document) {
   std::string place = f.where.empty() ? "" : ' ' + escaped(f.where.text());
   if (!f.key.empty()) place += fmt::format(" <code>{}</code>", escaped(printable(f.key)));

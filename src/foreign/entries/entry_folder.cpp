@@ -287,11 +287,15 @@ Report check(const Place& place, const Item& item, Owner owner) {
     return checked(
         item.path, [&](Report&) { static_cast<void>(read_index(place, owner)); }, "KV906");
   if (item.kind == Item::Kind::entry) {
-    FileReport file = verify_file(item.path);
-    Report report{item.path, std::move(file.findings), !file.failure, false};
-    std::error_code gone;
-    report.vanished = file.failure == ErrorKind::io && !fs::exists(item.path, gone);
-    return report;
+    return checked(
+        item.path,
+        [&](Report& report) {
+          FileReport file = verify_file(item.path);
+          if (file.failure == ErrorKind::io) throw Error(ErrorKind::io, file.findings.front().message, {}, "KV100");
+          report.findings = std::move(file.findings);
+          report.readable = !file.failure;
+        },
+        "KV100");
   }
   if (item.kind == Item::Kind::sidecar && owner == Owner::rapid_mlx)
     return checked(
@@ -324,9 +328,12 @@ std::vector<Report> check_place(const Place& place, std::span<const Item> items,
       listed.insert(entry.index);
       const std::string path = cache_path(place.path, entry.index);
       try {
-        const std::vector<std::int32_t> ids = read_ids(place, index, entry);
-        std::vector<std::int32_t> held;
-        const PromptCache cache = open_entry(place, entry, ids, held);
+        PromptCache cache;
+        patiently([&] {
+          const std::vector<std::int32_t> ids = read_ids(place, index, entry);
+          std::vector<std::int32_t> held;
+          cache = open_entry(place, entry, ids, held);
+        });
         if (const auto zero = windows_with_zero_row(cache); !zero.empty())
           report(path, "KV913",
                  fmt::format("the window of {} {} begins with a row of zeros, which attention sees: the server left it when it "
