@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "format/document.h"
-#include "format/sections/encoder.h"
+#include "format/decode.h"
+#include "format/file_layout.h"
 #include "format/user_metadata.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
@@ -27,30 +27,7 @@ Encoded encode_from(const PromptCache& cache, std::optional<Era> from, const Tar
     throw Error(ErrorKind::impossible,
                 fmt::format("{} layers: kvcache reads no more than {}", cache.layers.size(), detail::max_layers),
                 "no model has that many");
-  if (target.era() == Era::P5) return detail::encode_leaf_table(cache, options);
-
-  Encoded out;
-  detail::Encoder encoder(traits, target.id(), options, from, out.warnings);
-  const bool with_state = cache.model_state && traits.model_state && !options.drop_model_state;
-  for (std::size_t i = 0; i < cache.layers.size(); ++i) {
-    detail::EncodedLayer layer = encoder.encode(layer_name(cache, i), *cache.layers[i]);
-    for (auto& [path, tensor] : layer.arrays) out.tensors.push_back({fmt::format("{}.{}", i, path), std::move(tensor)});
-    for (auto& [path, value] : layer.meta)
-      out.metadata.emplace(path.empty() ? fmt::format("0.{}", i) : fmt::format("0.{}.{}", i, path), value);
-    out.metadata.emplace(fmt::format("2.{}", i),
-                         fmt::format("{}{}", with_state ? detail::state_class_prefix : "", layer.class_text));
-  }
-  for (const auto& [key, value] : cache.metadata) out.metadata.emplace("1." + key, value);
-  if (with_state) {
-    const auto& entries = cache.model_state->entries;
-    out.metadata.emplace(fmt::format("1.{}", detail::state_version_key), "1");
-    out.metadata.emplace(fmt::format("1.{}", detail::state_count_key), std::to_string(entries.size()));
-    for (std::size_t k = 0; k < entries.size(); ++k) {
-      out.metadata.emplace(fmt::format("1.{}{}_key", detail::state_key_prefix, k), entries[k].first);
-      out.tensors.push_back({fmt::format("{}{}", detail::state_tensor_key_prefix, k), entries[k].second});
-    }
-  }
-  return out;
+  return file_layout(traits.layout).encode({cache, traits, target.id(), options, from});
 }
 
 bool holds_unknown(const PromptCache& cache) {
@@ -62,7 +39,7 @@ bool holds_unknown(const PromptCache& cache) {
 /// The file of `source` with other user metadata. Nothing is decoded, so that nothing has to be understood.
 Encoded with_user_metadata(const PromptCache& cache, const Document& source) {
   const Header& header = source.file.header();
-  const std::string section = source.candidates == EraSet{Era::P5} ? "0." : "1.";
+  const std::string section(detail::file_layout(detail::traits(source.format->era).layout).user_prefix);
   Encoded out;
   for (const TensorEntry& entry : header.tensors) out.tensors.push_back({entry.key, source.file.tensor(entry)});
   for (const auto& [key, value] : header.metadata) {

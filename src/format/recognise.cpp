@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "format/document.h"
-#include "format/leaf_table/leaf_table.h"
+#include "format/decode.h"
+#include "format/file_layout.h"
 #include "format/sections/decoder.h"
 #include "format/user_metadata.h"
 #include "kvcache/error.h"
@@ -64,7 +64,7 @@ bool is_surely_prompt_cache(const Header& header) {
   if (std::ranges::any_of(header.metadata,
                           [](const auto& entry) { return may_hold_class(entry.first) && is_class(entry.second); }))
     return true;
-  return !header.tensors.empty() && std::ranges::all_of(header.tensors, is_legacy_key, &TensorEntry::key);
+  return !header.tensors.empty() && std::ranges::all_of(header.tensors, is_layer_name, &TensorEntry::key);
 }
 
 bool is_omlx_block(const Header& header) {
@@ -73,7 +73,7 @@ bool is_omlx_block(const Header& header) {
 
 bool claims_to_be_cache(const Header& header) {
   const auto of_layers = [](const auto& entry) { return entry.first.starts_with("2."); };
-  if (std::ranges::any_of(header.metadata, of_layers) || is_leaf_table(header) || is_legacy(header)) return true;
+  if (std::ranges::any_of(header.metadata, of_layers) || is_leaf_table(header) || has_named_tensors(header)) return true;
   // Without any metadata it may be a cache that a program has saved anew without them. A file of nothing is no model either.
   return header.tensors.empty() || std::ranges::all_of(header.tensors, is_layer_path);
 }

@@ -4,6 +4,7 @@
 
 #include "cache/class_names.h"
 #include "format/dialects/era.h"
+#include "format/file_layout.h"
 #include "verify/rules.h"
 
 namespace kvcache::detail {
@@ -63,13 +64,14 @@ std::string from_before(const Document& document) {
 
 bool loads_as_nothing(const Document& document) {
   if (!document.cache.metadata.empty() || document.cache.layers.empty()) return false;
-  if (document.candidates.has(Era::P5)) return true;
-  return document.cache.layers.size() == 1 && !document.candidates.has(Era::L0) && !document.cache.model_state;
+  if (may_be_laid_out_as(LayoutName::leaf_table, document)) return true;
+  return document.cache.layers.size() == 1 && !may_be_laid_out_as(LayoutName::named_tensors, document) &&
+         !document.cache.model_state;
 }
 
 std::optional<std::string> leaf_table_refusal(const Document& document, Era era) {
-  if (era != Era::P5) return elsewhere(document, dialect(era));
-  return document.candidates.has(Era::P5) ? own_file(document) : from_before(document);
+  if (traits(era).layout != LayoutName::leaf_table) return elsewhere(document, dialect(era));
+  return may_be_laid_out_as(LayoutName::leaf_table, document) ? own_file(document) : from_before(document);
 }
 
 }  // namespace kvcache::detail

@@ -5,6 +5,7 @@
 
 #include "common/count_of.h"
 #include "format/dialects/era.h"
+#include "format/file_layout.h"
 #include "format/user_metadata.h"
 #include "verify/rules.h"
 
@@ -22,7 +23,7 @@ bool passes_for_python(const Document& document, std::size_t layer) {
 
 // Python's zip() ends at the shortest of classes, arrays and metadata, and gaps before the end are filled with {}.
 void python_drops_layers(const Document& document, Findings& findings) {
-  const bool own_layout = document.candidates.has(Era::L0) || document.candidates.has(Era::P5);
+  const bool own_layout = !may_be_laid_out_as(LayoutName::sections, document) && !document.candidates.none();
   const std::size_t layers = std::min(document.sources.size(), document.cache.layers.size());
   const std::size_t with_meta = layers_with_meta(document);
   std::size_t with_arrays = 0;
@@ -58,7 +59,7 @@ std::string consequence(std::string_view key) {
 }
 
 void user_metadata_changes(const Document& document, Findings& findings) {
-  if (document.candidates.has(Era::L0)) return;  // plain keys there: nothing is taken apart
+  if (may_be_laid_out_as(LayoutName::named_tensors, document)) return;  // plain keys there: nothing is taken apart
   constexpr std::size_t most = 10;
   std::size_t count = 0;
   for (const auto& [key, value] : document.cache.metadata) {
@@ -104,7 +105,7 @@ void name_or_compression(const Document& document, Findings& findings) {
 // Nothing is lost, but whoever goes on from an empty list believes that the prompt was processed.
 void loads_as_an_empty_list(const Document& document, Findings& findings) {
   if (!loads_as_nothing(document)) return;
-  const bool leaf_table = document.candidates.has(Era::P5);
+  const bool leaf_table = may_be_laid_out_as(LayoutName::leaf_table, document);
   const std::string file = shell_path(document.file.path());
   const std::string_view other = dialect(leaf_table ? Era::P3 : Era::P5).id;
   findings.push_back(make_finding(

@@ -5,6 +5,7 @@
 
 #include "cache/class_names.h"
 #include "format/dialects/era.h"
+#include "format/file_layout.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/verify.h"
@@ -256,14 +257,15 @@ std::optional<std::string> misread(const Document& document, const Target& targe
   if (error != findings.end())
     return fmt::format("{}{}{} ({})", error->where.text(), error->where.empty() ? "" : ": ", error->message, error->code);
   // Two layouts that share nothing with the others.
-  if (document.candidates.has(Era::L0)) {
-    if (era == Era::L0) return std::nullopt;
+  if (detail::may_be_laid_out_as(detail::LayoutName::named_tensors, document)) {
+    if (loader.layout == detail::LayoutName::named_tensors) return std::nullopt;
     return fmt::format("the file is laid out as {} writes it", dialect(Era::L0).id);
   }
-  if (era == Era::L0) return fmt::format("it reads nothing but {}", dialect(Era::L0).id);
+  if (loader.layout == detail::LayoutName::named_tensors) return fmt::format("it reads nothing but {}", dialect(Era::L0).id);
   if (std::ranges::find(document.findings, "KV916", &Finding::code) != document.findings.end())
     return "it takes the stand-ins of Rapid-MLX for slots and arrays of one element";
-  if (era == Era::P5 || document.candidates.has(Era::P5)) return detail::leaf_table_refusal(document, era);
+  if (loader.layout == detail::LayoutName::leaf_table || detail::may_be_laid_out_as(detail::LayoutName::leaf_table, document))
+    return detail::leaf_table_refusal(document, era);
   if (document.cache.model_state && !loader.model_state) return "it does not know model state and refuses the class names";
   if (too_large(document, loader.dialect)) return "it refuses files of more than 8 GiB";
   const LayerLoader layers(document, target);

@@ -31,6 +31,16 @@ const detail::EraTraits& detail::traits(Era era) noexcept {
   return mlx_lm_eras().front();  // not reached: every Era has an entry
 }
 
+EraSet detail::eras_laid_out_as(LayoutName layout) noexcept {
+  static const auto sets = [] {
+    std::array<EraSet, 3> out;
+    for (const LayoutName name : {LayoutName::sections, LayoutName::leaf_table, LayoutName::named_tensors})
+      out.at(static_cast<std::size_t>(name)) = all_eras_where([name](const EraTraits& t) { return t.layout == name; });
+    return out;
+  }();
+  return sets.at(static_cast<std::size_t>(layout));
+}
+
 const Dialect& dialect(Era era) noexcept {
   return detail::traits(era).dialect;
 }

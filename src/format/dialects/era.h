@@ -45,8 +45,16 @@ struct ReleaseTraits {
   bool quantized_fixed = false;        ///< takes every quantized layer for 8 bits in groups of 64
 };
 
+/// How files arrange what is in them (file_layout.h).
+enum class LayoutName : std::uint8_t {
+  sections,       ///< arrays by index path; sections of metadata: of the layers, of the user, classes
+  leaf_table,     ///< as sections, with classes in section 1 and a table of what each array stands for
+  named_tensors,  ///< keys and values by name, no classes
+};
+
 struct EraTraits {
   Dialect dialect;
+  LayoutName layout;
   bool current;  ///< what the name of the family alone means
   NoMeta no_meta;
   std::size_t rotating_fields;   ///< 4: keep, max_size, offset, idx; 5: step before offset; 6: origin behind; 7: wrapped
@@ -79,20 +87,26 @@ struct EraTraits {
 /// Those of the releases meant, where they all differ from the era as a whole in the same way (releases.cpp).
 [[nodiscard]] EraTraits traits(const Target& target);
 
-/// Those whose files have the layout of decoder.h; L0 and P5 have layouts of their own (legacy.cpp, leaf_table.h).
-inline constexpr EraSet with_classes = EraSet::all() - EraSet{Era::L0, Era::P5};
-
-/// Eras whose traits fulfil a predicate. L0 and P5 never match.
+/// Eras whose traits fulfil a predicate.
 template <typename Predicate>
-[[nodiscard]] EraSet eras_where(Predicate predicate) {
+[[nodiscard]] EraSet all_eras_where(Predicate predicate) {
   EraSet set;
   for (const auto eras : {mlx_lm_eras(), mlxrs_eras(), mlx_swift_lm_eras()})
     for (const EraTraits& t : eras)
-      if (with_classes.has(t.dialect.era) && predicate(t)) set |= EraSet{t.dialect.era};
+      if (predicate(t)) set |= EraSet{t.dialect.era};
   return set;
 }
 
-/// Those of one runtime, L0 and P5 again left out.
+/// Those whose files are laid out so.
+[[nodiscard]] EraSet eras_laid_out_as(LayoutName layout) noexcept;
+
+/// Of those with sections, whose traits fulfil a predicate: the other layouts do not have what the traits are about.
+template <typename Predicate>
+[[nodiscard]] EraSet eras_where(Predicate predicate) {
+  return all_eras_where([&](const EraTraits& t) { return t.layout == LayoutName::sections && predicate(t); });
+}
+
+/// Those of one runtime, with sections again.
 [[nodiscard]] inline EraSet eras_of(Family family) {
   return eras_where([family](const EraTraits& t) { return t.dialect.family == family; });
 }

@@ -8,6 +8,7 @@ namespace {
 
 constexpr EraTraits python(Dialect dialect) {
   return {.dialect = dialect,
+          .layout = LayoutName::sections,
           .current = false,
           .no_meta = NoMeta::scalar,
           .rotating_fields = 4,
@@ -33,8 +34,9 @@ constexpr EraTraits python(Dialect dialect) {
 }
 
 constexpr auto eras = [] {
-  // 2024-08: keys and values by name, before there were classes (legacy.cpp).
+  // 2024-08: keys and values by name, before there were classes.
   EraTraits l0 = python({Era::L0, "mlx-lm@0.18", "L0", Family::mlx_lm, false, true, {}});
+  l0.layout = LayoutName::named_tensors;
 
   // 0.19.1 - 0.28.0: the buffer step is part of the metadata; lists of caches forget their children.
   EraTraits p1 = python({Era::P1, "mlx-lm@0.19", "P1", Family::mlx_lm, true, true, {}});
@@ -58,9 +60,10 @@ constexpr auto eras = [] {
   EraTraits p4 = python({Era::P4, "mlx-lm@2026-08", "P4", Family::mlx_lm, true, false, {}});
   p4.slots = SlotLayout::nested;
 
-  // 2026-09-09, released as 0.32.0: a layout of its own (leaf_table.h).
+  // 2026-09-09, released as 0.32.0: a layout of its own.
   EraTraits p5 = p4;
   p5.dialect = {Era::P5, "mlx-lm@0.32", "P5", Family::mlx_lm, true, true, "mlx-lm@2026-09"};
+  p5.layout = LayoutName::leaf_table;
   p5.current = true;
 
   return std::array{l0, p1, p2, p3, p4, p5};

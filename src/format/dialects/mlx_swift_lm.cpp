@@ -8,6 +8,7 @@ namespace {
 
 constexpr EraTraits swift(Dialect dialect) {
   return {.dialect = dialect,
+          .layout = LayoutName::sections,
           .current = false,
           .no_meta = NoMeta::list,
           .rotating_fields = 5,

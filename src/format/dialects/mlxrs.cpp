@@ -9,6 +9,7 @@ namespace {
 constexpr std::array eras = {
     // 0.1.0
     EraTraits{.dialect = {Era::R1, "mlxrs@0.1", "R1", Family::mlxrs, true, true, {}},
+              .layout = LayoutName::sections,
               .current = true,
               .no_meta = NoMeta::scalar,
               .rotating_fields = 4,

@@ -10,7 +10,8 @@
 
 #include "cache/class_names.h"
 #include "common/codes.h"
-#include "format/document.h"
+#include "format/decode.h"
+#include "format/file_layout.h"
 #include "format/leaf_table/leaf_table.h"
 #include "format/sections/decoder_layer.h"
 #include "kvcache/error.h"
@@ -518,7 +519,7 @@ void LeafTableDecoder::run() {
     } else {
       out = layer(where, std::to_string(index), class_text, tree->second, 0);
     }
-    out.eras = EraSet{Era::P5};
+    out.eras = eras_laid_out_as(LayoutName::leaf_table);
     out.evidence = {"class names in section 1, a table of leaves in section 2"};
     if (out.early_form) out.evidence.emplace_back("leaves as kvcache 0.1 wrote them");
     add_layer(document_, class_text, std::move(out));

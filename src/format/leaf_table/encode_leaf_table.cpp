@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "cache/class_names.h"
+#include "format/file_layout.h"
 #include "format/sections/encoder.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
@@ -197,10 +198,11 @@ void LeafTableEncoder::state(const std::string& where, const std::string& path, 
 
 }  // namespace
 
-Encoded encode_leaf_table(const PromptCache& cache, const EncodeOptions& options) {
+Encoded encode_leaf_table(const EncodeRequest& request) {
+  const PromptCache& cache = request.cache;
   Encoded out;
   out.tensors.reserve(9 * cache.layers.size());  // what a quantized layer becomes; the longest list otherwise grows by copies
-  LeafTableEncoder encoder(out, options, dialect(Era::P5).id);
+  LeafTableEncoder encoder(out, request.options, request.traits.dialect.id);
   for (std::size_t i = 0; i < cache.layers.size(); ++i) {
     const Cache& layer = *cache.layers[i];
     encoder.state(layer_name(cache, i), std::to_string(i), layer);

@@ -1,4 +1,5 @@
 #include "format/leaf_table/leaf_table.h"
+#include "format/file_layout.h"
 
 #include <fmt/format.h>
 

@@ -52,7 +52,4 @@ class LeafTable {
   bool early_form_ = false;
 };
 
-/// Whether a header is laid out so: section 2 is a table, and section 1 holds the classes.
-[[nodiscard]] bool is_leaf_table(const Header& header);
-
 }  // namespace kvcache::detail

@@ -4,7 +4,8 @@
 #include <algorithm>
 
 #include "common/codes.h"
-#include "format/document.h"
+#include "format/decode.h"
+#include "format/file_layout.h"
 #include "format/sections/decoder_layer.h"
 
 namespace kvcache::detail {
@@ -30,15 +31,15 @@ constexpr std::string_view legacy_keep = "4";
 
 }  // namespace
 
-bool is_legacy_key(std::string_view key) {
+bool is_layer_name(std::string_view key) {
   return parse_legacy_key(key).has_value();
 }
 
-bool is_legacy(const Header& header) {
-  return std::ranges::any_of(header.tensors, is_legacy_key, &TensorEntry::key);
+bool has_named_tensors(const Header& header) {
+  return std::ranges::any_of(header.tensors, is_layer_name, &TensorEntry::key);
 }
 
-void decode_legacy(Document& document) {
+void decode_named_tensors(Document& document) {
   const Header& header = document.file.header();
   const auto broken = [&](const std::string& message, const std::string& key) {
     document.findings.push_back(make_finding("KV314", {}, key, message));
@@ -88,7 +89,7 @@ void decode_legacy(Document& document) {
       OpaqueCache::State state{in.class_text, {}, "half of its arrays are missing"};
       LayerOutput out;
       out.cache = std::make_unique<OpaqueCache>(std::move(state));
-      out.eras = EraSet{Era::L0};
+      out.eras = eras_laid_out_as(LayoutName::named_tensors);
       unused.push_back(false);
       add_layer(document, in.class_text, std::move(out));
       continue;
@@ -104,7 +105,7 @@ void decode_legacy(Document& document) {
     }
     in.meta = &meta;
     LayerOutput out = decoder.decode(in);
-    out.eras = EraSet{Era::L0};
+    out.eras = eras_laid_out_as(LayoutName::named_tensors);
     out.evidence = {"tensors are named by layer, keys and values"};
     unused.push_back(false);
     add_layer(document, in.class_text, std::move(out));

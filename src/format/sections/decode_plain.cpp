@@ -36,7 +36,8 @@ void Decoder::decode_kv(Layer& l) {
   if (!l.expect_no_meta()) return;
   if (l.in.class_text == "ConcatenateKVCache") l.only(eras_of(Family::mlx_lm), "class ConcatenateKVCache");
   if (l.in.class_text == "StandardKvCache") l.only(eras_of(Family::mlxrs), "class StandardKvCache");
-  if (l.in.class_text == "KVCacheSimple") l.only(with_classes - eras_of(Family::mlx_lm), "class KVCacheSimple");
+  if (l.in.class_text == "KVCacheSimple")
+    l.only(eras_laid_out_as(LayoutName::sections) - eras_of(Family::mlx_lm), "class KVCacheSimple");
   KVCache::State state;
   state.alias = l.in.class_text;
   l.done_with_pair<KVCache>(std::move(state));

@@ -91,7 +91,7 @@ LayerOutput Decoder::decode(const LayerInput& in) {
   }
 
   if (!l.out.decoded) {
-    if (!l.out.lost_children) l.out.eras = with_classes;
+    if (!l.out.lost_children) l.out.eras = eras_laid_out_as(LayoutName::sections);
     std::vector<std::size_t> arrays;
     if (in.arrays != nullptr) collect(*in.arrays, arrays);
     l.out.cache = undecoded(in, arrays, before);

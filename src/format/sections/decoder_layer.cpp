@@ -74,7 +74,7 @@ IntegerError parse_int32_list(std::string_view text, std::vector<std::int64_t>& 
 }
 
 Decoder::Layer::Layer(Decoder& d, const LayerInput& input) : decoder(d), in(input), meta(flatten(input)) {
-  out.eras = with_classes;
+  out.eras = eras_laid_out_as(LayoutName::sections);
 }
 
 void Decoder::Layer::report(std::string_view code, const std::string& message, const std::string& key, std::string hint) {

@@ -77,7 +77,4 @@ std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache
 /// The warning about a batched window, which mlx-lm cannot use once it is loaded.
 [[nodiscard]] std::string batched_window_unusable(const std::string& where);
 
-/// mlx-lm 0.32 (leaf_table.h).
-[[nodiscard]] Encoded encode_leaf_table(const PromptCache& cache, const EncodeOptions& options);
-
 }  // namespace kvcache::detail

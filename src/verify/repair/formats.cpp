@@ -42,7 +42,7 @@ void repair_formats(Document& document, RepairPlan& plan) {
 
   EraSet possible;
   for (const Dialect& d : dialects())
-    if (d.writable && with_classes.has(d.era)) possible |= EraSet{d.era};
+    if (d.writable && traits(d.era).layout == LayoutName::sections) possible |= EraSet{d.era};
   if (document.cache.model_state) possible &= eras_where([](const EraTraits& t) { return t.model_state; });
   std::size_t fewest = document.sources.size();  // one layer at least is as it should be
   std::set<std::set<std::size_t>> answers;

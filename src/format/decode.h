@@ -1,21 +1,10 @@
-// The steps of decode(): which layout a header has, and what each of them makes of it.
+// What the decoders of all file layouts (file_layout.h) do with a document.
 #pragma once
 
 #include "format/sections/decoder.h"
 #include "kvcache/format.h"
 
 namespace kvcache::detail {
-
-/// "0_keys": tensors of mlx-lm 0.18, before there were classes.
-[[nodiscard]] bool is_legacy(const Header& header);
-[[nodiscard]] bool is_legacy_key(std::string_view key);
-void decode_legacy(Document& document);
-
-/// mlx-lm 0.32 (leaf_table.h, is_leaf_table()). Throws Error(unreadable, KV122) for an empty list of caches.
-void decode_leaf_table(Document& document);
-
-/// Everything else: classes under "2.i".
-void decode_classes(Document& document);
 
 /// Take a Swift vision model's state out of the user metadata and strip the prefix of the classes. Reports KV491.
 void decode_model_state(Document& document, Layout& layout);
