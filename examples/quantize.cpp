@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
     return 0;
   } catch (const kvcache::Error& error) {
     std::fprintf(stderr, "\nquantize: %s\n", error.what());
-    if (!error.hint().empty()) std::fprintf(stderr, "hint: %s\n", error.hint().c_str());
+    if (!error.remedy().empty()) std::fprintf(stderr, "hint: %s\n", error.remedy().text().c_str());
     return 1;
   }
 }

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kvcache/remedy.h"
 #include "kvcache/tensor.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
@@ -61,8 +62,8 @@ struct Facts {
 
 /// Why something cannot be done, and what to do instead.
 struct Refusal {
-  std::string why;   ///< a clause, with the values at hand
-  std::string hint;  ///< in it FILE is the cache's file and OUT another one; empty where there is no better advice than any
+  std::string why;  ///< a clause, with the values at hand
+  Remedy remedy;    ///< empty where there is no better advice than any
 };
 
 /// The classes of caches: there are no others, and visit() (caches.h) makes every place that tells them apart name each of

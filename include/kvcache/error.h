@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "kvcache/remedy.h"
 #include "kvcache/where.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
@@ -19,18 +20,18 @@ enum class ErrorKind {
   interrupted = 4,  ///< a stop was requested (stop.h)
 };
 
-/// Thrown by everything in the library. what() is one line without the file's name; hint() says what to do instead, or
+/// Thrown by everything in the library. what() is one line without the file's name; remedy() says what to do instead, or
 /// is empty; code() is the finding code of `kvcache verify` for defects of a file ("KV117"), or empty.
 class Error : public std::runtime_error {
  public:
   /// `message`: one line, without the name of the file.
-  Error(ErrorKind kind, const std::string& message, std::string hint = {}, std::string code = {})
-      : std::runtime_error(message), kind_(kind), hint_(std::move(hint)), code_(std::move(code)) {}
+  Error(ErrorKind kind, const std::string& message, Remedy remedy = {}, std::string code = {})
+      : std::runtime_error(message), kind_(kind), remedy_(std::move(remedy)), code_(std::move(code)) {}
 
   /// What kind of failure it is.
   [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
   /// What to do instead, or empty.
-  [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
+  [[nodiscard]] const Remedy& remedy() const noexcept { return remedy_; }
   /// Finding code ("KV117"), or empty.
   [[nodiscard]] const std::string& code() const noexcept { return code_; }
   /// Tensor key or metadata key the defect is about, if any.
@@ -60,7 +61,7 @@ class Error : public std::runtime_error {
 
  private:
   ErrorKind kind_;
-  std::string hint_;
+  Remedy remedy_;
   std::string code_;
   std::string key_;
   Where where_;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kvcache/remedy.h"
 #include "kvcache/where.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
@@ -20,7 +21,7 @@ struct Finding {
   Where where;                          ///< the layer, or another part of the file
   std::string key;                      ///< tensor or metadata key, raw (escape before printing), or empty
   std::string message;                  ///< what is wrong with the values at hand and what follows from it; printable
-  std::string hint;                     ///< what to do about it, or empty
+  Remedy remedy;                        ///< what to do about it, or empty
 };
 
 /// One row of the table of codes: for `kvcache verify --list-codes`, documentation and SARIF.

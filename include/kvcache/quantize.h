@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "kvcache/remedy.h"
 #include "kvcache/tensor.h"
 
 namespace [[gnu::visibility("default")]] kvcache {
@@ -46,8 +47,8 @@ struct QuantizeOptions {
   std::string label;
   /// When set, decoded values are compared with the input (costs a decode per tile).
   std::shared_ptr<ErrorStats> stats;
-  /// The command that makes float16 values bfloat16, for the hint where their codes would overflow.
-  std::string wider = {};
+  /// What makes float16 values bfloat16, for the refusal where their codes would overflow.
+  Remedy wider = {};
 };
 
 /// Affine quantization of the last axis, as MLX does it. x is F16, BF16 or F32 with last dim D, D % group_size == 0 (D may be

@@ -8,29 +8,30 @@
 
 namespace [[gnu::visibility("default")]] kvcache {
 
-/// What to do about something, in the order in which it is to be read: words, and operations with their arguments. How a program
-/// offers an operation is its own matter: the tool words it as a command that can be pasted, a window may show a button.
+/// What to do about something, in the order in which it is to be read: words, and operations with their arguments. How a
+/// program offers an operation is its own matter: the tool words it as a command that can be pasted, a window may show a
+/// button.
 class Remedy {
  public:
   /// Operations. Values are part of the binary interface: none is changed or used again, new ones come at the end.
   enum class Action {
-    none = 0,            ///< words alone
-    repeat = 1,          ///< the same call again with these options: overwrite, allow_overflow, layers
-    inspect = 2,         ///< look at what is stored: tensors
-    verify = 3,          ///< list every finding
-    convert = 4,         ///< to, dtype, class, children: in another format, dtype or class
-    quantize = 5,        ///< bits, group_size, layers
-    dequantize = 6,      ///< dtype
-    trim = 7,            ///< to: tokens that stay; count: tokens that go
-    repair = 8,          ///< what the file itself tells how to mend
-    extract_all = 9,     ///< a file for each sequence of a batch
-    extract = 10,        ///< index: one sequence of a batch
-    stamp = 11,          ///< tokens: write a new stamp
-    set_metadata = 12,   ///< user metadata: keys and their values
-    unset_metadata = 13, ///< user metadata: keys
-    store = 14,          ///< of the prefix store: verb (check, ls, init, ...) and its options
+    none = 0,             ///< words alone
+    repeat = 1,           ///< the same call again with these options: overwrite, allow_overflow, layers
+    inspect = 2,          ///< look at what is stored: tensors
+    verify = 3,           ///< list every finding
+    convert = 4,          ///< to, dtype, class, children: in another format, dtype or class
+    quantize = 5,         ///< bits, group_size, layers
+    dequantize = 6,       ///< dtype
+    trim = 7,             ///< to: tokens that stay; count: tokens that go
+    repair = 8,           ///< what the file itself tells how to mend
+    extract_all = 9,      ///< a file for each sequence of a batch
+    extract = 10,         ///< index: one sequence of a batch
+    stamp = 11,           ///< tokens: write a new stamp
+    set_metadata = 12,    ///< user metadata: keys and their values
+    unset_metadata = 13,  ///< user metadata: keys
+    store = 14,           ///< of the prefix store: verb (check, ls, init, ...), entry, and options of the verb
   };
-  /// A name as in the field ("group_size") with its value; without one it is a switch.
+  /// A name as in the field ("group_size") with its value; without one it is a switch. "file" is another one than that at hand.
   using Argument = std::pair<std::string, std::string>;
   /// Words or an operation, never both.
   struct Part {
@@ -42,7 +43,7 @@ class Remedy {
   /// Nothing to be done.
   Remedy() = default;
   /// Words alone; none for an empty text.
-  Remedy(std::string words);  // NOLINT(google-explicit-constructor): advice is a remedy
+  Remedy(std::string words);                                      // NOLINT(google-explicit-constructor): advice is a remedy
   Remedy(std::string_view words) : Remedy(std::string(words)) {}  // NOLINT(google-explicit-constructor)
   Remedy(const char* words) : Remedy(std::string(words)) {}       // NOLINT(google-explicit-constructor)
   /// An operation alone.

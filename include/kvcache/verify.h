@@ -25,16 +25,14 @@ struct ModelFolder;
 struct LoadVerdict {
   bool ok = false;     ///< it restores what the file means
   std::string reason;  ///< why not, or empty
-  std::string fix;     ///< a command line that makes a file it loads, or empty
+  Remedy fix;          ///< the operation that makes a file it loads, or empty
 };
 
 /// What a sound file lacks for everyday use.
 struct UsageNote {
   std::string what;     ///< the fact, in the same words for every file that it is true of; printable
-  std::string command;  ///< a command line that changes it in this file, or empty
+  Remedy remedy;        ///< the operation that changes it in this file, or empty
   std::string program;  ///< who wants it otherwise ("mlx_lm.generate"), or empty: it is about the file itself
-  /// Both in one sentence.
-  [[nodiscard]] std::string text() const { return command.empty() ? what : what + "; `" + command + '`'; }
 };
 
 /// What to check beside the header.

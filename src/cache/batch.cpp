@@ -77,10 +77,10 @@ std::optional<Refusal> why_not_from_each(const Int32s& offset, std::int64_t n) {
   const auto small = std::find_if(offset.begin(), offset.end(), [&](std::int32_t one) { return std::max(one, 0) < n; });
   if (small == offset.end()) return std::nullopt;
   const std::uint64_t fewest = tokens(*std::min_element(offset.begin(), offset.end()));
-  const std::string to = "`kvcache trim FILE --to LEN -o OUT` keeps the first LEN tokens of each sequence";
+  const Remedy to = Remedy(Remedy::Action::trim, {{"to", "LEN"}}) + " keeps the first LEN tokens of each sequence";
   return Refusal{
       fmt::format("sequence {} has {}: {} cannot be removed", small - offset.begin(), count_of(tokens(*small), "token"), n),
-      fewest == 0 ? to : fmt::format("at most {} can be removed from each; {}", fewest, to)};
+      fewest == 0 ? to : Remedy(fmt::format("at most {} can be removed from each; ", fewest)) + to};
 }
 
 Int32s pending(const Int32s& right_padding) {

@@ -12,14 +12,14 @@ namespace kvcache {
 
 namespace detail {
 
-void no_such_operation(std::string_view class_name, std::string_view operation, std::string hint) {
-  throw Error(ErrorKind::impossible, fmt::format("{} has no {}", class_name, operation), std::move(hint));
+void no_such_operation(std::string_view class_name, std::string_view operation, Remedy remedy) {
+  throw Error(ErrorKind::impossible, fmt::format("{} has no {}", class_name, operation), std::move(remedy));
 }
 
 }  // namespace detail
 
 namespace {
-constexpr const char* single_hint = "only batches have it; `kvcache merge` makes one from single-sequence caches";
+constexpr const char* single = "only batches have it, which merging makes of single-sequence caches";
 }
 
 std::int64_t Cache::trim(std::int64_t n) {
@@ -51,29 +51,29 @@ Mask Cache::make_mask(std::int64_t /*queries*/, std::optional<std::int64_t> /*wi
 }
 
 void Cache::filter(std::span<const std::int64_t> /*indices*/) {
-  detail::no_such_operation(class_name(), "filter", single_hint);
+  detail::no_such_operation(class_name(), "filter", single);
 }
 
 void Cache::extend(const Cache& /*other*/) {
-  detail::no_such_operation(class_name(), "extend", single_hint);
+  detail::no_such_operation(class_name(), "extend", single);
 }
 
 std::unique_ptr<Cache> Cache::extract(std::int64_t /*index*/) const {
-  detail::no_such_operation(class_name(), "extract", single_hint);
+  detail::no_such_operation(class_name(), "extract", single);
 }
 
 void Cache::prepare(const Int32s& /*right_padding*/) {
-  detail::no_such_operation(class_name(), "padding to align", single_hint);
+  detail::no_such_operation(class_name(), "padding to align", single);
 }
 
 void Cache::finalize() {
-  detail::no_such_operation(class_name(), "padding to align", single_hint);
+  detail::no_such_operation(class_name(), "padding to align", single);
 }
 
 std::unique_ptr<Cache> Cache::merge(std::span<const Cache* const> /*caches*/) const {
   detail::no_such_operation(
       class_name(), "merge",
-      kind() == CacheKind::quantized ? "`kvcache dequantize FILE -o OUT` makes a KVCache of it first" : "");
+      kind() == CacheKind::quantized ? Remedy(Remedy::Action::dequantize) + " makes a KVCache of it first" : Remedy());
 }
 
 std::optional<std::string> Cache::mismatch(const Cache& other) const {

@@ -31,7 +31,7 @@ template <class F>
 std::optional<Refusal> first_refusal(const Children& children, F&& f) {
   for (std::size_t i = 0; i < children.size(); ++i) {
     if (const std::optional<Refusal> refusal = f(*children[i]))
-      return Refusal{child_name(children, i) + ": " + refusal->why, refusal->hint};
+      return Refusal{child_name(children, i) + ": " + refusal->why, refusal->remedy};
   }
   return std::nullopt;
 }

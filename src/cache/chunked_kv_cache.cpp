@@ -134,8 +134,8 @@ std::optional<Refusal> ChunkedKVCache::why_not_trimmable_by(std::int64_t n) cons
   const std::int64_t shortest = size > 0 ? (start + size - 1) / size * size : start;
   if (shortest >= offset())
     return Refusal{std::move(why), "no shorter cache of these tokens is sound: process the prompt again"};
-  return Refusal{std::move(why),
-                 fmt::format("{} tokens or more can stay: `kvcache trim FILE --to {} -o OUT`", shortest, shortest)};
+  return Refusal{std::move(why), Remedy(fmt::format("{} tokens or more can stay: ", shortest)) +
+                                     Remedy(Remedy::Action::trim, {{"to", std::to_string(shortest)}})};
 }
 
 std::int64_t ChunkedKVCache::trim(std::int64_t n) {

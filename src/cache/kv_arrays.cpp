@@ -106,7 +106,7 @@ void check_update(std::string_view class_name, const Tensor& stored_keys, const 
 
 Refusal rows_behind_offset(std::int64_t rows, std::int64_t offset) {
   return {fmt::format("it has {} rows but offset {}: the last {} would be lost", rows, offset, rows - offset),
-          "`kvcache repair FILE -o OUT` restores an offset that the other layers agree on"};
+          Remedy(Remedy::Action::repair) + " restores an offset that the other layers agree on"};
 }
 
 void check_trim_count(std::int64_t n) {
@@ -117,7 +117,7 @@ void check_trimmable(const std::optional<Refusal>& refusal) {
   if (!refusal) return;
   throw Error(
       ErrorKind::impossible, "cannot be trimmed: " + refusal->why,
-      refusal->hint.empty() ? "keep a copy from before the tokens to remove, or process the prompt again" : refusal->hint);
+      refusal->remedy.empty() ? "keep a copy from before the tokens to remove, or process the prompt again" : refusal->remedy);
 }
 
 std::int64_t tokens_beyond(const Cache& cache, std::int64_t length) {

@@ -19,7 +19,7 @@ inline constexpr int row_axis = 2;
 inline constexpr int dim_axis = 3;
 
 /// Shared refusals: "CLASS has no METHOD; ...".
-[[noreturn]] void no_such_operation(std::string_view class_name, std::string_view operation, std::string hint = {});
+[[noreturn]] void no_such_operation(std::string_view class_name, std::string_view operation, Remedy remedy = {});
 /// Keys and values of an update against stored ones: rank 4, equal B, H, D and dtype, equal rows. Throws Error(impossible).
 void check_update(std::string_view class_name, const Tensor& stored_keys, const Tensor& stored_values, const Tensor& keys,
                   const Tensor& values);

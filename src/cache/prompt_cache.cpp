@@ -136,10 +136,10 @@ std::size_t unrotate(Cache& cache) {
                                         VarianceNormalizedKVCache, OpaqueCache> auto&) -> std::size_t { return 0; }});
 }
 
-std::string trim_hint(const PromptCache& cache) {
+Remedy instead_of_trimming(const PromptCache& cache) {
   if (trimmable_as_plain(cache))
-    return "no window has dropped a token yet: `kvcache convert --class KVCache FILE -o OUT` makes caches of them that can be "
-           "trimmed";
+    return Remedy("no window has dropped a token yet: ") + Remedy(Remedy::Action::convert, {{"class", "KVCache"}}) +
+           " makes caches of them that can be trimmed";
   return "what a cache has dropped or folded into its state cannot be taken out again; keep an untrimmed copy, or process the "
          "prompt again";
 }
@@ -150,7 +150,7 @@ std::int64_t trim_layers(PromptCache& cache, WhyNot&& why_not, Trim&& trim) {
   for (std::size_t i = 0; i < cache.layers.size(); ++i) {
     if (const std::optional<Refusal> refusal = why_not(*cache.layers[i])) {
       throw Error(ErrorKind::impossible, fmt::format("{} cannot be trimmed: {}", layer_name(cache, i), refusal->why),
-                  refusal->hint.empty() ? trim_hint(cache) : refusal->hint);
+                  refusal->remedy.empty() ? instead_of_trimming(cache) : refusal->remedy);
     }
   }
   std::int64_t most = 0;

@@ -20,7 +20,7 @@ std::optional<std::string> why_not_quantizable(const Cache& layer, bool requanti
   using Why = std::optional<std::string>;
   return visit(layer, PerClass{[](const KVCache&) { return Why(); },
                                [requantize](const QuantizedKVCache&) {
-                                 return requantize ? Why() : Why("quantized already: --requantize decodes it first");
+                                 return requantize ? Why() : Why("quantized already, and to be decoded first");
                                },
                                [](const RotatingKVCache&) { return Why("no runtime has a quantized window"); },
                                [](const ArraysCache&) { return Why("recurrent state is not quantized"); },
@@ -31,9 +31,10 @@ std::optional<std::string> why_not_quantizable(const Cache& layer, bool requanti
                                }});
 }
 
-// Commands that make float16 values bfloat16 ones.
-constexpr const char* widen_plain = "`kvcache convert FILE --dtype bf16 -o OUT`";
-constexpr const char* widen_codes = "`kvcache dequantize FILE --dtype bf16 -o OUT`";
+// What makes float16 values bfloat16 ones.
+Remedy widen(Remedy::Action action) {
+  return Remedy(action, {{"dtype", "bf16"}});
+}
 
 bool divides(std::int64_t group_size, const Cache& layer) {
   const Facts facts = layer.facts();
@@ -57,23 +58,27 @@ int fitting_group_size(const PromptCache& cache, const QuantizeRequest& request)
   return best;
 }
 
-std::string group_size_hint(const PromptCache& cache, const QuantizeRequest& request, std::size_t layer) {
+Remedy group_size_that_fits(const PromptCache& cache, const QuantizeRequest& request, std::size_t layer) {
   if (const int size = fitting_group_size(cache, request); size != 0) {
-    if (request.command.empty()) return fmt::format("group size {} fits", size);
-    return fmt::format("`{} --group-size {} -o OUT`", request.command, size);
+    std::vector<Remedy::Argument> arguments = {{"bits", std::to_string(request.bits)}};
+    if (!request.layers.empty()) arguments.emplace_back("layers", request.layers);
+    if (request.requantize) arguments.emplace_back("requantize", "");
+    arguments.emplace_back("group_size", std::to_string(size));
+    return Remedy(Remedy::Action::quantize, std::move(arguments));
   }
   for (const int size : {32, 64, 128})
     if (divides(size, *cache.layers[layer]))
-      return fmt::format("group size {} would fit this layer, but none fits all: quantize them in several steps with --layers",
-                         size);
-  return fmt::format("no group size (32, 64, 128) divides them{}",
-                     request.command.empty() ? "" : fmt::format(": leave the layer out with --layers '!{}'", layer));
+      return Remedy(fmt::format("group size {} would fit this layer, but none fits all: quantize them in several steps with ",
+                                size)) +
+             Remedy(Remedy::Action::repeat, {{"layers", ""}});
+  return Remedy("no group size (32, 64, 128) divides them: leave the layer out with ") +
+         Remedy(Remedy::Action::repeat, {{"layers", fmt::format("!{}", layer)}});
 }
 
 /// Decoding takes the rows up to the offset: what is behind it would be gone from the result.
 void check_offset(const std::string& where, const QuantizedKVCache& layer) {
   if (const auto refusal = layer.why_not_cut())
-    throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, refusal->why), refusal->hint);
+    throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, refusal->why), refusal->remedy);
 }
 
 }  // namespace
@@ -115,14 +120,14 @@ std::vector<QuantizedLayer> quantize_prompt_cache(PromptCache& cache, const Quan
       throw Error(ErrorKind::impossible,
                   fmt::format("{}: {} heads of keys and {} of values: the codes of a QuantizedKVCache have as many of both",
                               layer_name(cache, i), keys.dim(1), values.dim(1)),
-                  "leave the layer out with --layers");
+                  Remedy("leave the layer out with ") + Remedy(Remedy::Action::repeat, {{"layers", fmt::format("!{}", i)}}));
     const std::int64_t key_dim = keys.dim(3);
     const std::int64_t value_dim = values.dim(3);
     if (key_dim % request.group_size != 0 || value_dim % request.group_size != 0) {
       throw Error(ErrorKind::impossible,
                   fmt::format("{}: group size {} does not divide the head dims {} (keys) and {} (values)", layer_name(cache, i),
                               request.group_size, key_dim, value_dim),
-                  group_size_hint(cache, request, i));
+                  group_size_that_fits(cache, request, i));
     }
     if (request.report) {
       r.keys = std::make_shared<ErrorStats>();
@@ -133,7 +138,7 @@ std::vector<QuantizedLayer> quantize_prompt_cache(PromptCache& cache, const Quan
       return quantize(x, request.bits, request.group_size,
                       {.label = fmt::format("{} {}", layer_name(cache, i), what),
                        .stats = stats,
-                       .wider = plain ? widen_plain : widen_codes});
+                       .wider = widen(plain ? Remedy::Action::convert : Remedy::Action::dequantize)});
     };
     const auto bytes = [](const Quantized& q) { return q.weights.nbytes() + q.scales.nbytes() + q.biases.nbytes(); };
     QuantizedKVCache::State s;

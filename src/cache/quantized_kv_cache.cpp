@@ -153,7 +153,7 @@ void QuantizedKVCache::update(const Tensor& keys, const Tensor& values, const st
     throw Error(ErrorKind::impossible, "it was quantized in a mode without biases, which nothing here can encode",
                 "process the prompt again, or quantize a plain cache");
   }
-  if (const auto refusal = why_not_cut()) throw Error(ErrorKind::impossible, refusal->why, refusal->hint);
+  if (const auto refusal = why_not_cut()) throw Error(ErrorKind::impossible, refusal->why, refusal->remedy);
   detail::check_update(class_name(), empty() ? Tensor() : decoded_outline(state_.keys, state_.bits),
                        empty() ? Tensor() : decoded_outline(state_.values, state_.bits), keys, values);
   const auto bits = static_cast<int>(state_.bits);
@@ -164,7 +164,7 @@ void QuantizedKVCache::update(const Tensor& keys, const Tensor& values, const st
     side.scales = detail::with_appended_rows(side.scales, fresh.scales);
     side.biases = detail::with_appended_rows(side.biases, fresh.biases);
   };
-  const std::string wider = "`kvcache dequantize FILE --dtype bf16 -o OUT`, and an update of that dtype,";
+  const Remedy wider = Remedy(Remedy::Action::dequantize, {{"dtype", "bf16"}}) + ", and an update of that dtype,";
   append(next.keys, quantize(keys, bits, group_size, {.label = keys_label, .stats = nullptr, .wider = wider}));
   append(next.values, quantize(values, bits, group_size, {.label = values_label, .stats = nullptr, .wider = wider}));
   next.offset = detail::to_int32(next.offset + detail::rows_in(keys));

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "capi/sources.h"
-#include "common/hint.h"
+#include "documents/hint.h"
 #include "kvcache/error.h"
 
 namespace kvcache::capi {
@@ -27,8 +27,10 @@ const Findings& all_findings(const kvcache_cache& cache) {
   auto& findings = cache.answers.findings;
   if (!findings) {
     findings = check(saved_document(cache));
-    for (Finding& finding : *findings) finding.hint = detail::with_names(finding.hint, cache.document.file.path());
-    for (const Finding& finding : *findings) cache.answers.places.push_back(finding.where.text());
+    for (const Finding& finding : *findings) {
+      cache.answers.places.push_back(finding.where.text());
+      cache.answers.hints.push_back(documents::hint_of(finding.remedy, cache.document.file.path()));
+    }
   }
   return *findings;
 }
@@ -73,14 +75,14 @@ const Findings& findings_of(const kvcache_cache& cache) {
   return all_findings(cache);
 }
 
-const LoadVerdict& verdict_of(const kvcache_cache& cache, const std::string& target) {
+const Verdict& verdict_of(const kvcache_cache& cache, const std::string& target) {
   const std::lock_guard lock(cache.mutex);
   auto& verdicts = cache.answers.verdicts;
   const auto known = verdicts.find(target);
   if (known != verdicts.end()) return known->second;
   const Target asked = find_target(target);
-  LoadVerdict verdict = would_load(saved_document(cache), asked, all_findings(cache));
-  verdict.fix = detail::with_names(verdict.fix, cache.document.file.path());
+  Verdict verdict{would_load(saved_document(cache), asked, all_findings(cache)), {}};
+  verdict.fix = documents::fix_of(verdict.of, cache.document.file.path());
   return verdicts.emplace(target, std::move(verdict)).first->second;
 }
 

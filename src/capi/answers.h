@@ -14,6 +14,6 @@ namespace kvcache::capi {
 /// The document as it was opened, or as an edited cache would be saved.
 [[nodiscard]] const Document& as_saved(const kvcache_cache& cache);
 [[nodiscard]] const Findings& findings_of(const kvcache_cache& cache);
-[[nodiscard]] const LoadVerdict& verdict_of(const kvcache_cache& cache, const std::string& target);
+[[nodiscard]] const Verdict& verdict_of(const kvcache_cache& cache, const std::string& target);
 
 }  // namespace kvcache::capi

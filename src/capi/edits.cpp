@@ -149,7 +149,6 @@ kvcache_status kvcache_quantize(kvcache_cache* cache, const kvcache_quantize_opt
     if (asked.bits != 0) request.bits = asked.bits;
     if (asked.group_size != 0) request.group_size = asked.group_size;
     request.requantize = asked.requantize != 0;
-    request.command = fmt::format("kvcache quantize FILE --bits {}", request.bits);
     if (asked.layers != nullptr) {
       const std::set<std::size_t> chosen(asked.layers, asked.layers + asked.layer_count);
       if (!chosen.empty() && *chosen.rbegin() >= copy.layers.size())
@@ -281,7 +280,7 @@ kvcache_status kvcache_repair(kvcache_cache* cache, size_t* repairs, kvcache_err
       throw Error(ErrorKind::usage, "a cache that was edited is not repaired", "repair first, or save it and open that file");
     Document copy = copy_of(of.document);
     const RepairPlan plan = repair(copy);
-    detail::require_repaired(plan, call.subject);
+    detail::require_repaired(plan);
     put_number(repairs, plan.repairs.size());
     if (plan.repairs.empty()) {
       of.as_it_is = true;

@@ -5,7 +5,7 @@
 
 #include "capi/call.h"
 #include "capi/handles.h"
-#include "common/hint.h"
+#include "documents/hint.h"
 
 struct kvcache_error {
   kvcache_status status = KVCACHE_INTERNAL;
@@ -58,8 +58,8 @@ kvcache_status report(kvcache_error** error, const Call& call) noexcept {
     try {
       throw;
     } catch (const Error& e) {
-      return keep(error,
-                  {status_of(e.kind()), e.what(), detail::with_names(e.hint(), call.subject), e.code(), call.subject, e.key()});
+      return keep(error, {status_of(e.kind()), e.what(), documents::hint_of(e.remedy(), call.subject), e.code(), call.subject,
+                          e.key()});
     } catch (const std::bad_alloc&) {
       if (error != nullptr) *error = &out_of_memory();
       return KVCACHE_NO_MEMORY;

@@ -176,10 +176,10 @@ kvcache_status kvcache_loads_in(const kvcache_cache* cache, const char* target, 
   return calling(error, [&](Call& call) {
     const kvcache_cache& of = wanted(cache, "cache");
     call.subject = of.document.file.path();
-    const LoadVerdict& found = verdict_of(of, text(target, "target"));
+    const Verdict& found = verdict_of(of, text(target, "target"));
     kvcache_verdict out = {};
-    out.ok = found.ok ? 1 : 0;
-    out.reason = found.reason.c_str();
+    out.ok = found.of.ok ? 1 : 0;
+    out.reason = found.of.reason.c_str();
     out.fix = found.fix.c_str();
     put(verdict, out, "verdict");
   });
@@ -209,7 +209,7 @@ kvcache_status kvcache_finding_at(const kvcache_cache* cache, size_t index, kvca
     out.where = of.answers.places[index].c_str();
     out.key = at.key.c_str();
     out.message = at.message.c_str();
-    out.hint = at.hint.c_str();
+    out.hint = of.answers.hints[index].c_str();
     put(finding, out, "finding");
   });
 }

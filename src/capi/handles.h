@@ -28,6 +28,12 @@ struct kvcache_result {
 
 namespace kvcache::capi {
 
+/// A verdict, and what it proposes as the tool words it.
+struct Verdict {
+  LoadVerdict of;
+  std::string fix;
+};
+
 /// What was asked of a cache and is borrowed by who asked. Each part is made when it is first wanted, and stays where it is.
 struct Answers {
   std::optional<std::vector<Facts>> facts;
@@ -35,7 +41,8 @@ struct Answers {
   std::unique_ptr<const Document> as_saved;  ///< of an edited cache
   std::optional<Findings> findings;
   std::vector<std::string> places;  ///< of findings, in words
-  std::map<std::string, LoadVerdict, std::less<>> verdicts;
+  std::vector<std::string> hints;   ///< of findings, as the tool words them
+  std::map<std::string, Verdict, std::less<>> verdicts;
 };
 
 /// How far a document was looked at before edits.

@@ -9,7 +9,6 @@
 
 #include "catalog/find_files.h"
 #include "catalog/foreign_places.h"
-#include "common/hint.h"
 #include "common/remote_name.h"
 #include "format/recognise.h"
 #include "kvcache/error.h"
@@ -63,7 +62,6 @@ FileReport report_of(foreign::Report&& theirs) {
   report.path = std::move(theirs.path);
   report.findings = std::move(theirs.findings);
   for (Finding& finding : report.findings) {
-    finding.hint = detail::with_names(finding.hint, report.path);
     if (finding.severity == Severity::warning && report.status == Status::ok) report.status = Status::warnings;
     if (finding.severity == Severity::error) report.status = Status::errors;
   }
@@ -106,11 +104,9 @@ FileReport verify_one(const FilesToVerify& files, const Found& found, const Veri
   FileReport report = verify_file(shown, open, how);
   std::error_code unknown;
   if (report.failure == ErrorKind::io && std::filesystem::is_directory(found.path, unknown))
-    for (Finding& finding : report.findings) finding.hint = "-r checks the files in it";
+    for (Finding& finding : report.findings)
+      finding.remedy = Remedy(Remedy::Action::repeat, {{"recursive", ""}}) + " checks the files in it";
   // Commands to paste, with the names at hand.
-  for (Finding& finding : report.findings) finding.hint = detail::with_names(finding.hint, found.path);
-  for (auto& [era, verdict] : report.loads_in) verdict.fix = detail::with_names(verdict.fix, found.path);
-  for (UsageNote& note : report.notes) note.command = detail::with_names(note.command, found.path);
   return report;
 }
 

@@ -14,6 +14,6 @@ namespace kvcache::detail {
 /// A finding with the severity of the table. `message` must be printable; pass text of the file through printable() first.
 /// `key` is raw. A code outside the table is a bug of ours: it becomes an error finding, which a test would notice.
 [[nodiscard]] Finding make_finding(std::string_view code, Where where, std::string key, std::string message,
-                                   std::string hint = {});
+                                   Remedy remedy = {});
 
 }  // namespace kvcache::detail

@@ -173,14 +173,14 @@ const CodeInfo* find_code(std::string_view code) noexcept {
   return row != table.end() && row->code == code ? row : nullptr;
 }
 
-Finding make_finding(std::string_view code, Where where, std::string key, std::string message, std::string hint) {
+Finding make_finding(std::string_view code, Where where, std::string key, std::string message, Remedy remedy) {
   const CodeInfo* const row = find_code(code);
   return {.code = std::string(code),
           .severity = row != nullptr ? row->severity : Severity::error,
           .where = std::move(where),
           .key = std::move(key),
           .message = std::move(message),
-          .hint = std::move(hint)};
+          .remedy = std::move(remedy)};
 }
 
 }  // namespace kvcache::detail

@@ -1,5 +1,6 @@
 #include "documents/inspect_json.h"
 
+#include "documents/hint.h"
 #include "documents/loads_in_json.h"
 #include "documents/overview.h"
 #include "documents/stats_json.h"
@@ -73,7 +74,7 @@ Json inspect_json(const Document& document, const CacheStats* stats) {
     for (const Dialect& d : dialects())
       if (d.family == family && document.candidates.has(d.era)) candidates.emplace_back(d.id);
   Json notes = Json::array();
-  for (const UsageNote& note : usage_notes(document, found)) notes.push_back(note.text());
+  for (const UsageNote& note : usage_notes(document, found)) notes.push_back(sentence_of(note, document.file.path()));
   Json layers = Json::array();
   for (std::size_t i = 0; i < overview.layers.size(); ++i) {
     Json layer = {{"index", i}};
@@ -97,7 +98,7 @@ Json inspect_json(const Document& document, const CacheStats* stats) {
             {"bytes_per_token", json_of(overview.bytes_per_token())},
             {"trimmable", overview.trimmable},
             {"padding_bytes", overview.padding_bytes}}},
-          {"loads_in", loads_in_json(loads_in(document, found))},
+          {"loads_in", loads_in_json(loads_in(document, found), document.file.path())},
           {"stamp", stamp_json(document.cache)},
           {"notes", std::move(notes)}};
 }

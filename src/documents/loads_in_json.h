@@ -9,6 +9,6 @@
 namespace kvcache::documents {
 
 /// {"mlx-lm@0.31": {"ok": true}, "mlx-swift-lm@3.31": {"ok": false, "reason": ..., "fix": ...}}
-[[nodiscard]] Json loads_in_json(const std::map<Era, LoadVerdict>& verdicts);
+[[nodiscard]] Json loads_in_json(const std::map<Era, LoadVerdict>& verdicts, const std::string& file);
 
 }  // namespace kvcache::documents

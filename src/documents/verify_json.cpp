@@ -1,5 +1,6 @@
 #include "documents/verify_json.h"
 
+#include "documents/hint.h"
 #include "documents/loads_in_json.h"
 #include "documents/repair_json.h"
 #include "kvcache/printable.h"
@@ -7,25 +8,25 @@
 namespace kvcache::documents {
 namespace {
 
-Json json_of(const Finding& finding) {
+Json json_of(const Finding& finding, const std::string& file) {
   Json out = {{"code", finding.code}, {"severity", name(finding.severity)}};
   if (!finding.where.empty()) out["where"] = finding.where.text();
   if (!finding.key.empty()) out["key"] = printable(finding.key);
   out["message"] = finding.message;
-  if (!finding.hint.empty()) out["hint"] = finding.hint;
+  if (!finding.remedy.empty()) out["hint"] = hint_of(finding.remedy, file);
   return out;
 }
 
 Json json_of(const FileReport& report) {
   Json findings = Json::array();
-  for (const Finding& finding : report.findings) findings.push_back(json_of(finding));
+  for (const Finding& finding : report.findings) findings.push_back(json_of(finding, report.path));
   Json notes = Json::array();
-  for (const UsageNote& note : report.notes) notes.push_back(note.text());
+  for (const UsageNote& note : report.notes) notes.push_back(sentence_of(note, report.path));
   Json out = {{"path", report.path},
               {"status", kvcache::name(report.status)},
               {"format", report.format == nullptr ? Json(nullptr) : Json(report.format->id)},
               {"findings", std::move(findings)},
-              {"loads_in", loads_in_json(report.loads_in)},
+              {"loads_in", loads_in_json(report.loads_in, report.path)},
               {"notes", std::move(notes)}};
   if (report.fixes) {
     out["fixes"] = repairs_json(report.fixes->repairs);

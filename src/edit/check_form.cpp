@@ -21,7 +21,7 @@ std::string check_form(const Document& document, Era era, const std::optional<st
     throw Error(ErrorKind::impossible, verdict.wrong,
                 "process the prompt again there; keep this file for the runtime that wrote it");
   if (verdict.doubtful.empty()) return {};
-  return fmt::format("{}; --model DIR, with the model's config.json, tells whether this is one", verdict.doubtful);
+  return fmt::format("{}; the model's config.json tells whether this is one", verdict.doubtful);
 }
 
 std::string given_model_type(const std::string& folder) {

@@ -17,7 +17,8 @@ void require_safe_key(std::string_view key, bool force) {
   if (force || is_safe_user_key(key)) return;
   throw Error(ErrorKind::usage,
               fmt::format("mlx-lm returns another structure for the key '{}' than what was stored", printable(key)),
-              "letters, digits, _ and -, not a digit first; --force stores it all the same");
+              Remedy("letters, digits, _ and -, not a digit first; ") + Remedy(Remedy::Action::repeat, {{"overwrite", ""}}) +
+                  " stores it all the same");
 }
 
 }  // namespace

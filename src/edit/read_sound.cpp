@@ -13,14 +13,14 @@ void require_sound(const Document& document) {
     if (!prevents_editing(finding)) continue;
     const std::string place = finding.where.empty() ? "" : finding.where.text() + ": ";
     // Where nothing is damaged, verify has nothing to add.
-    std::string hint;
-    if (!only_unknown_layouts(findings))
-      hint = fmt::format("`kvcache verify {}` lists everything", shell_path(document.file.path()));
-    if (!finding.hint.empty()) hint += (hint.empty() ? "" : "; ") + finding.hint;
-    throw Error(Error(ErrorKind::impossible, fmt::format("{}{} ({})", place, finding.message, finding.code), hint, finding.code)
-                    .at_key(finding.key)
-                    .at(finding.where)
-                    .in_file(document.file.path()));
+    Remedy remedy;
+    if (!only_unknown_layouts(findings)) remedy = Remedy(Remedy::Action::verify) + " lists everything";
+    if (!finding.remedy.empty()) remedy += (remedy.empty() ? "" : "; ") + finding.remedy;
+    throw Error(
+        Error(ErrorKind::impossible, fmt::format("{}{} ({})", place, finding.message, finding.code), remedy, finding.code)
+            .at_key(finding.key)
+            .at(finding.where)
+            .in_file(document.file.path()));
   }
 }
 

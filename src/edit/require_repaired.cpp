@@ -18,7 +18,7 @@ std::string at(const Where& where) {
 
 }  // namespace
 
-void require_repaired(const RepairPlan& plan, const std::string& path) {
+void require_repaired(const RepairPlan& plan) {
   if (is_repaired(plan)) return;
   if (!plan.undecided.empty()) {
     const Undecided& first = plan.undecided.front();
@@ -32,9 +32,8 @@ void require_repaired(const RepairPlan& plan, const std::string& path) {
   throw Error(
       Error(ErrorKind::impossible,
             fmt::format("{}{}: nothing in the file tells what it was ({})", at(error->where), error->message, error->code),
-            error->hint.empty()
-                ? fmt::format("`kvcache verify {}` lists everything; get or make the file again", shell_path(path))
-                : error->hint,
+            error->remedy.empty() ? Remedy(Remedy::Action::verify) + " lists everything; get or make the file again"
+                                  : error->remedy,
             error->code)
           .at_key(error->key));
 }

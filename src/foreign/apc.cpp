@@ -175,8 +175,9 @@ Restored restore_file(const Place& place, const Query& query) {
   if (!is_apc_exact(apc_layout(file.header()).value_or(""))) {
     out.outcome = Restored::Outcome::refused;
     out.why = "a shard holds blocks of one or of several prompts";
-    out.hint = fmt::format("kvcache convert {} --tokens ids.json -o OUT takes what a prompt needs from all of them",
-                           shell_path(fs::path(place.path).parent_path().string()));
+    out.remedy =
+        Remedy(Remedy::Action::convert, {{"file", fs::path(place.path).parent_path().string()}, {"tokens", "ids.json"}}) +
+        " takes what a prompt needs from all of them";
     return out;
   }
   const ApcExact exact = read_apc_exact(std::move(file));
@@ -237,7 +238,7 @@ Restored restore_from(const Place& place, const Query& query) {
   out.stopped_by = match.stopped;
   if (match.tokens == 0) {
     out.why = why_missed(store, match);
-    if (match.same) out.hint = fmt::format("kvcache convert {} -o OUT", shell_path(store.exacts[*match.same].path));
+    if (match.same) out.remedy = Remedy(Remedy::Action::convert, {{"file", store.exacts[*match.same].path}});
     return out;
   }
   out.entry = match.exact ? store.exacts[*match.exact].path : store.shards[match.chain.back().shard].path;

@@ -125,7 +125,7 @@ void check_layers(const DflashSnapshot& snapshot, Report& report) {
       fmt::format("layer{} {} {} a window whose size and pinned tokens are not stored: only its model, or another snapshot of "
                   "the same prompt, tells them",
                   unknown.size() == 1 ? "" : "s", fmt::join(unknown, ", "), unknown.size() == 1 ? "is" : "are"),
-      {}, "kvcache convert FOLDER --tokens ids.json --model DIR -o OUT takes them from DIR/config.json");
+      {}, Remedy(Remedy::Action::convert, {{"tokens", "ids.json"}, {"model", "DIR"}}) + " takes them from DIR/config.json");
 }
 
 Report check(const Place& place, const Item& item) {
@@ -192,7 +192,8 @@ void fill(Restored& out, const DflashSnapshot& snapshot, std::int64_t tokens, st
 /// Whether it could be restored but for the sizes of its windows, which the model knows.
 void hint_at_model(Restored& out, const DflashSnapshot& snapshot, const Query& query) {
   if (snapshot.has_windows() && query.model_folder.empty())
-    out.hint = fmt::format("--model DIR takes the windows from DIR/config.json of {}", printable(snapshot.target));
+    out.remedy = Remedy(Remedy::Action::repeat, {{"model", "DIR"}}) + " takes the windows from the config.json of " +
+                 printable(snapshot.target);
 }
 
 Restored restore_file(const Place& place, const Query& query) {

@@ -69,7 +69,7 @@ void check_tokens(const ExportRequest& request, bool all_but_last) {
     const Facts facts = request.cache->layers[i]->facts();
     if (facts.batch && *facts.batch > 1)
       throw Error(ErrorKind::impossible, fmt::format("layer {}: a batch of {}: one prompt at a time", i, *facts.batch),
-                  "kvcache extract FILE --index 0 -o OUT");
+                  Remedy(Remedy::Action::extract, {{"index", "0"}}));
     if (!facts.tokens || facts.empty) continue;
     if (*facts.tokens != ids && !(all_but_last && *facts.tokens == ids - 1))
       throw Error(ErrorKind::impossible,
@@ -178,7 +178,8 @@ Exported export_vllm_mlx(const ExportRequest& request) {
       throw Error(ErrorKind::impossible, fmt::format("the folder is of the model {}, and {} is {}", printable(theirs),
                                                      printable(request.model_folder, 500), fingerprint));
   } else if (index.empty() && fingerprint.empty()) {
-    throw Error(ErrorKind::usage, "a new folder names the model by a digest of its config.json", "--model DIR");
+    throw Error(ErrorKind::usage, "a new folder names the model by a digest of its config.json",
+                Remedy(Remedy::Action::repeat, {{"model", "DIR"}}));
   }
   if (index.empty())
     index = {{"version", vllm_version},

@@ -107,7 +107,7 @@ struct Restored {
   PromptCache cache;              ///< of restored: lazy; user metadata holds "model" where it is known
   std::vector<std::int32_t> ids;  ///< of restored: the tokens in it, to be stamped
   std::string why;                ///< of miss and refused: a clause with the values at hand
-  std::string hint;               ///< and what to do, or empty
+  Remedy remedy;                  ///< and what to do, or empty
   std::vector<std::string>
       losses;                      ///< of restored: what is not as it was ("recurrent state was stored as bf16"), each a clause
   std::vector<std::string> notes;  ///< what somebody should know and what is no loss ("the ids are not proved: no hash")

@@ -134,8 +134,8 @@ Restored restore_from(const Place& place, const Query& query) {
   if (place.is_file) {
     out.outcome = Restored::Outcome::refused;
     out.why = "a snapshot by itself has no token ids, and may be only what came since another one";
-    out.hint =
-        fmt::format("kvcache convert {} --tokens ids.json -o OUT", shell_path(fs::path(place.path).parent_path().string()));
+    out.remedy =
+        Remedy(Remedy::Action::convert, {{"file", fs::path(place.path).parent_path().string()}, {"tokens", "ids.json"}});
     return out;
   }
   const MlxpcStore store(place.path);

@@ -112,9 +112,9 @@ Entry described(const Item& item, const std::function<void(Entry&)>& describe) {
   return entry;
 }
 
-void add_finding(Report& report, std::string_view code, std::string message, const std::string& where, std::string hint,
+void add_finding(Report& report, std::string_view code, std::string message, const std::string& where, Remedy remedy,
                  std::string key) {
-  report.findings.push_back(detail::make_finding(code, where_of(where), std::move(key), std::move(message), std::move(hint)));
+  report.findings.push_back(detail::make_finding(code, where_of(where), std::move(key), std::move(message), std::move(remedy)));
 }
 
 void add_temporary(Report& report) {
@@ -137,7 +137,7 @@ Report checked(const std::string& path, const std::function<void(Report&)>& chec
       return report;
     }
     report.readable = error.kind() == ErrorKind::impossible;
-    add_finding(report, error.code().empty() ? code : std::string_view(error.code()), error.what(), {}, error.hint(),
+    add_finding(report, error.code().empty() ? code : std::string_view(error.code()), error.what(), {}, error.remedy(),
                 error.key());
   }
   return report;
@@ -147,7 +147,7 @@ void refuse(Restored& out, const Error& error) {
   if (error.kind() != ErrorKind::impossible && error.kind() != ErrorKind::unreadable) throw Error(error);
   out.outcome = Restored::Outcome::refused;
   out.why = error.what();
-  out.hint = error.hint();
+  out.remedy = error.remedy();
 }
 
 }  // namespace kvcache::foreign

@@ -38,8 +38,8 @@ void patiently(const std::function<void()>& read);
                              std::string_view code = "KV908");
 
 /// Adds a finding whose severity is that of its code.
-void add_finding(Report& report, std::string_view code, std::string message, const std::string& where = {},
-                 std::string hint = {}, std::string key = {});
+void add_finding(Report& report, std::string_view code, std::string message, const std::string& where = {}, Remedy remedy = {},
+                 std::string key = {});
 
 /// A file that a server has begun to write.
 void add_temporary(Report& report);

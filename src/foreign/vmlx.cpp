@@ -118,7 +118,7 @@ void note_detour(Restored& out) {
   const auto half = [](const std::unique_ptr<Cache>& layer) { return layer->facts().dtype == Dtype::F16; };
   if (std::ranges::any_of(out.cache.layers, half))
     out.notes.emplace_back(
-        "float16 may stand for the model's bfloat16: then --dtype bf16 brings back all but the tiniest values");
+        "float16 may stand for the model's bfloat16: then bf16 as the dtype brings back all but the tiniest values");
 }
 
 Restored restore_from_prompts(const Place& place, const Query& query) {

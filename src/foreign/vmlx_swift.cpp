@@ -144,7 +144,7 @@ Restored restore_from(const Place& place, const Query& query) {
     out = restored(file);
     if (!ids.empty() && query.model_name.empty())
       out.notes.emplace_back(
-          "the ids are not proved: --model-name NAME (the server's key of the model) proves them by the name of the file");
+          "the ids are not proved: the server's key of the model, as its name, proves them by the name of the file");
     out.ids.assign(ids.begin(), ids.end());
     return out;
   }
@@ -152,7 +152,7 @@ Restored restore_from(const Place& place, const Query& query) {
   if (query.model_name.empty()) {
     out.outcome = Restored::Outcome::refused;
     out.why = "files are called by the model and the tokens, and neither is in them";
-    out.hint = "--model-name NAME: the server's key of the model";
+    out.remedy = Remedy(Remedy::Action::repeat, {{"model_name", "NAME"}}) + ": the server's key of the model";
     return out;
   }
   // Only the lengths that some file has are worth a hash.

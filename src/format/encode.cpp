@@ -16,13 +16,14 @@ Encoded encode_from(const PromptCache& cache, std::optional<Era> from, const Tar
   const detail::EraTraits traits = detail::traits(target);
   if (!traits.dialect.writable)
     throw Error(ErrorKind::usage, fmt::format("{} can be read but is never written", target.id()),
-                "no release in use loads it: 'kvcache convert --to' a newer format");
+                Remedy("no release in use loads it: ") + Remedy(Remedy::Action::convert, {{"to", "mlx-lm"}}) +
+                    " writes a newer format");
   if (cache.model_state && !traits.model_state && !options.drop_model_state)
     throw Error(ErrorKind::impossible,
                 fmt::format("the file carries model state ({}), which {} cannot hold; without it positions of images are lost",
                             cache.model_state->entries.empty() ? "empty" : printable(cache.model_state->entries.front().first),
                             target.id()),
-                "--drop-model-state leaves it out");
+                Remedy(Remedy::Action::repeat, {{"drop_model_state", ""}}) + " leaves it out");
   if (cache.layers.size() > detail::max_layers)
     throw Error(ErrorKind::impossible,
                 fmt::format("{} layers: kvcache reads no more than {}", cache.layers.size(), detail::max_layers),

@@ -13,7 +13,8 @@ Era era_to_keep(const Document& document) {
   if (const Dialect* d = preferred(document.candidates & writable)) return d->era;
   const std::string format(document.format == nullptr ? "mixed" : document.format->id);
   throw Error(ErrorKind::impossible, fmt::format("its format, {}, can be read but not written", format),
-              "`kvcache convert --to ID` first makes a file of a format that can be edited");
+              Remedy(Remedy::Action::convert, {{"to", std::string(dialect(Era::P3).id)}}) +
+                  " first makes a file of a format that can be edited");
 }
 
 }  // namespace kvcache

@@ -75,7 +75,7 @@ ModelConfig parse_model_config(std::string_view json, ModelCode code) {
     config.notes = std::move(made.notes);
   } catch (const Error& e) {
     // A config of a model, but not one that tells its caches.
-    throw Error(ErrorKind::impossible, fmt::format("{}: {}", config.model_type, e.what()), e.hint());
+    throw Error(ErrorKind::impossible, fmt::format("{}: {}", config.model_type, e.what()), e.remedy());
   }
   config.dtype = dtype_of(row, document);
   return config;

@@ -209,7 +209,8 @@ void OutputFile::fail(int error) const {
 }
 
 void OutputFile::fail_exists() const {
-  throw Error(ErrorKind::usage, fmt::format("{} exists already", shown_), "--force replaces it");
+  throw Error(ErrorKind::usage, fmt::format("{} exists already", shown_),
+              Remedy(Remedy::Action::repeat, {{"overwrite", ""}}) + " replaces it");
 }
 
 }  // namespace kvcache::detail

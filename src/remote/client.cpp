@@ -65,7 +65,8 @@ void check_encryption(const std::string& url, const Options& options) {
   const UrlParts parts = url_parts(url);
   if (parts.scheme == "https" || parts.is_loopback() || options.allow_http) return;
   throw Error(ErrorKind::usage, fmt::format("http://{} is not encrypted", parts.host),
-              "https:// is, where the server has it; --allow-http if the network is to be trusted");
+              Remedy("https:// is, where the server has it; ") + Remedy(Remedy::Action::repeat, {{"allow_http", ""}}) +
+                  " if the network is to be trusted");
 }
 
 std::string hint_for(const Answer& answer) {

@@ -271,7 +271,8 @@ bool ObjectSink::is_ours() {
 }
 
 void ObjectSink::refuse_existing() const {
-  throw Error(ErrorKind::usage, fmt::format("output {} exists", label_), "--force replaces it");
+  throw Error(ErrorKind::usage, fmt::format("output {} exists", label_),
+              Remedy(Remedy::Action::repeat, {{"overwrite", ""}}) + " replaces it");
 }
 
 void ObjectSink::check_free() {

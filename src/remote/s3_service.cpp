@@ -82,7 +82,8 @@ S3Service::S3Service(Client& client, const Options& options) : client_(client) {
       {options.region, first_variable("AWS_REGION", "AWS_DEFAULT_REGION"), setting(profile.config, "region"), "us-east-1"});
   // It becomes a part of a host's name.
   if (region_.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != std::string::npos)
-    throw Error(ErrorKind::usage, "the region is no name of a region", "--region us-east-1");
+    throw Error(ErrorKind::usage, "the region is no name of a region",
+                Remedy(Remedy::Action::repeat, {{"region", "us-east-1"}}));
   path_style_ = options.path_style || !endpoint_.empty() || setting(profile.config, "s3.addressing_style") == "path";
 }
 

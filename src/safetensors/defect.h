@@ -14,11 +14,11 @@ struct Defect {
   std::string_view code;  ///< of a literal: "KV111"
   std::string message;
   std::string key;
-  std::string hint;
+  Remedy remedy;
 };
 
 [[noreturn]] inline void throw_defect(Defect defect) {
-  throw Error(Error(ErrorKind::unreadable, defect.message, std::move(defect.hint), std::string(defect.code))
+  throw Error(Error(ErrorKind::unreadable, defect.message, std::move(defect.remedy), std::string(defect.code))
                   .at_key(std::move(defect.key)));
 }
 

@@ -91,7 +91,7 @@ Header parse_header(const ByteSource& source) {
                               Where::Part::header,
                               {},
                               "the header is padded with line breaks or tabs, where every writer has spaces: readers skip them",
-                              "`kvcache repair FILE -o OUT` pads it with spaces"});
+                              Remedy(Remedy::Action::repair) + " pads it with spaces"});
   return header;
 }
 

@@ -37,7 +37,8 @@ Findings check_tiling(const Header& header) {
                   {},
                   {},
                   "write the file again from its source: one of them has lost its data"};
-  Finding hole{"KV119", Severity::warning, Where::Part::header, {}, {}, "`kvcache repair FILE -o OUT` writes it without holes"};
+  Finding hole{
+      "KV119", Severity::warning, Where::Part::header, {}, {}, Remedy(Remedy::Action::repair) + " writes it without holes"};
   std::size_t overlaps = 0;
   std::size_t holes = 0;
   std::uint64_t hole_bytes = 0;
@@ -80,7 +81,7 @@ Findings check_tiling(const Header& header) {
          fmt::format("{} the last tensor: MLX reads the file, strict readers refuse it",
                      header.file_bytes - data_end == 1 ? "1 byte follows"
                                                        : fmt::format("{} bytes follow", header.file_bytes - data_end)),
-         "`kvcache repair FILE -o OUT` writes it without them"});
+         Remedy(Remedy::Action::repair) + " writes it without them"});
   }
   return findings;
 }

@@ -9,14 +9,16 @@
 namespace kvcache {
 namespace {
 
-constexpr std::string_view renew =
-    "if it was changed on purpose, `kvcache metadata FILE unset kvcache_stamp` removes the old stamp";
+Remedy renew() {
+  return Remedy("if it was changed on purpose, ") + Remedy(Remedy::Action::unset_metadata, {{"kvcache_stamp", ""}}) +
+         " removes the old stamp";
+}
 
 void check_prompt(const PromptCache& cache, const Stamp& stamp) {
   if (!stamp.tokens && !stamp.text) return;
   if (const std::int64_t n = detail::sequences(cache); n > 1)
     throw Error(ErrorKind::impossible, fmt::format("it is a batch of {} sequences, a stamp holds one prompt", n),
-                "`kvcache extract --all` makes a file of each, which can be stamped");
+                Remedy(Remedy::Action::extract_all) + " makes a file of each, which can be stamped");
   const auto tokens = detail::counted_tokens(cache);
   if (stamp.tokens && tokens && stamp.tokens->count != static_cast<std::uint64_t>(*tokens))
     throw Error(ErrorKind::impossible, fmt::format("{} token ids, but the cache holds {} tokens", stamp.tokens->count, *tokens),
@@ -30,13 +32,13 @@ void check_earlier(const Stamp& earlier, const Stamp& stamp) {
     const auto now = stamp.crc32->find(key);
     if (now == stamp.crc32->end())
       throw Error(ErrorKind::impossible,
-                  fmt::format("array {} is in the stamp that it has, but not in the file", printable(key)), std::string(renew));
+                  fmt::format("array {} is in the stamp that it has, but not in the file", printable(key)), renew());
     if (now->second != before)
       throw Error(
           Error(ErrorKind::impossible,
                 fmt::format("array {} has CRC-32 {:08x}, but {:08x} in the stamp that it has: it was damaged or changed",
                             printable(key), now->second, before),
-                std::string(renew))
+                renew())
               .at_key(key));
   }
 }

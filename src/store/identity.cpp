@@ -75,7 +75,7 @@ Identity identity_of_model(const std::string& folder, const std::string& adapter
   if (!fs::is_directory(folder, error))
     throw Error(fs::exists(folder, error) ? ErrorKind::usage : ErrorKind::io,
                 fmt::format("{} is no folder", printable(folder, 4096)),
-                "--model is the folder of the model, with its config.json");
+                Remedy(Remedy::Action::repeat, {{"model", "DIR"}}) + ": the folder of the model, with its config.json");
   Identity identity;
   fs::path path = fs::path(folder).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
@@ -94,7 +94,7 @@ Identity identity_of_model(const std::string& folder, const std::string& adapter
     const std::string digest = weights_digest(adapter);
     if (digest.empty())
       throw Error(ErrorKind::usage, fmt::format("no weights of an adapter are in {}", printable(adapter, 4096)),
-                  "--adapter is the folder with its safetensors file");
+                  Remedy(Remedy::Action::repeat, {{"adapter", "DIR"}}) + ": the folder with its safetensors file");
     key["adapter"] = digest;
   }
   identity.key = sha256(key.dump());

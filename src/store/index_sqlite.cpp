@@ -140,7 +140,9 @@ class SqliteIndex final : public detail::SqlIndex {
     throw Error(ErrorKind::unreadable,
                 found == 0 ? fmt::format("{} is no index of a store", printable(path_, 4096))
                            : fmt::format("{} is of version {}, this tool knows {}", printable(path_, 4096), found, version),
-                found == 0 ? "`kvcache store check --rebuild` makes it anew from the objects" : "use a newer kvcache");
+                found == 0
+                    ? Remedy(Remedy::Action::store, {{"verb", "check"}, {"rebuild", ""}}) + " makes it anew from the objects"
+                    : "use a newer kvcache");
   }
 
   /// What is not worth waiting for, nor worth failing for, nor making durable at once.

@@ -18,13 +18,13 @@ constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U;
 [[noreturn]] void refuse_batch(const std::string& where, std::int64_t sequences) {
   throw Error(ErrorKind::impossible,
               sequences == 1 ? fmt::format("{} is a batch", where) : fmt::format("{} holds {} sequences", where, sequences),
-              "a store keeps one sequence at a time: `kvcache extract FILE --all -o DIR/` first");
+              Remedy("a store keeps one sequence at a time: ") + Remedy(Remedy::Action::extract_all) + " first");
 }
 
 RowArray row_array(const Tensor& array, const std::string& where) {
   if (array.rank() != 4)
     throw Error(ErrorKind::impossible, fmt::format("{} has an array of shape {}", where, to_string(array.shape())),
-                "`kvcache verify FILE` says what is wrong with it");
+                Remedy(Remedy::Action::verify) + " says what is wrong with it");
   if (array.dim(0) != 1) refuse_batch(where, array.dim(0));
   return {array.dtype(), array.dim(1), array.dim(3)};
 }
@@ -83,7 +83,7 @@ std::string canonical_class(const Cache& cache) {
 void quantized_spec(const QuantizedKVCache& quantized, const std::string& where, Spec& spec) {
   const auto& state = quantized.state();
   if (const auto refusal = quantized.why_not_cut())
-    throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, refusal->why), refusal->hint);
+    throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, refusal->why), refusal->remedy);
   for (const Quantized* side : {&state.keys, &state.values})
     for (const Tensor* array : {&side->weights, &side->scales, &side->biases}) {
       if (!array->defined())
@@ -101,7 +101,7 @@ Spec spec_of(const Cache& cache, const std::string& where) {
   const std::string named = fmt::format("{} ({})", where, cache.class_name());
   if (const auto* opaque = dynamic_cast<const OpaqueCache*>(&cache))
     throw Error(ErrorKind::impossible, fmt::format("{} is not understood: {}", named, opaque->state().why),
-                "`kvcache verify FILE` says what is wrong with it");
+                Remedy(Remedy::Action::verify) + " says what is wrong with it");
   if (dynamic_cast<const BatchKVCache*>(&cache) != nullptr || dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr)
     refuse_batch(named, sequences_of(cache));
   Spec spec;
@@ -235,7 +235,8 @@ Layout Layout::parse(const std::string& json) {
       layout.state_ = true;
     }
   } catch (const Json::exception&) {
-    throw Error(ErrorKind::unreadable, "the layout of a namespace is not readable", "`kvcache store check` says what is wrong");
+    throw Error(ErrorKind::unreadable, "the layout of a namespace is not readable",
+                Remedy(Remedy::Action::store, {{"verb", "check"}}) + " says what is wrong");
   }
   layout.json_ = json;
   layout.finish();

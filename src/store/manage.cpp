@@ -95,7 +95,8 @@ ObjectInfo store_apart(Index& index, Objects& objects, const Index::Uncovered& o
                object_file(contents, time_now(), {}, index.settings().compress), false, info.bytes);
     return info;
   }
-  throw Error(ErrorKind::io, "a namespace of the store is missing", "`kvcache store check --rebuild` makes the index anew");
+  throw Error(ErrorKind::io, "a namespace of the store is missing",
+              Remedy(Remedy::Action::store, {{"verb", "check"}, {"rebuild", ""}}) + " makes the index anew");
 }
 
 }  // namespace

@@ -193,7 +193,7 @@ StoredObject::StoredObject(std::shared_ptr<const ByteSource> source, const std::
 
 void StoredObject::unreadable(const std::string& what) const {
   throw Error(ErrorKind::unreadable, fmt::format("object {}: {}", name_.substr(0, 12), what),
-              "`kvcache store check --data --repair` removes what is damaged");
+              Remedy(Remedy::Action::store, {{"verb", "check"}, {"data", ""}, {"repair", ""}}) + " removes what is damaged");
 }
 
 Tensor StoredObject::array(const std::string& key) const {

@@ -152,7 +152,8 @@ class FolderObjects final : public Objects {
       throw Error(
           ErrorKind::io,
           fmt::format("object {} ({}) is gone from {}", name.substr(0, 12), name.substr(65, name.find('.', 65) - 65), root_),
-          "`kvcache store check --repair` takes what needs it out of the index", "KV100");
+          Remedy(Remedy::Action::store, {{"verb", "check"}, {"repair", ""}}) + " takes what needs it out of the index",
+          "KV100");
     return std::make_shared<ObjectSource>(path, trashed, *bytes, files_);
   }
 

@@ -23,7 +23,7 @@ constexpr double worth = 0.95;  // of the size
 
 [[noreturn]] void unreadable(const std::string& what) {
   throw Error(ErrorKind::unreadable, fmt::format("compressed rows are not readable: {}", what),
-              "`kvcache store check --data --repair` removes what is damaged");
+              Remedy(Remedy::Action::store, {{"verb", "check"}, {"data", ""}, {"repair", ""}}) + " removes what is damaged");
 }
 
 bool can_pack(const Tensor& array) {

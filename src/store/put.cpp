@@ -51,7 +51,7 @@ void check_findings(const Document& document) {
       throw Error(
           ErrorKind::impossible,
           fmt::format("{}{} ({})", finding.where.empty() ? "" : finding.where.text() + ": ", finding.message, finding.code),
-          fmt::format("kvcache verify {} lists everything", shell_path(document.file.path())));
+          Remedy(Remedy::Action::verify) + " lists everything");
 }
 
 std::vector<Tensor> row_arrays(const Cache& cache) {
@@ -374,8 +374,9 @@ class Putting {
   void check_ids(const std::vector<Node>& path) const {
     for (std::size_t i = 0; i < path.size(); ++i)
       if (common_tokens(path[i], prompt_.tokens, extras_) != space_.block)
-        throw Error(ErrorKind::io, fmt::format("block {} of the store is of other tokens than its digest says", i),
-                    "`kvcache store check --rebuild` makes the index anew from the objects");
+        throw Error(
+            ErrorKind::io, fmt::format("block {} of the store is of other tokens than its digest says", i),
+            Remedy(Remedy::Action::store, {{"verb", "check"}, {"rebuild", ""}}) + " makes the index anew from the objects");
   }
 
   [[nodiscard]] Entry entry() const {
@@ -417,7 +418,7 @@ class Putting {
       throw Error(ErrorKind::impossible,
                   fmt::format("it takes {}, and the store is not to take more than {}", human_bytes(static_cast<double>(bytes)),
                               human_bytes(static_cast<double>(*settings_.max_size))),
-                  "`kvcache store init --max-size SIZE` sets another limit");
+                  Remedy(Remedy::Action::store, {{"verb", "init"}, {"max_size", "SIZE"}}) + " sets another limit");
     // Before it evicts: what this entry goes on from is in use.
     std::vector<Index::Touch> touches;
     for (const Digest& hash : publication_.needed) touches.push_back({hash, {}});
@@ -436,7 +437,7 @@ class Putting {
       throw Error(ErrorKind::impossible,
                   fmt::format("it takes {}, and what the store holds already is pinned or in use",
                               human_bytes(static_cast<double>(bytes))),
-                  "`kvcache store unpin ENTRY` lets something go");
+                  Remedy(Remedy::Action::store, {{"verb", "unpin"}, {"entry", "ENTRY"}}) + " lets something go");
   }
 
   std::uint64_t write_object(const std::string& name, const ObjectFile& file, bool replace) {
@@ -557,7 +558,7 @@ void Putting::compare_known() {
 Put Store::put(const Document& document, const Prompt& prompt, const PutOptions& options) {
   if (impl_->read_only)
     throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects().label()),
-                "--store names a folder that you may write to");
+                Remedy(Remedy::Action::repeat, {{"store", "DIR"}}) + " names a folder that you may write to");
   return Putting(*this, document, prompt, options).run();
 }
 

@@ -102,11 +102,12 @@ void Database::execute(const std::string& sql) {
 
 void Database::fail(int code) const {
   const int kind = code & 0xFF;
-  std::string hint;
-  if (kind == SQLITE_BUSY) hint = "another process is writing to it: try again";
-  if (kind == SQLITE_FULL) hint = "free some space, or use another disk";
-  if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB) hint = "`kvcache store check --rebuild` makes it anew from the objects";
-  throw DatabaseError(kind, fmt::format("the index {}: {}", printable(path_, 4096), sqlite3_errmsg(db_)), hint);
+  Remedy remedy;
+  if (kind == SQLITE_BUSY) remedy = "another process is writing to it: try again";
+  if (kind == SQLITE_FULL) remedy = "free some space, or use another disk";
+  if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB)
+    remedy = Remedy(Remedy::Action::store, {{"verb", "check"}, {"rebuild", ""}}) + " makes it anew from the objects";
+  throw DatabaseError(kind, fmt::format("the index {}: {}", printable(path_, 4096), sqlite3_errmsg(db_)), remedy);
 }
 
 void Database::begin(Kind kind) {

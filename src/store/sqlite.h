@@ -17,8 +17,8 @@ namespace kvcache::store::detail {
 /// What SQLite says. `sqlite`: its primary result code.
 class DatabaseError : public Error {
  public:
-  DatabaseError(int sqlite, const std::string& message, std::string hint = {})
-      : Error(ErrorKind::io, message, std::move(hint)), sqlite_(sqlite) {}
+  DatabaseError(int sqlite, const std::string& message, Remedy remedy = {})
+      : Error(ErrorKind::io, message, std::move(remedy)), sqlite_(sqlite) {}
   [[nodiscard]] int sqlite() const noexcept { return sqlite_; }
 
  private:

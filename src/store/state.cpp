@@ -76,7 +76,7 @@ WholeState of_tiles(const VarianceNormalizedKVCache& cache) {
 
 [[noreturn]] void unreadable(const std::string& what) {
   throw Error(ErrorKind::unreadable, fmt::format("a stored state is not readable: {}", what),
-              "`kvcache store check --data --repair` removes what is damaged");
+              Remedy(Remedy::Action::store, {{"verb", "check"}, {"data", ""}, {"repair", ""}}) + " removes what is damaged");
 }
 
 std::unique_ptr<Cache> to_arrays(const Json& facts, const std::vector<Tensor>& arrays) {

@@ -29,7 +29,7 @@ void check_format(const std::string& folder, bool create) {
   if (!kvcache::detail::file_size(path)) {
     if (!create)
       throw Error(ErrorKind::usage, fmt::format("there is no store in {}", printable(folder, 4096)),
-                  "`kvcache store init` makes one, and so does the first `kvcache store put`");
+                  Remedy(Remedy::Action::store, {{"verb", "init"}}) + " makes one, and so does the first put");
     const auto sink = file_sink(path, {});
     try {
       sink->write_at(0, std::as_bytes(std::span(format_text)));
@@ -42,7 +42,7 @@ void check_format(const std::string& folder, bool create) {
   const std::string text = kvcache::detail::read_text_file(path, {1U << 20U, ErrorKind::unreadable, "it is no store"});
   if (text != format_text)
     throw Error(ErrorKind::unreadable, fmt::format("{} is no store that this tool knows", printable(folder, 4096)),
-                text.starts_with("kvcache store ") ? "use a newer kvcache" : "--store names the folder of a store");
+                text.starts_with("kvcache store ") ? "use a newer kvcache" : "name the folder of a store");
 }
 
 std::string environment(const char* name) {
@@ -250,7 +250,7 @@ std::string default_store() {
   if (const std::string home = environment("HOME"); !home.empty()) return home + "/.cache/kvcache/store";
 #endif
   throw Error(ErrorKind::usage, "no folder for the store is known: neither KVCACHE_STORE nor HOME is set",
-              "--store DIR says where it is");
+              Remedy(Remedy::Action::repeat, {{"store", "DIR"}}) + " says where it is");
 }
 
 Encoded encode_got(const Got& got, const std::optional<Target>& target, const EncodeOptions& options) {
@@ -332,7 +332,7 @@ Got Store::export_entry(const std::string& id) const {
     throw Error(ErrorKind::usage,
                 entries.empty() ? fmt::format("no entry {}", printable(id))
                                 : fmt::format("{} entries begin with {}", entries.size(), printable(id)),
-                "`kvcache store ls` lists them");
+                Remedy(Remedy::Action::store, {{"verb", "ls"}}) + " lists them");
   const Entry& entry = entries.front();
   // From its end back to the beginning.
   std::vector<Node> nodes;
@@ -368,7 +368,7 @@ Got Store::export_entry(const std::string& id) const {
                             found.match.reason.empty()
                                 ? fmt::format("{} of its {} tokens were evicted", entry.tokens - entry.held, entry.tokens)
                                 : found.match.reason),
-                "`kvcache store pin` keeps entries from being evicted");
+                Remedy(Remedy::Action::store, {{"verb", "pin"}}) + " keeps entries from being evicted");
   found.match.resume_at = entry.tokens;
   found.match.space = entry.space;
   found.match.entry = entry.id;

@@ -49,8 +49,8 @@ class Cast final : public Computation {
         ErrorKind::impossible,
         fmt::format("{}: {} at {} is beyond the range of {}", options_.label, scalar::load(x_.dtype(), tile.data() + at),
                     describe_position(x_.shape(), first + at / item), name(to_)),
-        fmt::format("{} room for it; 'kvcache convert --dtype --allow-overflow' makes infinities of such values",
-                    to_ == Dtype::F16 ? "BF16 and F32 have" : "F32 has"));
+        Remedy(to_ == Dtype::F16 ? "BF16 and F32 have room for it; " : "F32 has room for it; ") +
+            Remedy(Remedy::Action::repeat, {{"allow_overflow", ""}}) + " makes infinities of such values");
   }
 
   Tensor x_;

@@ -65,7 +65,7 @@ class Dequantization final : public Computation {
                       describe_position(shape_, (first_group + g) * static_cast<std::uint64_t>(layout_.group_size) + *at),
                       name(layout_.dtype)),
           layout_.dtype == Dtype::F32 ? "this layer was damaged when it was quantized: make it anew"
-                                      : "`kvcache dequantize FILE --dtype f32 -o OUT` computes with the range of float32");
+                                      : Remedy(Remedy::Action::dequantize, {{"dtype", "f32"}}) + " computes with the range of float32");
     }
   }
 

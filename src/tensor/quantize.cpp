@@ -97,7 +97,8 @@ class Quantization final : public Computation {
     throw Error(ErrorKind::impossible,
                 fmt::format("{}: the {} values from {} on are so far apart that their scale would be infinite", options_.label,
                             layout_.group_size, describe_position(x_.shape(), group * group_size())),
-                "no model computes such values: make the cache anew, or leave the layer out with --layers");
+                Remedy("no model computes such values: make the cache anew, or leave the layer out with ") +
+                    Remedy(Remedy::Action::repeat, {{"layers", ""}}));
   }
 
   // The reference writes such codes, and what attention makes of them is NaN.
@@ -109,8 +110,9 @@ class Quantization final : public Computation {
                     "times scale is beyond {}",
                     options_.label, layout_.group_size, describe_position(x_.shape(), element), layout_.bits,
                     name(layout_.dtype)),
-        !f16 || options_.wider.empty() ? "make the cache anew, or leave the layer out with --layers"
-                                       : options_.wider + " first: BF16 has the range of F32");
+        !f16 || options_.wider.empty()
+            ? Remedy("make the cache anew, or leave the layer out with ") + Remedy(Remedy::Action::repeat, {{"layers", ""}})
+            : options_.wider + " first: BF16 has the range of F32");
   }
 
   Tensor x_;

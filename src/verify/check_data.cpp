@@ -105,32 +105,31 @@ std::string position(const ScanItem& item, std::uint64_t element) {
   return "index " + to_string(index);
 }
 
-void report(const ScanItem& item, const Result& result, const std::string& file, Findings& findings) {
+void report(const ScanItem& item, const Result& result, Findings& findings) {
   struct Kind {
     std::string_view code;
     const Hits& hits;
     std::string_view one, many, consequence;
-    std::string hint = {};
+    Remedy remedy = {};
   };
   const bool slot = item.role == Role::slot;
-  const Kind kinds[] = {
-      {"KV601", result.nan, "NaN", "NaN", "it spreads to every later token"},
-      {slot ? "KV603" : "KV602", result.infinity, "infinite value", "infinite values",
-       slot ? "right only for models that start this state at infinity" : "attention makes NaN of it"},
-      {"KV604", result.both_positive, "group with scale > 0 and bias > 0", "groups with scale > 0 and bias > 0",
-       "no MLX encoder writes that"},
-      {"KV606", result.decodes_to_infinity, "group decodes to infinity", "groups decode to infinity",
-       "code times scale overflows before the bias is added, and attention makes NaN of it",
-       item.tensor.dtype() == Dtype::F32
-           ? std::string()
-           : fmt::format("`kvcache dequantize {} --dtype f32 -o OUT` computes with the range of float32", file)}};
+  const Kind kinds[] = {{"KV601", result.nan, "NaN", "NaN", "it spreads to every later token"},
+                        {slot ? "KV603" : "KV602", result.infinity, "infinite value", "infinite values",
+                         slot ? "right only for models that start this state at infinity" : "attention makes NaN of it"},
+                        {"KV604", result.both_positive, "group with scale > 0 and bias > 0",
+                         "groups with scale > 0 and bias > 0", "no MLX encoder writes that"},
+                        {"KV606", result.decodes_to_infinity, "group decodes to infinity", "groups decode to infinity",
+                         "code times scale overflows before the bias is added, and attention makes NaN of it",
+                         item.tensor.dtype() == Dtype::F32
+                             ? Remedy()
+                             : Remedy(Remedy::Action::dequantize, {{"dtype", "f32"}}) + " computes with the range of float32"}};
   for (const Kind& kind : kinds) {
     if (kind.hits.count == 0 || (kind.code == "KV602" && item.role == Role::other)) continue;
     findings.push_back(make_finding(
         kind.code, item.where, item.key,
         fmt::format("{}: {} {}, first at {}: {}", item.name, kind.hits.count, kind.hits.count == 1 ? kind.one : kind.many,
                     position(item, kind.hits.first), kind.consequence),
-        kind.hint));
+        kind.remedy));
   }
 }
 
@@ -144,7 +143,7 @@ Findings check_data(const Document& document, const VerifyOptions& options) {
   const std::vector<ScanItem> items = scan_items(document, all);
   const std::vector<Result> results = results_of(items, options);
   Findings findings;
-  for (std::size_t i = 0; i < items.size(); ++i) report(items[i], results[i], shell_path(document.file.path()), findings);
+  for (std::size_t i = 0; i < items.size(); ++i) report(items[i], results[i], findings);
   // Padding of whole buffers was cut off by the offset: zeros before it are tokens (docs/formats.md, "A table of leaves").
   for (const Place& place : all)
     if (place.sound && !place.source->eras.has(Era::P5)) check_zero_tail(place, findings);

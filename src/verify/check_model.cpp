@@ -152,10 +152,10 @@ void compare(const Cache& cache, const LayerSpec& spec, Comparison& out) {
 }
 
 /// Why it may be right, or what to do.
-std::string hint_of(std::string_view code) {
+Remedy remedy_of(std::string_view code) {
   if (code == "KV818")
     return "right if the model's weights were converted to that dtype; else it is of another checkpoint, or was cast";
-  if (code == "KV819") return "`kvcache dequantize FILE -o OUT` makes it plain again";
+  if (code == "KV819") return Remedy(Remedy::Action::dequantize) + " makes it plain again";
   return {};
 }
 
@@ -174,7 +174,7 @@ class Grouped {
     for (const auto& [layer, others, mismatch] : groups_) {
       const std::string more = others == 0 ? "" : fmt::format(" (and {} more layer{})", others, others == 1 ? "" : "s");
       findings.push_back(
-          make_finding(mismatch.code, Where::of_layer(layer), {}, mismatch.message + more, hint_of(mismatch.code)));
+          make_finding(mismatch.code, Where::of_layer(layer), {}, mismatch.message + more, remedy_of(mismatch.code)));
     }
   }
 

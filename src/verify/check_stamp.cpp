@@ -73,11 +73,11 @@ void check_prompt(const Document& document, const StampTokens& tokens, Findings&
     if (again.count != tokens.count)
       findings.push_back(make_finding("KV805", Where::Part::metadata, key,
                                       fmt::format("the stamp counts {} tokens, but lists {}", tokens.count, again.count),
-                                      "`kvcache stamp FILE --tokens IDS -o OUT`, with the ids of the prompt"));
+                                      Remedy(Remedy::Action::stamp, {{"tokens", "IDS"}}) + ", with the ids of the prompt"));
     else if (again.sha256 != tokens.sha256)
       findings.push_back(make_finding("KV805", Where::Part::metadata, key,
                                       "the token ids in the stamp do not have the digest beside them",
-                                      "`kvcache stamp FILE --tokens IDS -o OUT`, with the ids of the prompt"));
+                                      Remedy(Remedy::Action::stamp, {{"tokens", "IDS"}}) + ", with the ids of the prompt"));
   }
   // A layer that could not be decoded tells nothing about tokens.
   const auto broken = [](const Finding& f) { return f.severity == Severity::error; };
@@ -87,7 +87,7 @@ void check_prompt(const Document& document, const StampTokens& tokens, Findings&
     findings.push_back(make_finding(
         "KV804", Where::Part::metadata, key,
         fmt::format("the stamp is for {} tokens, but the cache holds {}: it is not that of its prompt", tokens.count, *cached),
-        "`kvcache stamp FILE --tokens IDS -o OUT`, with the ids of the prompt that was processed"));
+        Remedy(Remedy::Action::stamp, {{"tokens", "IDS"}}) + ", with the ids of the prompt that was processed"));
 }
 
 }  // namespace
@@ -100,7 +100,7 @@ Findings check_stamp(const Document& document, const VerifyOptions& options) {
   } catch (const Error& error) {
     return {make_finding("KV801", Where::Part::metadata, std::string(stamp_key),
                          fmt::format("the stamp cannot be read: {}; nothing was compared with it", error.what()),
-                         "`kvcache stamp FILE -o OUT` replaces it")};
+                         Remedy(Remedy::Action::stamp) + " replaces it")};
   }
   if (!stamp) return findings;
   if (stamp->crc32) {

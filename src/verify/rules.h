@@ -16,6 +16,7 @@
 #include "common/codes.h"
 #include "kvcache/caches.h"
 #include "kvcache/format.h"
+#include "kvcache/remedy.h"
 
 namespace kvcache::detail {
 

@@ -106,16 +106,14 @@ void name_or_compression(const Document& document, Findings& findings) {
 void loads_as_an_empty_list(const Document& document, Findings& findings) {
   if (!loads_as_nothing(document)) return;
   const bool leaf_table = may_be_laid_out_as(LayoutName::leaf_table, document);
-  const std::string file = shell_path(document.file.path());
   const std::string_view other = dialect(leaf_table ? Era::P3 : Era::P5).id;
   findings.push_back(make_finding(
       "KV715", {}, {},
       leaf_table ? "no user metadata: mlx-lm 0.28.1 to 0.31.3 take the file for an empty list of caches, without an error"
                  : "one layer and no user metadata: mlx-lm 0.32 takes the file for an empty list of caches, without an error",
-      fmt::format(
-          "`kvcache convert {} --to {} -o OUT` makes a file for that release; with user metadata, as by `kvcache metadata "
-          "{} set model=REPO -o OUT`, it fails there instead",
-          file, other, file)));
+      Remedy(Remedy::Action::convert, {{"to", std::string(other)}}) +
+          " makes a file for that release; with user metadata, as by " +
+          Remedy(Remedy::Action::set_metadata, {{"model", "REPO"}}) + ", it fails there instead"));
 }
 
 }  // namespace

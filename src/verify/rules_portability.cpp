@@ -14,7 +14,7 @@ struct PortabilityRule {
   std::string_view code;
   bool (*applies)(const Place& place);
   std::string_view message;
-  std::string_view hint;
+  Remedy (*remedy)();
 };
 
 // P5 stores flags as booleans: nothing that could be misread.
@@ -55,24 +55,31 @@ bool unnamed_mode(const Place& place) {
 constexpr PortabilityRule rules[] = {
     {"KV701", rotated_text_is_false,
      "rotated is False, and mlx-lm takes any text for True: it reads the rows in the wrong order",
-     "`kvcache extract FILE --all -o sequences` makes single sequences, which mlx-lm restores correctly"},
+     [] { return Remedy(Remedy::Action::extract_all) + " makes single sequences, which mlx-lm restores correctly"; }},
     {"KV702", batched_window,
      "mlx-lm loads a BatchRotatingKVCache without the fields that updates need: appending a token raises",
-     "`kvcache extract FILE --all -o sequences` makes single sequences, which can be continued"},
+     [] { return Remedy(Remedy::Action::extract_all) + " makes single sequences, which can be continued"; }},
     {"KV704", three_flat_slots,
      "three slots side by side: mlx-lm of 2026-08 and later takes the second for left_padding and the third for lengths",
-     "`kvcache convert FILE --to mlx-lm@2026-08 -o OUT`, for that version"},
+     [] {
+       return Remedy(Remedy::Action::convert, {{"to", "mlx-lm@2026-08"}}) + ", for that version";
+     }},
     {"KV705", nested_slots,
      "slots in a list of their own: mlx-lm up to 0.31.3 takes the list and two more arrays for the slots",
-     "`kvcache convert FILE --to mlx-lm@0.31 -o OUT`, for that version"},
+     [] {
+       return Remedy(Remedy::Action::convert, {{"to", "mlx-lm@0.31"}}) + ", for that version";
+     }},
     {"KV709", python_mamba, "class MambaCache: mlx-lm 0.30.6 and later has no such class and fails to load the file",
-     "`kvcache convert FILE --to mlx-lm@0.31 -o OUT` makes it an ArraysCache"},
+     [] {
+       return Remedy(Remedy::Action::convert, {{"to", "mlx-lm@0.31"}}) + " makes it an ArraysCache";
+     }},
     {"KV713", no_chunk_size,
-     "chunk size None: mlx-lm cannot load it, or, since 0.32, raises in the next step; Swift and mlxrs can", ""},
+     "chunk size None: mlx-lm cannot load it, or, since 0.32, raises in the next step; Swift and mlxrs can",
+     [] { return Remedy(); }},
     {"KV714", unnamed_mode,
      "quantized in a mode without biases, or with U8 scales, that the file does not name: the layout is known, the values are "
      "not",
-     ""},
+     [] { return Remedy(); }},
 };
 
 }  // namespace
@@ -89,7 +96,7 @@ void check_portability(const std::vector<Place>& places, Findings& findings) {
     if (first == nullptr) continue;
     std::string message(rule.message);
     if (count > 1) message += fmt::format(" ({} more like it)", count - 1);
-    findings.push_back(make_finding(rule.code, first->where, first_key(*first), std::move(message), std::string(rule.hint)));
+    findings.push_back(make_finding(rule.code, first->where, first_key(*first), std::move(message), rule.remedy()));
   }
 }
 

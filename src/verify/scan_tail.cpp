@@ -104,11 +104,11 @@ void check_zero_tail(const Place& place, Findings& findings) {
   const std::string rows = zero == 1      ? fmt::format("the last of {} rows is", tail->rows)
                            : zero == most ? fmt::format("{} or more of {} rows at the end are", zero, tail->rows)
                                           : fmt::format("the last {} of {} rows are", zero, tail->rows);
-  findings.push_back(make_finding("KV605", place.where, first_key(place),
-                                  rows +
-                                      " zero in keys and values of every head: most likely padding that a writer forgot to cut "
-                                      "off, which attention takes for tokens",
-                                  fmt::format("if no token made them: kvcache trim FILE -n {} -o OUT", zero)));
+  findings.push_back(
+      make_finding("KV605", place.where, first_key(place),
+                   rows + " zero in keys and values of every head: most likely padding that a writer forgot to cut "
+                          "off, which attention takes for tokens",
+                   Remedy("if no token made them: ") + Remedy(Remedy::Action::trim, {{"count", std::to_string(zero)}})));
 }
 
 }  // namespace kvcache::detail

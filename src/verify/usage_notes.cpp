@@ -15,10 +15,9 @@ constexpr Version first{0, 0, 0};
 constexpr Version last_with_template{0, 30, 0};
 constexpr Version template_is_json{0, 21, 5};  // the first release that surely parses it; before, it is plain text
 
-/// A value for a command line, quoted.
+/// Values that generate takes; who knows the model has better ones.
 std::string example_value(std::string_view key) {
-  if (key == "model") return "model=REPO";
-  return R"('tokenizer_config={"trust_remote_code": null}')";
+  return key == "model" ? "REPO" : R"({"trust_remote_code": null})";
 }
 
 /// generate continues one sequence.
@@ -38,20 +37,20 @@ char json_kind(const std::string& text) {
 
 class Notes {
  public:
-  explicit Notes(const Document& document) : document_(document), file_(shell_path(document.file.path())) {}
+  explicit Notes(const Document& document) : document_(document) {}
 
   /// mlx_lm.generate looks for them; mlx_lm.server reads no files, its caches stay in memory.
   void missing() {
     std::string keys;
-    std::string values;
+    std::vector<Remedy::Argument> values;
     for (const std::string_view key : {"model", "tokenizer_config"}) {
       if (find(key) != nullptr) continue;
       keys += fmt::format("{}{}", keys.empty() ? "" : ", ", key);
-      values += ' ' + example_value(key);
+      values.emplace_back(key, example_value(key));
     }
     if (keys.empty()) return;
     add(fmt::format("mlx_lm.generate --prompt-cache-file fails without this user metadata: {}", keys),
-        fmt::format("kvcache metadata {} set{} --in-place", file_, values));
+        Remedy(Remedy::Action::set_metadata, std::move(values)));
   }
 
   /// json.loads, and the keyword arguments of the tokenizer.
@@ -59,26 +58,26 @@ class Notes {
     const std::string* const value = find("tokenizer_config");
     if (value == nullptr || json_kind(*value) == '{') return;
     add("mlx_lm.generate --prompt-cache-file fails: tokenizer_config is no JSON object",
-        fmt::format("kvcache metadata {} set {} --in-place", file_, example_value("tokenizer_config")));
+        Remedy(Remedy::Action::set_metadata, {{"tokenizer_config", example_value("tokenizer_config")}}));
   }
 
   /// Up to 0.30.0 generate gives the tokenizer what is stored here, and since 2025-02-06 it parses that as JSON. null is
   /// taken as well, but then the tokenizer is left without a template: nothing to recommend.
   void chat_template(const Target& target) {
-    const std::string command = fmt::format(
-        "kvcache metadata {} set \"chat_template=$(jq .chat_template MODEL/tokenizer_config.json)\" --in-place", file_);
+    // Without a value: it is in the model's tokenizer_config.json.
+    const Remedy remedy(Remedy::Action::set_metadata, {{"chat_template", ""}});
     const std::string* const value = find("chat_template");
     if (value == nullptr)
       return add(
           "mlx_lm.generate --prompt-cache-file fails up to 0.30.0 without the user metadata chat_template, the template of the "
           "model's tokenizer",
-          command);
+          remedy);
     const char kind = json_kind(*value);
     if (kind == '"' || kind == 'n' || !target.touches(template_is_json, last_with_template)) return;
     add(fmt::format("mlx_lm.generate --prompt-cache-file of 2025-02-06 to 0.30.0 fails: it parses chat_template as JSON, and "
                     "this is {}",
                     kind == '\0' ? "the raw text" : "JSON of another kind"),
-        command);
+        remedy);
   }
 
   /// mlx_lm.generate compares its options with the first layer.
@@ -100,16 +99,16 @@ class Notes {
       unused = unused || std::ranges::any_of(source.unused, [](const UnusedRows& rows) { return rows.bytes != 0; });
       early_form = early_form || source.early_form;
     }
-    const std::string command = fmt::format("kvcache convert {} --to {} -o OUT", file_, dialect(Era::P5).id);
+    const Remedy remedy(Remedy::Action::convert, {{"to", std::string(dialect(Era::P5).id)}});
     if (early_form)
       notes_.push_back({"version 0.1 of kvcache wrote it for mlx-lm 0.32, which does not load it; converting it again mends it",
-                        command,
+                        remedy,
                         {}});
     else if (unused)
       notes_.push_back(
           {"it stores rows behind the last token, as mlx-lm 0.32 saves whole buffers: zeros, or keys and values of "
            "tokens that were trimmed; converting it leaves them out",
-           command,
+           remedy,
            {}});
   }
 
@@ -121,13 +120,12 @@ class Notes {
     return entry == document_.cache.metadata.end() ? nullptr : &entry->second;
   }
   /// Of what generate wants. Targets alike say the same.
-  void add(std::string what, std::string command) {
+  void add(std::string what, Remedy remedy) {
     if (std::ranges::find(notes_, what, &UsageNote::what) != notes_.end()) return;
-    notes_.push_back({std::move(what), std::move(command), "mlx_lm.generate"});
+    notes_.push_back({std::move(what), std::move(remedy), "mlx_lm.generate"});
   }
 
   const Document& document_;
-  std::string file_;
   std::vector<UsageNote> notes_;
 };
 

@@ -20,7 +20,7 @@ Finding finding_of(const Error& error) {
   if (code.empty()) code = error.kind() == ErrorKind::io ? "KV100" : "KV122";
   const bool container = code > "KV100" && code < "KV120";
   return detail::make_finding(code, container ? Where::Part::header : Where::Part::file, error.key(), error.what(),
-                              error.hint());
+                              error.remedy());
 }
 
 Status status_of(const FileReport& report) {

@@ -222,30 +222,29 @@ bool too_large(const Document& document, const Dialect& loader) {
   return loader.family == Family::mlxrs && document.file.header().file_bytes > mlxrs_file_limit;
 }
 
-/// What to run to get a file that the target loads, or nothing.
-std::string how_to_fix(const Document& document, const Target& target, const Findings& findings) {
+/// What makes a file that the target loads, or nothing.
+Remedy how_to_fix(const Document& document, const Target& target, const Findings& findings) {
   const Dialect& loader = dialect(target.era());
   if (!loader.writable) return {};
-  const std::string file = shell_path(document.file.path());
   const auto lost_children = [](const Finding& f) { return f.code == "KV312"; };
   if (std::any_of(findings.begin(), findings.end(), lost_children))
-    return fmt::format("kvcache convert {} --children KVCache,ArraysCache:2 --to {} -o OUT  # with the model's own children",
-                       file, target.id());
+    return Remedy(Remedy::Action::convert, {{"children", "KVCache,ArraysCache:2"}, {"to", target.id()}}) +
+           "  # with the model's own children";
   // Writing repairs no other error than the rows of chunked layers, so there is nothing to convert (require_sound).
   if (std::any_of(findings.begin(), findings.end(), prevents_editing)) return {};
   // What the era writes itself is no better: its own loader refuses it.
   const bool batched_window = std::any_of(document.cache.layers.begin(), document.cache.layers.end(), [](const auto& layer) {
     return any_leaf(*layer, [](const Cache& leaf) { return is<BatchRotatingKVCache>(leaf); });
   });
-  if (batched_window && loader.family == Family::mlx_lm) return fmt::format("kvcache extract {} --all -o sequences", file);
+  if (batched_window && loader.family == Family::mlx_lm) return Remedy(Remedy::Action::extract_all);
   if (!detail::judge_form(document, target.era()).wrong.empty()) return {};  // convert refuses it, too
-  if (too_large(document, loader)) return fmt::format("kvcache quantize {} --bits 8 -o OUT", file);
-  std::string command = fmt::format("kvcache convert {} --to {} -o OUT", file, target.id());
+  if (too_large(document, loader)) return Remedy(Remedy::Action::quantize, {{"bits", "8"}});
+  Remedy convert(Remedy::Action::convert, {{"to", target.id()}});
   try {
     (void)encode(document.cache, target);
-    return command;
+    return convert;
   } catch (const Error& e) {
-    return e.hint();
+    return e.remedy();
   }
 }
 

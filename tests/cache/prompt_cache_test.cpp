@@ -54,7 +54,7 @@ TEST(PromptCache, TrimsNoLayerWhenOneCannot) {
   const auto error = error_of([&] { trim_prompt_cache(cache, 1); });
   EXPECT_STREQ(error->what(),
                "layer 1 (RotatingKVCache) cannot be trimmed: the window of 8 has wrapped: 2 of its first tokens are gone");
-  EXPECT_NE(error->hint(), "");
+  EXPECT_NE(error->remedy().text(), "");
   EXPECT_EQ(cache.layers[0]->size(), 6);
 }
 
@@ -62,10 +62,10 @@ TEST(PromptCache, TrimsNoLayerWhenOneCannot) {
 TEST(PromptCache, SaysHowWindowsThatAreFullButWholeCanBeTrimmed) {
   PromptCache cache = prompt(count_from(1, 9));
   const auto whole = error_of([&] { trim_prompt_cache(cache, 1); });
-  EXPECT_NE(whole->hint().find("convert --class KVCache"), std::string::npos);
+  EXPECT_NE(whole->remedy().text().find("convert(class=KVCache)"), std::string::npos);
   cache.layers.push_back(std::make_unique<ArraysCache>(2));
   const auto recurrent = error_of([&] { trim_prompt_cache(cache, 1); });
-  EXPECT_EQ(recurrent->hint().find("convert --class KVCache"), std::string::npos);
+  EXPECT_EQ(recurrent->remedy().text().find("convert(class=KVCache)"), std::string::npos);
 }
 
 TEST(PromptCache, AppendsTheSameTokensToEveryLayer) {
@@ -138,7 +138,7 @@ TEST(PromptCache, DropsNoRowsBehindAnOffset) {
     const auto error = error_of(operation);
     return error && error->kind() == ErrorKind::impossible && std::string(error->what()).find("layer 0") == 0 &&
            std::string(error->what()).find("5 rows but offset 2") != std::string::npos &&
-           error->hint().find("kvcache repair") != std::string::npos;
+           error->remedy().text().find("repair()") != std::string::npos;
   };
   const Tensor row = Tensor::zeros(Dtype::F16, {1, 1, 1, 64});
   QuantizeRequest request;

@@ -38,7 +38,7 @@ TEST(Error, KeepsEverythingUnderAContext) {
           .with_context("layer 3 (KVCache)");
   EXPECT_EQ(std::string(error.what()), "layer 3 (KVCache): no");
   EXPECT_EQ(error.kind(), ErrorKind::impossible);
-  EXPECT_EQ(error.hint(), "do this");
+  EXPECT_EQ(error.remedy().text(), "do this");
   EXPECT_EQ(error.code(), "KV413");
   EXPECT_EQ(error.key(), "3.0");
   EXPECT_EQ(error.where(), Where::of_layer(3));

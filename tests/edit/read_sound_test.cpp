@@ -25,7 +25,7 @@ TEST(ReadSound, RefusesErrorsWithTheFirstOne) {
   EXPECT_EQ(
       std::string(error->what()),
       "layer 1: only 7 rows after 20 tokens with max_size 8: a full window keeps at least 8 rows, so tokens are lost (KV413)");
-  EXPECT_NE(error->hint().find("lists everything"), std::string::npos);
+  EXPECT_NE(error->remedy().text().find("lists everything"), std::string::npos);
 }
 
 TEST(ReadSound, LetsWritingRepairChunkedLayers) {

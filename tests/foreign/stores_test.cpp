@@ -108,7 +108,7 @@ TEST(Stores, AWindowOfOneSnapshotAloneIsRefused) {
   query.tokens = ids_of(cases / "dflash-window-f16" / "tokens" / "at-30.json");
   const Restored found = restore(places_below(folder.path).at(0), query);
   EXPECT_EQ(found.outcome, Restored::Outcome::refused);
-  EXPECT_NE(found.hint.find("--model"), std::string::npos) << found.hint;
+  EXPECT_NE(found.remedy.text().find("model"), std::string::npos) << found.remedy.text();
 }
 
 TEST(Stores, RoundTripsOfWholeCachesAreExact) {

@@ -18,7 +18,7 @@ std::string refusal(std::unique_ptr<Cache> layer, Era era, const EncodeOptions& 
   const auto error = test::error_of([&] { (void)encode(cache, era, options); });
   if (!error) return "nothing was thrown";
   EXPECT_EQ(error->kind(), ErrorKind::impossible);
-  EXPECT_NE(error->hint(), "") << error->what();
+  EXPECT_NE(error->remedy().text(), "") << error->what();
   return error->what();
 }
 
@@ -120,7 +120,7 @@ TEST(Refusals, ModelStateUnlessItMayBeDropped) {
     const auto error = test::error_of([&] { (void)encode(cache, era); });
     EXPECT_EQ(error->kind(), ErrorKind::impossible);
     EXPECT_NE(std::string(error->what()).find("qwen2vl.ropeDeltas"), std::string::npos);
-    EXPECT_EQ(error->hint(), "--drop-model-state leaves it out");
+    EXPECT_EQ(error->remedy().text(), "repeat(drop_model_state) leaves it out");
     EXPECT_EQ(encode(cache, era, {.drop_model_state = true}).tensors.size(),
               encode(cache_of(test::plain()), era).tensors.size());
   }

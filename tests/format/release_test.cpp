@@ -80,7 +80,7 @@ TEST(Releases, NewerOnesAreRefusedByNameOfTheNewest) {
   for (const std::string_view id : {"mlx-lm@0.45", "mlx-lm@0.32.3", "mlx-lm@1.0"}) {
     EXPECT_EQ(refused(id).kind(), ErrorKind::usage);
     EXPECT_NE(std::string(refused(id).what()).find("newer than 0.32.2"), std::string::npos) << refused(id).what();
-    EXPECT_EQ(refused(id).hint().find("did you mean"), std::string::npos);
+    EXPECT_EQ(refused(id).remedy().text().find("did you mean"), std::string::npos);
   }
   EXPECT_NE(std::string(refused("mlx-swift-lm@3.34").what()).find("3.33.0"), std::string::npos);
   EXPECT_NE(std::string(refused("mlxrs@0.2.0").what()).find("0.1.0"), std::string::npos);
@@ -97,7 +97,7 @@ TEST(Releases, WhatIsNoNumberIsUnknown) {
   for (const std::string_view id : {"mlx-lm@", "mlx-lm@0", "mlx-lm@0.031", "mlx-lm@0.31.", "mlx-lm@0.31.3.1", "mlx-lm@0.31rc1",
                                     "", "0.5", "99.0", "@0.31", "mlx-lm@9999999.1"})
     EXPECT_EQ(refused(id).kind(), ErrorKind::usage) << id;
-  EXPECT_EQ(refused("mlx-swift@3.31.4").hint(), "did you mean mlx-swift-lm@3.31.4?");
+  EXPECT_EQ(refused("mlx-swift@3.31.4").remedy().text(), "did you mean mlx-swift-lm@3.31.4?");
 }
 
 std::string class_for(std::string_view id, std::unique_ptr<Cache> layer, std::size_t warnings = 0) {

@@ -23,7 +23,7 @@ void check_finding(const Finding& finding) {
   fuzz::require(std::any_of(codes.begin(), codes.end(), [&](const CodeInfo& info) { return info.code == finding.code; }),
                 "findings have codes of the table");
   fuzz::require(!finding.message.empty() && printable_text(finding.message), "messages can be printed");
-  fuzz::require(printable_text(finding.hint), "hints can be printed");
+  fuzz::require(printable_text(finding.remedy.text()), "hints can be printed");
 }
 
 void look_at(const Cache& cache) {

@@ -175,7 +175,7 @@ TEST(File, ReportsReadAndWriteErrors) {
     const test::FailingCall fault(1, ENOSPC);
     const auto error = error_of([&] { file.pwrite_all(0, bytes("text")); });
     EXPECT_NE(std::string(error->what()).find("No space left on device"), std::string::npos);
-    EXPECT_FALSE(error->hint().empty());
+    EXPECT_FALSE(error->remedy().text().empty());
   }
   {
     // A device that takes nothing and reports nothing must not be an endless loop.
@@ -249,7 +249,7 @@ TEST(File, TemporaryHasNoNameEvenWhereTheSystemKnowsNoNamelessFiles) {
     EXPECT_TRUE(folder.names().empty());
   }
   setenv("TMPDIR", (folder / "none").c_str(), 1);
-  EXPECT_NE(error_of([] { (void)File::temporary(); })->hint().find("TMPDIR"), std::string::npos);
+  EXPECT_NE(error_of([] { (void)File::temporary(); })->remedy().text().find("TMPDIR"), std::string::npos);
   before != nullptr ? setenv("TMPDIR", saved.c_str(), 1) : unsetenv("TMPDIR");
 }
 

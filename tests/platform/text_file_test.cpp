@@ -21,7 +21,7 @@ TEST(ReadTextFile, ReadsUpToTheLimitAndRefusesMore) {
   const auto error = test::error_of([&] { (void)read_text_file(folder / "more", one_mib); });
   EXPECT_EQ(error->kind(), ErrorKind::unreadable);
   EXPECT_STREQ(error->what(), "more than 1 MiB");
-  EXPECT_EQ(error->hint(), "cut it");
+  EXPECT_EQ(error->remedy().text(), "cut it");
 }
 
 TEST(ReadTextFile, ReadsWhatHasNoSize) {

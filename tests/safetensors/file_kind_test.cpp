@@ -79,9 +79,9 @@ TEST(FileKind, IsInTheErrorThatOpeningEndsWith) {
   const Error pointer = error_of("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1048\n");
   EXPECT_EQ(pointer.code(), "KV103");
   EXPECT_STREQ(pointer.what(), "no safetensors file, but a Git LFS pointer");
-  EXPECT_NE(pointer.hint().find("git lfs pull"), std::string::npos);
+  EXPECT_NE(pointer.remedy().text().find("git lfs pull"), std::string::npos);
   EXPECT_EQ(error_of("").code(), "KV101");
-  EXPECT_EQ(error_of("").hint().substr(0, 26), "its writer was interrupted");
+  EXPECT_EQ(error_of("").remedy().text().substr(0, 26), "its writer was interrupted");
   // Its length field is within what a header may have, but no header follows.
   EXPECT_STREQ(error_of("PK\x03\x04\x00\x00\x00\x00\x00"sv).what(), "no safetensors file, but a zip archive");
   // What is damaged in itself keeps its own words.

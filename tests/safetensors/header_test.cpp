@@ -201,7 +201,7 @@ TEST(Header, KV117RangeOutsideTheFile) {
       error_of([] { (void)parse(container(R"({"3.1":{"dtype":"U8","shape":[8],"data_offsets":[1,9]}})", "12345678")); });
   EXPECT_EQ(error->code(), "KV117");
   EXPECT_EQ(error->key(), "3.1");
-  EXPECT_FALSE(error->hint().empty());
+  EXPECT_FALSE(error->remedy().text().empty());
   EXPECT_EQ(entry_code(R"({"dtype":"U8","shape":[8],"data_offsets":[18446744073709551600,18446744073709551608]})"), "KV117")
       << "8 + N + end must not wrap around";
 }

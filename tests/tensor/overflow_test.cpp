@@ -60,7 +60,7 @@ TEST(Overflow, OneLargestValueAmongSmallOnesIsRefused) {
     EXPECT_NE(std::string(error->what()).find("layer 3 keys: the values of the group of 64 at sequence 0, head 0, token 2"),
               std::string::npos)
         << error->what();
-    EXPECT_EQ(error->hint().find("WIDEN"), 0U);
+    EXPECT_EQ(error->remedy().text().find("WIDEN"), 0U);
   }
   // The same range around zero needs no product beyond it.
   values[2 * 64 + 5] = 60000.0F;

@@ -151,7 +151,7 @@ TEST(Quantize, SaysWhichGroupSizesWouldDivide) {
   const auto hint = [](std::int64_t head_dim) {
     const Error error = error_of([&] { (void)quantize(Tensor::zeros(Dtype::F16, {1, 1, 1, head_dim}), 4, 64); });
     EXPECT_EQ(error.kind(), ErrorKind::impossible);
-    return error.hint();
+    return error.remedy().text();
   };
   EXPECT_EQ(hint(96), "use group size 32");
   EXPECT_EQ(hint(80), "no group size (32, 64, 128) divides it: this tensor cannot be quantized");

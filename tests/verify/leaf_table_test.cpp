@@ -67,8 +67,8 @@ TEST(LeafTable, ReasonsSayWhetherThereIsAnError) {
 TEST(LeafTable, TheWayOutNamesTheFile) {
   const Written file(plain, 1, false, Era::P3);
   const auto verdict = file.verify().loads_in.at(Era::P5);
-  EXPECT_EQ(verdict.fix, "kvcache convert '" + file.path() + "' --to mlx-lm@0.32 -o OUT");
-  EXPECT_TRUE(says(file.verify().findings.at(0).hint, "kvcache convert '" + file.path() + "' --to mlx-lm@0.32 -o OUT"));
+  EXPECT_EQ(verdict.fix.text(), "convert(to=mlx-lm@0.32)");
+  EXPECT_TRUE(says(file.verify().findings.at(0).remedy.text(), "convert(to=mlx-lm@0.32)"));
 }
 
 // What it saves and cannot go on with.

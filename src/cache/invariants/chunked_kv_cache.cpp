@@ -52,7 +52,7 @@ Outcome loads_exactly(const State& s) {
       fmt::format("start_position {} and {} rows, but the other layers are at offset {}: every loader takes {} for the "
                   "offset and overwrites live tokens",
                   s.start_position, rows, *s.true_offset, rows),
-      "`kvcache repair FILE -o OUT` pads the rows so that all loaders restore it"};
+      Remedy(Remedy::Action::repair) + " pads the rows so that all loaders restore it"};
 }
 
 // Without a sibling nobody can tell how many rows are padding.

@@ -19,7 +19,7 @@ std::string refusal_of(const Broken& broken) {
 }
 
 void refuse(const Broken& broken) {
-  throw Error(ErrorKind::impossible, refusal_of(broken), "`kvcache verify` explains what is wrong with the file",
+  throw Error(ErrorKind::impossible, refusal_of(broken), Remedy(Remedy::Action::verify) + " explains what is wrong with the file",
               std::string(broken.code));
 }
 

@@ -11,12 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "kvcache/remedy.h"
+
 namespace kvcache::detail {
 
 /// What is wrong, with the values at hand and what follows from it; and what to do about it, or empty.
 struct Problem {
   std::string message;
-  std::string hint;
+  Remedy remedy;
 };
 
 /// Whether a state that breaks an invariant can be worked with. Where it says nothing, loading goes wrong or somebody should

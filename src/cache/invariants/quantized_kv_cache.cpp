@@ -61,8 +61,7 @@ Outcome width_divisible(const State& s) {
     return Problem{
         fmt::format("{}: head dim {} is not divisible by group_size {}: the last {} values of each row have no scale", name,
                     *width, s.group_size, *width % s.group_size),
-        fmt::format("groups of {} fit: quantize the cache again with --group-size {}", *width % 64 == 0 ? 64 : 32,
-                    *width % 64 == 0 ? 64 : 32)};
+        fmt::format("groups of {} fit: quantize the cache again with them", *width % 64 == 0 ? 64 : 32)};
   }
   return {};
 }
@@ -74,16 +73,16 @@ Outcome widths_agree(const State& s) {
     const std::int64_t groups = q->scales.dim(-1);
     const auto width = code_width(*q, s.bits);
     if (width && *width == groups * s.group_size) continue;
-    std::string hint;
+    Remedy remedy;
     // The arrays fix the ratio of bits to group size, so one of the two can be read off when the other is right.
     if (groups > 0 && words * 32 % (groups * s.group_size) == 0)
-      hint = fmt::format("with group_size {} the arrays hold {}-bit codes", s.group_size, words * 32 / (groups * s.group_size));
+      remedy = fmt::format("with group_size {} the arrays hold {}-bit codes", s.group_size, words * 32 / (groups * s.group_size));
     return Problem{
         fmt::format("{}: {} words of {}-bit codes per row are {} values, but {} scales of group_size {} are for {}: they "
                     "would be decoded to garbage",
                     name, words, s.bits, width ? fmt::to_string(*width) : "no whole number of", groups, s.group_size,
                     groups * s.group_size),
-        std::move(hint)};
+        std::move(remedy)};
   }
   return {};
 }

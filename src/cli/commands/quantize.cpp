@@ -57,9 +57,7 @@ QuantizeRequest request_of(const Options& options) {
     throw Error(ErrorKind::usage, fmt::format("group size {} is not supported", request.group_size), "32, 64 or 128");
   request.requantize = options.requantize;
   request.report = options.report;
-  request.command = fmt::format("kvcache quantize FILE --bits {}", request.bits);
-  if (!options.layers.empty()) request.command += " --layers " + shell_word(options.layers);
-  if (options.requantize) request.command += " --requantize";
+  request.layers = options.layers;
   if (options.report && options.output.to_stdout())
     throw Error(ErrorKind::usage, "-o - and --report exclude each other", "both go to standard output: name a file with -o");
   return request;

@@ -55,7 +55,7 @@ int repair_file(Context& context, const std::string& file, const OutputOptions& 
   context.subject = file;
   Document document = read_named(context, file);
   const RepairPlan plan = repair(document);
-  detail::require_repaired(plan, file);
+  detail::require_repaired(plan);
   const Json more = {{"repairs", documents::repairs_json(plan.repairs)}, {"warnings_left", warnings(plan)}};
   if (plan.repairs.empty()) return keep(context, options, document, more);
 

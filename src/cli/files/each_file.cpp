@@ -17,6 +17,7 @@
 #include "cli/terminal/words.h"
 #include "common/remote_name.h"
 #include "format/recognise.h"
+#include "documents/hint.h"
 #include "kvcache/error.h"
 
 namespace kvcache::cli {
@@ -155,8 +156,10 @@ void edit_one(Context& context, const Input& input, OutputOptions output, Tally&
       const int code = report_error(context, error);
       tally.code = std::max(tally.code, code);
       ++tally.failed;
-      tally.documents.push_back(
-          {{"path", detail::without_secrets(input.path)}, {"error", error.what()}, {"hint", error.hint()}, {"exit", code}});
+      tally.documents.push_back({{"path", detail::without_secrets(input.path)},
+                                 {"error", error.what()},
+                                 {"hint", documents::hint_of(error.remedy(), input.path)},
+                                 {"exit", code}});
     }
   }
   context.subject.clear();

@@ -12,6 +12,7 @@
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
 #include "cli/version.h"
+#include "documents/hint.h"
 #include "edit/stamp_now.h"
 #include "kvcache/encode.h"
 #include "kvcache/error.h"
@@ -100,9 +101,9 @@ void write_found(Context& context, const Place& place, Restored found, std::size
 int report_miss(const Context& context, const std::string& path, const OutputOptions& output, const Restored& miss,
                 std::size_t asked) {
   say(fmt::format("kvcache {}: {}: nothing to import: {}", context.command, shown_path(path), miss.why));
-  say("hint: " + (miss.hint.empty()
+  say("hint: " + (miss.remedy.empty()
                       ? fmt::format("`kvcache explain {} --tokens FILE` says how far the prompt leads", shell_path(path))
-                      : miss.hint));
+                      : documents::hint_of(miss.remedy, path)));
   if (output.json)
     print_late_json(context, {{"schema", fmt::format("kvcache.{}/1", context.command)},
                               {"path", path},
@@ -138,7 +139,7 @@ int import_prompt(Context& context, const std::vector<Place>& places, const std:
     Restored found = place.format->restore_prompt(place, known[0].prompt, query);
     const auto asked = static_cast<std::size_t>(known[0].prompt.tokens);
     if (found.outcome == Restored::Outcome::miss) return report_miss(context, path, output, found, asked);
-    if (found.outcome == Restored::Outcome::refused) throw Error(ErrorKind::impossible, found.why, found.hint);
+    if (found.outcome == Restored::Outcome::refused) throw Error(ErrorKind::impossible, found.why, found.remedy);
     write_found(context, place, std::move(found), asked, target, output, encoding, edit);
     return 0;
   }
@@ -158,7 +159,7 @@ int import_prompt(Context& context, const std::vector<Place>& places, const std:
   }
   if (!best) best = Restored{};
   if (best->outcome == Restored::Outcome::miss) return report_miss(context, path, output, *best, query.tokens.size());
-  if (best->outcome == Restored::Outcome::refused) throw Error(ErrorKind::impossible, best->why, best->hint);
+  if (best->outcome == Restored::Outcome::refused) throw Error(ErrorKind::impossible, best->why, best->remedy);
   write_found(context, *from, *std::move(best), query.tokens.size(), target, output, encoding, edit);
   return 0;
 }
@@ -189,13 +190,14 @@ int import_all(Context& context, const std::vector<Place>& places, const std::st
     try {
       check_output(one, {prompt.path});
       Restored found = place->format->restore_prompt(*place, prompt, query_of(options, model_folder));
-      if (found.outcome != Restored::Outcome::restored) throw Error(ErrorKind::impossible, found.why, found.hint);
+      if (found.outcome != Restored::Outcome::restored) throw Error(ErrorKind::impossible, found.why, found.remedy);
       write_found(context, *place, std::move(found), static_cast<std::size_t>(prompt.tokens), target, one, encoding, edit);
       ++written;
     } catch (const Error& problem) {
       if (problem.kind() == ErrorKind::interrupted) throw;
       worst = std::max(worst, report_error(context, problem));
-      summaries.push_back({{"path", prompt.path}, {"error", problem.what()}, {"hint", problem.hint()}});
+      summaries.push_back(
+          {{"path", prompt.path}, {"error", problem.what()}, {"hint", documents::hint_of(problem.remedy(), prompt.path)}});
     }
   }
   if (made && written == 0) fs::remove(output.path, error);

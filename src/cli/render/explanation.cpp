@@ -10,6 +10,7 @@
 #include "cli/terminal/stdout.h"
 #include "cli/terminal/words.h"
 #include "common/human.h"
+#include "documents/hint.h"
 #include "kvcache/printable.h"
 
 namespace kvcache::cli {
@@ -191,7 +192,7 @@ Json json_of(const Restored& restored, std::size_t prompt_tokens) {
           {"layers_without_state", restored.layers_without_state},
           {"stopped_by", restored.stopped_by.empty() ? Json(nullptr) : Json(restored.stopped_by)},
           {"why", restored.why.empty() ? Json(nullptr) : Json(restored.why)},
-          {"hint", restored.hint.empty() ? Json(nullptr) : Json(restored.hint)},
+          {"hint", restored.remedy.empty() ? Json(nullptr) : Json(documents::hint_of(restored.remedy, {}))},
           {"losses", restored.losses},
           {"notes", restored.notes}};
 }

@@ -6,7 +6,7 @@
 #include "cli/render/inspect.h"
 #include "cli/render/table.h"
 #include "cli/terminal/words.h"
-#include "common/hint.h"
+#include "documents/hint.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
@@ -171,8 +171,7 @@ std::string inspect_text(const Context& context, const Document& document, const
   const bool broken = std::ranges::any_of(findings, [](const Finding& f) { return f.severity == Severity::error; });
   const std::string problems = findings_row(findings);
   add("problems", broken ? style.red(problems) : problems.empty() ? problems : style.yellow(problems));
-  for (const UsageNote& note : usage_notes(document, findings))
-    add("note", detail::with_names(note.text(), document.file.path()));
+  for (const UsageNote& note : usage_notes(document, findings)) add("note", documents::sentence_of(note, document.file.path()));
 
   std::string out =
       hanging(fmt::format("{}: {}{}", style.bold(shown_path(document.file.path())),

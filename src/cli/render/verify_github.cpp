@@ -7,6 +7,7 @@
 #include "cli/render/verify_output.h"
 #include "cli/terminal/stdout.h"
 #include "cli/terminal/words.h"
+#include "documents/hint.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
@@ -50,8 +51,9 @@ class GithubOutput final : public VerifyOutput {
       std::vector<std::string>& lines = lines_[finding.severity];
       if (lines.size() == most_annotations) continue;
       const std::string title = fmt::format("{}{}{}", finding.code, finding.where.empty() ? "" : " ", finding.where.text());
-      const std::string text =
-          finding.hint.empty() ? finding.message : fmt::format("{}\nhint: {}", finding.message, finding.hint);
+      const std::string text = finding.remedy.empty() ? finding.message
+                                                      : fmt::format("{}\nhint: {}", finding.message,
+                                                                    documents::hint_of(finding.remedy, report.path));
       lines.push_back(fmt::format("::{} file={},title={}::{}\n", command(finding.severity),
                                   escaped(shown_path(report.path), true), escaped(title, true), escaped(text, false)));
       shown_codes_[finding.severity].push_back(finding.code);

@@ -6,6 +6,7 @@
 #include "cli/terminal/stdout.h"
 #include "cli/terminal/words.h"
 #include "common/utf8.h"
+#include "documents/hint.h"
 #include "kvcache/format.h"
 #include "kvcache/verify.h"
 
@@ -38,10 +39,10 @@ std::string xml(std::string_view text) {
   return out;
 }
 
-std::string line(const Finding& finding) {
+std::string line(const Finding& finding, const std::string& path) {
   return fmt::format("{} {}{}{}: {}\n{}", name(finding.severity), finding.code, finding.where.empty() ? "" : " ",
                      finding.where.text(), finding.message,
-                     finding.hint.empty() ? "" : fmt::format("  hint: {}\n", finding.hint));
+                     finding.remedy.empty() ? "" : fmt::format("  hint: {}\n", documents::hint_of(finding.remedy, path)));
 }
 
 // Each line is escaped by itself, so that line breaks between them stay.
@@ -65,7 +66,7 @@ class JunitOutput final : public VerifyOutput {
     for (const Finding& finding : report.findings) {
       const bool fails = finding.severity >= least_;
       if (fails && (worst == nullptr || finding.severity > worst->severity)) worst = &finding;
-      (fails ? failing : others) += line(finding);
+      (fails ? failing : others) += line(finding, report.path);
     }
     const std::string_view path = report.path;
     cases_ += fmt::format("    <testcase classname=\"kvcache.verify\" name=\"{}\"", path.empty() ? "''" : xml(path));

@@ -7,6 +7,7 @@
 #include "cli/render/json.h"
 #include "cli/render/verify_output.h"
 #include "cli/version.h"
+#include "documents/hint.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
@@ -36,8 +37,10 @@ std::string uri(std::string_view path) {
 }
 
 /// Braces are placeholders in SARIF's messages and [text](target) is a link: text from a file must be neither.
-std::string message(const Finding& finding) {
-  const std::string text = finding.hint.empty() ? finding.message : fmt::format("{}\nhint: {}", finding.message, finding.hint);
+std::string message(const Finding& finding, const std::string& path) {
+  const std::string text = finding.remedy.empty()
+                               ? finding.message
+                               : fmt::format("{}\nhint: {}", finding.message, documents::hint_of(finding.remedy, path));
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '{' || text[i] == '}') out += text[i];
@@ -139,7 +142,7 @@ class SarifOutput final : public VerifyOutput {
     const auto rule = std::ranges::find(codes, finding.code, &CodeInfo::code);
     if (rule != codes.end()) out["ruleIndex"] = rule - codes.begin();
     out["level"] = level(finding.severity);
-    out["message"] = {{"text", message(finding)}};
+    out["message"] = {{"text", message(finding, path)}};
     out["locations"] = Json::array({std::move(location)});
     return out;
   }

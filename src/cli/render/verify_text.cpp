@@ -13,6 +13,7 @@
 #include "cli/terminal/stdout.h"
 #include "cli/terminal/style.h"
 #include "cli/terminal/words.h"
+#include "documents/hint.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
@@ -25,7 +26,8 @@ constexpr std::size_t note_lines = 5;
 
 /// A note and the files that it is true of.
 struct Repeated {
-  UsageNote note;  ///< with the command for the first of them
+  UsageNote note;    ///< with the command for the first of them
+  std::string path;  ///< of the first file
   std::size_t files = 0;
 };
 
@@ -72,7 +74,8 @@ class TextOutput final : public VerifyOutput {
     const std::string where = finding.where.empty() ? "" : ' ' + finding.where.text();
     say(fmt::format("{}: {} {}{}: {}{}", style_.bold(shown_path(report.path)), severity(finding.severity), finding.code, where,
                     finding.message, more));
-    if (hint && !finding.hint.empty()) print(hint_line("  hint: ", finding.hint, line_width(stdout)) + '\n');
+    if (hint && !finding.remedy.empty())
+      print(hint_line("  hint: ", documents::hint_of(finding.remedy, report.path), line_width(stdout)) + '\n');
   }
 
   void print_ok(const FileReport& report, const std::string& facts) const {
@@ -114,7 +117,7 @@ class TextOutput final : public VerifyOutput {
     for (const std::string& code : facts) ++infos_[code];
     if (gravest == nullptr) return;
     Rest& rest = gravest->severity == Severity::error ? errors_ : warnings_;
-    const bool hint = !gravest->hint.empty() && !hinted_.contains(gravest->code);
+    const bool hint = !gravest->remedy.empty() && !hinted_.contains(gravest->code);
     const std::size_t lines = hint ? 2 : 1;
     if (rest.files != 0 || lines > rest.lines) {
       ++rest.files;
@@ -139,7 +142,7 @@ class TextOutput final : public VerifyOutput {
       if (!note.program.empty() && !show_.asked && !show_.infos) continue;
       const auto same = std::ranges::find(notes_, note.what, [](const Repeated& r) { return r.note.what; });
       if (same == notes_.end())
-        notes_.push_back({note, 1});
+        notes_.push_back({note, report.path, 1});
       else
         ++same->files;
     }
@@ -150,8 +153,9 @@ class TextOutput final : public VerifyOutput {
       const Repeated& repeated = notes_[i];
       std::string text = repeated.note.what;
       if (repeated.files > 1) text += fmt::format(" ({} files)", repeated.files);
-      if (!repeated.note.command.empty())
-        text += fmt::format("; {}`{}`", repeated.files > 1 ? "for one of them " : "", repeated.note.command);
+      if (!repeated.note.remedy.empty())
+        text += fmt::format("; {}{}", repeated.files > 1 ? "for one of them " : "",
+                            documents::hint_of(repeated.note.remedy, repeated.path));
       say(fmt::format("{} {}", style_.dim("note:"), text));
     }
     if (notes_.size() > note_lines) say(fmt::format("{} {} more, see --json", style_.dim("note:"), notes_.size() - note_lines));

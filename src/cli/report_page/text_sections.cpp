@@ -7,6 +7,7 @@
 #include "cli/report_page/html.h"
 #include "cli/report_page/page.h"
 #include "cli/terminal/words.h"
+#include "documents/hint.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
@@ -21,7 +22,9 @@ std::string finding_html(const Finding& f, const Document& document) {
   if (!f.key.empty()) place += fmt::format(" <code>{}</code>", escaped(printable(f.key)));
   std::string out = fmt::format("<li class=\"finding\"><p><span class=\"tag {0}\">{0}</span> <code>{1}</code>{2}</p><p>{3}</p>",
                                 name(f.severity), escaped(f.code), place, escaped(f.message));
-  if (!f.hint.empty()) out += fmt::format("<p class=\"soft\">What to do: {}</p>", escaped(without_folder(f.hint, document)));
+  if (!f.remedy.empty())
+    out += fmt::format("<p class=\"soft\">What to do: {}</p>",
+                       escaped(without_folder(documents::hint_of(f.remedy, document.file.path()), document)));
   return out + "</li>\n";
 }
 
@@ -76,7 +79,8 @@ std::string loads_html(const ReportInput& in) {
     const LoadVerdict verdict = would_load(in.document, d.era, in.findings);
     std::string why = escaped(verdict.reason);
     if (!verdict.fix.empty())
-      why += fmt::format("{}<code>{}</code>", why.empty() ? "" : "<br>", escaped(without_folder(verdict.fix, in.document)));
+      why += fmt::format("{}<code>{}</code>", why.empty() ? "" : "<br>",
+                         escaped(without_folder(documents::fix_of(verdict, in.document.file.path()), in.document)));
     table.add({escaped(d.id), verdict.ok ? "<span class=\"ok\">✓ yes</span>" : "<span class=\"no\">✗ no</span>", why});
   }
   return table.html();
@@ -91,7 +95,8 @@ std::string findings_html(const ReportInput& in) {
   if (!in.findings.empty()) out += "</ul>\n";
   out += left_out(in.findings.size(), most_findings, "findings are not", "kvcache verify FILE");
   for (const UsageNote& note : usage_notes(in.document, in.findings))
-    out += fmt::format("<p class=\"soft\">Note: {}</p>\n", escaped(without_folder(note.text(), in.document)));
+    out += fmt::format("<p class=\"soft\">Note: {}</p>\n",
+                       escaped(without_folder(documents::sentence_of(note, in.document.file.path()), in.document)));
   return out;
 }
 

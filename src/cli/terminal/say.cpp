@@ -9,8 +9,8 @@
 #include "cli/terminal/signals.h"
 #include "cli/terminal/style.h"
 #include "cli/terminal/words.h"
-#include "common/hint.h"
 #include "common/remote_name.h"
+#include "documents/hint.h"
 #include "kvcache/format.h"
 
 namespace kvcache::cli {
@@ -57,8 +57,8 @@ int report_error(const Context& context, const Error& error) {
   std::string text = context.subject.empty() ? std::string() : detail::without_secrets(context.subject) + ": ";
   text += error.what();
   print_line(style.red(prefix(context)) + ' ', text);
-  if (!error.hint().empty())
-    print_lines(hint_line(style.bold("hint:") + ' ', printable(detail::with_names(error.hint(), context.subject), line_limit),
+  if (!error.remedy().empty())
+    print_lines(hint_line(style.bold("hint:") + ' ', printable(documents::hint_of(error.remedy(), context.subject), line_limit),
                           line_width(stderr)));
   return exit_code(error.kind());
 }

@@ -46,7 +46,7 @@ Entry look(const Place& /*place*/, const Item& item) {
 void check_archive(const std::string& path, Report& report) {
   const PromptArchive archive(reopened_source(path));
   const auto add = [&](const Error& error, const std::string& where) {
-    add_finding(report, error.code().empty() ? "KV911" : error.code(), error.what(), where, error.hint());
+    add_finding(report, error.code().empty() ? "KV911" : error.code(), error.what(), where, error.remedy());
   };
   try {
     archive.check_chain();

@@ -205,7 +205,7 @@ class Walk {
   void refuse_all(std::string why) {
     out_.outcome = Restored::Outcome::refused;
     out_.why = std::move(why);
-    out_.hint = "`kvcache inspect` shows what it holds";
+    out_.remedy = Remedy(Remedy::Action::inspect) + " shows what it holds";
   }
 
   /// The deepest end at which every layer that needs a state has one.

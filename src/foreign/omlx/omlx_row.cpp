@@ -356,7 +356,7 @@ Restored restore_from(const Place& place, const Query& query) {
     Restored out;
     out.outcome = Restored::Outcome::refused;
     out.why = "a block is a part of a prompt: the others are in its folder";
-    out.hint = "name the folder of the cache instead";
+    out.remedy = "name the folder of the cache instead";
     return out;
   }
   const FolderIndex index(place.path);

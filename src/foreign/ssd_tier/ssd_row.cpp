@@ -87,9 +87,9 @@ Report check(const Place& /*place*/, const Item& item) {
 std::vector<Report> check_place(const Place& place, std::span<const Item> items) {
   std::vector<Report> out;
   const auto report = [&](const std::string& path, std::string_view code, const std::string& message,
-                          const std::string& hint = {}) {
+                          const Remedy& remedy = {}) {
     Report one{path, {}, true, false};
-    add_finding(one, code, message, {}, hint);
+    add_finding(one, code, message, {}, remedy);
     out.push_back(std::move(one));
   };
   const std::string index = place.path + "/index.db";
@@ -99,7 +99,7 @@ std::vector<Report> check_place(const Place& place, std::span<const Item> items)
     rows = read_rows(place.path);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    report(index, error.kind() == ErrorKind::impossible ? "KV914" : "KV906", error.what(), error.hint());
+    report(index, error.kind() == ErrorKind::impossible ? "KV914" : "KV906", error.what(), error.remedy());
     return out;
   }
   for (const Row& row : rows) {

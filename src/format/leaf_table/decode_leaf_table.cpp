@@ -165,8 +165,8 @@ class LeafTableDecoder {
     l.done(std::make_unique<Class>(std::move(state)));
   }
   void report(std::string_view code, const Where& where, const std::string& key, const std::string& message,
-              std::string hint = {}) {
-    document_.findings.push_back(make_finding(code, where, key, message, std::move(hint)));
+              Remedy remedy = {}) {
+    document_.findings.push_back(make_finding(code, where, key, message, std::move(remedy)));
   }
 
   Document& document_;

@@ -82,8 +82,8 @@ class LeafTableEncoder {
   void chunked(const std::string& where, const std::string& path, const ChunkedKVCache& cache);
   void slots(const std::string& where, const std::string& path, const ArraysCache& cache);
   void list(const std::string& where, const std::string& path, const CacheList& cache);
-  [[noreturn]] static void refuse(const std::string& where, const std::string& why, const std::string& hint) {
-    throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, why), hint);
+  [[noreturn]] static void refuse(const std::string& where, const std::string& why, const Remedy& remedy) {
+    throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, why), remedy);
   }
 
   Encoded& out_;
@@ -105,7 +105,7 @@ void LeafTableEncoder::quantized(const std::string& where, const std::string& pa
   const auto& s = cache.state();
   // Here rows behind the offset are a buffer's: tokens whose offset was lost would pass for padding, and nothing would tell any
   // more.
-  if (const auto refusal = cache.why_not_cut()) refuse(where, refusal->why, refusal->hint);
+  if (const auto refusal = cache.why_not_cut()) refuse(where, refusal->why, refusal->remedy);
   if (s.has_unnamed_mode())
     refuse(where, fmt::format("it is quantized in a mode without biases, which {} cannot load", target_),
            "only mlx-swift-lm and mlxrs read such layers");
@@ -127,7 +127,7 @@ void LeafTableEncoder::chunked(const std::string& where, const std::string& path
   try {
     s = cache.valid();
   } catch (const Error& error) {
-    refuse(where, error.what(), error.hint());
+    refuse(where, error.what(), error.remedy());
   }
   if (s.has_no_chunk_size())
     refuse(where, fmt::format("its chunk size is None, with which {} raises in the next step", target_),

@@ -23,7 +23,8 @@ void Decoder::decode_list(Layer& l) {
   l.out.lost_children = true;
   l.fail("KV312",
          fmt::format("CacheList without the classes of its children ({}): no runtime can load it", l.describe_arrays()), {},
-         "`kvcache convert FILE --children KVCache,ArraysCache:2 -o OUT`, with what the model's layers hold, rebuilds it");
+         Remedy(Remedy::Action::convert, {{"children", "KVCache,ArraysCache:2"}}) +
+             ", with what the model's layers hold, rebuilds it");
 }
 
 void Decoder::decode_nested_list(Layer& l) {

@@ -19,7 +19,7 @@ void Decoder::decode_kv(Layer& l) {
   const EraSet mislabelling = eras_where([](const EraTraits& t) { return t.mislabels; });
   if (early_swift_label && l.meta.form == Meta::Form::list && l.meta.values.size() == 2) {
     l.report("KV712", "class KVCache with the two metadata values of a ChunkedKVCache, as mlx-swift-lm before 2.31 writes it",
-             {}, "`kvcache convert FILE --to mlx-swift-lm -o OUT` writes the class it is");
+             {}, Remedy(Remedy::Action::convert, {{"to", "mlx-swift-lm"}}) + " writes the class it is");
     l.only(mislabelling, "class KVCache with the metadata of a ChunkedKVCache");
     decode_chunked(l);
     return;
@@ -27,7 +27,7 @@ void Decoder::decode_kv(Layer& l) {
   const auto list = l.flat_arrays();
   if (early_swift_label && l.meta.form == Meta::Form::absent && list && !list->empty() && !is_keys_and_values(*this, *list)) {
     l.report("KV712", "class KVCache with the arrays of an ArraysCache, as mlx-swift-lm before 2.31 writes it", {},
-             "`kvcache convert FILE --to mlx-swift-lm -o OUT` writes the class it is");
+             Remedy(Remedy::Action::convert, {{"to", "mlx-swift-lm"}}) + " writes the class it is");
     l.only(mislabelling, "class KVCache with the arrays of an ArraysCache");
     decode_arrays(l);
     return;
@@ -86,8 +86,7 @@ void Decoder::decode_rotating(Layer& l) {
                          "mlx-swift-lm has: it is read here, and never written",
                          *state.reserve),
              fmt::format("{}.7", l.in.key),
-             fmt::format("`kvcache convert {} --to mlx-swift-lm@3.33 -o OUT` writes the window without it",
-                         shell_path(file_.path())));
+             Remedy(Remedy::Action::convert, {{"to", std::string(dialect(Era::S5).id)}}) + " writes the window without it");
   l.done_with_pair<RotatingKVCache>(std::move(state));
 }
 

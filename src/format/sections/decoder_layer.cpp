@@ -77,12 +77,12 @@ Decoder::Layer::Layer(Decoder& d, const LayerInput& input) : decoder(d), in(inpu
   out.eras = eras_laid_out_as(LayoutName::sections);
 }
 
-void Decoder::Layer::report(std::string_view code, const std::string& message, const std::string& key, std::string hint) {
-  decoder.findings_.push_back(make_finding(code, in.where, key.empty() ? in.key : key, message, std::move(hint)));
+void Decoder::Layer::report(std::string_view code, const std::string& message, const std::string& key, Remedy remedy) {
+  decoder.findings_.push_back(make_finding(code, in.where, key.empty() ? in.key : key, message, std::move(remedy)));
 }
 
-bool Decoder::Layer::fail(std::string_view code, const std::string& message, const std::string& key, std::string hint) {
-  report(code, message, key, std::move(hint));
+bool Decoder::Layer::fail(std::string_view code, const std::string& message, const std::string& key, Remedy remedy) {
+  report(code, message, key, std::move(remedy));
   return false;
 }
 
@@ -93,9 +93,9 @@ bool Decoder::Layer::not_ours(std::string_view code, const std::string& message,
   return false;
 }
 
-std::string Decoder::Layer::what_works() const {
-  return fmt::format("`kvcache inspect {} --tensors` shows what is stored; metadata, stamp and diff work on the file",
-                     shell_path(decoder.file_.path()));
+Remedy Decoder::Layer::what_works() {
+  return Remedy(Remedy::Action::inspect, {{"tensors", ""}}) +
+         " shows what is stored; metadata, stamp and diff work on the file";
 }
 
 void Decoder::Layer::only(EraSet eras, std::string evidence) {

@@ -7,6 +7,8 @@
 #include "format/dialects/era.h"
 #include "format/sections/decoder.h"
 
+#include "kvcache/remedy.h"
+
 namespace kvcache::detail {
 
 struct Decoder::Layer {
@@ -18,14 +20,14 @@ struct Decoder::Layer {
   Layer(Decoder& d, const LayerInput& input);
 
   /// Report a finding about this layer. `key` defaults to the layer's metadata path.
-  void report(std::string_view code, const std::string& message, const std::string& key = {}, std::string hint = {});
+  void report(std::string_view code, const std::string& message, const std::string& key = {}, Remedy remedy = {});
   /// Report an error and leave the layer undecoded. Returns false, for `return l.fail(...)`.
-  bool fail(std::string_view code, const std::string& message, const std::string& key = {}, std::string hint = {});
+  bool fail(std::string_view code, const std::string& message, const std::string& key = {}, Remedy remedy = {});
 
   /// The same for a class or layout of a neighbour, which is no damage: KV717 says whose, at the same place. Returns false.
   bool not_ours(std::string_view code, const std::string& message, std::string_view owner, const std::string& key = {});
   /// Hint for a layer that is not understood: the commands that work on its file all the same.
-  [[nodiscard]] std::string what_works() const;
+  [[nodiscard]] static Remedy what_works();
 
   /// Narrow the eras to those with a property, and remember why.
   void only(EraSet eras, std::string evidence);

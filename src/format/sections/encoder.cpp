@@ -10,8 +10,8 @@
 namespace kvcache::detail {
 namespace {
 
-[[noreturn]] void refuse(const std::string& where, const std::string& why, const std::string& hint) {
-  throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, why), hint);
+[[noreturn]] void refuse(const std::string& where, const std::string& why, const Remedy& remedy) {
+  throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, why), remedy);
 }
 
 constexpr std::size_t mamba_slots = 2;  // MambaCache is ArraysCache(2) by another name
@@ -51,9 +51,8 @@ std::string origin_lost(const std::string& where, std::string_view target) {
 }
 
 std::string batched_window_unusable(const std::string& where) {
-  return fmt::format(
-      "{}: mlx-lm loads a BatchRotatingKVCache but raises when it is used; 'kvcache extract --all' makes files that work",
-      where);
+  return fmt::format("{}: mlx-lm loads a BatchRotatingKVCache but raises when it is used; a file for each sequence works",
+                     where);
 }
 
 std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache, std::string_view target, bool drop_unset) {
@@ -71,7 +70,8 @@ std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache
                     : "a later slot is set, so leaving this one out would shift it");
   if (!drop_unset)
     refuse(where, fmt::format("slot {} of {} is not set, and {} has no way to say so", index, slots.size(), target),
-           "--drop-unset-slots leaves trailing unset slots out, which suits models that use only the first ones (LFM2)");
+           Remedy(Remedy::Action::repeat, {{"drop_unset_slots", ""}}) +
+               " leaves trailing unset slots out, which suits models that use only the first ones (LFM2)");
   slots.erase(first_unset, slots.end());
   return slots;
 }
@@ -93,11 +93,11 @@ void Encoder::require_used(const std::string& where, const Cache& cache) const {
 }
 
 void Encoder::require_batch(const std::string& where, const Cache& cache, bool has_class, std::string_view what) const {
-  const std::string hint = "'kvcache extract --all' makes one file per sequence";
-  if (!has_class) refuse(where, fmt::format("{} has no {} that it can load", target(), what), hint);
+  const Remedy each = Remedy(Remedy::Action::extract_all) + " makes one file per sequence";
+  if (!has_class) refuse(where, fmt::format("{} has no {} that it can load", target(), what), each);
   // Without arrays a file does not say how many sequences there are: a batch that knows would come back without its number.
   if (cache.empty() && (!traits_.empty_layers || cache.batch_size()))
-    refuse(where, fmt::format("{} cannot hold an empty batch", target()), hint);
+    refuse(where, fmt::format("{} cannot hold an empty batch", target()), each);
 }
 
 EncodedLayer Encoder::plain(const std::string& where, const KVCache& cache, bool framed) {
@@ -249,7 +249,7 @@ EncodedLayer Encoder::arrays(const std::string& where, const ArraysCache& cache)
       refuse(where,
              fmt::format("{} left paddings for {} slots: mlxrs refuses to load more than one a slot", s.left_padding->size(),
                          slots.size()),
-             "'kvcache extract --all' makes one file per sequence");
+             Remedy(Remedy::Action::extract_all) + " makes one file per sequence");
     if (s.left_padding || lengths) fields.push_back(s.left_padding ? join(*s.left_padding) : "");
     if (lengths) fields.push_back(join(*s.lengths));
     if (s.lengths && !lengths) lose("lengths");
@@ -263,7 +263,7 @@ EncodedLayer Encoder::arrays(const std::string& where, const ArraysCache& cache)
   if (out.class_text == "ArraysCache" && slots.size() == 2 && traits_.arrays_class && traits_.mamba_class && !edited())
     warnings_.push_back(fmt::format(
         "{}: models of mlx-lm up to 0.30.5 keep such state up to date in a MambaCache alone, which later releases have "
-        "not; '--to mlx-lm@0.30.5' writes one",
+        "not; mlx-lm@0.30.5 as the target writes one",
         where));
   if (!traits_.arrays_class) {
     if (slots.size() != 2)
@@ -343,7 +343,7 @@ EncodedLayer Encoder::batch_rotating(const std::string& where, const BatchRotati
     if (!s.rotated && !cache.empty() && s.keys.shape()[2] != s.max_size)
       refuse(where,
              fmt::format("{} takes any text of 'rotated' for true, and would read the rows in the wrong order", target()),
-             "'kvcache extract --all' makes one file per sequence");
+             Remedy(Remedy::Action::extract_all) + " makes one file per sequence");
   } else if (traits_.dialect.family == Family::mlx_lm) {
     warnings_.push_back(batched_window_unusable(where));
   }

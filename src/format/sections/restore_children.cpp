@@ -13,7 +13,7 @@ namespace kvcache {
 namespace {
 
 constexpr std::string_view spec_hint =
-    "--children takes classes in order: KVCache, ArraysCache:SLOTS, QuantizedKVCache:GROUP_SIZE, RotatingKVCache:MAX_SIZE:KEEP";
+    "children are classes in order: KVCache, ArraysCache:SLOTS, QuantizedKVCache:GROUP_SIZE, RotatingKVCache:MAX_SIZE:KEEP";
 
 struct ChildSpec {
   std::string class_name;
@@ -25,7 +25,7 @@ struct ChildSpec {
                                                               "RotatingKVCache"};
   const std::string_view name = item.substr(0, item.find(':'));
   const std::string_view meant = detail::nearest(name, classes);
-  throw Error(ErrorKind::usage, fmt::format("--children: '{}' is not understood", printable(item)),
+  throw Error(ErrorKind::usage, fmt::format("children: '{}' is not understood", printable(item)),
               meant.empty() || meant == name ? std::string(spec_hint) : fmt::format("did you mean {}?", meant));
 }
 
@@ -186,7 +186,7 @@ void restore_children(Document& document, std::string_view spec) {
       restored.push_back(*index);
   }
   if (restored.empty())
-    throw Error(ErrorKind::usage, "--children: no CacheList of this file has lost its children", "leave --children out");
+    throw Error(ErrorKind::usage, "children: no CacheList of this file has lost its children", "leave them out");
   std::vector<std::unique_ptr<Cache>> lists;  // all of them before any is changed: one may refuse
   for (const std::size_t layer : restored) {
     const auto& opaque = *as<OpaqueCache>(*document.cache.layers[layer]);

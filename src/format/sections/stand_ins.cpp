@@ -71,7 +71,7 @@ StandIns find_stand_ins(const Header& header, Findings& findings) {
         fmt::format("{} slots that are not set and {} arrays without elements are saved as arrays of one element, as Rapid-MLX "
                     "does: mlx-lm takes them for the arrays",
                     out.unset.size(), out.empty.size()),
-        "`kvcache convert FILE --to mlx-lm -o OUT` writes what they stand for"));
+        Remedy(Remedy::Action::convert, {{"to", "mlx-lm"}}) + " writes what they stand for"));
   return out;
 }
 
