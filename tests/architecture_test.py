@@ -81,11 +81,34 @@ def without_source(root):
     return found
 
 
+LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
+# `kvcache convert FILE`, --force: not the options of other programs (mlx_lm.generate --kv-group-size).
+COMMAND = re.compile(r"`kvcache [a-z]|(?<!`)\bkvcache (?:convert|extract|trim|verify|metadata|stamp|repair|inspect|quantize) |"
+                     r"(?:^|[\s'`(])--[a-z]")
+# What words remedies, the C interface, which says so in its documents, and the tool.
+SPEAK = {"cli", "documents", "capi"}
+
+
+def speaking(root):
+    """String literals of the library that name commands or options of the tool: a remedy is data (remedy.h)."""
+    found = []
+    for path in sources(root, "src"):
+        if path.split(os.sep)[1] in SPEAK:
+            continue
+        for number, line in enumerate(read(root, path).splitlines(), 1):
+            if line.lstrip().startswith(("//", "#include")) or "mlx_lm.generate" in line:
+                continue
+            found += [f"{path}:{number}: {text}" for text in LITERAL.findall(line) if COMMAND.search(text)]
+    return found
+
+
 def judge(root, rule, path, folder, public, quoted, name):
     """What is wrong with one include, or None."""
     if not quoted:
         if PLATFORM.match(name) and folder != "platform":
             return "platform calls belong to src/platform"
+        if name == "fstream":
+            return "files are opened by src/platform (text_file.h, output_file.h), which tells a missing one from an unreadable one"
         # kvcache_c.h is C, whose library ends in .h.
         if public and not re.fullmatch(r"[a-z_0-9]+", name) and not (folder == "capi" and name in ("stddef.h", "stdint.h", "string.h")):
             return "a public header includes the standard library and kvcache/ only"
@@ -159,6 +182,9 @@ class ThisTree(unittest.TestCase):
     def test_every_public_header_has_a_source(self):
         self.assertEqual(without_source(ROOT), [])
 
+    def test_the_library_speaks_of_no_commands(self):
+        self.assertEqual(speaking(ROOT), [])
+
     def test_every_reference_leads_somewhere(self):
         self.assertEqual(dangling(ROOT), [])
 
@@ -185,7 +211,7 @@ class BrokenTree(unittest.TestCase):
                 ("include/kvcache/tensor.h", '"kvcache/cache.h"', "tensor may not include cache"),
                 ("src/tensor/x.cpp", '"layout.h"', "no such file"), ("src/tensor/x.cpp", '"kvcache/none.h"', "no such file"),
                 ("src/cli/x.cpp", "<unistd.h>", "platform calls"), ("src/tensor/x.cpp", "<sys/stat.h>", "platform calls"),
-                ("src/platform/x.cpp", "<unistd.h>", None), ("include/kvcache/tensor.h", "<span>", None),
+                ("src/platform/x.cpp", "<unistd.h>", None), ("src/model/x.cpp", "<fstream>", "opened by src/platform"), ("include/kvcache/tensor.h", "<span>", None),
                 ("include/kvcache/tensor.h", "<fmt/core.h>", "standard library"), ("src/cache/x.cpp", "<iostream>", "never prints"),
                 ("include/kvcache/new.h", "<span>", "belongs to no folder"), ("src/new/x.cpp", "<span>", "belongs to no folder")):
             with self.subTest(path=path, include=include):
@@ -208,6 +234,18 @@ class BrokenTree(unittest.TestCase):
                 found = without_source(root)
                 self.assertEqual(len(found), 1 if complaint else 0, found)
                 self.assertIn(complaint or "", " ".join(found))
+
+    def test_commands_in_the_library(self):
+        for path, line, found in (
+                ("src/cache/x.cpp", 'throw Error("--force replaces it");', 1), ("src/cache/x.cpp", 'f("`kvcache trim FILE`");', 1),
+                ("src/cache/x.cpp", 'f("kvcache extract FILE --all");', 1), ("src/cli/x.cpp", 'f("--force");', 0),
+                ("src/cache/x.cpp", '// "--force"', 0), ("src/cache/x.cpp", 'f("a -- b", "version 0.1 of kvcache wrote it");', 0),
+                ("src/cache/x.cpp", 'f("mlx_lm.generate --prompt-cache-file fails");', 0)):
+            with self.subTest(path=path, line=line), tempfile.TemporaryDirectory() as root:
+                os.makedirs(os.path.dirname(os.path.join(root, path)))
+                with open(os.path.join(root, path), "w", encoding="utf-8") as f:
+                    f.write(line + "\n")
+                self.assertEqual(len(speaking(root)), found)
 
     def test_references(self):
         md = ".md"  # by itself, because this file is looked through as well

@@ -30,6 +30,9 @@ class Remedy {
     set_metadata = 12,    ///< user metadata: keys and their values
     unset_metadata = 13,  ///< user metadata: keys
     store = 14,           ///< of the prefix store: verb (check, ls, init, ...), entry, and options of the verb
+    formats = 15,         ///< see which formats there are
+    models = 16,          ///< see which types of models are known
+    extend = 17,          ///< join batches
   };
   /// A name as in the field ("group_size") with its value; without one it is a switch. "file" is another one than that at hand.
   using Argument = std::pair<std::string, std::string>;

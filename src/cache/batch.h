@@ -75,7 +75,7 @@ std::vector<const Class*> mergeable(std::span<const Cache* const> caches) {
     }
     if (const auto batch = caches[i]->batch_size(); batch.value_or(1) != 1) {
       throw Error(ErrorKind::impossible, fmt::format("cache {} holds {} sequences: only single ones can be merged", i, *batch),
-                  "`kvcache extend` joins batches");
+                  Remedy(Remedy::Action::extend) + " joins batches");
     }
     all.push_back(as<Class>(*caches[i]));
     if (all.back() == nullptr) throw Error(ErrorKind::impossible, fmt::format("cache {} is a {}", i, caches[i]->class_name()));

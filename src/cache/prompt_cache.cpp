@@ -210,7 +210,7 @@ PromptCache merge_prompt_caches(std::span<const PromptCache* const> caches, std:
     check_layer_counts(caches[0]->layers.size(), caches[i]->layers.size(), names[0], names[i]);
     if (const std::int64_t batch = detail::in_context(names[i], [&] { return batch_size(*caches[i]); }); batch != 1) {
       throw Error(ErrorKind::impossible, fmt::format("{} holds {} sequences: only single ones can be merged", names[i], batch),
-                  "`kvcache extend` joins batches");
+                  Remedy(Remedy::Action::extend) + " joins batches");
     }
     // It belongs to one sequence's images: there is no form of it for a batch.
     if (caches[i]->model_state) {

@@ -1,12 +1,14 @@
 #include "catalog/find_files.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "catalog/exclusions.h"
 #include "kvcache/error.h"
+#include "platform/file.h"
 #include "platform/text_file.h"
 
 namespace kvcache::catalog {
@@ -15,8 +17,14 @@ namespace {
 namespace fs = std::filesystem;
 
 bool starts_with_gzip_magic(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return file.get() == 0x1F && file.get() == 0x8B;
+  try {
+    std::array<std::byte, 2> magic{};
+    return detail::File::open_input(path).read_some(magic) == magic.size() && magic[0] == std::byte{0x1F} &&
+           magic[1] == std::byte{0x8B};
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::io) throw;
+    return false;  // whatever it is, it is not ours to read
+  }
 }
 
 bool ends_with(std::string_view name, std::string_view ending) {

@@ -73,6 +73,12 @@ std::string_view action_name(Remedy::Action action) noexcept {
       return "unset_metadata";
     case Remedy::Action::store:
       return "store";
+    case Remedy::Action::formats:
+      return "formats";
+    case Remedy::Action::models:
+      return "models";
+    case Remedy::Action::extend:
+      return "extend";
   }
   return "words";
 }

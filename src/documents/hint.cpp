@@ -46,6 +46,9 @@ constexpr std::array verbs = {
     Verb{Remedy::Action::set_metadata, "metadata FILE set", " --in-place"},
     Verb{Remedy::Action::unset_metadata, "metadata FILE unset", " --in-place"},
     Verb{Remedy::Action::store, "store", ""},
+    Verb{Remedy::Action::formats, "formats", ""},
+    Verb{Remedy::Action::models, "models", ""},
+    Verb{Remedy::Action::extend, "extend", ""},
 };
 
 /// Options whose name on the command line is not the field's.

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "common/codes.h"
-#include "format/decode.h"
 #include "format/dialects/era.h"
+#include "format/document.h"
 
 namespace kvcache::detail {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "format/decode.h"
+#include "format/document.h"
 #include "format/file_layout.h"
 #include "format/user_metadata.h"
 #include "kvcache/caches.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "format/decode.h"
+#include "format/document.h"
 #include "format/file_layout.h"
 #include "format/sections/decoder.h"
 #include "format/user_metadata.h"

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <fstream>
+#include <sstream>
 #include <string_view>
+
+#include "kvcache/error.h"
+#include "platform/text_file.h"
 
 namespace kvcache::remote {
 namespace {
@@ -24,6 +27,17 @@ std::string section_name(std::string_view line) {
   return name;
 }
 
+/// Of a file of settings; nothing of one that is not there or cannot be read, as with any program that looks for one.
+std::string text_of(const std::string& path) {
+  constexpr std::uint64_t most = 1U << 20U;
+  try {
+    return detail::read_text_file(path, {most, ErrorKind::usage, "no settings are that long: name the file that is meant"});
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::io) throw;
+    return {};
+  }
+}
+
 }  // namespace
 
 std::string variable(const char* name) {
@@ -38,7 +52,7 @@ std::string in_home(const std::string& path) {
 
 Settings read_settings(const std::string& path, const std::string& section) {
   Settings out;
-  std::ifstream file(path);
+  std::istringstream file(text_of(path));
   bool here = false;
   std::string above;
   for (std::string line; std::getline(file, line);) {
@@ -59,7 +73,7 @@ Settings read_settings(const std::string& path, const std::string& section) {
 }
 
 std::string read_word(const std::string& path) {
-  std::ifstream file(path);
+  std::istringstream file(text_of(path));
   std::string word;
   file >> word;
   return word;

@@ -13,7 +13,7 @@ namespace detail {
 void check_class(const Place& place, Findings& findings) {
   for (Broken& broken : broken_invariants(*place.cache))
     findings.push_back(make_finding(broken.code, place.where, first_key(place), std::move(broken.problem.message),
-                                    std::move(broken.problem.hint)));
+                                    std::move(broken.problem.remedy)));
 }
 
 }  // namespace detail

@@ -251,7 +251,7 @@ Findings check_model(const Document& document, const ModelFolder& model, std::op
     check_layers(document, own ? *model.swift_config : *model.config, findings);
   } else {
     findings.push_back(make_finding("KV810", {}, {}, fmt::format("the model's caches are not known: {}", model.why_no_config),
-                                    "`kvcache models` lists the known types; all else was checked"));
+                                    Remedy(Remedy::Action::models) + " lists the known types; all else was checked"));
   }
   check_digests(document, model, findings);
   detail::sort_findings(findings);

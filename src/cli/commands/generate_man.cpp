@@ -1,12 +1,12 @@
 // kvcache generate: what is committed in man/ (scripts/generate).
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <memory>
+#include <span>
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/docs/man.h"
-#include "kvcache/error.h"
+#include "platform/output_file.h"
 
 namespace kvcache::cli {
 namespace {
@@ -22,9 +22,9 @@ int run(Context& context, const Options& options) {
   CommandLine command_line(unused);
   for (const ManPage& page : man_pages(command_line.app())) {
     context.subject = options.folder + '/' + page.file;
-    std::ofstream file(context.subject, std::ios::binary);
-    file << page.text << std::flush;
-    if (!file) throw Error(ErrorKind::io, "cannot be written");
+    detail::OutputFile file(context.subject, {.overwrite = true});
+    file.write_at(0, std::as_bytes(std::span(page.text)));
+    file.commit();
   }
   return 0;
 }

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
+#include <sstream>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +15,7 @@
 #include "common/nearest.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
+#include "platform/text_file.h"
 
 namespace kvcache::cli {
 namespace {
@@ -116,8 +117,14 @@ void check_item(const CLI::App& app, const std::string& file, const CLI::ConfigI
 }
 
 void take_file(CLI::App& app, const std::string& file) {
-  std::ifstream stream(file);
-  if (!stream) refuse(file, "this configuration cannot be read", "KVCACHE_CONFIG= goes without one");
+  std::istringstream stream;
+  try {
+    constexpr std::uint64_t most = 1U << 20U;
+    stream.str(detail::read_text_file(file, {most, ErrorKind::usage, "name another one with KVCACHE_CONFIG"}));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::io) throw error.with_context(shown_path(file));
+    refuse(file, "this configuration cannot be read", "KVCACHE_CONFIG= goes without one");
+  }
   std::vector<CLI::ConfigItem> items;
   try {
     items = CLI::ConfigTOML().from_config(stream);

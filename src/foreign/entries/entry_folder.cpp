@@ -311,9 +311,9 @@ Report check(const Place& place, const Item& item, Owner owner) {
 std::vector<Report> check_place(const Place& place, std::span<const Item> items, Owner owner) {
   std::vector<Report> out;
   const auto report = [&](const std::string& path, std::string_view code, const std::string& message,
-                          const std::string& hint = {}) {
+                          const Remedy& remedy = {}) {
     Report one{path, {}, true, false};
-    add_finding(one, code, message, {}, hint);
+    add_finding(one, code, message, {}, remedy);
     out.push_back(std::move(one));
   };
   if (place.path.ends_with(".new")) return out;
@@ -351,7 +351,7 @@ std::vector<Report> check_place(const Place& place, std::span<const Item> items,
     std::error_code missing;
     if (!fs::exists(place.path + "/index.json", missing))
       report(place.path, "KV906", "it has entries and no index.json, which is written last: no server uses any of them",
-             "the entries are prompt caches of their own: `kvcache convert` takes each");
+             Remedy("the entries are prompt caches of their own: ") + Remedy(Remedy::Action::convert) + " takes each");
     return out;  // a torn one is reported itself
   }
   for (const Item& item : items) {

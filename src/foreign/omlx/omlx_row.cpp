@@ -129,7 +129,7 @@ void check_block(const std::string& path, Report& report) {
                             without.size() == 1 ? "layer" : "layers", fmt::join(without, ", ")));
   if (const std::string why = never_again(facts); !why.empty())
     add_finding(report, "KV910", fmt::format("no current omlx uses it: {}", why), {},
-                "it can be imported with `kvcache convert`");
+                Remedy(Remedy::Action::convert) + " imports it");
 }
 
 Report check(const Place& place, const Item& item) {

@@ -52,8 +52,7 @@ std::string_view family_name(const Dialect& d) {
   return d.id.substr(0, d.id.find('@'));
 }
 
-constexpr std::string_view known_formats =
-    "mlx-lm, mlx-swift-lm or mlxrs, or one of their releases, such as mlx-lm@0.30.7; `kvcache formats` lists them";
+constexpr std::string_view known_formats = "mlx-lm, mlx-swift-lm or mlxrs, or one of their releases, such as mlx-lm@0.30.7; ";
 
 /// What people call a runtime by.
 std::string_view other_name(std::string_view name) {
@@ -76,23 +75,23 @@ std::string_view other_name(std::string_view name) {
   return {};
 }
 
-[[noreturn]] void refuse(const std::string& what, const std::string& hint) {
-  throw Error(ErrorKind::usage, what, hint);
+[[noreturn]] void refuse(const std::string& what, Remedy remedy) {
+  throw Error(ErrorKind::usage, what, std::move(remedy));
 }
 
 /// `numbers` as in "mlx-lm@0.29", `text` as it was written there.
 Target target_of(Family family, std::string_view name, std::string_view text, const Numbers& numbers) {
-  constexpr std::string_view list = "`kvcache formats` lists the releases that this version knows";
+  const Remedy list = Remedy(Remedy::Action::formats) + " lists the releases that this version knows";
   const auto known = releases_of(family);
   const Version& oldest = known.front().version;
   const Version& newest = known.back().version;
   if (numbers.oldest > newest)
     refuse(fmt::format("{} {} is newer than {}, the newest release that this version knows", name, text, to_string(newest)),
-           fmt::format("a newer kvcache may know it; {}", list));
+           "a newer kvcache may know it; " + list);
   if (numbers.newest < oldest)
     refuse(
         fmt::format("{} {} is older than {}, the oldest release whose files this version knows", name, text, to_string(oldest)),
-        std::string(list));
+        list);
   // Those meant; where there is none, the two that such a number lies between.
   const auto after = std::find_if(known.begin(), known.end(), [&](const Release& r) { return r.version > numbers.newest; });
   auto from = std::find_if(known.begin(), after, [&](const Release& r) { return r.version >= numbers.oldest; });
@@ -105,7 +104,7 @@ Target target_of(Family family, std::string_view name, std::string_view text, co
                     "the two it writes is not known",
                     name, text, to_string((other - 1)->version), dialect((other - 1)->era).id, to_string(other->version),
                     dialect(other->era).id),
-        fmt::format("use the id of one of them; {}", list));
+        "use the id of one of them; " + list);
   return {from->era, fmt::format("{}@{}", name, text), numbers.oldest, numbers.newest};
 }
 
@@ -173,7 +172,7 @@ Target find_target(std::string_view id) {
   if (!family && meant.empty()) meant = detail::nearest(id.substr(0, at), names);
   refuse(fmt::format("unknown format '{}'", printable(id)),
          meant.empty()
-             ? std::string(known_formats)
+             ? Remedy(std::string(known_formats)) + Remedy(Remedy::Action::formats) + " lists them"
              : fmt::format("did you mean {}{}?", meant, at == std::string_view::npos ? "" : printable(id.substr(at))));
 }
 

@@ -10,7 +10,7 @@
 
 #include "cache/class_names.h"
 #include "common/codes.h"
-#include "format/decode.h"
+#include "format/document.h"
 #include "format/file_layout.h"
 #include "format/leaf_table/leaf_table.h"
 #include "format/sections/decoder_layer.h"

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "common/codes.h"
-#include "format/decode.h"
+#include "format/document.h"
 #include "format/file_layout.h"
 #include "format/sections/decoder_layer.h"
 

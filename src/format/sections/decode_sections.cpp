@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "common/codes.h"
-#include "format/decode.h"
+#include "format/document.h"
 #include "format/file_layout.h"
 #include "format/sections/stand_ins.h"
 #include "kvcache/error.h"

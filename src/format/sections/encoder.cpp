@@ -4,7 +4,7 @@
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include "cache/class_names.h"
-#include "format/decode.h"
+#include "format/document.h"
 #include "kvcache/error.h"
 
 namespace kvcache::detail {

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "common/codes.h"
-#include "format/decode.h"
+#include "format/document.h"
 #include "format/user_metadata.h"
 
 namespace kvcache::detail {

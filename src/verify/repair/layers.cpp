@@ -8,7 +8,7 @@
 #include <map>
 
 #include "cache/map_layers.h"
-#include "format/decode.h"
+#include "format/document.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"

@@ -1,5 +1,5 @@
 // decode(): a container becomes a document.
-#include "format/decode.h"
+#include "format/document.h"
 
 #include <fmt/format.h>
 
