@@ -22,7 +22,8 @@ struct QuantizeRequest {
   std::function<bool(std::size_t layer)> wanted;  ///< empty: every layer
   bool requantize = false;                        ///< decode layers that are quantized already and quantize them again
   bool report = false;                            ///< gather ErrorStats
-  std::string layers;                             ///< how `wanted` was said ("0-3,!7"), for what refusals propose
+  bool made_anew = false;  ///< no file stands behind the cache: refusals propose no other quantization of it
+  std::string layers;      ///< how `wanted` was said ("0-3,!7"), for what refusals propose
 };
 
 /// What quantize_prompt_cache did with one layer.

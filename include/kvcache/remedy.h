@@ -33,6 +33,7 @@ class Remedy {
     formats = 15,         ///< see which formats there are
     models = 16,          ///< see which types of models are known
     extend = 17,          ///< join batches
+    merge = 18,           ///< make a batch of single sequences
   };
   /// A name as in the field ("group_size") with its value; without one it is a switch. "file" is another one than that at hand.
   using Argument = std::pair<std::string, std::string>;

@@ -19,7 +19,9 @@ void no_such_operation(std::string_view class_name, std::string_view operation, 
 }  // namespace detail
 
 namespace {
-constexpr const char* single = "only batches have it, which merging makes of single-sequence caches";
+Remedy single() {
+  return Remedy("only batches have it; ") + Remedy(Remedy::Action::merge) + " makes one from single-sequence caches";
+}
 }
 
 std::int64_t Cache::trim(std::int64_t n) {
@@ -51,23 +53,23 @@ Mask Cache::make_mask(std::int64_t /*queries*/, std::optional<std::int64_t> /*wi
 }
 
 void Cache::filter(std::span<const std::int64_t> /*indices*/) {
-  detail::no_such_operation(class_name(), "filter", single);
+  detail::no_such_operation(class_name(), "filter", single());
 }
 
 void Cache::extend(const Cache& /*other*/) {
-  detail::no_such_operation(class_name(), "extend", single);
+  detail::no_such_operation(class_name(), "extend", single());
 }
 
 std::unique_ptr<Cache> Cache::extract(std::int64_t /*index*/) const {
-  detail::no_such_operation(class_name(), "extract", single);
+  detail::no_such_operation(class_name(), "extract", single());
 }
 
 void Cache::prepare(const Int32s& /*right_padding*/) {
-  detail::no_such_operation(class_name(), "padding to align", single);
+  detail::no_such_operation(class_name(), "padding to align", single());
 }
 
 void Cache::finalize() {
-  detail::no_such_operation(class_name(), "padding to align", single);
+  detail::no_such_operation(class_name(), "padding to align", single());
 }
 
 std::unique_ptr<Cache> Cache::merge(std::span<const Cache* const> /*caches*/) const {

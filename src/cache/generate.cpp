@@ -97,6 +97,7 @@ PromptCache generate_prompt_cache(std::span<const LayerSpec> layers, const Gener
   for (const LayerSpec& spec : layers) cache.layers.push_back(generator.layer(spec));
   if (options.quantization) {
     QuantizeRequest request;
+    request.made_anew = true;
     request.bits = options.quantization->bits;
     request.group_size = options.quantization->group_size;
     quantize_prompt_cache(cache, request);

@@ -19,9 +19,7 @@ std::optional<std::string> why_not_quantizable(const Cache& layer, bool requanti
   if (layer.empty()) return "it was never used";
   using Why = std::optional<std::string>;
   return visit(layer, PerClass{[](const KVCache&) { return Why(); },
-                               [requantize](const QuantizedKVCache&) {
-                                 return requantize ? Why() : Why("quantized already, and to be decoded first");
-                               },
+                               [requantize](const QuantizedKVCache&) { return requantize ? Why() : Why("quantized already"); },
                                [](const RotatingKVCache&) { return Why("no runtime has a quantized window"); },
                                [](const ArraysCache&) { return Why("recurrent state is not quantized"); },
                                [](const CacheList&) { return Why("inside lists nothing is quantized, as in mlx-lm"); },
@@ -59,11 +57,14 @@ int fitting_group_size(const PromptCache& cache, const QuantizeRequest& request)
 }
 
 Remedy group_size_that_fits(const PromptCache& cache, const QuantizeRequest& request, std::size_t layer) {
-  if (const int size = fitting_group_size(cache, request); size != 0) {
+  const int fitting = fitting_group_size(cache, request);
+  if (request.made_anew)
+    return fitting != 0 ? fmt::format("group size {} fits", fitting) : std::string("no group size (32, 64, 128) divides them");
+  if (fitting != 0) {
     std::vector<Remedy::Argument> arguments = {{"bits", std::to_string(request.bits)}};
     if (!request.layers.empty()) arguments.emplace_back("layers", request.layers);
     if (request.requantize) arguments.emplace_back("requantize", "");
-    arguments.emplace_back("group_size", std::to_string(size));
+    arguments.emplace_back("group_size", std::to_string(fitting));
     return Remedy(Remedy::Action::quantize, std::move(arguments));
   }
   for (const int size : {32, 64, 128})

@@ -79,6 +79,8 @@ std::string_view action_name(Remedy::Action action) noexcept {
       return "models";
     case Remedy::Action::extend:
       return "extend";
+    case Remedy::Action::merge:
+      return "merge";
   }
   return "words";
 }

@@ -49,6 +49,7 @@ constexpr std::array verbs = {
     Verb{Remedy::Action::formats, "formats", ""},
     Verb{Remedy::Action::models, "models", ""},
     Verb{Remedy::Action::extend, "extend", ""},
+    Verb{Remedy::Action::merge, "merge", ""},
 };
 
 /// Options whose name on the command line is not the field's.
@@ -64,7 +65,7 @@ std::string flag_of(std::string_view argument) {
 std::string options_of(const std::vector<Remedy::Argument>& arguments) {
   std::string text;
   for (const auto& [argument, value] : arguments) {
-    if (argument == "file") continue;  // which one, instead of the one at hand
+    if (argument == "file" || argument == "class") continue;
     text += ' ' + flag_of(argument);
     if (!value.empty()) text += ' ' + shell_word(value);
   }
@@ -102,8 +103,10 @@ std::string command_of(const Remedy::Part& part) {
   }
   const bool metadata = part.action == Remedy::Action::set_metadata || part.action == Remedy::Action::unset_metadata;
   std::string before(verb->before);
-  const auto other = std::ranges::find(part.arguments, "file", &Remedy::Argument::first);
-  if (other != part.arguments.end()) replace(before, " FILE", fmt::format(" {}", shell_path(other->second)));
+  for (const auto& [argument, value] : part.arguments) {
+    if (argument == "class") replace(before, " FILE", fmt::format(" --class {} FILE", shell_word(value)));  // what it is to be
+    if (argument == "file") replace(before, " FILE", fmt::format(" {}", shell_path(value)));  // instead of the one at hand
+  }
   return fmt::format("kvcache {}{}{}", before, metadata ? entries_of(part) : options_of(part.arguments), verb->after);
 }
 
@@ -118,12 +121,15 @@ std::string with_names(std::string text, const std::string& file) {
 }  // namespace
 
 std::string hint_of(const Remedy& remedy, const std::string& file) {
+  const std::vector<Remedy::Part>& parts = remedy.parts();
   std::string text;
-  for (const Remedy::Part& part : remedy.parts()) {
+  for (const Remedy::Part& part : parts) {
     if (part.action == Remedy::Action::none) {
       text += part.words;
     } else {
-      text += part.action == Remedy::Action::repeat ? command_of(part) : '`' + command_of(part) + '`';
+      // Marked off from the words around it; by itself it is a command and nothing else.
+      const bool marked = parts.size() > 1 && part.action != Remedy::Action::repeat;
+      text += marked ? '`' + command_of(part) + '`' : command_of(part);
     }
   }
   return with_names(std::move(text), file);
@@ -137,7 +143,7 @@ std::string fix_of(const LoadVerdict& verdict, const std::string& file) {
 }
 
 std::string sentence_of(const UsageNote& note, const std::string& file) {
-  return note.remedy.empty() ? note.what : fmt::format("{}; {}", note.what, hint_of(note.remedy, file));
+  return note.remedy.empty() ? note.what : hint_of(note.what + "; " + note.remedy, file);
 }
 
 }  // namespace kvcache::documents

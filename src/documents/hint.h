@@ -9,7 +9,7 @@
 namespace kvcache::documents {
 
 /// "`kvcache convert chat.safetensors --to mlx-lm -o chat-new.safetensors` writes the class it is". Without a file, and for
-/// standard input, which has no name, the word FILE stands for it and OUT for a new one.
+/// standard input, which has no name, the word FILE stands for it and OUT for a new one. A command by itself is not quoted.
 [[nodiscard]] std::string hint_of(const Remedy& remedy, const std::string& file);
 
 /// The command that makes a file which is loaded, or nothing.

@@ -88,7 +88,7 @@ TEST(ChunkedKVCache, IsNotTrimmedIntoAChunkThatHasLostItsFront) {
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->why,
             "behind 3 tokens the next one would look back to token 0, but the first 3 of 8 are gone from the chunk");
-  EXPECT_EQ(refusal->hint, "4 tokens or more can stay: `kvcache trim FILE --to 4 -o OUT`");
+  EXPECT_EQ(refusal->remedy.text(), "4 tokens or more can stay: trim(to=4)");
   EXPECT_EQ(error_of([&] { cache.trim(5); })->kind(), ErrorKind::impossible);
   EXPECT_EQ(cache.why_not_trimmable_by(0), std::nullopt);
 }

@@ -79,8 +79,8 @@ Windows: what the class cannot say, and what its own runtime makes of it, are wa
   created 2 layers of 6 tokens; wrote window.safetensors (3.52 kB)
   $ kvcache merge window.safetensors window.safetensors -o windows.safetensors
   warning: a batch of windows cannot pin tokens: keep of layers 0-1 is dropped
-  warning: layer 0 (BatchRotatingKVCache): mlx-lm loads a BatchRotatingKVCache but raises when it is used; 'kvcache extract --all' makes files that work
-  warning: layer 1 (BatchRotatingKVCache): mlx-lm loads a BatchRotatingKVCache but raises when it is used; 'kvcache extract --all' makes files that work
+  warning: layer 0 (BatchRotatingKVCache): mlx-lm loads a BatchRotatingKVCache but raises when it is used; files of single sequences, as extracting makes them, work
+  warning: layer 1 (BatchRotatingKVCache): mlx-lm loads a BatchRotatingKVCache but raises when it is used; files of single sequences, as extracting makes them, work
   merged 2 caches into a batch, the longest of 6 tokens; wrote windows.safetensors (6.88 kB)
 
 A folder of sequences arrives complete, or not at all.

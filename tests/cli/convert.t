@@ -68,10 +68,10 @@ Lists of old files have forgotten their children; the user may know.
   no difference in 1536 values of 3 layers
   $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm@0.31 --children KVCache,KVCache -o x.safetensors
   kvcache convert: TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors: layer 0 (CacheList): KVCache meets an array [1, 3, 8] of F16
-  hint: --children takes classes in order: KVCache, ArraysCache:SLOTS, QuantizedKVCache:GROUP_SIZE, RotatingKVCache:MAX_SIZE:KEEP
+  hint: children are classes in order: KVCache, ArraysCache:SLOTS, QuantizedKVCache:GROUP_SIZE, RotatingKVCache:MAX_SIZE:KEEP
   [4]
   $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --to mlx-lm@0.31 --children KVCash -o x.safetensors
-  kvcache convert: TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors: --children: 'KVCash' is not understood
+  kvcache convert: TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors: children: 'KVCash' is not understood
   hint: did you mean KVCache?
   [2]
   $ ls

@@ -73,8 +73,8 @@ A release is an id like any other, and so is a series; a number alone, where onl
 Releases of the era differ, so what suits all is written, with a word about it.
 
   $ kvcache convert "$DIALECTS/mamba.P4.safetensors" --to mlx-lm@0.28 -o era.safetensors
-  warning: layer 0 (ArraysCache): models of mlx-lm up to 0.30.5 keep such state up to date in a MambaCache alone, which later releases have not; '--to mlx-lm@0.30.5' writes one
-  warning: layer 1 (ArraysCache): models of mlx-lm up to 0.30.5 keep such state up to date in a MambaCache alone, which later releases have not; '--to mlx-lm@0.30.5' writes one
+  warning: layer 0 (ArraysCache): models of mlx-lm up to 0.30.5 keep such state up to date in a MambaCache alone, which later releases have not; mlx-lm@0.30.5 as the target writes one
+  warning: layer 1 (ArraysCache): models of mlx-lm up to 0.30.5 keep such state up to date in a MambaCache alone, which later releases have not; mlx-lm@0.30.5 as the target writes one
   converted to mlx-lm@0.28; wrote era.safetensors (704 B)
 
 One release restores recurrent state and cannot go on with it.

@@ -35,7 +35,7 @@ The error is measured in the same pass.
   [2]
   $ kvcache quantize chat.safetensors --bits 4 --group-size 128 -o x.safetensors
   kvcache quantize: chat.safetensors: layer 0 (KVCache): group size 128 does not divide the head dims 32 (keys) and 32 (values)
-  hint: `kvcache quantize chat.safetensors --bits 4 --group-size 32 -o chat-new.safetensors`
+  hint: kvcache quantize chat.safetensors --bits 4 --group-size 32 -o chat-new.safetensors
   [4]
   $ kvcache quantize chat.safetensors --key-bits 8 --value-bits 4 --group-size 32 -o x.safetensors
   kvcache quantize: 8 bits for keys and 4 for values: a QuantizedKVCache stores one number of bits for both, in every format
@@ -47,7 +47,7 @@ The error is measured in the same pass.
   [2]
   $ kvcache quantize chat.safetensors --bits 4 --group-size 128 --layers '!last' --requantize -o x.safetensors
   kvcache quantize: chat.safetensors: layer 0 (KVCache): group size 128 does not divide the head dims 32 (keys) and 32 (values)
-  hint: `kvcache quantize chat.safetensors --bits 4 --layers '!last' --requantize --group-size 32 -o chat-new.safetensors`
+  hint: kvcache quantize chat.safetensors --bits 4 --layers '!last' --requantize --group-size 32 -o chat-new.safetensors
   [4]
   $ kvcache quantize chat.safetensors --bits 4 --group-size 32 --layers a -o x.safetensors
   kvcache quantize: chat.safetensors: --layers: 'a' is no layer or range of layers

@@ -30,7 +30,7 @@ One flipped bit, anywhere.
        "key": "1.1",
   $ kvcache stamp damaged.safetensors --in-place
   kvcache stamp: damaged.safetensors: array 1.1 has CRC-32 8d99a649, but 76c7c102 in the stamp that it has: it was damaged or changed
-  hint: if it was changed on purpose, `kvcache metadata damaged.safetensors unset kvcache_stamp` removes the old stamp
+  hint: if it was changed on purpose, `kvcache metadata damaged.safetensors unset kvcache_stamp --in-place` removes the old stamp
   [4]
 
 With the model and the prompt.
@@ -94,7 +94,7 @@ With the model and the prompt.
   [2]
   $ kvcache stamp "$OPS/batch-4-aligned.safetensors" --text prompt -o x.safetensors
   kvcache stamp: TESTDATA/golden/ops/files/batch-4-aligned.safetensors: it is a batch of 3 sequences, a stamp holds one prompt
-  hint: `kvcache extract --all` makes a file of each, which can be stamped
+  hint: `kvcache extract TESTDATA/golden/ops/files/batch-4-aligned.safetensors --all -o sequences` makes a file of each, which can be stamped
   [4]
   $ test -e x.safetensors
   [1]

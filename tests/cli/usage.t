@@ -57,7 +57,7 @@ So do formats, classes and the words of options.
   hint: did you mean mlxrs?
   [2]
   $ kvcache convert "$DIALECTS/list-arrays-kv.P2.safetensors" --children KVCahce,ArraysCache:2 -o out.safetensors
-  kvcache convert: TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors: --children: 'KVCahce' is not understood
+  kvcache convert: TESTDATA/golden/dialects/files/list-arrays-kv.P2.safetensors: children: 'KVCahce' is not understood
   hint: did you mean KVCache?
   [2]
   $ kvcache verify x.safetensors --format sariff

@@ -24,7 +24,7 @@ TEST(Remedy, WordsAndOperationsStayInOrder) {
 }
 
 TEST(Remedy, EveryOperationHasAName) {
-  for (int value = 0; value <= static_cast<int>(Remedy::Action::extend); ++value) {
+  for (int value = 0; value <= static_cast<int>(Remedy::Action::merge); ++value) {
     const std::string_view name = action_name(static_cast<Remedy::Action>(value));
     EXPECT_EQ(name == "words", value == 0) << value;
   }

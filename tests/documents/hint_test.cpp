@@ -17,6 +17,11 @@ TEST(Hint, NamesTheFilesAtHand) {
   EXPECT_EQ(hint_of(remedy, "-"), hint_of(remedy, ""));
 }
 
+TEST(Hint, AClassComesBeforeTheFile) {
+  EXPECT_EQ(hint_of(Remedy(Action::convert, {{"class", "KVCache"}}), "x"),
+            "kvcache convert --class KVCache x -o x-new.safetensors");
+}
+
 TEST(Hint, OptionsOfTheSameCommandAreNoCommand) {
   EXPECT_EQ(hint_of(Remedy(Action::repeat, {{"overwrite", ""}}) + " replaces it", "x"), "--force replaces it");
   EXPECT_EQ(hint_of(Remedy("leave it out with ") + Remedy(Action::repeat, {{"layers", "!3"}}), "x"),
@@ -25,18 +30,18 @@ TEST(Hint, OptionsOfTheSameCommandAreNoCommand) {
 
 TEST(Hint, UserMetadata) {
   EXPECT_EQ(hint_of(Remedy(Action::set_metadata, {{"model", "REPO"}, {"tokenizer_config", R"({"a": null})"}}), "x"),
-            R"(`kvcache metadata x set model=REPO 'tokenizer_config={"a": null}' --in-place`)");
+            R"(kvcache metadata x set model=REPO 'tokenizer_config={"a": null}' --in-place)");
   EXPECT_EQ(hint_of(Remedy(Action::unset_metadata, {{"kvcache_stamp", ""}}), "x"),
-            "`kvcache metadata x unset kvcache_stamp --in-place`");
+            "kvcache metadata x unset kvcache_stamp --in-place");
 }
 
 TEST(Hint, OtherFilesAndTheStore) {
   EXPECT_EQ(hint_of(Remedy(Action::convert, {{"file", "/srv/it's"}, {"tokens", "ids.json"}}), "x"),
-            R"(`kvcache convert '/srv/it'\''s' --tokens ids.json -o x-new.safetensors`)");
+            R"(kvcache convert '/srv/it'\''s' --tokens ids.json -o x-new.safetensors)");
   EXPECT_EQ(hint_of(Remedy(Action::store, {{"verb", "unpin"}, {"entry", "ENTRY"}}) + " lets something go", ""),
             "`kvcache store unpin ENTRY` lets something go");
   EXPECT_EQ(hint_of(Remedy(Action::store, {{"verb", "check"}, {"data", ""}, {"repair", ""}}), ""),
-            "`kvcache store check --data --repair`");
+            "kvcache store check --data --repair");
 }
 
 TEST(Fix, IsACommandAlone) {

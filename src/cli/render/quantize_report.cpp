@@ -11,6 +11,11 @@
 namespace kvcache::cli {
 namespace {
 
+/// The reason, with the option that goes on all the same.
+std::string why_left_alone(const QuantizedLayer& layer) {
+  return layer.why_not == "quantized already" ? layer.why_not + ": --requantize decodes it first" : layer.why_not;
+}
+
 double ratio(std::uint64_t after, std::uint64_t before) {
   return before == 0 ? 1.0 : static_cast<double>(after) / static_cast<double>(before);
 }
@@ -28,7 +33,7 @@ Json quantize_layers_json(const std::vector<QuantizedLayer>& layers) {
   Json out = Json::array();
   for (const QuantizedLayer& layer : layers) {
     Json j = {{"index", layer.layer}, {"class", layer.class_name}, {"quantized", layer.quantized}};
-    if (!layer.quantized) j["why_not"] = layer.why_not;
+    if (!layer.quantized) j["why_not"] = why_left_alone(layer);
     if (layer.keys) j["keys"] = stats_json(*layer.keys, layer.key_bytes_after, layer.key_bytes_before);
     if (layer.values) j["values"] = stats_json(*layer.values, layer.value_bytes_after, layer.value_bytes_before);
     out.push_back(std::move(j));
@@ -61,7 +66,7 @@ std::string quantize_report_text(const Context& context, const std::vector<Quant
 std::string left_alone(const std::vector<QuantizedLayer>& layers) {
   std::map<std::string, std::vector<std::size_t>> reasons;
   for (const QuantizedLayer& layer : layers)
-    if (!layer.quantized) reasons[layer.why_not].push_back(layer.layer);
+    if (!layer.quantized) reasons[why_left_alone(layer)].push_back(layer.layer);
   std::string out;
   for (const auto& [why, indices] : reasons)
     out += fmt::format("{}{} ({})", out.empty() ? "; left alone: " : ", ", layers_text(indices), why);

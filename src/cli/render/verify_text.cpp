@@ -154,8 +154,7 @@ class TextOutput final : public VerifyOutput {
       std::string text = repeated.note.what;
       if (repeated.files > 1) text += fmt::format(" ({} files)", repeated.files);
       if (!repeated.note.remedy.empty())
-        text += fmt::format("; {}{}", repeated.files > 1 ? "for one of them " : "",
-                            documents::hint_of(repeated.note.remedy, repeated.path));
+        text += documents::hint_of((repeated.files > 1 ? "; for one of them " : "; ") + repeated.note.remedy, repeated.path);
       say(fmt::format("{} {}", style_.dim("note:"), text));
     }
     if (notes_.size() > note_lines) say(fmt::format("{} {} more, see --json", style_.dim("note:"), notes_.size() - note_lines));

@@ -12,6 +12,7 @@
 #include "cli/report_page/html.h"
 #include "cli/terminal/words.h"
 #include "cli/version.h"
+#include "documents/hint.h"
 #include "documents/verify_json.h"
 #include "kvcache/printable.h"
 
@@ -179,7 +180,9 @@ std::string findings_html(const std::vector<ReportedPlace>& places, const std::s
       if (!f.where.empty()) where += ' ' + escaped(f.where.text());
       list += fmt::format("<li class=\"finding\"><p><span class=\"tag {0}\">{0}</span> <code>{1}</code>{2}</p><p>{3}</p>",
                           documents::name(f.severity), escaped(f.code), where, escaped(printable(f.message, 500)));
-      if (!f.hint.empty()) list += fmt::format("<p class=\"soft\">What to do: {}</p>", escaped(printable(f.hint, 500)));
+      if (!f.remedy.empty())
+        list +=
+            fmt::format("<p class=\"soft\">What to do: {}</p>", escaped(printable(documents::hint_of(f.remedy, path), 500)));
       list += "</li>\n";
     }
   }

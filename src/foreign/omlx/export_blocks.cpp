@@ -148,7 +148,8 @@ Exported export_omlx(const ExportRequest& request) {
     const std::string why = difference(path, blocks, i + 1 == hashes.size());
     there[i] = why.empty();
     if (!why.empty() && !request.overwrite)
-      throw Error(ErrorKind::usage, fmt::format("block {} ({}): {}", i, hashes[i].substr(0, 12), why), "--force replaces it");
+      throw Error(ErrorKind::usage, fmt::format("block {} ({}): {}", i, hashes[i].substr(0, 12), why),
+                  Remedy(Remedy::Action::repeat, {{"overwrite", ""}}) + " replaces it");
   }
   Batch batch(request.overwrite);
   if (blocks.has_gdn()) {

@@ -20,8 +20,8 @@ namespace {
 constexpr int rows_axis = 2;
 constexpr std::int64_t usual_block = 256;
 
-[[noreturn]] void refuse(const std::string& place, const std::string& why, std::string hint = {}) {
-  throw Error(ErrorKind::impossible, fmt::format("{}: {}", place, why), std::move(hint));
+[[noreturn]] void refuse(const std::string& place, const std::string& why, Remedy remedy = {}) {
+  throw Error(ErrorKind::impossible, fmt::format("{}: {}", place, why), std::move(remedy));
 }
 
 std::string layer_name(std::size_t index) {
@@ -161,9 +161,10 @@ std::int64_t check_member(const Cache& member, const std::string& place) {
   const Facts facts = member.facts();
   if (facts.batch && *facts.batch > 1)
     refuse(place, fmt::format("a batch of {}: one prompt at a time", *facts.batch),
-           "kvcache extract FILE --index 0 -o OUT, then export that");
+           Remedy(Remedy::Action::extract, {{"index", "0"}}) + ", then export that");
   if (is<QuantizedKVCache>(member))
-    refuse(place, "quantized keys and values, and omlx' blocks hold none", "kvcache dequantize FILE -o OUT, then export that");
+    refuse(place, "quantized keys and values, and omlx' blocks hold none",
+           Remedy(Remedy::Action::dequantize) + ", then export that");
   if (!is<KVCache>(member) && !is<RotatingKVCache>(member) && !is<ArraysCache>(member))
     refuse(place, fmt::format("omlx' blocks have no place for a {}", member.class_name()));
   if (member.empty()) refuse(place, "it holds nothing: omlx would take the block for one without its state");
@@ -244,15 +245,15 @@ void PromptBlocks::take_settings(const Block* like) {
     if (facts.version < oldest_served_version || !facts.has_settings || facts.signature.empty())
       throw Error(ErrorKind::impossible,
                   fmt::format("{} is of format {}, which no current server uses", printable(request_.like, 500), facts.version),
-                  "--like takes a block that the running server has written");
+                  "name a block that the running server has written");
     if (!facts.turboquant_bits.empty())
       throw Error(ErrorKind::impossible, fmt::format("the server of {} stores TurboQuant codes, which are not made here",
                                                      printable(request_.like, 500)));
     if (!settings_.model.empty() && settings_.model != facts.model)
-      throw Error(ErrorKind::usage, fmt::format("--model-name {}, and {} is of model '{}'", printable(settings_.model),
+      throw Error(ErrorKind::usage, fmt::format("the model is to be {}, and {} is of model '{}'", printable(settings_.model),
                                                 printable(request_.like, 500), printable(facts.model)));
     if (settings_.block_size > 0 && settings_.block_size != facts.block_size)
-      throw Error(ErrorKind::usage, fmt::format("--block-size {}, and the blocks of the server are of {} tokens",
+      throw Error(ErrorKind::usage, fmt::format("blocks are to be of {} tokens, and those of the server are of {}",
                                                 settings_.block_size, facts.block_size));
     settings_.model = facts.model;
     settings_.block_size = facts.block_size;
@@ -264,14 +265,16 @@ void PromptBlocks::take_settings(const Block* like) {
   }
   if (settings_.model.empty())
     throw Error(ErrorKind::usage, "omlx finds blocks by the name under which it serves the model",
-                "--model-name NAME, or --like BLOCK: a block that the running server has written");
+                Remedy(Remedy::Action::repeat, {{"model_name", "NAME"}}) + ", or " +
+                    Remedy(Remedy::Action::repeat, {{"like", "BLOCK"}}) + ": a block that the running server has written");
   if (lists)
     throw Error(ErrorKind::usage, "what a server compares of layers with several caches is known from its own blocks only",
-                "--like BLOCK: a block that the running server has written");
+                Remedy(Remedy::Action::repeat, {{"like", "BLOCK"}}) + ": a block that the running server has written");
   if (settings_.block_size == 0 && slots)
     throw Error(ErrorKind::usage,
                 "the server's size of blocks is not given: with recurrent layers it differs from model to model",
-                "--block-size N, or --like BLOCK: a block that the running server has written");
+                Remedy(Remedy::Action::repeat, {{"block_size", "N"}}) + ", or " +
+                    Remedy(Remedy::Action::repeat, {{"like", "BLOCK"}}) + ": a block that the running server has written");
   if (settings_.block_size == 0)
     settings_.block_size = window == 0 ? usual_block : (usual_block + window - 1) / window * window;
   else if (window > 0 && settings_.block_size % window != 0)

@@ -30,7 +30,7 @@ bool has_class_section(const Header& header) {
   return first != header.metadata.end() && first->first.starts_with("2.");
 }
 
-void decode_classes(Document& document) {
+void decode_sections(Document& document) {
   const Header& header = document.file.header();
   if (looks_newer(header))
     throw Error(ErrorKind::unreadable, "a prompt cache of a layout newer than this tool knows", "a newer kvcache may read it",

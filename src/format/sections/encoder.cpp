@@ -51,8 +51,10 @@ std::string origin_lost(const std::string& where, std::string_view target) {
 }
 
 std::string batched_window_unusable(const std::string& where) {
-  return fmt::format("{}: mlx-lm loads a BatchRotatingKVCache but raises when it is used; a file for each sequence works",
-                     where);
+  return fmt::format(
+      "{}: mlx-lm loads a BatchRotatingKVCache but raises when it is used; files of single sequences, as extracting makes "
+      "them, work",
+      where);
 }
 
 std::vector<Tensor> set_slots(const std::string& where, const ArraysCache& cache, std::string_view target, bool drop_unset) {
