@@ -85,6 +85,10 @@ KVCACHE_API kvcache_status kvcache_error_status(const kvcache_error* error);
 KVCACHE_API const char* kvcache_error_message(const kvcache_error* error);
 /* What to do instead, often a command line that can be pasted. */
 KVCACHE_API const char* kvcache_error_hint(const kvcache_error* error);
+/* The same as data, a JSON array in the order in which it is to be read: {"words": "..."}, or an operation with its arguments,
+   {"action": "convert", "arguments": {"to": "mlx-lm@0.31"}}. Actions are those of remedy.h, by name; "repeat" is the same call
+   with other options (overwrite, allow_overflow, layers). "[]" where there is nothing to do. */
+KVCACHE_API const char* kvcache_error_remedy(const kvcache_error* error);
 /* Of a defect of the file, its code in docs/findings.md: "KV117". */
 KVCACHE_API const char* kvcache_error_code(const kvcache_error* error);
 /* The file that it is about, as it was named. */

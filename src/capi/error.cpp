@@ -6,6 +6,7 @@
 #include "capi/call.h"
 #include "capi/handles.h"
 #include "documents/hint.h"
+#include "documents/remedy_json.h"
 
 struct kvcache_error {
   kvcache_status status = KVCACHE_INTERNAL;
@@ -14,6 +15,7 @@ struct kvcache_error {
   std::string code;
   std::string path;
   std::string key;
+  std::string remedy;  // JSON
 };
 
 namespace kvcache::capi {
@@ -37,7 +39,7 @@ namespace {
 
 /// The one error that needs no memory.
 kvcache_error& out_of_memory() noexcept {
-  static kvcache_error error{KVCACHE_NO_MEMORY, "out of memory", {}, {}, {}, {}};  // short enough to be within the object
+  static kvcache_error error{KVCACHE_NO_MEMORY, "out of memory", {}, {}, {}, {}, "[]"};  // short enough to be within the object
   return error;
 }
 
@@ -58,15 +60,16 @@ kvcache_status report(kvcache_error** error, const Call& call) noexcept {
     try {
       throw;
     } catch (const Error& e) {
-      return keep(error, {status_of(e.kind()), e.what(), documents::hint_of(e.remedy(), call.subject), e.code(), call.subject,
-                          e.key()});
+      return keep(error,
+                  {status_of(e.kind()), e.what(), documents::hint_of(e.remedy(), call.subject), e.code(), call.subject, e.key(),
+                   documents::remedy_json(e.remedy()).dump(-1, ' ', false, documents::Json::error_handler_t::replace)});
     } catch (const std::bad_alloc&) {
       if (error != nullptr) *error = &out_of_memory();
       return KVCACHE_NO_MEMORY;
     } catch (const std::exception& e) {
-      return keep(error, {KVCACHE_INTERNAL, e.what(), {}, {}, call.subject, {}});
+      return keep(error, {KVCACHE_INTERNAL, e.what(), {}, {}, call.subject, {}, "[]"});
     } catch (...) {
-      return keep(error, {KVCACHE_INTERNAL, "an unknown exception", {}, {}, call.subject, {}});
+      return keep(error, {KVCACHE_INTERNAL, "an unknown exception", {}, {}, call.subject, {}, "[]"});
     }
   } catch (...) {
     if (error != nullptr) *error = &out_of_memory();
@@ -108,6 +111,9 @@ const char* kvcache_error_message(const kvcache_error* error) {
 }
 const char* kvcache_error_hint(const kvcache_error* error) {
   return error == nullptr ? "" : error->hint.c_str();
+}
+const char* kvcache_error_remedy(const kvcache_error* error) {
+  return error == nullptr ? "[]" : error->remedy.c_str();
 }
 const char* kvcache_error_code(const kvcache_error* error) {
   return error == nullptr ? "" : error->code.c_str();

@@ -96,6 +96,7 @@ static void test_errors(void) {
   CHECK(cache == NULL);
   CHECK(strcmp(kvcache_error_path(error), "/no/such/file") == 0);
   CHECK(strcmp(kvcache_error_code(error), "KV100") == 0);
+  CHECK(kvcache_error_remedy(error)[0] == '[' && strcmp(kvcache_error_remedy(NULL), "[]") == 0);
   CHECK(strcmp(kvcache_error_key(error), "") == 0);
   kvcache_error_free(error);
   CHECK(kvcache_open("/no/such/file", &cache, NULL) == KVCACHE_IO);

@@ -238,6 +238,7 @@ class Errors(Case):
         error = caught.exception
         self.assertIn("layer 0 (RotatingKVCache) cannot be trimmed", error.message)
         self.assertIn("keep an untrimmed copy", error.hint)
+        self.assertEqual(error.remedy, [{"words": error.hint}])
         self.assertIn("hint: ", str(error))
         again = pickle.loads(pickle.dumps(error))
         self.assertEqual((again.message, again.hint, again.path), (error.message, error.hint, error.path))

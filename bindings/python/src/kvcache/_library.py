@@ -303,7 +303,7 @@ _others: List[Tuple[str, Any, Tuple[Any, ...]]] = [
     ("has", c_int32, (c_int32,)),
     ("error_free", None, (c_void_p,)),
     ("error_status", c_int32, (c_void_p,)),
-    *((f"error_{part}", c_char_p, (c_void_p,)) for part in ("message", "hint", "code", "path", "key")),
+    *((f"error_{part}", c_char_p, (c_void_p,)) for part in ("message", "hint", "code", "path", "key", "remedy")),
     ("string_free", None, (c_void_p,)),
     ("stop_new", c_void_p, ()),
     ("stop_request", None, (c_void_p,)),

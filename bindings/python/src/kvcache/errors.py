@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Dict, Type
+import json
+from typing import Any, Dict, Type
 
 from . import _library as c
 from ._library import lib
@@ -18,6 +19,8 @@ class Error(Exception):
         code: of a defect of the file, its code in docs/findings.md ("KV117"); or empty.
         path: the file that it is about; or empty.
         key: the key of the tensor or of the metadata that it is about; or empty.
+        remedy: the hint as data, in order: {"words": "..."} or {"action": "convert", "arguments": {"to": "mlx-lm@0.31"}}; the
+            action "repeat" is the same call with other options. Empty where there is nothing to do.
     """
 
     message: str
@@ -25,17 +28,21 @@ class Error(Exception):
     code: str
     path: str
     key: str
+    remedy: "list[dict[str, Any]]"
 
-    def __init__(self, message: str, hint: str = "", code: str = "", path: str = "", key: str = "") -> None:
+    def __init__(
+        self, message: str, hint: str = "", code: str = "", path: str = "", key: str = "", remedy: str = "[]"
+    ) -> None:
         super().__init__(message)
         self.message, self.hint, self.code, self.path, self.key = message, hint, code, path, key
+        self.remedy = json.loads(remedy)
 
     def __str__(self) -> str:
         text = f"{self.path}: {self.message}" if self.path else self.message
         return f"{text}\nhint: {self.hint}" if self.hint else text
 
-    def __reduce__(self) -> "tuple[type, tuple[str, str, str, str, str]]":
-        return type(self), (self.message, self.hint, self.code, self.path, self.key)
+    def __reduce__(self) -> "tuple[type, tuple[str, str, str, str, str, str]]":
+        return type(self), (self.message, self.hint, self.code, self.path, self.key, json.dumps(self.remedy))
 
 
 class UsageError(Error, ValueError):
@@ -86,7 +93,7 @@ def raise_error(status: int, error: ctypes.c_void_p) -> None:
         if status == c.NO_MEMORY:
             raise MemoryError("kvcache: out of memory")
         raise _CLASSES.get(status, InternalError)(
-            *(text(getattr(lib, "kvcache_error_" + part)(error)) for part in ("message", "hint", "code", "path", "key"))
+            *(text(getattr(lib, "kvcache_error_" + part)(error)) for part in ("message", "hint", "code", "path", "key", "remedy"))
         )
     finally:
         lib.kvcache_error_free(error)
