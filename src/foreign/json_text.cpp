@@ -15,22 +15,57 @@ const Json* member(const Json& object, std::string_view key) {
   return it == object.end() ? nullptr : &*it;
 }
 
+/// Whether a text becomes too much: nothing is built.
+class Limits final : public nlohmann::json_sax<Json> {
+ public:
+  std::string_view why = "is no JSON";
+
+  bool null() override { return value(); }
+  bool boolean(bool /*value*/) override { return value(); }
+  bool number_integer(number_integer_t /*value*/) override { return value(); }
+  bool number_unsigned(number_unsigned_t /*value*/) override { return value(); }
+  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return value(); }
+  bool string(string_t& /*value*/) override { return value(); }
+  bool binary(binary_t& /*value*/) override { return value(); }
+  bool start_object(std::size_t /*elements*/) override { return deeper(); }
+  bool key(string_t& /*value*/) override { return true; }
+  bool end_object() override { return higher(); }
+  bool start_array(std::size_t /*elements*/) override { return deeper(); }
+  bool end_array() override { return higher(); }
+  bool parse_error(std::size_t /*position*/, const std::string& /*token*/, const Json::exception& /*error*/) override {
+    return false;
+  }
+
+ private:
+  bool value() {
+    if (++values_ <= most_json_values) return true;
+    why = "has too many values";
+    return false;
+  }
+  bool deeper() {
+    if (++depth_ <= most_depth) return value();
+    why = "is nested too deeply";
+    return false;
+  }
+  bool higher() {
+    --depth_;
+    return true;
+  }
+
+  std::size_t values_ = 0;
+  int depth_ = 0;
+};
+
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view what) {
-  std::size_t values = 0;
-  const auto refuse = [&](const char* why) { throw Error(ErrorKind::unreadable, fmt::format("{} {}", what, why)); };
-  const auto count = [&](int depth, Json::parse_event_t /*event*/, Json& /*parsed*/) {
-    if (depth > most_depth) refuse("is nested too deeply");
-    if (++values > most_json_values) refuse("has too many values");
-    return true;
-  };
-  try {
-    return Json::parse(text, count);
-  } catch (const Json::exception&) {
-    refuse("is no JSON");
-  }
-  return {};
+  const auto refuse = [&](std::string_view why) { throw Error(ErrorKind::unreadable, fmt::format("{} {}", what, why)); };
+  Limits limits;
+  if (!Json::sax_parse(text, &limits)) refuse(limits.why);
+  // Not with a callback: that parser looks at all of a list again at the end of each object in it.
+  Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) refuse(limits.why);
+  return json;
 }
 
 std::optional<std::string> text_member(const Json& object, std::string_view key) {

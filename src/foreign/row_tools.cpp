@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
-#include <thread>
 #include <utility>
 
 #include "common/codes.h"
@@ -82,15 +80,14 @@ Entry entry_of(const Item& item) {
   return entry;
 }
 
-void patiently(const std::function<void()>& read) {
-  constexpr int attempts = 3;
+void patiently(const std::string& path, const std::function<void()>& read) {
+  constexpr int attempts = 5;
   for (int attempt = 1;; ++attempt) {
     try {
       return read();
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::io || attempt == attempts) throw;
+      if (error.kind() != ErrorKind::io || attempt == attempts || is_gone(path)) throw;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(7 * attempt));
   }
 }
 
@@ -98,7 +95,7 @@ Entry described(const Item& item, const std::function<void(Entry&)>& describe) {
   Entry entry = entry_of(item);
   if (entry.vanished) return entry;
   try {
-    patiently([&] {
+    patiently(item.path, [&] {
       // What was described before it failed is described again.
       entry = entry_of(item);
       if (!entry.vanished) describe(entry);
@@ -126,7 +123,7 @@ Report checked(const std::string& path, const std::function<void(Report&)>& chec
   Report report;
   report.path = path;
   try {
-    patiently([&] {
+    patiently(path, [&] {
       report.findings.clear();
       check(report);
     });

@@ -25,9 +25,8 @@ void refuse_too_many(const std::string& folder, std::size_t files);
 /// Size and time of a file; `vanished` where it is gone.
 [[nodiscard]] Entry entry_of(const Item& item);
 
-/// Runs what reads a folder that a server may be at work in: again after a moment, twice, where a file cannot be opened, as it
-/// may just be replaced by another one.
-void patiently(const std::function<void()>& read);
+/// Runs what reads a file, again where it cannot be opened and is there all the same: a server has just replaced it.
+void patiently(const std::string& path, const std::function<void()>& read);
 
 /// Runs what reads a file for `look`. What it throws becomes the verdict; a file that is gone was evicted meanwhile.
 [[nodiscard]] Entry described(const Item& item, const std::function<void(Entry&)>& describe);

@@ -19,6 +19,9 @@ namespace {
 using foreign::SqliteValue;
 namespace fs = std::filesystem;
 
+/// Half a terabyte of entries are some thousands of rows.
+constexpr std::uint64_t most_rows = std::uint64_t{1} << 20U;
+
 struct Closer {
   void operator()(sqlite3* database) const { sqlite3_close(database); }
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -52,7 +55,9 @@ Database open(const std::string& uri, int flags) {
   const int code = sqlite3_open_v2(uri.c_str(), &raw, flags | SQLITE_OPEN_URI, nullptr);
   Database database(raw);
   if (code != SQLITE_OK) fail(raw, code);
-  // A hostile file may hold triggers, views and functions of its own.
+  // A hostile file may hold triggers, views and functions of its own: a view has rows without end where it likes.
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, 1 << 26);
@@ -130,10 +135,13 @@ void step_through(const Database& database, std::string_view sql,
                   const std::function<void(const std::vector<SqliteValue>&)>& take) {
   const Statement statement = prepare(database, sql);
   std::vector<SqliteValue> row(static_cast<std::size_t>(sqlite3_column_count(statement.get())));
-  for (;;) {
+  for (std::uint64_t rows = 0;; ++rows) {
     const int code = sqlite3_step(statement.get());
     if (code == SQLITE_DONE) return;
     if (code != SQLITE_ROW) fail(database.get(), code);
+    if (rows == most_rows)
+      throw Error(ErrorKind::unreadable, fmt::format("the index has more than {} rows: it is that of no server", most_rows), {},
+                  "KV906");
     for (std::size_t i = 0; i < row.size(); ++i) row[i] = value_at(statement.get(), static_cast<int>(i));
     take(row);
   }

@@ -329,7 +329,7 @@ std::vector<Report> check_place(const Place& place, std::span<const Item> items,
       const std::string path = cache_path(place.path, entry.index);
       try {
         PromptCache cache;
-        patiently([&] {
+        patiently(path, [&] {
           const std::vector<std::int32_t> ids = read_ids(place, index, entry);
           std::vector<std::int32_t> held;
           cache = open_entry(place, entry, ids, held);
@@ -416,8 +416,12 @@ std::vector<Prompt> prompts(const Place& place, Owner owner) {
   std::vector<Prompt> out;
   if (!replaced_by(place.path).empty()) return out;
   try {
-    for (const IndexEntry& entry : read_index(place, owner).entries)
-      out.push_back({fmt::format("entry_{}", entry.index), cache_path(place.path, entry.index), entry.num_tokens});
+    for (const IndexEntry& entry : read_index(place, owner).entries) {
+      const std::string path = cache_path(place.path, entry.index);
+      // An index may name a million that are not there; `verify` says so.
+      if (std::error_code unknown; fs::exists(path, unknown))
+        out.push_back({fmt::format("entry_{}", entry.index), path, entry.num_tokens});
+    }
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
   }
