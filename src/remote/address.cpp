@@ -1,6 +1,5 @@
 #include "remote/address.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "common/remote_name.h"
 #include "kvcache/error.h"
+#include "remote/curl.h"
 
 namespace kvcache::remote {
 namespace {
@@ -27,16 +27,16 @@ std::string in_small_letters(std::string text) {
 }
 
 struct UrlHandle {
-  UrlHandle() : handle(curl_url(), curl_url_cleanup) {
+  UrlHandle() : handle(curl().url(), curl().url_cleanup) {
     if (!handle) throw std::bad_alloc();
   }
   [[nodiscard]] bool set(CURLUPart part, const char* text, unsigned flags = 0) const {
-    return curl_url_set(handle.get(), part, text, flags) == CURLUE_OK;
+    return curl().url_set(handle.get(), part, text, flags) == CURLUE_OK;
   }
   [[nodiscard]] std::string get(CURLUPart part, unsigned flags = 0) const {
     char* text = nullptr;
-    if (curl_url_get(handle.get(), part, &text, flags) != CURLUE_OK) return {};
-    const std::unique_ptr<char, void (*)(void*)> owned(text, curl_free);
+    if (curl().url_get(handle.get(), part, &text, flags) != CURLUE_OK) return {};
+    const std::unique_ptr<char, void (*)(void*)> owned(text, curl().free);
     return text;
   }
   std::unique_ptr<CURLU, void (*)(CURLU*)> handle;

@@ -1,6 +1,5 @@
 #include "remote/client.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "common/escape.h"
 #include "kvcache/error.h"
 #include "remote/address.h"
+#include "remote/curl.h"
 #include "remote/xml.h"
 
 namespace kvcache::remote {
@@ -49,7 +49,7 @@ std::optional<milliseconds> retry_after(const Answer& answer) {
   if (text.find_first_not_of("0123456789") == std::string::npos)
     return text.size() > 8 ? milliseconds::max() : milliseconds(1000 * std::stoll(text));
   const std::time_t now = std::time(nullptr);
-  const std::time_t then = curl_getdate(text.c_str(), &now);
+  const std::time_t then = curl().getdate(text.c_str(), &now);
   if (then < 0) return std::nullopt;
   return milliseconds(1000 * std::max<std::time_t>(0, then - now));
 }

@@ -1,12 +1,12 @@
 #include "remote/http.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <exception>
 
 #include "kvcache/error.h"
+#include "remote/curl.h"
 #include "remote/environment.h"
 
 namespace kvcache::remote {
@@ -35,7 +35,7 @@ std::string_view trimmed(std::string_view text) {
 }
 
 void check(CURLcode code) {
-  if (code != CURLE_OK) throw Error(ErrorKind::io, fmt::format("libcurl: {}", curl_easy_strerror(code)), {}, "KV100");
+  if (code != CURLE_OK) throw Error(ErrorKind::io, fmt::format("libcurl: {}", curl().easy_strerror(code)), {}, "KV100");
 }
 
 // What asking again may change.
@@ -72,14 +72,14 @@ std::string hint_for(CURLcode code) {
 }
 
 struct ListDelete {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { curl().slist_free_all(list); }
 };
 
 }  // namespace
 
 /// A handle with connections of its own, so that each can be waited for alone.
 struct Http::Connection {
-  Connection() : multi(curl_multi_init(), curl_multi_cleanup), easy(curl_easy_init(), curl_easy_cleanup) {
+  Connection() : multi(curl().multi_init(), curl().multi_cleanup), easy(curl().easy_init(), curl().easy_cleanup) {
     if (!multi || !easy) throw std::bad_alloc();
   }
   std::unique_ptr<CURLM, CURLMcode (*)(CURLM*)> multi;
@@ -188,19 +188,19 @@ void set_certificates(CURL* easy, const Login& login) {
   // The program curl does this, the library does not.
   std::string file = login.kind == Login::Kind::aws ? variable("AWS_CA_BUNDLE") : std::string();
   if (file.empty()) file = first_variable("CURL_CA_BUNDLE", "SSL_CERT_FILE");
-  if (!file.empty()) check(curl_easy_setopt(easy, CURLOPT_CAINFO, file.c_str()));
+  if (!file.empty()) check(curl().easy_setopt(easy, CURLOPT_CAINFO, file.c_str()));
   const std::string folder = variable("SSL_CERT_DIR");
-  if (!folder.empty()) check(curl_easy_setopt(easy, CURLOPT_CAPATH, folder.c_str()));
+  if (!folder.empty()) check(curl().easy_setopt(easy, CURLOPT_CAPATH, folder.c_str()));
 }
 
 void set_login(CURL* easy, const Login& login) {
   if (login.kind == Login::Kind::none || login.kind == Login::Kind::bearer) return;
-  check(curl_easy_setopt(easy, CURLOPT_USERNAME, login.user.c_str()));
-  check(curl_easy_setopt(easy, CURLOPT_PASSWORD, login.password.c_str()));
+  check(curl().easy_setopt(easy, CURLOPT_USERNAME, login.user.c_str()));
+  check(curl().easy_setopt(easy, CURLOPT_PASSWORD, login.password.c_str()));
   if (login.kind == Login::Kind::basic)
-    check(curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC));
+    check(curl().easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC));
   else
-    check(curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, fmt::format("aws:amz:{}:s3", login.region).c_str()));
+    check(curl().easy_setopt(easy, CURLOPT_AWS_SIGV4, fmt::format("aws:amz:{}:s3", login.region).c_str()));
 }
 
 // curl signs every header that is given here. None may be given to be left out ("Expect:"): it would be signed as well, and
@@ -208,7 +208,7 @@ void set_login(CURL* easy, const Login& login) {
 std::unique_ptr<curl_slist, ListDelete> header_list(const Request& request) {
   std::unique_ptr<curl_slist, ListDelete> list;
   const auto add = [&](const std::string& line) {
-    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+    curl_slist* longer = curl().slist_append(list.get(), line.c_str());
     if (longer == nullptr) throw std::bad_alloc();
     (void)list.release();
     list.reset(longer);
@@ -225,18 +225,18 @@ std::unique_ptr<curl_slist, ListDelete> header_list(const Request& request) {
 
 void set_method(CURL* easy, const Request& request) {
   if (request.method == "HEAD") {
-    check(curl_easy_setopt(easy, CURLOPT_NOBODY, 1L));
+    check(curl().easy_setopt(easy, CURLOPT_NOBODY, 1L));
   } else if (request.body != nullptr) {
-    check(curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L));
-    check(curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body->size())));
-    check(curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str()));
+    check(curl().easy_setopt(easy, CURLOPT_UPLOAD, 1L));
+    check(curl().easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body->size())));
+    check(curl().easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str()));
     // A service that does not know "Expect: 100-continue" is not waited for.
-    check(curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 200L));
+    check(curl().easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 200L));
   } else if (request.method != "GET") {
-    check(curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str()));
+    check(curl().easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str()));
     if (request.method == "POST" || request.method == "PUT") {
-      check(curl_easy_setopt(easy, CURLOPT_POSTFIELDS, ""));
-      check(curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L));
+      check(curl().easy_setopt(easy, CURLOPT_POSTFIELDS, ""));
+      check(curl().easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L));
     }
   }
 }
@@ -244,7 +244,7 @@ void set_method(CURL* easy, const Request& request) {
 }  // namespace
 
 Http::Http(const Options& options) : options_(options) {
-  static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
+  static const CURLcode initialized = curl().global_init(CURL_GLOBAL_DEFAULT);
   check(initialized);
 }
 
@@ -273,10 +273,10 @@ std::unique_ptr<Http::Connection> Http::take_connection() {
 
 void Http::run(Connection& connection, Transfer& transfer) {
   CURLM* const multi = connection.multi.get();
-  if (curl_multi_add_handle(multi, connection.easy.get()) != CURLM_OK)
+  if (curl().multi_add_handle(multi, connection.easy.get()) != CURLM_OK)
     throw Error(ErrorKind::io, "libcurl takes no more requests", {}, "KV100");
   struct Remove {
-    ~Remove() { curl_multi_remove_handle(multi, easy); }
+    ~Remove() { curl().multi_remove_handle(multi, easy); }
     CURLM* multi;
     CURL* easy;
   };
@@ -284,22 +284,22 @@ void Http::run(Connection& connection, Transfer& transfer) {
   {
     const Remove remove{multi, connection.easy.get()};
     for (int running = 1;;) {
-      if (curl_multi_perform(multi, &running) != CURLM_OK) throw Broken{"the connection failed"};
+      if (curl().multi_perform(multi, &running) != CURLM_OK) throw Broken{"the connection failed"};
       if (running == 0) break;
       if (stopped(transfer.request)) throw Error(ErrorKind::interrupted, "interrupted");
       if (Clock::now() - transfer.heard > options_.stall_timeout)
         throw Broken{
             fmt::format("nothing came from the server for {} s", std::chrono::duration<double>(options_.stall_timeout).count()),
             true};
-      (void)curl_multi_poll(multi, nullptr, 0, poll_ms, nullptr);
+      (void)curl().multi_poll(multi, nullptr, 0, poll_ms, nullptr);
     }
     int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(multi, &left))
+    while (const CURLMsg* message = curl().multi_info_read(multi, &left))
       if (message->msg == CURLMSG_DONE) result = message->data.result;
   }
   if (transfer.failure) std::rethrow_exception(transfer.failure);
   if (result == CURLE_OK || (transfer.enough && result == CURLE_WRITE_ERROR)) return;
-  const std::string what = fmt::format("{}", curl_easy_strerror(result));
+  const std::string what = fmt::format("{}", curl().easy_strerror(result));
   if (may_pass(result)) throw Broken{what};
   throw Error(ErrorKind::io, what, hint_for(result), "KV100");
 }
@@ -308,26 +308,26 @@ Answer Http::exchange(const Request& request, Receiver* receiver) {
   if (stopped(request)) throw Error(ErrorKind::interrupted, "interrupted");
   std::unique_ptr<Connection> connection = take_connection();
   CURL* const easy = connection->easy.get();
-  curl_easy_reset(easy);  // keeps connections
+  curl().easy_reset(easy);  // keeps connections
   Transfer transfer(*this, request, receiver);
   const auto headers = header_list(request);
-  check(curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str()));
-  check(curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L));
-  check(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
-  check(curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
-  check(curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count())));
-  check(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10));
-  check(curl_easy_setopt(easy, CURLOPT_USERAGENT, "kvcache"));
-  check(curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get()));
-  check(curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, Transfer::on_header));
-  check(curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer));
-  check(curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, Transfer::on_body));
-  check(curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer));
-  check(curl_easy_setopt(easy, CURLOPT_READFUNCTION, Transfer::on_read));
-  check(curl_easy_setopt(easy, CURLOPT_READDATA, &transfer));
-  check(curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, Transfer::on_seek));
-  check(curl_easy_setopt(easy, CURLOPT_SEEKDATA, &transfer));
-  if (request.alone) check(curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L));
+  check(curl().easy_setopt(easy, CURLOPT_URL, request.url.c_str()));
+  check(curl().easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L));
+  check(curl().easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
+  check(curl().easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
+  check(curl().easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count())));
+  check(curl().easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10));
+  check(curl().easy_setopt(easy, CURLOPT_USERAGENT, "kvcache"));
+  check(curl().easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get()));
+  check(curl().easy_setopt(easy, CURLOPT_HEADERFUNCTION, Transfer::on_header));
+  check(curl().easy_setopt(easy, CURLOPT_HEADERDATA, &transfer));
+  check(curl().easy_setopt(easy, CURLOPT_WRITEFUNCTION, Transfer::on_body));
+  check(curl().easy_setopt(easy, CURLOPT_WRITEDATA, &transfer));
+  check(curl().easy_setopt(easy, CURLOPT_READFUNCTION, Transfer::on_read));
+  check(curl().easy_setopt(easy, CURLOPT_READDATA, &transfer));
+  check(curl().easy_setopt(easy, CURLOPT_SEEKFUNCTION, Transfer::on_seek));
+  check(curl().easy_setopt(easy, CURLOPT_SEEKDATA, &transfer));
+  if (request.alone) check(curl().easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L));
   set_certificates(easy, request.login);
   set_login(easy, request.login);
   set_method(easy, request);
