@@ -5,6 +5,7 @@
 
 #include "kvcache/stamp.h"
 #include "safetensors/progress_meter.h"
+#include "stamp/crc32.h"
 #include "tensor/scan.h"
 #include "tensor/scratch.h"
 
@@ -18,14 +19,14 @@ constexpr std::uint64_t buffer_bytes = 256U << 10U;
 
 std::uint32_t crc_of(const Tensor& tensor, const detail::Piece& piece) {
   const Scratch buffer(buffer_bytes);
-  uLong crc = 0;
+  std::uint32_t crc = 0;
   for (std::uint64_t done = 0; done < piece.size;) {
     const auto part = buffer.first(std::min(buffer_bytes, piece.size - done));
     tensor.read(piece.begin + done, part);
-    crc = crc32_z(crc, reinterpret_cast<const Bytef*>(part.data()), part.size());
+    crc = detail::crc32_after(crc, part);
     done += part.size();
   }
-  return static_cast<std::uint32_t>(crc);
+  return crc;
 }
 
 }  // namespace
