@@ -86,6 +86,18 @@ int allocate(int fd, off_t size) {
   return ::fallocate(fd, 0, 0, size);
 }
 
+int make_hole(int fd, off_t offset, off_t size) {
+  return ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
+}
+
+off_t next_data(int fd, off_t offset) {
+  return ::lseek(fd, offset, SEEK_DATA);
+}
+
+off_t next_hole(int fd, off_t offset) {
+  return ::lseek(fd, offset, SEEK_HOLE);
+}
+
 int start_writeback(int fd, off_t offset, off_t size) {
   return ::sync_file_range(fd, offset, size, SYNC_FILE_RANGE_WRITE);
 }
@@ -108,6 +120,15 @@ ssize_t copy_range(int, off_t, int, off_t, std::size_t) {
   return not_supported();
 }
 int allocate(int, off_t) {
+  return not_supported();
+}
+int make_hole(int, off_t, off_t) {
+  return not_supported();
+}
+off_t next_data(int, off_t) {
+  return not_supported();
+}
+off_t next_hole(int, off_t) {
   return not_supported();
 }
 int start_writeback(int, off_t, off_t) {
@@ -147,6 +168,10 @@ Syscalls& syscalls() noexcept {
       .copy_file_range = copy_range,
       .free_bytes = free_bytes,
       .allocate = allocate,
+      .make_hole = make_hole,
+      .next_data = next_data,
+      .next_hole = next_hole,
+      .set_size = ::ftruncate,
       .start_writeback = start_writeback,
   };
   return table;

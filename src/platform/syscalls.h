@@ -40,6 +40,10 @@ struct Syscalls {
   ssize_t (*copy_file_range)(int in, off_t in_offset, int out, off_t out_offset, std::size_t size);
   int (*free_bytes)(int fd, std::uint64_t* out);             ///< room for this user on the disk of a file
   int (*allocate)(int fd, off_t size);                       ///< reserve blocks; also EOPNOTSUPP where that is slow (tmpfs)
+  int (*make_hole)(int fd, off_t offset, off_t size);        ///< zeros that take no room; the file's size stays
+  off_t (*next_data)(int fd, off_t offset);                  ///< the first byte from there on in no hole; ENXIO: none
+  off_t (*next_hole)(int fd, off_t offset);                  ///< the first byte from there on in a hole; the end is one
+  int (*set_size)(int fd, off_t size);                       ///< ftruncate()
   int (*start_writeback)(int fd, off_t offset, off_t size);  ///< begin to flush what was written, without waiting for it
 };
 

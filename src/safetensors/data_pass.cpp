@@ -1,10 +1,12 @@
 #include "safetensors/data_pass.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <unordered_map>
 
 #include "platform/file.h"
+#include "platform/holes.h"
 #include "safetensors/gather.h"
 #include "safetensors/tiles.h"
 #include "tensor/scan.h"
@@ -38,6 +40,7 @@ class DataPass {
       if (end > position) placed_.push_back({&named.tensor, position, end, find_tiled(named.tensor, position)});
       position = end;
     }
+    end_ = position;
     for (const auto& [computation, tiled] : tiled_) cut_units(tiled);
     cut_bytes(data_begin, position);
     // By position in the file: for the disk, and so that of several errors the first in the file is reported.
@@ -47,6 +50,7 @@ class DataPass {
 
   void run(const WriteOptions& how, ProgressMeter& progress) const {
     scan(tasks_.size(), how.threads, how.stop, [&](std::uint64_t i) { progress.add(write(tasks_[i])); });
+    if (has_holes_) reach(out_.descriptor(), end_);
   }
 
  private:
@@ -114,34 +118,66 @@ class DataPass {
     return written;
   }
 
+  /// Zeros at this place of an extent that need not be written where the sink can have a hole.
+  static std::uint64_t zeros_at(const Extent& extent, std::uint64_t done) {
+    if (extent.kind == Extent::Kind::zeros) return extent.length - done;
+    if (extent.kind != Extent::Kind::source) return 0;
+    return hole_at(extent.source->descriptor(), extent.offset + done, extent.length - done);
+  }
+
   void copy(const Tensor& tensor, std::uint64_t begin, std::uint64_t end, Gather& gather) const {
     tensor.visit(begin, end, [&](const Extent& extent) {
-      std::uint64_t done = 0;
-      if (extent.kind == Extent::Kind::source) {
-        done = copy_in_kernel(extent.source->descriptor(), extent.offset, out_.descriptor(), gather.position(), extent.length);
-        if (done > 0) gather.skip(done);
-      }
-      while (done < extent.length) {
-        const auto room = gather.room(extent.length - done);
-        switch (extent.kind) {
-          case Extent::Kind::source:
-            extent.source->read_at(extent.offset + done, room);
-            break;
-          case Extent::Kind::zeros:
-            std::fill(room.begin(), room.end(), std::byte{0});
-            break;
-          case Extent::Kind::computed:
-            tensor.read(begin + done, room);
-            break;
+      for (std::uint64_t done = 0; done < extent.length;) {
+        const std::uint64_t zeros = zeros_at(extent, done);
+        std::uint64_t run = zeros;
+        if (make_hole(out_.descriptor(), gather.position(), zeros)) {
+          has_holes_ = true;
+          gather.skip(zeros);
+        } else {
+          const std::uint64_t rest = extent.length - done - zeros;
+          if (extent.kind == Extent::Kind::source)
+            run += data_at(extent.source->descriptor(), extent.offset + done + zeros, rest);
+          else
+            run += rest;
+          fill(tensor, begin, extent, done, run, gather);
         }
-        gather.advance(room.size());
-        done += room.size();
+        done += run;
       }
       begin += extent.length;
     });
   }
 
+  /// Bytes [done, done + size) of an extent that begins at `begin` of a tensor.
+  void fill(const Tensor& tensor, std::uint64_t begin, const Extent& extent, std::uint64_t done, std::uint64_t size,
+            Gather& gather) const {
+    const std::uint64_t end = done + size;
+    if (extent.kind == Extent::Kind::source) {
+      const std::uint64_t copied =
+          copy_in_kernel(extent.source->descriptor(), extent.offset + done, out_.descriptor(), gather.position(), size);
+      if (copied > 0) gather.skip(copied);
+      done += copied;
+    }
+    while (done < end) {
+      const auto room = gather.room(end - done);
+      switch (extent.kind) {
+        case Extent::Kind::source:
+          extent.source->read_at(extent.offset + done, room);
+          break;
+        case Extent::Kind::zeros:
+          std::fill(room.begin(), room.end(), std::byte{0});
+          break;
+        case Extent::Kind::computed:
+          tensor.read(begin + done, room);
+          break;
+      }
+      gather.advance(room.size());
+      done += room.size();
+    }
+  }
+
   ByteSink& out_;
+  std::uint64_t end_ = 0;
+  mutable std::atomic<bool> has_holes_ = false;
   std::vector<Placed> placed_;
   std::unordered_map<const Computation*, TiledComputation> tiled_;
   std::vector<Task> tasks_;
@@ -152,6 +188,21 @@ class DataPass {
 void write_data(ByteSink& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors, const WriteOptions& how,
                 ProgressMeter& progress) {
   DataPass(out, data_begin, tensors).run(how, progress);
+}
+
+bool mostly_holes(const std::vector<NamedTensor>& tensors) {
+  std::uint64_t all = 0;
+  std::uint64_t holes = 0;
+  for (const NamedTensor& named : tensors) {
+    const std::uint64_t size = named.tensor.nbytes();
+    all += size;
+    if (size < worthwhile_hole) continue;
+    named.tensor.visit(0, 1, [&](const Extent& first) {
+      if (first.kind == Extent::Kind::zeros) holes += size;
+      if (first.kind == Extent::Kind::source) holes += hole_at(first.source->descriptor(), first.offset, size);
+    });
+  }
+  return holes > all / 2;
 }
 
 }  // namespace kvcache::detail

@@ -14,4 +14,8 @@ namespace kvcache::detail {
 void write_data(ByteSink& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors, const WriteOptions& how,
                 ProgressMeter& progress);
 
+/// Whether more than half of these arrays will be holes (platform/holes.h): room for all of it is not to be reserved, which
+/// would take it away again hole by hole. Looks at where each array begins.
+[[nodiscard]] bool mostly_holes(const std::vector<NamedTensor>& tensors);
+
 }  // namespace kvcache::detail

@@ -22,7 +22,7 @@ std::uint64_t write_to(ByteSink& out, const std::string& header, const std::vect
     if (options.gzip) {
       size = detail::write_gzip(out, header, tensors, options.stop, progress);
     } else {
-      out.reserve(size);
+      if (out.descriptor() < 0 || !detail::mostly_holes(tensors)) out.reserve(size);
       out.write_at(0, std::as_bytes(std::span(header)));
       detail::write_data(out, header.size(), tensors, options, progress);
     }

@@ -95,6 +95,10 @@ class FailingCall {
     replace<&Table::link_nameless>(table.link_nameless);
     replace<&Table::copy_file_range>(table.copy_file_range);
     replace<&Table::allocate>(table.allocate);
+    replace<&Table::make_hole>(table.make_hole);
+    replace<&Table::next_data>(table.next_data);
+    replace<&Table::next_hole>(table.next_hole);
+    replace<&Table::set_size>(table.set_size);
     replace<&Table::start_writeback>(table.start_writeback);
   }
 
@@ -117,6 +121,11 @@ class UnsyncedData {
     };
     table.copy_file_range = [](int in, off_t in_offset, int out, off_t out_offset, std::size_t size) {
       return written(out, real_.copy_file_range(in, in_offset, out, out_offset, size));
+    };
+    table.make_hole = [](int fd, off_t offset, off_t size) {
+      const int result = real_.make_hole(fd, offset, size);
+      written(fd, result == 0 ? 1 : 0);
+      return result;
     };
     table.fsync = [](int fd) {
       const std::lock_guard lock(mutex_);
