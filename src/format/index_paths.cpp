@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
 
 #include "common/codes.h"
 #include "common/count_of.h"
@@ -57,9 +60,10 @@ template <typename Value>
 bool insert_path(IndexTree<Value>& root, std::string_view path, Value value, const std::string& key, std::string_view what,
                  Findings& findings) {
   // The whole path is read before anything is inserted: half of a broken one would look like gaps and layers of its own.
-  std::vector<std::uint64_t> indices;
+  std::array<std::uint64_t, max_components> indices;
+  std::size_t depth = 0;
   while (true) {
-    if (indices.size() == max_components) {
+    if (depth == max_components) {
       findings.push_back(
           make_finding("KV207", {}, key, fmt::format("{} {} has more than {} components", what, quoted(key), max_components)));
       return false;
@@ -72,12 +76,12 @@ bool insert_path(IndexTree<Value>& root, std::string_view path, Value value, con
                  findings);
       return false;
     }
-    indices.push_back(*index);
+    indices[depth++] = *index;
     if (dot == std::string_view::npos) break;
     path.remove_prefix(dot + 1);
   }
   IndexTree<Value>* node = &root;
-  for (const std::uint64_t index : indices) node = &node->children[index];
+  for (const std::uint64_t index : std::span(indices).first(depth)) node = &node->children[index];
   node->value = std::move(value);
   return true;
 }
@@ -135,7 +139,7 @@ Layout parse_layout(const Header& header, Findings& findings) {
       insert_path(arrays, key, i, key, "tensor key", findings);
     }
   }
-  for (auto& [index, tree] : arrays.children) layout.arrays.emplace(index, std::move(tree));
+  layout.arrays = std::move(arrays.children);
 
   MetaTree meta;
   const bool fork = has_fork_tables(header);
@@ -161,7 +165,7 @@ Layout parse_layout(const Header& header, Findings& findings) {
                                       "user metadata belongs under '1.': rename or remove the key where the file is made"));
     }
   }
-  for (auto& [index, tree] : meta.children) layout.meta.emplace(index, std::move(tree));
+  layout.meta = std::move(meta.children);
   return layout;
 }
 

@@ -41,7 +41,7 @@ std::optional<Header> read_header(InputStream& input) {
   header.tensors = std::move(parsed->tensors);
   header.metadata = std::move(parsed->metadata);
   header.data_begin = length_field_bytes + length;
-  std::ranges::sort(header.tensors, {}, &TensorEntry::key);
+  if (!std::ranges::is_sorted(header.tensors, {}, &TensorEntry::key)) std::ranges::sort(header.tensors, {}, &TensorEntry::key);
   return header;
 }
 

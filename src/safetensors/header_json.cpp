@@ -244,6 +244,8 @@ HeaderJson parse_header_json(std::string_view json, std::uint64_t data_bytes) {
 
 std::optional<HeaderJson> parse_damaged_header_json(std::string_view json) {
   json = check_bytes(json);
+  // Who asks whose a file is asks of sound ones, too.
+  if (std::optional<HeaderJson> usual = parse_usual_header(json, std::numeric_limits<std::uint64_t>::max())) return usual;
   Handler handler(std::numeric_limits<std::uint64_t>::max(), true);
   if (!nlohmann::json::sax_parse(json.begin(), json.end(), &handler)) return std::nullopt;
   return handler.take();

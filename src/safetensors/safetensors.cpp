@@ -8,6 +8,7 @@
 #include "safetensors/file_kind.h"
 #include "safetensors/input_stream.h"
 #include "safetensors/spool.h"
+#include "safetensors/start_source.h"
 
 namespace kvcache {
 namespace {
@@ -44,14 +45,16 @@ SafetensorsFile SafetensorsFile::open(std::shared_ptr<const ByteSource> source, 
   out.path_ = label.empty() ? source->label() : std::move(label);
   out.disk_bytes_ = source->size();
   source->will_need(std::array{ByteRange{0, std::min(start_bytes, out.disk_bytes_)}});
-  out.gzip_ = detail::begins_with_gzip(*source);
+  const detail::StartSource start(*source);
+  out.gzip_ = detail::begins_with_gzip(start);
   if (out.gzip_) {
     source->will_need(std::array{ByteRange{0, out.disk_bytes_}});
     detail::SourceStream raw(*source);
-    source = detail::spool(*detail::gunzip(raw), true);
+    out.source_ = detail::spool(*detail::gunzip(raw), true);
+  } else {
+    out.source_ = source;
   }
-  out.source_ = std::move(source);
-  out.header_ = std::make_shared<Header>(parse_header_or_name_kind(*out.source_));
+  out.header_ = std::make_shared<Header>(parse_header_or_name_kind(out.gzip_ ? *out.source_ : start));
   return out;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 namespace kvcache {
 namespace {
@@ -57,15 +56,17 @@ bool is_float(Dtype dtype) noexcept {
 }
 
 std::optional<std::uint64_t> element_count(std::span<const std::int64_t> shape) noexcept {
-  if (std::any_of(shape.begin(), shape.end(), [](std::int64_t dim) { return dim < 0; })) return std::nullopt;
-  // Looked for first: [2147483647, 2147483647, 2147483647, 0] has no elements, though the product overflows on the way.
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
+  // [2147483647, 2147483647, 2147483647, 0] has no elements, though the product overflows on the way.
   std::int64_t count = 1;
+  bool none = false;
+  bool overflow = false;
   for (const std::int64_t dim : shape) {
-    if (count > std::numeric_limits<std::int64_t>::max() / dim) return std::nullopt;
-    count *= dim;
+    if (dim < 0) return std::nullopt;
+    none = none || dim == 0;
+    overflow = __builtin_mul_overflow(count, dim, &count) || overflow;
   }
-  return static_cast<std::uint64_t>(count);
+  if (none) return 0;
+  return overflow ? std::nullopt : std::optional(static_cast<std::uint64_t>(count));
 }
 
 // Not fmt::join: fmt 9 makes g++ 12 warn of an overflow within the library (-Wstringop-overflow, at -O3 without -fPIC).

@@ -9,9 +9,9 @@ namespace {
 
 void add(std::vector<Place>& out, Place place, const std::set<Where>& broken) {
   place.sound = !broken.contains(place.where);
-  out.push_back(place);
   const auto* const list = place.as<CacheList>();
-  if (list == nullptr) return;
+  if (list == nullptr) return out.push_back(std::move(place));
+  out.push_back(place);
   for (std::size_t i = 0; i < list->children().size(); ++i) {
     Place child = place;
     child.cache = list->children()[i].get();
@@ -27,6 +27,7 @@ std::vector<Place> places(const Document& document) {
   std::vector<Place> out;
   const auto broken = places_with_errors(document.findings);
   const std::size_t layers = std::min(document.cache.layers.size(), document.sources.size());
+  out.reserve(layers);
   for (std::size_t i = 0; i < layers; ++i)
     add(out,
         {.document = &document,

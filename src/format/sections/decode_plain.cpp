@@ -24,8 +24,8 @@ void Decoder::decode_kv(Layer& l) {
     decode_chunked(l);
     return;
   }
-  const auto list = l.flat_arrays();
-  if (early_swift_label && l.meta.form == Meta::Form::absent && list && !list->empty() && !is_keys_and_values(*this, *list)) {
+  const auto list = early_swift_label && l.meta.form == Meta::Form::absent ? l.flat_arrays() : std::nullopt;
+  if (list && !list->empty() && !is_keys_and_values(*this, *list)) {
     l.report("KV712", "class KVCache with the arrays of an ArraysCache, as mlx-swift-lm before 2.31 writes it", {},
              Remedy(Remedy::Action::convert, {{"to", "mlx-swift-lm"}}) + " writes the class it is");
     l.only(mislabelling, "class KVCache with the arrays of an ArraysCache");

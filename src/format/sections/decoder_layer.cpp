@@ -111,6 +111,7 @@ void Decoder::Layer::done(std::unique_ptr<Cache> cache) {
 std::optional<std::vector<std::size_t>> Decoder::Layer::flat_arrays() const {
   std::vector<std::size_t> list;
   if (in.arrays == nullptr) return list;
+  list.reserve(in.arrays->children.size());
   for (const auto& [index, child] : in.arrays->children) {
     if (!child.value) return std::nullopt;
     list.push_back(*child.value);
@@ -191,10 +192,10 @@ bool Decoder::Layer::integer(std::size_t field, std::string_view name, std::int6
 }
 
 bool Decoder::Layer::expect_arrays(std::size_t n, std::vector<std::size_t>& arrays) {
-  const auto list = flat_arrays();
+  auto list = flat_arrays();
   if (!list || list->size() != n)
     return fail("KV303", fmt::format("{} instead of {} for the class {}", describe_arrays(), n, printable(in.class_text)));
-  arrays = *list;
+  arrays = *std::move(list);
   return true;
 }
 
