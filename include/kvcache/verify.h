@@ -45,6 +45,7 @@ struct VerifyOptions {
   unsigned threads = 1;                      ///< 0: one per core. For what reads data: stamped checksums, and `data`
   Progress progress;                         ///< of what reads data, bytes
   StopToken stop = {};                       ///< as for writing: looked at while data are read
+  bool loads_in = true;                      ///< fill FileReport::loads_in, which takes longer than all else without `data`
 };
 
 /// ok, warnings, errors or unreadable.
@@ -59,7 +60,7 @@ struct FileReport {
   const Dialect* format = nullptr;      ///< nullptr: unreadable, or mixed
   EraSet candidates;                    ///< Document::candidates: who could have written it
   Findings findings;                    ///< in the order of the file
-  std::map<Era, LoadVerdict> loads_in;  ///< loads_in(), and whole eras of VerifyOptions::load_in; empty if unreadable
+  std::map<Era, LoadVerdict> loads_in;  ///< loads_in() unless not wanted, and whole eras of VerifyOptions::load_in
   std::vector<UsageNote> notes;         ///< usage_notes()
   std::optional<RepairPlan> fixes;      ///< VerifyOptions::fix: what repair() would do; nothing for an unreadable file
   std::optional<ErrorKind> failure;     ///< why it is unreadable: unreadable or io; nothing for a file that was read

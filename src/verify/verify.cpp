@@ -48,12 +48,16 @@ void report_refusal(const Document& document, const Target& target, const LoadVe
 
 /// --for a runtime by its name alone: of a cache that some release of it loads nobody can say that it does not load there.
 void check_runtime(const Document& document, Family family, const Findings& found, FileReport& report, Asked& asked) {
+  const auto loads = [&](Era era) {
+    const auto judged = report.loads_in.find(era);
+    return judged == report.loads_in.end() ? !refusal(document, era, found) : judged->second.ok;
+  };
   const Target meant = named_alone(family);
   const LoadVerdict verdict = would_load(document, meant, found);
   if (verdict.ok) return asked.loading.push_back(meant);
   for (auto d = dialects().rbegin(); d != dialects().rend(); ++d) {
-    const auto other = report.loads_in.find(d->era);
-    if (d->family != family || !d->released || other == report.loads_in.end() || !other->second.ok) continue;
+    if (d->family != family || !d->released || !(d->writable || report.loads_in.contains(d->era))) continue;
+    if (!loads(d->era)) continue;
     asked.loading.emplace_back(d->era);
     return asked.notes.push_back(
         {fmt::format("{} loads it, but {} does not: {}", d->id, meant.id(), verdict.reason), verdict.fix, {}});
@@ -62,7 +66,7 @@ void check_runtime(const Document& document, Family family, const Findings& foun
 }
 
 Asked check_loads(const Document& document, const VerifyOptions& options, const Findings& found, FileReport& report) {
-  report.loads_in = loads_in(document, found);
+  if (options.loads_in) report.loads_in = loads_in(document, found);
   std::set<std::string> seen;
   Asked asked;
   for (const Target& target : options.load_in) {

@@ -92,6 +92,7 @@ int run(Context& context, const Options& options) {
   files.threads = static_cast<unsigned>(options.jobs.value_or(0));
   files.how.data = options.data;
   files.how.fix = options.fix;
+  files.how.loads_in = format.shows_loads_in;
   for (const std::string& id : options.load_in) catalog::add_loader(files.how, id);
   if (!options.model_dir.empty()) {
     context.subject = options.model_dir;

@@ -12,7 +12,7 @@ namespace kvcache::cli {
 
 std::span<const VerifyFormat> verify_formats() noexcept {
   static constexpr VerifyFormat formats[] = {
-      {"text", make_verify_text},     {"json", make_verify_json},   {"junit", make_verify_junit},
+      {"text", make_verify_text},     {"json", make_verify_json, true}, {"junit", make_verify_junit},
       {"github", make_verify_github}, {"sarif", make_verify_sarif},
   };
   return formats;

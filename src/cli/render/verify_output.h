@@ -40,6 +40,7 @@ class VerifyOutput {
 struct VerifyFormat {
   std::string_view name;
   std::unique_ptr<VerifyOutput> (*make)(const Context& context, const VerifyShow& show);
+  bool shows_loads_in = false;  ///< FileReport::loads_in
 };
 [[nodiscard]] std::span<const VerifyFormat> verify_formats() noexcept;
 
