@@ -1,8 +1,11 @@
 """What the benchmarks share: running a program once, and the commands that are measured."""
+import math
 import os
 import platform
+import re
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -10,10 +13,18 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RELEASE = os.path.join(ROOT, "build/release/kvcache")
 LAYERS, HEADS, HEAD_DIM = 32, 8, 128
+# What a count of instructions may grow by before bench/gate and bench/compare fail. They repeat within a thousandth on one machine.
+GROWTH = 1.03
 
 
 def run(argv, one_cpu=False):
     """-> (seconds, peak resident MiB)"""
+    seconds, _, peak = run_counted(argv, one_cpu)
+    return seconds, peak
+
+
+def run_counted(argv, one_cpu=False):
+    """-> (seconds, processor seconds, peak resident MiB)"""
     # What earlier runs left to be written must not be paid for by this one.
     os.sync()
     start = time.monotonic()
@@ -33,7 +44,7 @@ def run(argv, one_cpu=False):
     code = os.waitstatus_to_exitcode(status)
     if code not in (0, 1):
         raise SystemExit("%s: exit code %d" % (" ".join(argv), code))
-    return seconds, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def remove(*paths):
@@ -101,6 +112,80 @@ class Inputs:
             ("verify --data", self.plain, ["verify", "--data", self.plain], False, lambda _: 0.5),
             ("inspect --stats", self.plain, ["inspect", "--stats", self.plain], False, lambda _: 0.5),
         ]
+
+
+def build(tree, folder="build/release"):
+    subprocess.run(["bash", "-c", ". scripts/lib.sh && build release kvcache_cli"], cwd=tree, check=True)
+    return os.path.join(tree, folder, "kvcache")
+
+
+def commit_of(name):
+    return subprocess.run(["git", "-C", ROOT, "rev-parse", "--short=12", name + "^{commit}"], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout.strip()
+
+
+def build_commit(commit):
+    """The tool of a commit, built beside this tree. -> its path"""
+    tree = os.path.join(ROOT, "build/compare", commit)
+    if not os.path.isdir(tree):
+        subprocess.run(["git", "-C", ROOT, "worktree", "prune"], check=True)
+        subprocess.run(["git", "-C", ROOT, "worktree", "add", "--quiet", "--detach", tree, commit], check=True)
+    return build(tree)
+
+
+def instructions(argv):
+    """By callgrind, on one processor: with one thread, the order of work is the same each time."""
+    def pin():
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+    text = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"] + argv, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, check=True, preexec_fn=pin).stderr
+    return int(re.search(r"Collected : (\d+)", text).group(1))
+
+
+def counted_commands(kvcache, folder):
+    """Small inputs, and what is counted: start-up, headers, rules, and each kernel. -> (name, arguments, the file they write or None)"""
+    many, small, small4, stamped, out = map(folder, ("many.st", "small.st", "small4.st", "stamped.st", "out.st"))
+    files = folder("counted")
+
+    def create(path, layers, tokens):
+        run([kvcache, "create", "--layers", layers, "--heads", "1", "--head-dim", "64", "--tokens", tokens, "--fill", "random", "-o", path])
+
+    remove(many, small, small4, stamped, out, files)
+    create(many, "200", "4")
+    create(small, "1", "4096")
+    run([kvcache, "quantize", small, "--bits", "4", "-o", small4])
+    run([kvcache, "stamp", small, "-o", stamped])
+    os.makedirs(files)
+    for i in range(100):
+        shutil.copyfile(many, os.path.join(files, "%d.safetensors" % i))
+    return [("start (--version)", ["--version"], None),
+            ("headers (inspect, 400 tensors)", ["inspect", many], None),
+            ("rules (verify, 400 tensors)", ["verify", many], None),
+            ("folders (ls, 100 files)", ["ls", files], None),
+            ("folders (verify -r, 100 files)", ["verify", "-r", "-q", files], None),
+            ("scan (verify --data, 1 MiB)", ["verify", "--data", small], None),
+            ("sums (verify of a stamp, 1 MiB)", ["verify", stamped], None),
+            ("statistics (inspect --stats, 1 MiB)", ["inspect", "--stats", small], None)] + \
+           [("encode (quantize to %s bits, 1 MiB)" % bits, ["quantize", small, "--bits", bits, "-o", out], out)
+            for bits in ("3", "4", "8")] + \
+           [("decode (dequantize 4 bits)", ["dequantize", small4, "-o", out], out)]
+
+
+def interval(values):
+    """Median, and the bounds that it has with at least 95 percent whatever the distribution: order statistics."""
+    ordered = sorted(values)
+    n = len(ordered)
+    below = 0
+    chance = 0.0
+    for k in range(n // 2):
+        chance += math.comb(n, k) / 2 ** n
+        if chance > 0.025:
+            break
+        below = k + 1
+    low, high = (ordered[below - 1], ordered[n - below]) if below else (ordered[0], ordered[-1])
+    return statistics.median(ordered), low, high
 
 
 def machine():
