@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "kvcache/error.h"
 #include "platform/holes.h"
 #include "platform/syscalls.h"
 #include "safetensors/container.h"
@@ -73,7 +74,9 @@ TEST(Holes, OfZeros) {
   const auto tensors = mostly_zeros();
   write_safetensors(folder / "out", tensors, {}, {.threads = 2});
   EXPECT_TRUE(content(folder / "out") == expected(tensors));
-  if (has_holes_here(folder)) EXPECT_LT(room_of(folder / "out"), 3 * mebibyte);
+  if (has_holes_here(folder)) {
+    EXPECT_LT(room_of(folder / "out"), 3 * mebibyte);
+  }
 }
 
 TEST(Holes, AreWrittenWhereThereAreNone) {
@@ -112,7 +115,9 @@ TEST(Holes, OfAnInputStay) {
                                             {"b", Tensor::stored(file_source(path), 0, Dtype::U8, {size})}};
   write_safetensors(folder / "out", tensors, {}, {.threads = 2});
   EXPECT_TRUE(content(folder / "out") == expected(tensors));
-  if (has_holes_here(folder)) EXPECT_LT(room_of(folder / "out"), 6 * mebibyte);
+  if (has_holes_here(folder)) {
+    EXPECT_LT(room_of(folder / "out"), 6 * mebibyte);
+  }
   // Where the system does not tell of holes, they are read.
   const Calls calls;
   detail::syscalls().next_data = [](int, off_t) -> off_t { return errno = EINVAL, -1; };
@@ -138,7 +143,9 @@ TEST(Holes, NothingIsLeftWhereAnyCallFails) {
       }
       happened = call.happened();
     }
-    if (std::filesystem::exists(path)) EXPECT_TRUE(content(path) == whole) << at;
+    if (std::filesystem::exists(path)) {
+      EXPECT_TRUE(content(path) == whole) << at;
+    }
     EXPECT_EQ(failed, !std::filesystem::exists(path)) << at;
     if (!happened) break;
   }
