@@ -66,6 +66,7 @@ class Folder:
     def __init__(self, path=None):
         self.temporary = None if path else tempfile.mkdtemp(prefix="bench-", dir=os.path.join(ROOT, "build"))
         self.path = path or self.temporary
+        os.makedirs(self.path, exist_ok=True)
 
     def __enter__(self):
         return self
