@@ -77,9 +77,11 @@ void each_file_in(const std::string& folder, const std::function<void(const Fold
     const std::string name = static_cast<const char*>(item->d_name);
     if (name == "." || name == "..") continue;
     struct stat status {};
-    // Gone meanwhile, or no file: not for us.
-    if (syscalls().fstatat(::dirfd(open.get()), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
-      continue;
+    if (syscalls().fstatat(::dirfd(open.get()), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT) continue;  // gone meanwhile
+      fail("look at", folder + '/' + name, errno);
+    }
+    if (!S_ISREG(status.st_mode)) continue;
     found({name, static_cast<std::uint64_t>(status.st_size), static_cast<std::int64_t>(status.st_ctime)});
   }
 }
@@ -157,6 +159,17 @@ std::optional<bool> SharedLock::free(const std::string& path) {
   }
   if (errno == EWOULDBLOCK || errno == EINTR) return false;
   return std::nullopt;
+}
+
+bool SharedLock::supported(const std::string& path) {
+  const int fd = retry([&] { return syscalls().open(path.c_str(), O_RDONLY | O_CLOEXEC, 0); });
+  if (fd < 0) return true;
+  const File file(fd, path);
+  if (syscalls().flock(fd, LOCK_SH | LOCK_NB) == 0) {
+    syscalls().flock(fd, LOCK_UN);
+    return true;
+  }
+  return errno != ENOLCK && errno != ENOTSUP && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL;
 }
 
 std::size_t raise_open_files() {

@@ -51,6 +51,8 @@ class SharedLock {
   static std::shared_ptr<void> hold(const std::string& path);
   /// Whether nobody held it at some moment during this call; nothing where locks are not supported.
   static std::optional<bool> free(const std::string& path);
+  /// Whether the file system of this file has locks. Only one that says so itself has none.
+  static bool supported(const std::string& path);
 };
 
 /// Let the process open as many files as the system allows it to. Returns how many.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -51,6 +52,19 @@ void check_label(const StoredObject& object, const std::string& name) {
     throw Error(ErrorKind::unreadable, "its token ids are not those of its name");
 }
 
+/// What is wrong with an object; empty: nothing. A read that fails may succeed the next time: nobody loses data for that.
+std::string damage_of(const std::function<void()>& read) {
+  for (int tries = 0;; ++tries) {
+    try {
+      read();
+      return {};
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      if (error.kind() != ErrorKind::io || tries > 0) return error.what();
+    }
+  }
+}
+
 class Checking {
  public:
   Checking(Index& index, Objects& objects, bool data, bool repair, const WriteOptions& how)
@@ -93,18 +107,15 @@ class Checking {
     known_.insert(name);
     if (!there_.contains(name)) return false;
     ++out_.objects;
-    try {
-      const StoredObject object(objects_.open(name), name);
-      if (group_of(name) == "entry") {
-        (void)entry_from_label(object.label());
-      } else {
-        (void)space_from_label(object.label());
-      }
-      return true;
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::interrupted) throw;
-      return false;
-    }
+    return damage_of([&] {
+             const StoredObject object(objects_.open(name), name);
+             if (group_of(name) == "entry") {
+               (void)entry_from_label(object.label());
+             } else {
+               (void)space_from_label(object.label());
+             }
+           })
+        .empty();
   }
 
   void look_at(const std::string& name, std::uint64_t bytes, const Node& node) {
@@ -122,15 +133,13 @@ class Checking {
       ++out_.objects;
       out_.bytes += bytes;
       if (!data_) return;
-      try {
+      what = damage_of([&] {
         const StoredObject object(objects_.open(name), name);
         check_label(object, name);
         check_data(object, how_);
-        return;
-      } catch (const Error& error) {
-        if (error.kind() == ErrorKind::interrupted) throw;
-        what = fmt::format("is damaged: {}", error.what());
-      }
+      });
+      if (what.empty()) return;
+      what.insert(0, "is damaged: ");
     }
     problem(name, what);
     damaged_.push_back(name);
@@ -174,11 +183,12 @@ class Rebuilding {
     objects_.list([&](const std::string& name, std::uint64_t bytes) { names.emplace_back(name, bytes); });
     for (const auto& [name, bytes] : names) {
       try {
-        read(name, bytes);
+        read_again(name, bytes);
         ++out_.objects;
         out_.bytes += bytes;
       } catch (const Error& error) {
-        if (error.kind() == ErrorKind::interrupted) throw;
+        // What the disk does not give now is no damage, and an index without it would let it be removed.
+        if (error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::io) throw;
         out_.problems.push_back(fmt::format("object {} is not readable: {}", short_name(name), error.what()));
       }
     }
@@ -191,6 +201,15 @@ class Rebuilding {
   }
 
  private:
+  void read_again(const std::string& name, std::uint64_t bytes) {
+    try {
+      read(name, bytes);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::io) throw;
+      read(name, bytes);
+    }
+  }
+
   void read(const std::string& name, std::uint64_t bytes) {
     const StoredObject object(objects_.open(name), name);
     const std::string group = group_of(name);

@@ -408,6 +408,7 @@ Index::Removed SqlIndex::forget(std::span<const std::string> names) {
 
 void SqlIndex::reclaim(std::span<const std::string> names, const std::function<void(std::span<const std::string>)>& discard) {
   if (names.empty()) return;
+  settle();
   Change transaction(*this);
   std::vector<std::string> free;
   for (const std::string& name : names)

@@ -54,6 +54,10 @@ class SqlIndex : public Index {
   };
 
   [[nodiscard]] virtual SqlConnection& db() const = 0;
+  /// The time of a change: behind that of every earlier one, whatever the clock says.
+  Time tick();
+  /// Before objects go: a change whose end failed, of whomever, must not come to hold after all.
+  virtual void settle() {}
   /// Called at the end of each transaction in which objects were dropped, within it.
   virtual void note_dropped(std::span<const Dropped> /*dropped*/) {}
   /// Whether the objects of a publication are still there; within its transaction.
@@ -97,8 +101,6 @@ class SqlIndex : public Index {
 
   void set_number(std::string_view key, std::int64_t value);
   void change_bytes(std::int64_t by);
-  /// The time of a change: behind that of every earlier one, whatever the clock says.
-  Time tick();
   void tick_to(Time time);
 
   static std::vector<Node> nodes(Statement& rows);

@@ -46,7 +46,6 @@ class SqliteIndex final : public detail::SqlIndex {
       check_version();
       return;
     }
-    db_->wait(patience);
     // On another computer's disk the shared memory of a write-ahead log is not shared.
     const bool network = kvcache::detail::on_network(path.substr(0, path.rfind('/')));
     if (create) make_tables();
@@ -86,32 +85,62 @@ class SqliteIndex final : public detail::SqlIndex {
  protected:
   [[nodiscard]] detail::SqlConnection& db() const override { return *db_; }
 
+  /// What a commit wrote to the log before it failed is complete for whoever reads the log after a crash, until something is
+  /// written over it.
+  void settle() override {
+    Transaction transaction(*db_, Transaction::Kind::write);
+    tick();
+    transaction.commit();
+  }
+
  private:
+  void connect(const std::string& path, int flags, const char* vfs) {
+    db_.reset();
+    db_ = std::make_unique<Database>(path, flags, vfs);
+    db_->wait(patience);
+  }
+  /// Opening reads nothing yet.
+  void read_something() { db_->execute("SELECT count(*) FROM sqlite_schema"); }
+
   void open(bool create, bool read_only) {
     int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     if (create && !read_only) flags |= SQLITE_OPEN_CREATE;
+    // Where the file system has no locks, a lock file beside the database does as well. All have to decide alike, so nothing
+    // else that goes wrong is a reason.
+    const bool locks = kvcache::detail::SharedLock::supported(path_.substr(0, path_.rfind('/')) + "/lock");
     try {
-      db_ = std::make_unique<Database>(path_, flags, nullptr);
-      db_->wait(patience);
-      // Opening reads nothing yet.
-      db_->execute("SELECT count(*) FROM sqlite_schema");
-      return;
+      connect(path_, flags, locks ? nullptr : "unix-dotfile");
+      read_something();
     } catch (const detail::DatabaseError& error) {
-      const bool unlockable =
-          error.sqlite() == SQLITE_IOERR || error.sqlite() == SQLITE_CANTOPEN || error.sqlite() == SQLITE_READONLY;
-      if (!unlockable) throw;
+      if (error.sqlite() != SQLITE_CANTOPEN && error.sqlite() != SQLITE_READONLY) throw;
+      if (read_only) {
+        open_immutable(flags);
+      } else if (!locks) {
+        leave_log(flags);
+      } else {
+        throw;
+      }
     }
-    db_.reset();
-    if (read_only) {
-      // Neither the log's shared memory nor a lock can be made: nobody writes where nobody can.
-      db_ = std::make_unique<Database>("file:" + escaped_path() + "?immutable=1", flags | SQLITE_OPEN_URI, nullptr);
-      db_->execute("SELECT count(*) FROM sqlite_schema");
-      return;
-    }
-    // A file system without locks: a lock file beside the database does as well.
-    db_ = std::make_unique<Database>(path_, flags, "unix-dotfile");
-    db_->wait(patience);
-    db_->execute("SELECT count(*) FROM sqlite_schema");
+  }
+
+  /// Neither the log's shared memory nor a lock can be made: nobody writes where nobody can.
+  void open_immutable(int flags) {
+    if (kvcache::detail::file_size(path_ + "-wal").value_or(0) > 0)
+      throw Error(
+          ErrorKind::io,
+          fmt::format("the index {} has a log that can only be read where it may be written to", printable(path_, 4096)),
+          "copy the store to a folder of yours");
+    connect("file:" + escaped_path() + "?immutable=1", flags | SQLITE_OPEN_URI, nullptr);
+    read_something();
+  }
+
+  /// A database with a write-ahead log came to a file system without locks: its log needs shared memory, but for a moment
+  /// alone.
+  void leave_log(int flags) {
+    connect(path_, flags, "unix-dotfile");
+    db_->execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=DELETE");
+    connect(path_, flags, "unix-dotfile");
+    read_something();
   }
 
   [[nodiscard]] std::string escaped_path() const {

@@ -36,6 +36,11 @@ bool is_object_name(std::string_view name) {
          std::all_of(name.begin(), name.begin() + 64, is_hex);
 }
 
+/// The hidden name of a file that is being written, or was when its process was killed.
+bool is_unfinished(std::string_view name) {
+  return name.starts_with('.') && name.ends_with(".kvcache-tmp");
+}
+
 /// Descriptors of objects that are read at the moment: a cache can be made of more objects than files may be open.
 class OpenFiles {
  public:
@@ -117,15 +122,21 @@ class FolderObjects final : public Objects {
   [[nodiscard]] std::string label() const override { return root_; }
 
   bool put(const std::string& name, const Writer& write) override {
-    if (size(name)) return false;
     const std::string path = path_of(name);
+    const auto known = [&] {
+      if (!size(name)) return false;
+      // Whoever has just named it may not have come to make that durable yet.
+      kvcache::detail::make_names_durable(path.substr(0, path.rfind('/')));
+      return true;
+    };
+    if (known()) return false;
     const auto sink = sink_for(path, false);
     try {
       write(*sink);
       return true;
     } catch (const Error& error) {
       sink->abort();
-      if (error.kind() == ErrorKind::usage && size(name)) return false;  // another process was faster
+      if (error.kind() == ErrorKind::usage && known()) return false;  // another process was faster
       throw;
     } catch (...) {
       sink->abort();
@@ -195,6 +206,7 @@ class FolderObjects final : public Objects {
   [[nodiscard]] std::vector<std::string> strangers() const override {
     std::vector<std::string> out;
     each_item([&](const std::string& folder, const FolderItem& item) {
+      if (is_unfinished(item.name)) return;
       if (!is_object_name(item.name) || item.name.substr(0, 2) != folder) out.push_back(folder + "/" + item.name);
     });
     return out;
@@ -203,7 +215,7 @@ class FolderObjects final : public Objects {
   void clean() override {
     const std::int64_t old = seconds_now() - abandoned_after;
     each_item([&](const std::string& folder, const FolderItem& item) {
-      if (item.name.starts_with('.') && item.name.ends_with(".kvcache-tmp") && item.changed < old)
+      if (is_unfinished(item.name) && item.changed < old)
         kvcache::detail::remove_file(fmt::format("{}/objects/{}/{}", root_, folder, item.name));
     });
   }

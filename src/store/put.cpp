@@ -379,7 +379,7 @@ class Putting {
             Remedy(Remedy::Action::store, {{"verb", "check"}, {"rebuild", ""}}) + " makes the index anew from the objects");
   }
 
-  [[nodiscard]] Entry entry() const {
+  [[nodiscard]] Entry entry() {
     Entry entry;
     entry.id = entry_id(space_.name, end_hash_, options_.label);
     entry.space = space_.name;
@@ -394,7 +394,9 @@ class Putting {
     entry.metadata.erase(std::string(stamp_key));
     entry.facets = facets_of(document_.cache);
     const Index::EntryFilter same{{}, {}, {}, entry.id, {}};
+    known_entry_ = false;
     for (const Entry& known : index_.entries(same)) {
+      known_entry_ = true;
       entry.created = known.created;
       entry.pinned = entry.pinned || known.pinned;
       entry.hits = known.hits;
@@ -473,6 +475,8 @@ class Putting {
     }
     publication_.entry_bytes =
         write_object(object_name(publication_.entry.id, "entry"), label_file(entry_label(publication_.entry), now), true);
+    // In the order of the store's own times, whatever the clock says.
+    if (!known_entry_) publication_.entry.created = 0;
     // Also what was written just now: whoever collects leftovers cannot tell it from those. And the namespace's, which may have
     // lost its last entry since it was found.
     publication_.still_there = [this] {
@@ -514,6 +518,7 @@ class Putting {
   Settings settings_;
   Namespace space_;
   bool known_space_ = false;
+  bool known_entry_ = false;
   Chain chain_;
   std::vector<std::pair<std::size_t, OpenWindow>> windows_;   // in the order of leaves
   std::vector<std::int64_t> held_;                            // rows of each of Layout::windows()

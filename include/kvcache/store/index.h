@@ -67,12 +67,12 @@ class Index {
 
   /// What a put adds.
   struct Publication {
-    Namespace space;                ///< made where it does not exist
-    std::vector<Node> nodes;        ///< parents before children; of one that exists, objects, state and rows that it has not
-                                    ///< are added
-    std::vector<Digest> needed;     ///< nodes that the put has found and not written again
-    Entry entry;                    ///< replaces one of its id, but for `created`, `hits` and `pinned`, which stay
-    std::uint64_t entry_bytes = 0;  ///< of the entry's own object
+    Namespace space;             ///< made where it does not exist
+    std::vector<Node> nodes;     ///< parents before children; of one that exists, objects, state and rows that it has not
+                                 ///< are added
+    std::vector<Digest> needed;  ///< nodes that the put has found and not written again
+    Entry entry;  ///< replaces one of its id, but for `created`, `hits` and `pinned`, which stay; `created` 0: now
+    std::uint64_t entry_bytes = 0;      ///< of the entry's own object
     std::function<bool()> still_there;  ///< asked within the transaction: objects that were found and not written again
   };
   /// What became of it.

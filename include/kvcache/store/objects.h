@@ -49,7 +49,7 @@ class Objects {
   [[nodiscard]] virtual std::shared_ptr<void> hold() const = 0;
   /// Every object that there is, in any order, with its size.
   virtual void list(const std::function<void(const std::string& name, std::uint64_t bytes)>& found) const = 0;
-  /// Names of files that are no objects: what somebody else put there, what a killed process has left.
+  /// Names of files that are no objects: what somebody else put there. What is being written is none of these.
   [[nodiscard]] virtual std::vector<std::string> strangers() const = 0;
   /// Remove what killed processes have left half written.
   virtual void clean() = 0;
