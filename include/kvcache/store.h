@@ -94,7 +94,7 @@ struct Match {
 /// A cache that was found. Its arrays are read from the store when it is written; they stay there as long as this lives.
 struct Got {
   Match match;                       ///< what was found; on a miss the rest is empty
-  PromptCache cache;                 ///< of match.resume_at tokens
+  PromptCache cache;                 ///< of match.resume_at tokens; its stamp tells these and, where it is known, the model
   const Dialect* format = nullptr;   ///< of the entry: what it is written in unless told otherwise
   std::shared_ptr<const void> hold;  ///< keeps what it is read from
 };

@@ -7,8 +7,8 @@
 
 namespace kvcache::detail {
 
-/// A JSON list, integers as text, numpy's .npy (int32 or int64, one dimension), or little-endian int32 and nothing else. What
-/// is no text is one of the last two; `name` may end in .bin, which is the very last. Throws Error(usage).
+/// A JSON list, integers as text, numpy's .npy (any integers, one sequence), or little-endian int32 and nothing else. What is
+/// no text is one of the last two; `name` may end in .bin, which is the very last. Throws Error(usage).
 [[nodiscard]] std::vector<std::int32_t> parse_token_file(std::string_view bytes, std::string_view name);
 
 }  // namespace kvcache::detail

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "common/count_of.h"
+#include "edit/stamp_now.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "platform/folder.h"
@@ -184,7 +185,22 @@ const Dialect* dialect_of(const std::string& id) {
   return nullptr;
 }
 
-Got assembled(const Objects& objects, Look found, std::shared_ptr<const void> hold) {
+/// What a cache that was found is said to be: its tokens, its model. No checksums: they would cost another pass over the data.
+std::string stamp_of(std::span<const std::int32_t> tokens, const Identity& identity) {
+  Stamp stamp;
+  stamp.time = kvcache::detail::stamp_time();
+  stamp.tool = "kvcache store";
+  stamp.tokens = stamp_tokens({tokens.begin(), tokens.end()});
+  if (!identity.config.empty()) {
+    stamp.model_sha256 = identity.attributes;
+    stamp.model_sha256["config.json"] = identity.config;
+  }
+  return to_json(stamp);
+}
+
+/// `tokens`: of the sequence, at least those of the cache.
+Got assembled(const Objects& objects, Look found, std::span<const std::int32_t> tokens, const Identity& identity,
+              std::shared_ptr<const void> hold) {
   Got got;
   got.hold = std::move(hold);
   if (found.plan) {
@@ -197,6 +213,9 @@ Got assembled(const Objects& objects, Look found, std::shared_ptr<const void> ho
       got.cache.metadata = found.entry->metadata;
       got.format = dialect_of(found.entry->format);
     }
+    got.cache.metadata.insert_or_assign(std::string(stamp_key),
+                                        stamp_of(tokens.first(static_cast<std::size_t>(found.plan->tokens)),
+                                                 identity.config.empty() ? found.in->space.identity : identity));
   }
   got.match = std::move(found.match);
   return got;
@@ -322,7 +341,7 @@ Got Store::get(const Query& query) const {
     }
     impl_->index->count(static_cast<std::uint64_t>(found.match.query), static_cast<std::uint64_t>(found.match.resume_at));
   }
-  return assembled(*impl_->objects, std::move(found), std::move(hold));
+  return assembled(*impl_->objects, std::move(found), query.prompt.tokens, query.prompt.identity, std::move(hold));
 }
 
 Got Store::export_entry(const std::string& id) const {
@@ -376,7 +395,7 @@ Got Store::export_entry(const std::string& id) const {
   found.match.blocks = found.plan->blocks;
   found.match.bytes = array_bytes(found.in->layout, *found.plan);
   found.entry = entry;
-  return assembled(*impl_->objects, std::move(found), std::move(hold));
+  return assembled(*impl_->objects, std::move(found), query.prompt.tokens, {}, std::move(hold));
 }
 
 std::vector<Entry> Store::find(std::string_view id) const {

@@ -76,19 +76,20 @@ int run_get(Context& context, const Options& options) {
   if (!options.to.empty()) target = find_target(options.to);
   const store::Query query = query_of(context, options);
   const store::Store from = options.store.open(context, false);
-  const store::Got got = from.get(query);
+  store::Got got = from.get(query);
   for (const std::string& warning : got.match.warnings) warn(context, warning);
   if (!got.match.hit()) {
     if (options.output.json) print_json(json_of_match(got.match, query.prompt.tokens));
     if (!context.quiet) say(in_words(got.match));
     return 1;
   }
-  const std::uint64_t bytes = write_got(context, got, target, options.output);
+  const store::Match match = got.match;
+  const std::uint64_t bytes = write_got(context, std::move(got), target, options.output, false);
   if (!context.quiet)
-    say(fmt::format("{}; wrote {} ({})", in_words(got.match), shown_output(options.output.path),
+    say(fmt::format("{}; wrote {} ({})", in_words(match), shown_output(options.output.path),
                     human_bytes(static_cast<double>(bytes))));
   if (options.output.json) {
-    Json document = json_of_match(got.match, query.prompt.tokens);
+    Json document = json_of_match(match, query.prompt.tokens);
     document["output"] = options.output.path;
     document["output_bytes"] = bytes;
     print_late_json(context, document);

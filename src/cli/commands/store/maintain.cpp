@@ -1,24 +1,18 @@
-// kvcache store init, check, import and export.
+// kvcache store init, check and export.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <filesystem>
 #include <memory>
 
-#include "catalog/find_files.h"
 #include "cli/commands/store/store.h"
-#include "cli/files/list_named.h"
-#include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/options/choice.h"
 #include "cli/options/numbers.h"
 #include "cli/options/quantities.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
-#include "kvcache/edit.h"
 #include "kvcache/error.h"
-#include "kvcache/stamp.h"
 
 namespace kvcache::cli {
 namespace {
@@ -27,7 +21,6 @@ using store::Store;
 
 struct Options {
   StoreOption store;
-  PromptOptions prompt;
   std::optional<std::uint64_t> max_size;
   std::string min_free;
   std::optional<std::chrono::seconds> max_age;
@@ -37,7 +30,6 @@ struct Options {
   bool repair = false;
   bool rebuild = false;
   bool json = false;
-  std::vector<std::string> folders;
   std::string entry;
   std::string to;
   OutputOptions output;
@@ -114,85 +106,22 @@ int run_check(Context& context, const Options& options) {
   return found.problems.empty() || options.rebuild || found.repaired >= found.problems.size() ? 0 : 1;
 }
 
-/// Of a folder, or of s3://BUCKET/PREFIX/.
-std::vector<std::string> files_in(const Context& context, const std::string& folder) {
-  std::vector<std::string> names;
-  if (is_remote_folder(folder)) {
-    for (catalog::ListedFile& file : find_remote(context, folder)) names.push_back(std::move(file.path));
-  } else {
-    for (catalog::Found& file : catalog::find_files({folder})) names.push_back(std::move(file.path));
-  }
-  return names;
-}
-
-int run_import(Context& context, const Options& options) {
-  Store into = options.store.open(context, true);
-  std::uint64_t entries = 0;
-  std::uint64_t known = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t skipped = 0;
-  int code = 0;
-  for (const std::string& folder : options.folders) {
-    context.subject = folder;
-    std::error_code error;
-    if (std::filesystem::exists(folder + "/FORMAT", error)) {
-      const Store from = Store::open(folder, {false, false});
-      const Store::Imported imported = into.import(from);
-      entries += imported.entries;
-      known += imported.known;
-      bytes += imported.bytes;
-      continue;
-    }
-    const store::Identity identity = options.prompt.read_identity(context);
-    for (const std::string& file : files_in(context, folder)) {
-      context.subject = file;
-      try {
-        const Document document = read_sound_named(context, file);
-        const auto stamp = find_stamp(document.cache);
-        if (!stamp || !stamp->tokens || !stamp->tokens->ids) {
-          ++skipped;
-          continue;
-        }
-        const store::Put put =
-            into.put(document, {*stamp->tokens->ids, identity, options.prompt.salt, options.prompt.extras()}, {});
-        ++entries;
-        bytes += put.bytes;
-      } catch (const Error& failure) {
-        if (failure.kind() == ErrorKind::interrupted || failure.kind() == ErrorKind::io) throw;
-        warn(context, fmt::format("{}: {}", shown_path(file), failure.what()));
-        code = std::max(code, exit_code(failure.kind()));
-      }
-    }
-  }
-  context.subject.clear();
-  if (skipped > 0)
-    warn(context, fmt::format("{} without token ids in their stamps were left out: `kvcache stamp FILE --tokens T` stores them",
-                              count_of(skipped, "cache")));
-  if (!context.quiet)
-    say(fmt::format("imported {}{}, {}", entries == 1 ? "1 entry" : fmt::format("{} entries", entries),
-                    known == 0 ? "" : fmt::format(" ({} were known)", known), human_bytes(static_cast<double>(bytes))));
-  if (options.json)
-    print_late_json(
-        context,
-        {{"schema", "kvcache.store-import/1"}, {"entries", entries}, {"known", known}, {"skipped", skipped}, {"bytes", bytes}});
-  return code;
-}
-
 int run_export(Context& context, const Options& options) {
   check_output(options.output, {});
   std::optional<Target> target;
   if (!options.to.empty()) target = find_target(options.to);
   const Store from = options.store.open(context, false);
-  const store::Got got = from.export_entry(find_entry(from, options.entry).id);
-  const std::uint64_t bytes = write_got(context, got, target, options.output);
+  store::Got got = from.export_entry(find_entry(from, options.entry).id);
+  const store::Match match = got.match;
+  const std::uint64_t bytes = write_got(context, std::move(got), target, options.output, true);
   if (!context.quiet)
-    say(fmt::format("{}; wrote {} ({})", count_of(static_cast<std::uint64_t>(got.match.resume_at), "token"),
+    say(fmt::format("{}; wrote {} ({})", count_of(static_cast<std::uint64_t>(match.resume_at), "token"),
                     shown_output(options.output.path), human_bytes(static_cast<double>(bytes))));
   if (options.output.json)
     print_late_json(context, {{"schema", "kvcache.store-export/1"},
-                              {"entry", got.match.entry},
+                              {"entry", match.entry},
                               {"output", options.output.path},
-                              {"tokens", got.match.resume_at},
+                              {"tokens", match.resume_at},
                               {"bytes", bytes}});
   return 0;
 }
@@ -224,20 +153,6 @@ Action declare_check(CLI::App& app, Context& context) {
   return [&context, options] { return run_check(context, *options); };
 }
 
-Action declare_import(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
-  app.add_option("FOLDER", options->folders, "Folders of other stores, or of caches whose stamps have their token ids")
-      ->required();
-  app.add_option("--model", options->prompt.model, "Of caches: whose they are")->type_name("DIR");
-  app.add_option("--adapter", options->prompt.adapter, "Of caches: the folder of an adapter that the model ran with")
-      ->type_name("DIR");
-  app.add_option("--identity", options->prompt.identity, "Of caches: whose they are, as for `put`")->type_name("TEXT");
-  app.add_option("--salt", options->prompt.salt, "Of caches: as for `put`")->type_name("S");
-  app.add_flag("--json", options->json, "Print what was done as JSON to standard output");
-  add_store(app, options->store);
-  return [&context, options] { return run_import(context, *options); };
-}
-
 Action declare_export(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   app.add_option("ENTRY", options->entry, "The beginning of its id, as `ls` shows it")->required();
@@ -259,10 +174,6 @@ const Command store_check_command = {"check", Group::making, "Compare the index 
                                      "  kvcache store check --rebuild --store chats\n"
                                      "The exit status is 1 when something is wrong.",
                                      declare_check};
-const Command store_import_command = {"import", Group::making, "Take over the entries of another store, or stamped caches",
-                                      "  kvcache store import /mnt/usb/chats --store chats\n"
-                                      "  kvcache store import stamped-caches --identity llama --store chats\n",
-                                      declare_import};
 const Command store_export_command = {"export", Group::making, "Write the cache of an entry",
                                       "  kvcache store export ENTRY --store chats -o chat.safetensors\n"
                                       "  kvcache store export ENTRY --store chats --to mlx-swift-lm -o chat.safetensors\n",

@@ -12,9 +12,13 @@
 #include "cli/options/numbers.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
+#include "cli/version.h"
 #include "common/human.h"
+#include "edit/stamp_now.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
+#include "kvcache/stamp.h"
+#include "model/find_model.h"
 
 namespace kvcache::cli {
 namespace {
@@ -55,8 +59,9 @@ void add_prompt(CLI::App& app, PromptOptions& options, bool tokens_required) {
                                      : "The token ids of the cache, as for `get`; by default those of the file's stamp")
           ->type_name("T");
   if (tokens_required) tokens->required();
-  app.add_option("--model", options.model, "Whose cache it is: the model's folder, of which config and weights count")
-      ->type_name("DIR");
+  app.add_option("--model", options.model,
+                 "Whose cache it is: the model's folder, or an id of Hugging Face; config and weights count")
+      ->type_name("MODEL");
   app.add_option("--adapter", options.adapter, "The folder of an adapter that the model runs with")->type_name("DIR");
   app.add_option("--identity", options.identity, "Instead of --model: any text that changes with the model")->type_name("TEXT");
   app.add_option("--salt", options.salt, "A secret; without it nothing that was put under it can be found")->type_name("S");
@@ -76,7 +81,7 @@ store::Identity PromptOptions::read_identity(Context& context) const {
     return store::identity_of_text(identity);
   }
   context.subject = model;
-  store::Identity found = store::identity_of_model(model, adapter);
+  store::Identity found = store::identity_of_model(detail::require_model(model), adapter);
   context.subject.clear();
   return found;
 }
@@ -155,9 +160,18 @@ Json json_of_entry(const store::Entry& entry) {
           {"hits", entry.hits}};
 }
 
-std::uint64_t write_got(Context& context, const store::Got& got, const std::optional<Target>& target,
-                        const OutputOptions& output) {
-  const Encoded encoded = store::encode_got(got, target);
+std::uint64_t write_got(Context& context, store::Got got, const std::optional<Target>& target, const OutputOptions& output,
+                        bool checksums) {
+  Encoded encoded = store::encode_got(got, target);
+  if (checksums) {
+    StampRequest request;
+    request.time = detail::stamp_time();
+    request.tool = fmt::format("kvcache {}", version());
+    ProgressBar bar(context, "reading");
+    request.progress = bar.callback();
+    got.cache.metadata.insert_or_assign(std::string(stamp_key), to_json(make_stamp(got.cache, encoded, request)));
+    encoded = store::encode_got(got, target);
+  }
   for (const std::string& warning : encoded.warnings) warn(context, warning);
   WriteOptions how;
   how.overwrite = output.force;
