@@ -64,10 +64,10 @@ class Statement {
  public:
   Statement(SqlConnection& connection, std::string_view sql) : connection_(connection), sql_(sql) {}
 
-  Statement& bind(std::int64_t value) { return add(value); }
-  Statement& bind(std::string_view text) { return add(std::string(text)); }
-  Statement& bind_blob(std::string_view bytes) { return add(Blob{std::string(bytes)}); }
-  Statement& bind_null() { return add(std::monostate()); }
+  Statement& bind(std::int64_t value) { return add(std::in_place_type<std::int64_t>, value); }
+  Statement& bind(std::string_view text) { return add(std::in_place_type<std::string>, text); }
+  Statement& bind_blob(std::string_view bytes) { return add(std::in_place_type<Blob>, std::string(bytes)); }
+  Statement& bind_null() { return add(); }
   Statement& bind(const std::optional<std::int64_t>& value) { return value ? bind(*value) : bind_null(); }
 
   /// Whether there is a (further) row. Throws Error(io).
@@ -85,8 +85,10 @@ class Statement {
   [[nodiscard]] bool null(int column) const { return rows_->null(column); }
 
  private:
-  Statement& add(SqlValue value) {
-    values_.push_back(std::move(value));
+  // In place: g++ 12 takes the move of a variant for a use of what it does not hold.
+  template <typename... Arguments>
+  Statement& add(Arguments&&... arguments) {
+    values_.emplace_back(std::forward<Arguments>(arguments)...);
     return *this;
   }
 
