@@ -91,8 +91,8 @@ std::string why_no_namespace(const Index& index, const Query& query) {
   };
   if (const auto same = matching([&](const Namespace& one) { return one.identity.key == identity.key; }); !same.empty()) {
     if (query.space) return fmt::format("no namespace of this model and salt begins with {}", *query.space);
-    return fmt::format("{} of this model {} under another salt", entries_text(entries_of(index, same)),
-                       query.prompt.salt.empty() ? "are stored" : "are stored, but none under this one: they are");
+    const std::size_t count = entries_of(index, same);
+    return fmt::format("{} of this model {} under another salt", entries_text(count), count == 1 ? "is stored" : "are stored");
   }
   const auto changed = [&](std::string_view what, const std::vector<Namespace>& spaces) {
     const std::size_t count = entries_of(index, spaces);

@@ -21,7 +21,7 @@ A miss says why, and writes nothing.
   miss: nothing is stored of this model; 1 entry of others
   [1]
   $ kvcache store probe --tokens prompt.json --identity llama --salt secret
-  miss: 1 entry of this model are stored, but none under this one: they are under another salt
+  miss: 1 entry of this model is stored under another salt
   [1]
   $ ls none.safetensors 2>/dev/null
   [2]
@@ -39,3 +39,132 @@ One conversation goes for good.
   removed 1 entry, .* (re)
   $ find chats/objects chats/trash -type f | wc -l | tr -d ' '
   0
+
+What get writes says what it is; what export writes has checksums as well.
+
+  $ mkdir model; echo '{"model_type":"llama"}' > model/config.json; echo weights > model/model.safetensors
+  $ kvcache -q store put turn1.safetensors --tokens turn1.json --model model --label trip
+  $ kvcache -q store get --tokens other.txt --model model -o said.safetensors
+  $ kvcache metadata said.safetensors get kvcache_stamp | jq -c '[.tokens.ids, (.model_sha256|keys), .crc32]'
+  [[1,2,3,4,5,6],["config.json"],null]
+  $ kvcache -q store export $(kvcache store ls --json | jq -r '.entries[0].entry') -o whole.safetensors
+  $ kvcache metadata whole.safetensors get kvcache_stamp | jq -c '[.tokens.ids, (.model_sha256|keys), (.crc32|keys)]'
+  [[1,2,3,4,5,6,7,8,9,10],["config.json"],["0.0","0.1","1.0","1.1"]]
+  $ echo '{"model_type":"qwen3"}' > model/config.json; kvcache verify said.safetensors --model model | grep KV821
+  said.safetensors: error KV821 metadata: config.json of the model is not the one that was there when the file was stamped
+
+What a stamp says is taken over by itself, and so is what servers have left. What cannot be, is said.
+
+  $ export KVCACHE_STORE="$PWD/taken"
+  $ kvcache store import whole.safetensors --identity llama --label trip
+  imported 1 entry, 4.36 kB
+  $ kvcache store import $CONFIGS/../golden/foreign/rapid-dense-bf16/store $CONFIGS/../golden/foreign/apc-block-bf16/store --identity llama
+  imported 4 entries, 67.0 kB
+  $ kvcache store import $CONFIGS/../golden/foreign/omlx-dense-bf16/store --identity omlx
+  warning: TESTDATA/configs/../golden/foreign/omlx-dense-bf16/store: omlx paged SSD cache: it does not say which tokens it holds
+  hint: --tokens T, with the ids of a prompt
+  imported 0 entries, 0 B
+  [2]
+  $ kvcache store import $CONFIGS/../golden/foreign/omlx-dense-bf16/store --identity omlx --tokens $CONFIGS/../golden/foreign/omlx-dense-bf16/tokens/full.json
+  TESTDATA/configs/../golden/foreign/omlx-dense-bf16/store (omlx paged SSD cache): 6 of the 70 tokens are not in it: they have to be computed
+  imported 1 entry, 53.0 kB
+  $ kvcache store get --tokens $CONFIGS/../golden/foreign/omlx-dense-bf16/tokens/full.json --identity omlx --to mlx-lm@2026-08 -o omlx.safetensors
+  64 of 70 tokens from entry b8681170cd09 (nothing longer than 64 of its tokens is stored); wrote omlx.safetensors (50.3 kB)
+  $ kvcache diff omlx.safetensors $CONFIGS/../golden/foreign/omlx-dense-bf16/expected/full.safetensors
+  metadata model: example/tiny and none
+  [1]
+  $ kvcache -q create --layers 1 --heads 1 --head-dim 8 --tokens 3 -o bare.safetensors; kvcache store import bare.safetensors --identity llama
+  warning: 1 cache without token ids in their stamps were left out: `kvcache stamp FILE --tokens T` stores them
+  imported 0 entries, 0 B
+  $ kvcache store check --data
+  15 objects, 115 kB: nothing is wrong
+
+Token ids are taken as they come: lists, text, numpy's files of any integers, 32-bit integers.
+
+  $ printf '\001\000\000\000\002\000\000\000\003\000\000\000\011\000\000\000' > ids.bin
+  $ kvcache store probe --tokens ids.bin --identity llama
+  3 of 4 tokens from entry aefdd44115ec (the prompt goes on otherwise than what is stored, from token 3 on)
+  $ npy() { python3 -c "import struct,sys; t,s,n=sys.argv[1:4]; h=(\"{'descr': '%s', 'fortran_order': False, 'shape': %s, }\" % (t,s)).ljust(117)+chr(10); sys.stdout.buffer.write(b'\x93NUMPY\1\0'+struct.pack('<H',len(h))+h.encode()+struct.pack(n,1,2,3,9))" "$@"; }
+  $ npy '<i8' '(4,)' '<4q' > ids.npy; kvcache store probe --tokens ids.npy --identity llama
+  3 of 4 tokens from entry aefdd44115ec (the prompt goes on otherwise than what is stored, from token 3 on)
+  $ npy '>u2' '(1, 4)' '>4H' > ids.npy; kvcache store probe --tokens ids.npy --identity llama
+  3 of 4 tokens from entry aefdd44115ec (the prompt goes on otherwise than what is stored, from token 3 on)
+  $ npy '<i4' '(2, 2)' '<4i' > ids.npy; kvcache store probe --tokens ids.npy --identity llama
+  kvcache store probe: ids.npy: a .npy file of more than one sequence
+  hint: numpy.save() of one list of integers is taken
+  [2]
+  $ npy '<f4' '(4,)' '<4f' > ids.npy; kvcache store probe --tokens ids.npy --identity llama
+  kvcache store probe: ids.npy: a .npy file that is not of integers
+  hint: numpy.save() of one list of integers is taken
+  [2]
+  $ npy '<i8' '(4,)' '<4q' | head -c 150 > ids.npy; kvcache store probe --tokens ids.npy --identity llama
+  kvcache store probe: ids.npy: a .npy file that is cut off
+  hint: numpy.save() of one list of integers is taken
+  [2]
+
+A salt and media are part of what tokens are.
+
+  $ export KVCACHE_STORE="$PWD/salted"; kvcache -q store init --block 4
+  $ kvcache -q store put turn1.safetensors --tokens turn1.json --identity llama --salt secret --media 2+3:cafe
+  $ kvcache store probe --tokens turn1.json --identity llama --salt secret --media 2+3:cafe
+  9 of 10 tokens from entry 8200ba31613b (all 10 tokens are stored; 1 is left to be processed)
+  $ kvcache store probe --tokens turn1.json --identity llama --salt secret --media 2+3:beef
+  2 of 10 tokens from entry 8200ba31613b (the prompt goes on otherwise than what is stored, from token 2 on)
+  $ kvcache store probe --tokens turn1.json --identity llama --salt secret
+  2 of 10 tokens from entry 8200ba31613b (the prompt goes on otherwise than what is stored, from token 2 on)
+  $ kvcache store probe --tokens turn1.json --identity llama --salt other --media 2+3:cafe
+  miss: 1 entry of this model is stored under another salt
+  [1]
+  $ kvcache store probe --tokens turn1.json --identity llama --media cafe
+  kvcache store probe: --media: 'cafe' is no POS:DIGEST
+  hint: --media 5:3f786850e387550f, --media 5+256:3f786850e387550f
+  [2]
+  $ grep -rl secret salted
+  [1]
+  $ kvcache -q store check --rebuild; kvcache store probe --tokens turn1.json --identity llama --salt secret --media 2+3:cafe
+  9 of 10 tokens from entry 8200ba31613b (all 10 tokens are stored; 1 is left to be processed)
+
+Rows of known blocks are those that were put first; --check compares them, and keeps others apart.
+
+  $ export KVCACHE_STORE="$PWD/checked"; kvcache -q store init --block 4
+  $ kvcache -q store put turn1.safetensors --tokens turn1.json --identity llama
+  $ kvcache -q create --layers 2 --heads 2 --head-dim 8 --tokens 10 --fill random --seed 2 -o other.safetensors
+  $ kvcache store put turn1.safetensors --tokens turn1.json --identity llama --check
+  10 tokens as entry ce8f3c8efdc5: 0 new of 2 blocks, wrote 900 B
+  $ kvcache store put other.safetensors --tokens turn1.json --identity llama --check --label second
+  warning: rows of known blocks are others than those stored: this cache is stored apart, and `store export` gives it back
+  10 tokens as entry 49d19b9f3cef: 2 new of 2 blocks, wrote 5.57 kB
+  $ kvcache -q store export $(kvcache store ls --json | jq -r '.entries[] | select(.label == "second") | .entry') -o back.safetensors
+  $ kvcache diff other.safetensors back.safetensors
+  no difference in 640 values of 2 layers
+  $ kvcache -q store get --tokens turn1.json --identity llama --leave 0 -o first.safetensors; kvcache diff turn1.safetensors first.safetensors
+  no difference in 640 values of 2 layers
+
+A store keeps to its limits; what is pinned stays, and what was used last.
+
+  $ export KVCACHE_STORE="$PWD/small"; kvcache -q store init --block 32 --max-size 500kB
+  $ kvcache -q create --layers 2 --heads 2 --head-dim 64 --tokens 100 --fill random -o chat.safetensors
+  $ for n in 1 2 3 4 5 6; do seq -s' ' $((1000*n)) $((1000*n+99)) > ids$n.txt; done
+  $ for n in 1 2 3; do kvcache -q store put chat.safetensors --tokens ids$n.txt --identity llama --label n$n; done
+  $ kvcache -q store pin $(kvcache store ls --json | jq -r '.entries[] | select(.label == "n1") | .entry')
+  $ kvcache -q store get --tokens ids2.txt --identity llama -o used.safetensors
+  $ kvcache -q store put chat.safetensors --tokens ids4.txt --identity llama --label n4
+  $ kvcache store ls --json | jq -c '[.entries[] | select(.held == .tokens) | .label] | sort'
+  ["n1","n4"]
+  $ for n in 5 6; do kvcache -q store put chat.safetensors --tokens ids$n.txt --identity llama --label n$n; done
+  $ test "$(kvcache store check --json | jq .bytes)" -le 500000 && echo within
+  within
+  $ kvcache store ls --json | jq -c '[.entries[] | select(.held == .tokens) | .label] | sort'
+  ["n1","n6"]
+  $ kvcache store gc --to 0B; kvcache store ls --json | jq -c '[.entries[] | .label]'
+  evicted 315 kB, 108 kB left
+  ["n1"]
+  $ kvcache -q store unpin $(kvcache store ls --json | jq -r '.entries[0].entry'); kvcache -q store gc --to 0B; kvcache store ls
+  0 entries, 0 B in the store
+  $ kvcache store check --data
+  0 objects, 0 B: nothing is wrong
+  $ kvcache -q store init --max-size 50kB; kvcache store put chat.safetensors --tokens ids1.txt --identity llama 2>&1 | sed 's/[0-9.]* kB, and/SIZE, and/'
+  kvcache store put: chat.safetensors: it takes SIZE, and the store is not to take more than 50.0 kB
+  hint: `kvcache store init --max-size SIZE` sets another limit
+  $ kvcache -q store init --max-size 10MB --max-age 1s; kvcache -q store put chat.safetensors --tokens ids1.txt --identity llama; sleep 1.1; kvcache -q store gc; kvcache store ls
+  0 entries, 0 B in the store

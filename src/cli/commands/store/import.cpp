@@ -183,7 +183,10 @@ class Importing {
                        count_of(skipped_, "cache")));
     if (!context_.quiet)
       say(fmt::format("imported {}{}, {}", entries_ == 1 ? "1 entry" : fmt::format("{} entries", entries_),
-                      known_ == 0 ? "" : fmt::format(" ({} were known)", known_), human_bytes(static_cast<double>(bytes_))));
+                      known_ == 0   ? ""
+                      : known_ == 1 ? " (1 was known)"
+                                    : fmt::format(" ({} were known)", known_),
+                      human_bytes(static_cast<double>(bytes_))));
     if (options_.json)
       print_late_json(context_, {{"schema", "kvcache.store-import/1"},
                                  {"entries", entries_},
