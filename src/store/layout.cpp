@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cache/class_names.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 
 namespace kvcache::store::detail {
 namespace {
 
+using kvcache::detail::class_name_of;
 using Json = nlohmann::json;  // keys in order: canonical
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U;
@@ -36,26 +38,23 @@ std::string dtypes_of(const std::vector<Tensor>& arrays) {
 }
 
 // Caches whose state is taken as a whole: what must be the same for one to be put where another was.
-Json state_facts(const Cache& cache) {
-  if (const auto* arrays = dynamic_cast<const ArraysCache*>(&cache)) {
-    // Shapes are the model's own affair and may grow with the tokens.
-    return {{"slots", arrays->state().slots.size()}, {"dtypes", Json::parse(dtypes_of(arrays->state().slots))}};
-  }
-  if (const auto* chunked = dynamic_cast<const ChunkedKVCache*>(&cache)) {
-    const auto& s = chunked->state();
-    return {{"chunk_size", s.chunk_size ? Json(*s.chunk_size) : Json(nullptr)},
-            {"keys", {std::string(name(s.keys.dtype())), s.keys.dim(1), s.keys.dim(3)}},
-            {"values", {std::string(name(s.values.dtype())), s.values.dim(1), s.values.dim(3)}}};
-  }
-  if (const auto* turbo = dynamic_cast<const TurboQuantKVCache*>(&cache)) {
-    const auto& s = turbo->state();
-    return {{"bits", s.bits}, {"key_bits", s.key_bits}, {"value_bits", s.value_bits}, {"seed", s.seed}};
-  }
-  if (const auto* tiles = dynamic_cast<const VarianceNormalizedKVCache*>(&cache)) {
-    const auto& s = tiles->state();
-    return {{"tile_size", s.tile_size}, {"key_bits", s.key_bits}, {"value_bits", s.value_bits}};
-  }
-  return Json::object();
+Json state_facts(const ArraysCache& arrays) {
+  // Shapes are the model's own affair and may grow with the tokens.
+  return {{"slots", arrays.state().slots.size()}, {"dtypes", Json::parse(dtypes_of(arrays.state().slots))}};
+}
+Json state_facts(const ChunkedKVCache& chunked) {
+  const auto& s = chunked.state();
+  return {{"chunk_size", s.has_no_chunk_size() ? Json(nullptr) : Json(*s.chunk_size)},
+          {"keys", {std::string(name(s.keys.dtype())), s.keys.dim(1), s.keys.dim(3)}},
+          {"values", {std::string(name(s.values.dtype())), s.values.dim(1), s.values.dim(3)}}};
+}
+Json state_facts(const TurboQuantKVCache& turbo) {
+  const auto& s = turbo.state();
+  return {{"bits", s.bits}, {"key_bits", s.key_bits}, {"value_bits", s.value_bits}, {"seed", s.seed}};
+}
+Json state_facts(const VarianceNormalizedKVCache& tiles) {
+  const auto& s = tiles.state();
+  return {{"tile_size", s.tile_size}, {"key_bits", s.key_bits}, {"value_bits", s.value_bits}};
 }
 
 std::int64_t sequences_of(const Cache& cache) {
@@ -67,80 +66,102 @@ Spec spec_of(const Cache& cache, const std::string& where);
 Spec spec_of_list(const CacheList& list, const std::string& where) {
   Spec spec;
   spec.kind = Kind::list;
-  spec.class_name = "CacheList";
+  spec.class_name = class_name_of(list.kind());
   for (std::size_t i = 0; i < list.children().size(); ++i)
     spec.children.push_back(spec_of(*list.children()[i], fmt::format("{} child {}", where, i)));
   return spec;
-}
-
-// The class as the reference calls it: what a file calls it is no part of a layout.
-std::string canonical_class(const Cache& cache) {
-  if (dynamic_cast<const KVCache*>(&cache) != nullptr) return "KVCache";
-  if (dynamic_cast<const ArraysCache*>(&cache) != nullptr) return "ArraysCache";
-  return std::string(cache.class_name());
 }
 
 void quantized_spec(const QuantizedKVCache& quantized, const std::string& where, Spec& spec) {
   const auto& state = quantized.state();
   if (const auto refusal = quantized.why_not_cut())
     throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, refusal->why), refusal->remedy);
+  if (state.has_unnamed_mode())
+    throw Error(ErrorKind::impossible, fmt::format("{} is quantized in a mode without biases, which nothing here reads", where),
+                "process the prompt again, or put a plain cache");
   for (const Quantized* side : {&state.keys, &state.values})
-    for (const Tensor* array : {&side->weights, &side->scales, &side->biases}) {
-      if (!array->defined())
-        throw Error(ErrorKind::impossible,
-                    fmt::format("{} is quantized in a mode without biases, which nothing here reads", where),
-                    "process the prompt again, or put a plain cache");
-      spec.arrays.push_back(row_array(*array, where));
-    }
+    for (const Tensor* array : {&side->weights, &side->scales, &side->biases}) spec.arrays.push_back(row_array(*array, where));
   spec.bits = state.bits;
   spec.group_size = state.group_size;
 }
 
-Spec spec_of(const Cache& cache, const std::string& where) {
-  if (const auto* list = dynamic_cast<const CacheList*>(&cache)) return spec_of_list(*list, where);
-  const std::string named = fmt::format("{} ({})", where, cache.class_name());
-  if (const auto* opaque = dynamic_cast<const OpaqueCache*>(&cache))
-    throw Error(ErrorKind::impossible, fmt::format("{} is not understood: {}", named, opaque->state().why),
-                Remedy(Remedy::Action::verify) + " says what is wrong with it");
-  if (dynamic_cast<const BatchKVCache*>(&cache) != nullptr || dynamic_cast<const BatchRotatingKVCache*>(&cache) != nullptr)
-    refuse_batch(named, sequences_of(cache));
-  Spec spec;
-  spec.class_name = canonical_class(cache);
-  const auto* window = dynamic_cast<const RotatingKVCache*>(&cache);
-  if (window != nullptr) {
-    spec.keep = window->state().keep;
-    spec.max_size = window->state().max_size;
+/// The layout of a cache, class by class.
+class SpecOf {
+ public:
+  SpecOf(const Cache& cache, const std::string& where)
+      : where_(where), named_(fmt::format("{} ({})", where, cache.class_name())), used_(!cache.empty()) {
+    // The class as the reference calls it: what a file calls it is no part of a layout.
+    spec.class_name = class_name_of(cache.kind());
   }
-  if (cache.empty()) {
-    if (dynamic_cast<const TurboQuantKVCache*>(&cache) != nullptr ||
-        dynamic_cast<const VarianceNormalizedKVCache*>(&cache) != nullptr)
-      throw Error(ErrorKind::impossible, fmt::format("{} was never used, which a store cannot hold of this class", named),
-                  "put the cache when the model has processed the prompt");
-    if (const auto* arrays = dynamic_cast<const ArraysCache*>(&cache))
-      spec.state = Json{{"slots", arrays->state().slots.size()}}.dump();
-    if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache)) {
-      spec.bits = quantized->state().bits;
-      spec.group_size = quantized->state().group_size;
+
+  void operator()(const KVCache& plain) {
+    if (!used_by_one(plain)) return;
+    spec.kind = Kind::rows;
+    spec.arrays = {row_array(plain.state().keys, named_), row_array(plain.state().values, named_)};
+  }
+  void operator()(const QuantizedKVCache& quantized) {
+    if (used_by_one(quantized)) {
+      spec.kind = Kind::rows;
+      quantized_spec(quantized, named_, spec);
     }
-    if (const auto* chunked = dynamic_cast<const ChunkedKVCache*>(&cache); chunked != nullptr && chunked->state().chunk_size)
-      spec.state = Json{{"chunk_size", *chunked->state().chunk_size}}.dump();
-    return spec;
+    spec.bits = quantized.state().bits;
+    spec.group_size = quantized.state().group_size;
   }
-  if (sequences_of(cache) != 1) refuse_batch(named, sequences_of(cache));
-  if (const auto* plain = dynamic_cast<const KVCache*>(&cache)) {
-    spec.kind = Kind::rows;
-    spec.arrays = {row_array(plain->state().keys, named), row_array(plain->state().values, named)};
-  } else if (const auto* quantized = dynamic_cast<const QuantizedKVCache*>(&cache)) {
-    spec.kind = Kind::rows;
-    quantized_spec(*quantized, named, spec);
-  } else if (window != nullptr) {
+  void operator()(const RotatingKVCache& window) {
+    spec.keep = window.state().keep;
+    spec.max_size = window.state().max_size;
+    if (!used_by_one(window)) return;
     spec.kind = Kind::window;
-    spec.arrays = {row_array(window->state().keys, named), row_array(window->state().values, named)};
-  } else {
+    spec.arrays = {row_array(window.state().keys, named_), row_array(window.state().values, named_)};
+  }
+  void operator()(const ChunkedKVCache& chunked) {
+    if (used_by_one(chunked))
+      whole(chunked);
+    else if (!chunked.state().has_no_chunk_size())
+      spec.state = Json{{"chunk_size", *chunked.state().chunk_size}}.dump();
+  }
+  void operator()(const ArraysCache& arrays) {
+    if (used_by_one(arrays))
+      whole(arrays);
+    else
+      spec.state = Json{{"slots", arrays.state().slots.size()}}.dump();
+  }
+  void operator()(const OneOf<TurboQuantKVCache, VarianceNormalizedKVCache> auto& cache) {
+    if (!used_by_one(cache))
+      throw Error(ErrorKind::impossible, fmt::format("{} was never used, which a store cannot hold of this class", named_),
+                  "put the cache when the model has processed the prompt");
+    whole(cache);
+  }
+  void operator()(const CacheList& list) { spec = spec_of_list(list, where_); }
+  void operator()(const OneOf<BatchKVCache, BatchRotatingKVCache> auto& batch) const {
+    refuse_batch(named_, sequences_of(batch));
+  }
+  void operator()(const OpaqueCache& opaque) const {
+    throw Error(ErrorKind::impossible, fmt::format("{} is not understood: {}", named_, opaque.state().why),
+                Remedy(Remedy::Action::verify) + " says what is wrong with it");
+  }
+
+  Spec spec;
+
+ private:
+  [[nodiscard]] bool used_by_one(const Cache& cache) const {
+    if (used_ && sequences_of(cache) != 1) refuse_batch(named_, sequences_of(cache));
+    return used_;
+  }
+  void whole(const auto& cache) {
     spec.kind = Kind::state;
     spec.state = state_facts(cache).dump();
   }
-  return spec;
+
+  std::string where_;
+  std::string named_;  ///< with its class
+  bool used_;
+};
+
+Spec spec_of(const Cache& cache, const std::string& where) {
+  SpecOf of(cache, where);
+  visit(cache, of);
+  return std::move(of.spec);
 }
 
 constexpr std::string_view kind_names[] = {"rows", "window", "state", "unused", "list"};  // NOLINT(modernize-avoid-c-arrays)
@@ -181,7 +202,7 @@ Spec spec_from(const Json& json) {
 }
 
 void collect(const Cache& cache, std::vector<const Cache*>& out) {
-  if (const auto* list = dynamic_cast<const CacheList*>(&cache)) {
+  if (const auto* list = as<CacheList>(cache)) {
     for (const auto& child : list->children()) collect(*child, out);
   } else {
     out.push_back(&cache);

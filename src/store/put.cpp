@@ -28,7 +28,7 @@ constexpr int row_axis = 2;
 
 /// Tokens that a cache counts; nothing for recurrent state and what was never used.
 std::optional<std::int64_t> tokens_of(const Cache& cache) {
-  if (cache.empty() || dynamic_cast<const ArraysCache*>(&cache) != nullptr) return std::nullopt;
+  if (cache.empty() || is<ArraysCache>(cache)) return std::nullopt;
   return cache.facts().tokens;
 }
 
@@ -55,9 +55,20 @@ void check_findings(const Document& document) {
 }
 
 std::vector<Tensor> row_arrays(const Cache& cache) {
-  if (const auto* plain = dynamic_cast<const KVCache*>(&cache)) return {plain->state().keys, plain->state().values};
-  const auto& s = dynamic_cast<const QuantizedKVCache&>(cache).state();
-  return {s.keys.weights, s.keys.scales, s.keys.biases, s.values.weights, s.values.scales, s.values.biases};
+  using Arrays = std::vector<Tensor>;
+  return visit(
+      cache,
+      PerClass{[](const KVCache& plain) {
+                 return Arrays{plain.state().keys, plain.state().values};
+               },
+               [](const QuantizedKVCache& quantized) {
+                 const auto& s = quantized.state();
+                 return Arrays{s.keys.weights,   s.keys.scales,   s.keys.biases,
+                               s.values.weights, s.values.scales, s.values.biases};
+               },
+               // Kept another way than row by row (Layout).
+               [](const OneOf<RotatingKVCache, ChunkedKVCache, ArraysCache, CacheList, BatchKVCache, BatchRotatingKVCache,
+                              TurboQuantKVCache, VarianceNormalizedKVCache, OpaqueCache> auto&) { return Arrays(); }});
 }
 
 /// A window in temporal order: which positions it holds, and their rows.
@@ -194,7 +205,7 @@ class Putting {
     for (std::size_t i = 0; i < leaves_.size(); ++i) {
       const Spec& spec = *layout_.leaves()[i].first;
       if (spec.kind != Kind::window) continue;
-      windows_.emplace_back(spec.window, OpenWindow(dynamic_cast<const RotatingKVCache&>(*leaves_[i])));
+      windows_.emplace_back(spec.window, OpenWindow(*as<RotatingKVCache>(*leaves_[i])));
       std::int64_t& held = held_[spec.window];
       const std::int64_t rows = windows_.back().second.rows;
       held = held < 0 ? rows : std::min(held, rows);

@@ -38,12 +38,17 @@ std::string facets_of(const PromptCache& cache) {
   Json leaves = Json::array();
   for (const Cache* leaf : leaves_of(cache)) {
     Json one = Json::object();
-    if (const auto* plain = dynamic_cast<const KVCache*>(leaf); plain != nullptr && plain->state().alias != "KVCache")
-      one["alias"] = plain->state().alias;
-    if (const auto* arrays = dynamic_cast<const ArraysCache*>(leaf); arrays != nullptr && arrays->state().mamba)
-      one["mamba"] = true;
-    if (const auto* window = dynamic_cast<const RotatingKVCache*>(leaf); window != nullptr && window->state().origin)
-      one["origin"] = *window->state().origin;
+    visit(*leaf, PerClass{[&](const KVCache& plain) {
+                            if (plain.state().alias != KVCache::State().alias) one["alias"] = plain.state().alias;
+                          },
+                          [&](const ArraysCache& arrays) {
+                            if (arrays.state().mamba) one["mamba"] = true;
+                          },
+                          [&](const RotatingKVCache& window) {
+                            if (window.state().origin) one["origin"] = *window.state().origin;
+                          },
+                          [](const OneOf<QuantizedKVCache, ChunkedKVCache, CacheList, BatchKVCache, BatchRotatingKVCache,
+                                         TurboQuantKVCache, VarianceNormalizedKVCache, OpaqueCache> auto&) {}});
     leaves.push_back(std::move(one));
   }
   return ascii({{"leaves", std::move(leaves)}});
@@ -54,20 +59,29 @@ void apply_facets(const std::string& facets, std::vector<std::unique_ptr<Cache>>
   if (!parsed.is_object() || !parsed.contains("leaves") || parsed["leaves"].size() != leaves.size()) return;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Json& one = parsed["leaves"][i];
-    if (const auto* plain = dynamic_cast<const KVCache*>(leaves[i].get()); plain != nullptr && one.contains("alias")) {
-      KVCache::State state = plain->state();
-      state.alias = one["alias"];
-      leaves[i] = std::make_unique<KVCache>(std::move(state));
-    } else if (const auto* arrays = dynamic_cast<const ArraysCache*>(leaves[i].get()); arrays != nullptr) {
-      ArraysCache::State state = arrays->state();
-      state.mamba = one.contains("mamba");
-      leaves[i] = std::make_unique<ArraysCache>(std::move(state));
-    } else if (const auto* window = dynamic_cast<const RotatingKVCache*>(leaves[i].get());
-               window != nullptr && one.contains("origin")) {
-      RotatingKVCache::State state = window->state();
-      state.origin = one["origin"].get<std::string>();
-      leaves[i] = std::make_unique<RotatingKVCache>(std::move(state));
-    }
+    using Leaf = std::unique_ptr<Cache>;
+    Leaf changed = visit(
+        *leaves[i],
+        PerClass{[&](const KVCache& plain) -> Leaf {
+                   if (!one.contains("alias")) return nullptr;
+                   KVCache::State state = plain.state();
+                   state.alias = one["alias"];
+                   return std::make_unique<KVCache>(std::move(state));
+                 },
+                 [&](const ArraysCache& arrays) -> Leaf {
+                   ArraysCache::State state = arrays.state();
+                   state.mamba = one.contains("mamba");
+                   return std::make_unique<ArraysCache>(std::move(state));
+                 },
+                 [&](const RotatingKVCache& window) -> Leaf {
+                   if (!one.contains("origin")) return nullptr;
+                   RotatingKVCache::State state = window.state();
+                   state.origin = one["origin"].get<std::string>();
+                   return std::make_unique<RotatingKVCache>(std::move(state));
+                 },
+                 [](const OneOf<QuantizedKVCache, ChunkedKVCache, CacheList, BatchKVCache, BatchRotatingKVCache,
+                                TurboQuantKVCache, VarianceNormalizedKVCache, OpaqueCache> auto&) -> Leaf { return nullptr; }});
+    if (changed != nullptr) leaves[i] = std::move(changed);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cache/class_names.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 
@@ -145,21 +146,40 @@ std::unique_ptr<Cache> to_tiles(const Json& facts, const std::vector<Tensor>& ar
 }  // namespace
 
 WholeState take_apart(const Cache& cache) {
-  if (const auto* arrays = dynamic_cast<const ArraysCache*>(&cache)) return of_arrays(*arrays);
-  if (const auto* chunked = dynamic_cast<const ChunkedKVCache*>(&cache)) return of_chunked(*chunked);
-  if (const auto* turbo = dynamic_cast<const TurboQuantKVCache*>(&cache)) return of_turbo(*turbo);
-  if (const auto* tiles = dynamic_cast<const VarianceNormalizedKVCache*>(&cache)) return of_tiles(*tiles);
-  throw Error(ErrorKind::impossible, fmt::format("a {} cannot be stored", cache.class_name()));
+  return visit(cache, PerClass{[](const ArraysCache& arrays) { return of_arrays(arrays); },
+                               [](const ChunkedKVCache& chunked) { return of_chunked(chunked); },
+                               [](const TurboQuantKVCache& turbo) { return of_turbo(turbo); },
+                               [](const VarianceNormalizedKVCache& tiles) { return of_tiles(tiles); },
+                               [](const OneOf<KVCache, RotatingKVCache, QuantizedKVCache, CacheList, BatchKVCache,
+                                              BatchRotatingKVCache, OpaqueCache> auto& other) -> WholeState {
+                                 throw Error(ErrorKind::impossible, fmt::format("a {} cannot be stored", other.class_name()));
+                               }});
 }
 
 std::unique_ptr<Cache> put_together(const WholeState& state) {
   try {
     const Json facts = Json::parse(state.facts);
     const std::string name = facts.at("class");
-    if (name == "ArraysCache") return to_arrays(facts, state.arrays);
-    if (name == "ChunkedKVCache") return to_chunked(facts, state.arrays);
-    if (name == "TurboQuantKVCache") return to_turbo(facts, state.arrays);
-    if (name == "VarianceNormalizedKVCache") return to_tiles(facts, state.arrays);
+    const auto kind = kvcache::detail::kind_of_class(name);
+    if (!kind) unreadable(fmt::format("class {}", name));
+    switch (*kind) {
+      case CacheKind::arrays:
+        return to_arrays(facts, state.arrays);
+      case CacheKind::chunked:
+        return to_chunked(facts, state.arrays);
+      case CacheKind::turbo_quant:
+        return to_turbo(facts, state.arrays);
+      case CacheKind::variance_normalized:
+        return to_tiles(facts, state.arrays);
+      case CacheKind::kv:
+      case CacheKind::rotating:
+      case CacheKind::quantized:
+      case CacheKind::list:
+      case CacheKind::batch:
+      case CacheKind::batch_rotating:
+      case CacheKind::opaque:
+        break;  // not kept as a whole
+    }
     unreadable(fmt::format("class {}", name));
   } catch (const Json::exception& e) {
     unreadable(e.what());
@@ -167,16 +187,16 @@ std::unique_ptr<Cache> put_together(const WholeState& state) {
 }
 
 std::int64_t least_cut(const Cache& cache, std::int64_t tokens) {
-  std::int64_t least = tokens;
-  if (const auto* chunked = dynamic_cast<const ChunkedKVCache*>(&cache)) {
-    const auto& s = chunked->state();
-    const std::int64_t size = s.chunk_size.value_or(0);
-    least = size > 0 ? (s.start_position + size - 1) / size * size : s.start_position;
-  } else if (dynamic_cast<const TurboQuantKVCache*>(&cache) != nullptr) {
-    least = 1;
-  } else if (const auto* tiles = dynamic_cast<const VarianceNormalizedKVCache*>(&cache)) {
-    least = tokens - tiles->trimmable_tokens();
-  }
+  std::int64_t least =
+      visit(cache, PerClass{[](const ChunkedKVCache& chunked) {
+                              const auto& s = chunked.state();
+                              const std::int64_t size = s.chunk_size.value_or(0);
+                              return size > 0 ? (s.start_position + size - 1) / size * size : s.start_position;
+                            },
+                            [](const TurboQuantKVCache&) { return std::int64_t{1}; },
+                            [&](const VarianceNormalizedKVCache& tiles) { return tokens - tiles.trimmable_tokens(); },
+                            [&](const OneOf<KVCache, RotatingKVCache, QuantizedKVCache, ArraysCache, CacheList, BatchKVCache,
+                                            BatchRotatingKVCache, OpaqueCache> auto&) { return tokens; }});
   least = std::clamp<std::int64_t>(least, std::min<std::int64_t>(1, tokens), tokens);
   // The cache has the last word.
   return least < tokens && cache.why_not_trimmable_to(least) ? tokens : least;
