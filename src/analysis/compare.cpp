@@ -48,12 +48,6 @@ class Comparer {
   Comparison& out_;
 };
 
-/// An alias is another name for the same.
-std::string canonical_class(const std::string& name) {
-  const auto kind = detail::kind_of_class(name);
-  return kind ? std::string(detail::class_name_of(*kind)) : name;
-}
-
 void Comparer::whole() {
   if (a_.layers.size() != b_.layers.size())
     differ({}, "layers", std::to_string(a_.layers.size()), std::to_string(b_.layers.size()));
@@ -104,11 +98,14 @@ void Comparer::metadata() {
 }
 
 void Comparer::facts(const Where& where, const Facts& a, const Facts& b) {
-  const std::string class_a = canonical_class(a.class_name);
-  const std::string class_b = canonical_class(b.class_name);
+  const std::string class_a(detail::canonical_class(a.class_name));
+  const std::string class_b(detail::canonical_class(b.class_name));
   if (class_a != class_b) {
     // A quantized layer stands for the plain one that it was made from.
-    const auto plain = [](const std::string& name) { return name == "KVCache" || name == "QuantizedKVCache"; };
+    const auto plain = [](const std::string& name) {
+      const auto kind = detail::kind_of_class(name);
+      return kind == CacheKind::kv || kind == CacheKind::quantized;
+    };
     differ(where, "class", printable(class_a), printable(class_b), plain(class_a) && plain(class_b));
   } else if (a.bits != b.bits || a.group_size != b.group_size) {
     differ(where, "quantization", fmt::format("{} bits in groups of {}", text(a.bits), text(a.group_size)),

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <type_traits>
 
 namespace kvcache::detail {
 namespace {
@@ -20,13 +22,7 @@ constexpr auto aliases = std::to_array<Name>({
     {"MambaCache", CacheKind::arrays},   // mlx-lm before 0.30.6
 });
 
-constexpr auto named_kinds = std::to_array<CacheKind>(
-    {CacheKind::kv, CacheKind::rotating, CacheKind::quantized, CacheKind::chunked, CacheKind::arrays, CacheKind::list,
-     CacheKind::batch, CacheKind::batch_rotating, CacheKind::turbo_quant, CacheKind::variance_normalized});
-
-}  // namespace
-
-std::string_view class_name_of(CacheKind kind) noexcept {
+constexpr std::string_view name_of(CacheKind kind) noexcept {
   switch (kind) {
     case CacheKind::kv:
       return "KVCache";
@@ -54,12 +50,37 @@ std::string_view class_name_of(CacheKind kind) noexcept {
   return {};
 }
 
+constexpr std::size_t kinds = [] {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i <= std::numeric_limits<std::underlying_type_t<CacheKind>>::max(); ++i)
+    if (!name_of(static_cast<CacheKind>(i)).empty()) count = i + 1;
+  return count;
+}();
+
+/// By kind, made of the switch above, so that no class can be left out here. Numbers that are no kind have no name.
+constexpr auto names = [] {
+  std::array<std::string_view, kinds> all;
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = name_of(static_cast<CacheKind>(i));
+  return all;
+}();
+
+}  // namespace
+
+std::string_view class_name_of(CacheKind kind) noexcept {
+  return name_of(kind);
+}
+
 std::optional<CacheKind> kind_of_class(std::string_view name) noexcept {
-  const auto kind =
-      std::find_if(named_kinds.begin(), named_kinds.end(), [name](CacheKind k) { return class_name_of(k) == name; });
-  if (kind != named_kinds.end()) return *kind;
+  if (name.empty()) return std::nullopt;
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<CacheKind>(found - names.begin());
   const auto alias = std::find_if(aliases.begin(), aliases.end(), [name](const Name& a) { return a.name == name; });
   return alias == aliases.end() ? std::nullopt : std::optional(alias->kind);
+}
+
+std::string_view canonical_class(std::string_view name) noexcept {
+  const auto kind = kind_of_class(name);
+  return kind ? class_name_of(*kind) : name;
 }
 
 bool is_concatenate(std::string_view name) noexcept {

@@ -70,10 +70,18 @@ struct Shape3 {
   std::int64_t heads, key_dim, value_dim;
 };
 
+bool has_keys_and_values(const Cache& layer) {
+  return visit(layer,
+               PerClass{[](const OneOf<KVCache, QuantizedKVCache, BatchKVCache> auto&) { return true; },
+                        // No model with latent attention has windows or chunks, and others have no such arrays.
+                        [](const OneOf<RotatingKVCache, ChunkedKVCache, ArraysCache, CacheList, BatchRotatingKVCache,
+                                       TurboQuantKVCache, VarianceNormalizedKVCache, OpaqueCache> auto&) { return false; }});
+}
+
 /// Of the first layer with keys and values: models with latent attention have them in every layer.
 std::optional<Shape3> shape_of(const PromptCache& cache) {
   for (const auto& layer : cache.layers) {
-    if (!is<KVCache>(*layer) && !is<QuantizedKVCache>(*layer) && !is<BatchKVCache>(*layer)) continue;
+    if (!has_keys_and_values(*layer)) continue;
     const Facts facts = layer->facts();
     if (facts.kv_heads && facts.key_dim && facts.value_dim) return Shape3{*facts.kv_heads, *facts.key_dim, *facts.value_dim};
   }

@@ -16,17 +16,28 @@ constexpr std::string_view nothing =
 
 /// What mlx-lm 0.32 cannot go on with although it saved it.
 std::optional<std::string> unusable(const Cache& cache) {
-  if (const auto* const list = as<CacheList>(cache)) {
-    for (std::size_t i = 0; i < list->children().size(); ++i)
-      if (const auto why = unusable(*list->children()[i]))
-        return fmt::format("child {} ({}): {}", i, list->children()[i]->class_name(), *why);
-    return std::nullopt;
-  }
-  if (is<BatchRotatingKVCache>(cache)) return "it forgets a field of batched windows, so the first update after loading raises";
-  if (is_concatenate(cache) && cache.empty()) return "it saves a ConcatenateKVCache that was never used, and cannot load it";
-  if (const auto* const chunked = as<ChunkedKVCache>(cache); chunked != nullptr && chunked->state().has_no_chunk_size())
-    return "with the chunk size None, the first step after loading raises";
-  return std::nullopt;
+  using Why = std::optional<std::string>;
+  const auto where = [](bool holds, std::string_view why) { return holds ? Why(why) : Why(); };
+  return visit(cache, PerClass{[&](const KVCache& plain) {
+                                 return where(is_concatenate(plain) && plain.empty(),
+                                              "it saves a ConcatenateKVCache that was never used, and cannot load it");
+                               },
+                               [&](const BatchRotatingKVCache&) {
+                                 return where(
+                                     true, "it forgets a field of batched windows, so the first update after loading raises");
+                               },
+                               [&](const ChunkedKVCache& chunked) {
+                                 return where(chunked.state().has_no_chunk_size(),
+                                              "with the chunk size None, the first step after loading raises");
+                               },
+                               [](const CacheList& list) {
+                                 for (std::size_t i = 0; i < list.children().size(); ++i)
+                                   if (const auto why = unusable(*list.children()[i]))
+                                     return Why(fmt::format("child {} ({}): {}", i, list.children()[i]->class_name(), *why));
+                                 return Why();
+                               },
+                               [](const OneOf<RotatingKVCache, QuantizedKVCache, ArraysCache, BatchKVCache, TurboQuantKVCache,
+                                              VarianceNormalizedKVCache, OpaqueCache> auto&) { return Why(); }});
 }
 
 std::optional<std::string> own_file(const Document& document) {

@@ -15,9 +15,13 @@ std::uint64_t offset_in_file(const Tensor& tensor) {
 }
 
 Role role_of(const Place& place) {
-  if (place.as<ArraysCache>() != nullptr) return Role::slot;
-  if (place.as<OpaqueCache>() != nullptr) return Role::other;
-  return Role::keys_values;
+  return visit(
+      *place.cache,
+      PerClass{[](const OneOf<KVCache, RotatingKVCache, QuantizedKVCache, ChunkedKVCache, BatchKVCache, BatchRotatingKVCache,
+                              TurboQuantKVCache, VarianceNormalizedKVCache> auto&) { return Role::keys_values; },
+               [](const ArraysCache&) { return Role::slot; },
+               // The children of a list are places of their own.
+               [](const OneOf<CacheList, OpaqueCache> auto&) { return Role::other; }});
 }
 
 /// Codes with scales and biases, and how they are decoded.
@@ -29,16 +33,23 @@ struct CodedArray {
 };
 
 std::vector<CodedArray> coded_arrays(const Place& place) {
-  if (const auto* const cache = place.as<QuantizedKVCache>()) {
-    const auto& s = cache->state();
-    return {{s.keys, s.bits, s.group_size, s.offset}, {s.values, s.bits, s.group_size, s.offset}};
-  }
-  const auto* const turbo = place.as<TurboQuantKVCache>();
-  if (turbo == nullptr || turbo->state().form != TurboQuantKVCache::Form::affine_keys) return {};
-  const auto& s = turbo->state();
-  const Quantized keys{s.arrays[0], s.arrays[1], s.arrays[2]};
-  const std::int64_t groups = keys.scales.rank() == 0 ? 0 : keys.scales.dim(-1);
-  return {{keys, 8, groups == 0 ? 0 : keys.weights.dim(-1) * 4 / groups, s.offset}};
+  using Coded = std::vector<CodedArray>;
+  return visit(
+      *place.cache,
+      PerClass{[](const QuantizedKVCache& cache) {
+                 const auto& s = cache.state();
+                 return Coded{{s.keys, s.bits, s.group_size, s.offset}, {s.values, s.bits, s.group_size, s.offset}};
+               },
+               [](const TurboQuantKVCache& turbo) {
+                 const auto& s = turbo.state();
+                 if (s.form != TurboQuantKVCache::Form::affine_keys) return Coded();
+                 const Quantized keys{s.arrays[0], s.arrays[1], s.arrays[2]};
+                 const std::int64_t groups = keys.scales.rank() == 0 ? 0 : keys.scales.dim(-1);
+                 return Coded{{keys, 8, groups == 0 ? 0 : keys.weights.dim(-1) * 4 / groups, s.offset}};
+               },
+               // Not packed, or in a way of its own that nothing here decodes.
+               [](const OneOf<KVCache, RotatingKVCache, ChunkedKVCache, ArraysCache, CacheList, BatchKVCache,
+                              BatchRotatingKVCache, VarianceNormalizedKVCache, OpaqueCache> auto&) { return Coded(); }});
 }
 
 bool is_pair(const Quantized& q) {

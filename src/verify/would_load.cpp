@@ -181,13 +181,18 @@ std::optional<std::string> LayerLoader::list(const CacheList& cache, EraSet eras
 
 /// A child of a list whose form the loader reads: what the class alone decides, and where forms of two runtimes differ.
 std::optional<std::string> LayerLoader::child(const Cache& cache, EraSet eras) const {
-  if (const auto* nested = as<CacheList>(cache)) return list(*nested, eras);
-  if (const auto* slots = as<ArraysCache>(cache)) return rust() ? slots_in_rust(*slots) : std::nullopt;
-  if (cache.empty()) return without_arrays(cache);
-  if (auto reason = unusable(cache)) return reason;
-  const bool plain_or_window = is<KVCache>(cache) || is<RotatingKVCache>(cache);
-  if (!eras.has(era_) && rust() && plain_or_window) return std::string("it counts other metadata than the loader expects");
-  return std::nullopt;
+  using Why = std::optional<std::string>;
+  const auto by_class = [&](const Cache& leaf) { return leaf.empty() ? without_arrays(leaf) : unusable(leaf); };
+  return visit(cache,
+               PerClass{[&](const CacheList& nested) { return list(nested, eras); },
+                        [&](const ArraysCache& slots) { return rust() ? slots_in_rust(slots) : Why(); },
+                        [&](const OneOf<KVCache, RotatingKVCache> auto& leaf) {
+                          auto reason = by_class(leaf);
+                          if (reason || leaf.empty() || eras.has(era_) || !rust()) return reason;
+                          return Why("it counts other metadata than the loader expects");
+                        },
+                        [&](const OneOf<QuantizedKVCache, ChunkedKVCache, BatchKVCache, BatchRotatingKVCache, TurboQuantKVCache,
+                                        VarianceNormalizedKVCache, OpaqueCache> auto& leaf) { return by_class(leaf); }});
 }
 
 std::optional<std::string> LayerLoader::refusal(std::size_t layer) const {

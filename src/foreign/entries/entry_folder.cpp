@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "cache/class_names.h"
 #include "foreign/header_fields.h"
 #include "foreign/json_text.h"
 #include "foreign/little_endian.h"
@@ -66,10 +67,6 @@ std::vector<std::int32_t> read_ids(const Place& place, const EntryIndex& index, 
   return std::move(tagged.ids);
 }
 
-std::string canonical(std::string_view name) {
-  return name == "MambaCache" ? "ArraysCache" : std::string(name);
-}
-
 /// Opens an entry and holds it against what is kept beside it. Throws with the reason.
 PromptCache open_entry(const Place& place, const IndexEntry& entry, std::span<const std::int32_t> ids,
                        std::vector<std::int32_t>& held) {
@@ -78,7 +75,7 @@ PromptCache open_entry(const Place& place, const IndexEntry& entry, std::span<co
   const auto& layers = document.cache.layers;
   if (!entry.classes.empty()) {
     const bool same = std::ranges::equal(layers, entry.classes, [](const auto& layer, const std::string& name) {
-      return canonical(layer->class_name()) == canonical(name);
+      return kvcache::detail::canonical_class(layer->class_name()) == kvcache::detail::canonical_class(name);
     });
     if (!same)
       throw Error(ErrorKind::impossible,
