@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
 import os
 import warnings
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import _library as c
 from . import _work
@@ -15,6 +16,11 @@ from ._handle import Handle
 from ._library import lib
 from ._work import ProgressFunction
 from .errors import ImpossibleError, UsageError, check, text
+
+if TYPE_CHECKING:
+    from typing_extensions import Concatenate, ParamSpec
+
+    _P = ParamSpec("_P")
 
 _ref = ctypes.byref
 
@@ -87,6 +93,21 @@ class Found:
     def load(self, *, model: Any = None) -> "List[Any]":
         """The cache objects of the mlx-lm that is installed, one per layer."""
         return self.cache.load(model=model)
+
+
+def _lookup(
+    find: "Callable[Concatenate[Store, bool, _P], Found]", load: bool, name: str, doc: str
+) -> "Callable[Concatenate[Store, _P], Found]":
+    """find() as a method of Store with `load` decided: get() and probe() have the same arguments."""
+
+    def method(self: "Store", /, *args: "_P.args", **kwargs: "_P.kwargs") -> Found:
+        return find(self, load, *args, **kwargs)
+
+    method.__name__, method.__qualname__, method.__doc__ = name, "Store." + name, doc
+    signature = inspect.signature(find)
+    others = [parameter for parameter in signature.parameters.values() if parameter.name != "load"]
+    method.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
+    return method
 
 
 class Store:
@@ -186,54 +207,40 @@ class Store:
         facts = self._facts(match)
         return Entry(text(facts.entry), facts.query, facts.blocks, facts.new_blocks, facts.bytes, facts.evicted)
 
-    def _query(
-        self, function: Any, tokens: Sequence[int], whose: "Dict[str, Any]", leave: int, min_tokens: int, exact: bool, *out: Any
-    ) -> c.MatchFacts:
-        prompt, ids = self._prompt(tokens, whose)
+    def _find(
+        self,
+        load: bool,
+        tokens: Sequence[int],
+        *,
+        model: Optional[PathLike] = None,
+        adapter: Optional[PathLike] = None,
+        identity: Optional[str] = None,
+        salt: Optional[str] = None,
+        leave: int = 1,
+        min_tokens: int = 1,
+        exact: bool = False,
+    ) -> Found:
+        prompt, ids = self._prompt(tokens, {"model": model, "adapter": adapter, "identity": identity, "salt": salt})
         options = c.QueryOptions(leave_none=leave == 0, leave=leave, min_tokens=min_tokens, exact=exact)
         match = _Owned(lib.kvcache_match_free)
-        check(function, self._open(), _ref(prompt), _ref(options), *out, _ref(match.pointer))
+        pointer = ctypes.c_void_p()
+        question = (self._open(), _ref(prompt), _ref(options))
+        if load:
+            check(lib.kvcache_store_get, *question, _ref(pointer), _ref(match.pointer))
+        else:
+            check(lib.kvcache_store_probe, *question, _ref(match.pointer))
         del ids
-        facts = self._facts(match)
-        facts._match = match  # whose strings they are
-        return facts
+        return Found(self._facts(match), None if pointer.value is None else Cache(Handle(pointer.value)), tokens)
 
-    def probe(
-        self,
-        tokens: Sequence[int],
-        *,
-        model: Optional[PathLike] = None,
-        adapter: Optional[PathLike] = None,
-        identity: Optional[str] = None,
-        salt: Optional[str] = None,
-        leave: int = 1,
-        min_tokens: int = 1,
-        exact: bool = False,
-    ) -> Found:
-        """Look up only: no data is read, and `cache` is Missed. Arguments as of get()."""
-        whose = {"model": model, "adapter": adapter, "identity": identity, "salt": salt}
-        return Found(self._query(lib.kvcache_store_probe, tokens, whose, leave, min_tokens, exact), None, tokens)
-
-    def get(
-        self,
-        tokens: Sequence[int],
-        *,
-        model: Optional[PathLike] = None,
-        adapter: Optional[PathLike] = None,
-        identity: Optional[str] = None,
-        salt: Optional[str] = None,
-        leave: int = 1,
-        min_tokens: int = 1,
-        exact: bool = False,
-    ) -> Found:
+    get = _lookup(
+        _find,
+        True,
+        "get",
         """What is stored of a prompt: the cache of its longest prefix. A miss is no error: it is false, and says why.
 
         leave: tokens that must remain to be processed: models need at least one.
         min_tokens: a shorter hit is none.
         exact: nothing but a hit of all tokens.
-        """
-        whose = {"model": model, "adapter": adapter, "identity": identity, "salt": salt}
-        pointer = ctypes.c_void_p()
-        facts = self._query(lib.kvcache_store_get, tokens, whose, leave, min_tokens, exact, _ref(pointer))
-        cache = None if pointer.value is None else Cache(Handle(pointer.value))
-        return Found(facts, cache, tokens)
+        """,
+    )
+    probe = _lookup(_find, False, "probe", "Look up only: no data is read, and `cache` is Missed. Arguments as of get().")
