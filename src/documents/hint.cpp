@@ -114,6 +114,8 @@ std::string command_of(const Remedy::Part& part) {
 std::string with_names(std::string text, const std::string& file) {
   if (file.empty() || file == "-") return text;
   replace(text, "-o OUT", fmt::format("-o {}", shell_path(new_name(file))));
+  // What lies elsewhere is not replaced: an object gets a new name, and everything else a file.
+  if (detail::is_remote_name(file)) replace(text, "--in-place", fmt::format("-o {}", shell_path(new_name(file))));
   replace(text, " FILE", fmt::format(" {}", shell_path(detail::without_secrets(file))));
   return text;
 }

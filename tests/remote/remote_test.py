@@ -210,6 +210,20 @@ class Remote(unittest.TestCase):
                 done = self.run_tool(*command)
                 self.assertNotIn(b"hush", done.stdout + done.stderr, command)
 
+    def test_hints_replace_nothing_that_lies_elsewhere(self):
+        wrong = self.bytes_of(self.small).replace(b'"2.1":"KVCache"', b'"2.1":"KVCachf"')
+        with Service(signed=False) as service:
+            service.objects["b/small.safetensors"] = Object(self.bytes_of(self.small))
+            service.objects["b/wrong.safetensors"] = Object(wrong)
+            address = service.url + "/b/small.safetensors"
+            for command in (["inspect", address], ["inspect", "--json", address], ["verify", "--infos", "--for", "mlx-lm", address],
+                            ["verify", "--fix", service.url + "/b/wrong.safetensors"], ["trim", address, "-n", "1"],
+                            ["trim", address, address + "?2", "-n", "1"], ["metadata", address, "set", "a=b"],
+                            ["stamp", address], ["store", "put", address, "--store", self.path("store")]):
+                done = self.run_tool(*command)
+                self.assertNotIn(b"--in-place", done.stdout + done.stderr, command)
+            self.assertIn(b"-o small-new.safetensors", self.run_tool("inspect", address).stdout)
+
     def test_redirections(self):
         with Service(signed=False) as first, Service(signed=False) as second:
             second.objects["b/k"] = Object(self.bytes_of(self.large))

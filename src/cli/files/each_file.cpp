@@ -210,7 +210,10 @@ int for_each_file(Context& context, const std::vector<std::string>& files, const
   if (!several && !into_folder) return edit(inputs.front().path, options);
   if (!options.in_place && !into_folder) {
     // Neither, both or one file for several.
-    if (options.path.empty()) refuse("no output is given", "--in-place replaces each file, -o DIR/ writes them to a folder");
+    const bool elsewhere = std::ranges::any_of(inputs, detail::is_remote_name, &Input::path);
+    if (options.path.empty())
+      refuse("no output is given",
+             elsewhere ? "-o DIR/ writes them to a folder" : "--in-place replaces each file, -o DIR/ writes them to a folder");
     refuse(fmt::format("-o {} is one output for {}", options.path, count_of(inputs.size(), "file")),
            options.to_stdout() ? "-o DIR/ writes them to a folder" : fmt::format("-o {}/ is a folder for them", options.path));
   }

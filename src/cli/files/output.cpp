@@ -73,9 +73,12 @@ void add_output_options(CLI::App& app, OutputOptions& options, bool in_place) {
 
 void check_output(const OutputOptions& options, const std::vector<std::string>& inputs) {
   if (options.in_place && !options.path.empty()) refuse("-o and --in-place exclude each other", "give one of them");
+  const bool replaceable = options.has_in_place && std::ranges::none_of(inputs, [](const std::string& input) {
+                             return detail::is_remote_name(input) || comes_once(input);
+                           });
   if (!options.in_place && options.path.empty())
     refuse("no output is given",
-           options.has_in_place ? "-o OUT writes a new file, --in-place replaces the input" : "-o OUT writes a new file");
+           replaceable ? "-o OUT writes a new file, --in-place replaces the input" : "-o OUT writes a new file");
   if (!options.in_place) return check_target(options, inputs);
   for (const std::string& input : inputs) {
     if (detail::is_remote_name(input))
