@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a transcript against the tool and fails where it says something else.
 
-usage: run_transcript.py BINARY TESTDATA TRANSCRIPT [--update]
+usage: run_transcript.py BINARY TESTDATA TRANSCRIPT [--update] [--installed]
 
 A transcript reads like a session in a terminal:
 
@@ -17,7 +17,7 @@ regular expression for the whole line. All commands of a transcript run in one s
 $OPS, $MODELS, $DIALECTS, $HOSTILE and $REPORTS are the files of the golden cases, and $CONFIGS is testdata/configs.
 
 A Markdown file (.md) is one as well: its blocks are indented by four spaces, and only those with a "$ " count. There `testdata` is a
-link to the test data, as it is at the top of a checkout.
+link to the test data, as it is at the top of a checkout; with --installed there is none, and $HOME is an empty folder.
 
 --update rewrites the transcript with what was printed. Read the difference before you commit it.
 """
@@ -53,12 +53,14 @@ def parse(text, indent):
     return blocks
 
 
-def run(binary, testdata, blocks, link):
+def run(binary, testdata, blocks, link, home=None):
     """What every command printed, with its exit code as the last line unless it is 0."""
     script = "".join("%s\nprintf '\\n%s %%s\\n' $?\n" % ("\n".join(command), MARK) for _, command, _ in blocks if command)
     env = {"PATH": os.path.dirname(binary) + ":/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TERM": "dumb", "TZ": "UTC"}
     for name in ("ops", "models", "dialects", "hostile", "reports"):
         env[name.upper()] = os.path.join(testdata, "golden", name, "files")
+    if home:
+        env["HOME"] = home
     env["CONFIGS"] = os.path.join(testdata, "configs")
     with tempfile.TemporaryDirectory(prefix="kvcache-transcript-") as folder:
         if link:
@@ -106,7 +108,14 @@ def main():
     with open(path, encoding="utf-8") as f:
         blocks = parse(f.read(), indent)
     commands = [block for block in blocks if block[1]]
-    results = run(binary, testdata, blocks, markdown)
+    if "--installed" in sys.argv[4:]:
+        with tempfile.TemporaryDirectory(prefix="kvcache-home-") as home:
+            results = run(binary, testdata, blocks, False, home)
+            if os.listdir(home):
+                print("left in $HOME: " + ", ".join(os.listdir(home)))
+                return 1
+    else:
+        results = run(binary, testdata, blocks, markdown)
     if "--update" in sys.argv[4:]:
         text = render(blocks, results, indent)
         with open(path, "w", encoding="utf-8") as f:

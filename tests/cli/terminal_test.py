@@ -18,20 +18,21 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 GOLDEN = os.path.join(os.path.abspath(sys.argv.pop(2)), "golden")
 BINARY = os.path.abspath(sys.argv.pop(1))
 
+import run_transcript  # noqa: E402
 from signals_test import sparse_cache  # noqa: E402
 
 
 COLOR_VARIABLES = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS")
 
 
-def on_terminal(*arguments, columns=0, typed="", folder=None, **environment):
-    """-> what the tool writes to a terminal of this width (0: it does not say) that is its standard output and standard error; its
+def on_terminal(*arguments, columns=0, typed="", folder=None, shell=None, **environment):
+    """-> what the tool, or a line of a shell, writes to a terminal of this width (0: it does not say) that is its standard output and standard error; its
     input as well, if something is typed there."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     env = {k: v for k, v in os.environ.items() if k not in COLOR_VARIABLES}
     env.update({"TERM": "xterm"}, **environment)
-    process = subprocess.Popen([BINARY, *arguments], stdin=slave if typed else subprocess.DEVNULL, stdout=slave, stderr=slave, env=env,
+    process = subprocess.Popen(["/bin/sh", "-c", shell] if shell else [BINARY, *arguments], stdin=slave if typed else subprocess.DEVNULL, stdout=slave, stderr=slave, env=env,
                                cwd=folder)
     if typed:
         os.write(master, typed.encode())
@@ -166,6 +167,34 @@ class Width(unittest.TestCase):
         self.assertEqual(on_terminal("explain", "KV411", COLUMNS="40").replace("\r\n", "\n"), narrow.replace("KV411:", "\x1b[1mKV411\x1b[0m:", 1))
         self.assertGreater(max(map(len, in_a_pipe("explain", "KV411").splitlines())), 60)
         self.assertGreater(max(map(len, on_terminal("explain", "KV411", columns=80, COLUMNS="40").splitlines())), 60)
+
+
+class Tour(unittest.TestCase):
+    """What README.md shows, on terminals of several widths: the same words, and no line that is longer than it had to be."""
+
+    def session(self, commands, width):
+        with tempfile.TemporaryDirectory(prefix="kvcache-tour-") as folder:
+            path = os.path.dirname(BINARY) + ":" + os.environ["PATH"]
+            for command in commands:
+                text = on_terminal(shell=command, columns=width, folder=folder, NO_COLOR="1", PATH=path, LC_ALL="C.UTF-8")
+                yield command, re.sub(r"[^\n]*\r\x1b\[K", "", text.replace("\r\n", "\n"))
+
+    def test_of_readme(self):
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md"), encoding="utf-8") as f:
+            commands = ["\n".join(command) for _, command, _ in run_transcript.parse(f.read(), "    ") if command]
+        self.assertGreater(len(commands), 30)
+        wide = dict(self.session(commands, 2000))
+        for width in (40, 80, 200):
+            for command, text in self.session(commands, width):
+                # A mask is a picture, which comes in strips where there is no room for it.
+                if not command.startswith("kvcache mask "):
+                    self.assertEqual(Width.words(text), Width.words(wide[command]), "%s at %d" % (command, width))
+                if "|" in command:
+                    continue  # a pipe is as wide as what comes
+                for line in text.splitlines():
+                    one = line.removesuffix(" \\")
+                    if columns(line) > width and not re.search(r"'.*'|\".*\"", one):
+                        self.assertEqual(len(one.split()), 1, "%s at %d" % (command, width))
 
 
 class Questions(unittest.TestCase):

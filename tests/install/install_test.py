@@ -56,6 +56,18 @@ class Installed(unittest.TestCase):
     def test_the_tool_runs_from_there(self):
         self.assertIn("43", run(os.path.join(PREFIX, "bin", "kvcache"), "inspect", CACHE))
 
+    def test_the_tour_and_the_how_tos_need_nothing_else(self):
+        documents = [os.path.join(SOURCE, "README.md"), *glob.glob(os.path.join(SOURCE, "docs", "howto-*.md"))]
+        self.assertGreater(len(documents), 3)
+        for document in documents:
+            with open(document, encoding="utf-8") as text:
+                if "\n    $ " not in text.read():
+                    continue
+            done = subprocess.run([sys.executable, os.path.join(SOURCE, "tests/cli/run_transcript.py"),
+                                   os.path.join(PREFIX, "bin", "kvcache"), os.path.join(STAGE, "no-testdata"), document, "--installed"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+            self.assertEqual(done.returncode, 0, done.stdout)
+
     @unittest.skipUnless(sys.platform == "linux", "nm and readelf of Linux")
     def test_the_shared_library_has_a_name_and_shows_nothing_private(self):
         library = os.path.join(library_folder(), "libkvcache.so")

@@ -97,7 +97,10 @@ std::string legend(const MaskPicture& picture, const Scale& s) {
 std::string draw(const MaskPicture& picture) {
   const Scale s = scale_of(picture);
   if (s.rows == 0) return "(no columns)\n";
-  std::string out = fmt::format("{:{}}  {}\n", "", s.label_width, picture.column_title);
+  // Beside the labels, or above them where there is no room.
+  const bool beside = s.label_width + 2 + columns(picture.column_title) <= text_width();
+  std::string out =
+      beside ? fmt::format("{:{}}  {}\n", "", s.label_width, picture.column_title) : fmt::format("{}\n", picture.column_title);
   out += fmt::format("{:<{}}  {}\n", picture.row_title, s.label_width, axis(s));
   for (std::int64_t g = 0; g < s.groups_shown; ++g) {
     const std::int64_t begin = g * picture.group;
