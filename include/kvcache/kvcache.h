@@ -1,6 +1,10 @@
 // libkvcache: everything.
 #pragma once
 
+#if !defined(_MSVC_LANG) && __cplusplus < 202002L
+#error "kvcache needs C++20: compile with -std=c++20 (CMake: target_compile_features(NAME PRIVATE cxx_std_20))"
+#endif
+
 #include "kvcache/byte_sink.h"       // IWYU pragma: export
 #include "kvcache/byte_source.h"     // IWYU pragma: export
 #include "kvcache/caches.h"          // IWYU pragma: export

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "cli/commands.h"
@@ -13,6 +14,7 @@
 #include "cli/near_misses.h"
 #include "cli/options/choice.h"
 #include "cli/options/defaults.h"
+#include "cli/options/quantities.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/stdout.h"
 #include "cli/version.h"
@@ -114,6 +116,29 @@ std::string corrected(const CLI::App& app, const std::string& wrong, std::string
       line += ' ' + (argument.front() == operand_mark ? shell_path(argument.substr(1)) : shell_word(argument));
   }
   return line;
+}
+
+const CLI::Option* option_named(const CLI::App& app, const std::string& name) {
+  if (const CLI::Option* option = app.get_option_no_throw(name)) return option;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+    if (const CLI::Option* option = option_named(*sub, name)) return option;
+  return nullptr;
+}
+
+// `--keep-bytes 300 MB`: MB would be taken for a folder, which is not there.
+void refuse_split_quantities(const CLI::App& app, Context& context, const std::vector<std::string>& arguments) {
+  for (std::size_t i = 2; i < arguments.size(); ++i) {
+    const std::string &flag = arguments[i - 2], &number = arguments[i - 1], &unit = arguments[i];
+    if (!flag.starts_with("--")) continue;
+    const CLI::Option* const option = option_named(app, flag);
+    std::error_code unknown;
+    if (option == nullptr || !is_split_quantity(*option, number, unit) || std::filesystem::exists(unit, unknown)) continue;
+    const auto command = std::ranges::find_if(
+        commands(), [&](const Command* c) { return std::ranges::find(arguments, c->name) != arguments.end(); });
+    if (command != commands().end()) context.command = (*command)->name;
+    throw Error(ErrorKind::usage, fmt::format("{} {} {} is a number and another word", flag, number, unit),
+                fmt::format("{} {}{}", flag, number, unit));
+  }
 }
 
 // A word that is no command: of another tool, or mistyped?
@@ -245,6 +270,7 @@ Action CommandLine::parse(int argc, const char* const* argv) {
   for (std::size_t i = 0; i < actions_.size(); ++i)
     if (given(commands()[i]->name)) declare(i);
   add_defaults(*app_);
+  refuse_split_quantities(*app_, context_, arguments);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   const auto chosen = [this] { return innermost(app_->get_subcommands().empty() ? nullptr : app_->get_subcommands().front()); };
   try {

@@ -90,7 +90,6 @@ Json inspect_json(const Document& document, const CacheStats* stats) {
           {"format", document.format == nullptr ? Json(nullptr) : Json(document.format->id)},
           {"format_candidates", std::move(candidates)},
           {"metadata", document.cache.metadata},
-          {"layers", std::move(layers)},
           {"totals",
            {{"layers", overview.layers.size()},
             {"tokens", overview.tokens},
@@ -100,7 +99,8 @@ Json inspect_json(const Document& document, const CacheStats* stats) {
             {"padding_bytes", overview.padding_bytes}}},
           {"loads_in", loads_in_json(loads_in(document, found), document.file.path())},
           {"stamp", stamp_json(document.cache)},
-          {"notes", std::move(notes)}};
+          {"notes", std::move(notes)},
+          {"layers", std::move(layers)}};  // last: there may be hundreds of lines of them
 }
 
 }  // namespace kvcache::documents

@@ -281,3 +281,22 @@ What a batch has no place for is said: metadata of the others, and sequences tha
   warning: metadata of mine-1.safetensors differ and are left out: model
   $ kvcache filter both-mine.safetensors --keep 1,1 -o twice.safetensors 2>&1 | sed 's/; wrote.*//'
   kept 1 of 2 sequences, some more than once: 2 now
+
+Which sequences, as ranges; and how long each is.
+
+  $ kvcache filter batch.safetensors --keep 1-2,0 -o turned.safetensors; kvcache inspect turned.safetensors | grep batch
+  kept 3 of 3 sequences; wrote turned.safetensors (62.2 kB)
+    batch     3 sequences: 5, 11 and 20 tokens
+              has no batch cache that it can load
+  $ kvcache filter batch.safetensors --keep 2-0 -o x.safetensors
+  kvcache filter: --keep: '2-0' is no range of at most 100000 numbers, from the smaller to the larger
+  hint: `kvcache filter --help` lists the options
+  [2]
+  $ kvcache filter batch.safetensors --keep 0-2147483647 -o x.safetensors
+  kvcache filter: --keep: '0-2147483647' is no range of at most 100000 numbers, from the smaller to the larger
+  hint: `kvcache filter --help` lists the options
+  [2]
+  $ kvcache filter batch.safetensors --keep 1- -o x.safetensors
+  kvcache filter: --keep: '1-' is not a whole number from 0 to 2147483647
+  hint: `kvcache filter --help` lists the options
+  [2]

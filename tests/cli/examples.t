@@ -45,24 +45,6 @@ Inspect.
   $ fresh
   > kvcache inspect --layers chat.safetensors
   chat.safetensors: 62.0 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.19 to 0.28, mlxrs 0.1
-    model     example/tiny
-    layers    3 × KVCache
-    tokens    40
-    batch     1
-    heads     2 × 64
-    elements  F16
-    size      61.4 kB, 1.54 kB per token
-    can trim  yes
-    loads in  mlx-lm 0.19 to 0.31, mlxrs 0.1
-    not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
-              of classes (ValueError)
-              mlx-swift-lm 3.31 to 3.33: layer 0 (KVCache): it is in the form of
-              mlx-lm@0.31: metadata is an empty text
-    note      mlx_lm.generate --prompt-cache-file fails without this user
-              metadata: tokenizer_config; `kvcache metadata chat.safetensors set \
-              'tokenizer_config={"trust_remote_code": null}' --in-place`
-  
     Layer  Class    Tokens  B×H×D   Dtype     Size  Notes
     0      KVCache      40  1×2×64  F16    20.5 kB
     1      KVCache      40  1×2×64  F16    20.5 kB
@@ -73,24 +55,6 @@ Inspect.
   $ fresh
   > kvcache inspect --stats chat.safetensors
   chat.safetensors: 62.0 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.19 to 0.28, mlxrs 0.1
-    model     example/tiny
-    layers    3 × KVCache
-    tokens    40
-    batch     1
-    heads     2 × 64
-    elements  F16
-    size      61.4 kB, 1.54 kB per token
-    can trim  yes
-    loads in  mlx-lm 0.19 to 0.31, mlxrs 0.1
-    not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
-              of classes (ValueError)
-              mlx-swift-lm 3.31 to 3.33: layer 0 (KVCache): it is in the form of
-              mlx-lm@0.31: metadata is an empty text
-    note      mlx_lm.generate --prompt-cache-file fails without this user
-              metadata: tokenizer_config; `kvcache metadata chat.safetensors set \
-              'tokenizer_config={"trust_remote_code": null}' --in-place`
-  
     Layer  Part      Min   Max      Mean    Std  Histogram     Notes
     0      keys    -3.04  2.87   0.00954  0.997   ▁▁▂▅██▅▂▁▁   0.039 % zeros
            values  -3.04  3.14   0.00999      1   ▁▁▂▅██▆▂▁▁   0.078 % zeros
@@ -512,8 +476,8 @@ Create.
 Report.
 
   $ fresh
-  > kvcache report chat.safetensors -o report.html
-  report on 3 layers, 40 tokens; wrote report.html .[0-9.]+ kB. (re)
+  > kvcache report chat.safetensors
+  report on 3 layers, 40 tokens; wrote chat.html .[0-9.]+ kB. (re)
   $ fresh; touch report.html
   > kvcache report chat.safetensors.gz -o report.html --force
   report on 3 layers, 40 tokens; wrote report.html .[0-9.]+ kB. (re)

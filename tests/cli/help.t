@@ -40,7 +40,8 @@ Every command explains itself, with examples.
   Options:
     -h, --help              Show this help and exit
     --layers                One line per layer, and what speaks for the format
-    --tensors               One line per tensor: key, dtype, shape, place
+    --tensors               One line per tensor: its place in the data section,
+                            bytes, dtype, key, shape
     --stats                 Read all values: range, mean, deviation, histogram,
                             outliers of each layer
     --metadata              All metadata of the file, key by key

@@ -41,24 +41,6 @@ What a person wants to know first.
               of classes (ValueError)
   $ kvcache inspect --layers cache-list.safetensors
   cache-list.safetensors: 25.9 kB
-    format    mlx-lm@2026-08
-    model     example/tiny
-    layers    1 × CacheList (ArraysCache, KVCache), 1 × CacheList (KVCache,
-              KVCache), 1 × RotatingKVCache window 16 keep 2
-    tokens    12
-    batch     1
-    heads     2 × 64
-    elements  F16
-    size      24.7 kB, 2.06 kB per token
-    windows   not wrapped
-    can trim  no: layer 0 (CacheList): child 0 (ArraysCache): recurrent state
-              cannot be rolled back
-    loads in  no release, only mlx-lm 2026-08
-    not in    mlx-lm 0.19 to 0.31, mlxrs 0.1, mlx-swift-lm 3.31 to 3.33: layer 0
-              (CacheList): children are stored in another form
-              mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
-              of classes (ValueError)
-  
     Layer  Class            Tokens  B×H×D   Dtype     Size  Notes
     0      CacheList            12                 6.29 kB  no trim
     0.0    ArraysCache                      F16      144 B  no trim
@@ -76,57 +58,25 @@ What a person wants to know first.
     2       rotating metadata has 4 fields
   $ kvcache inspect --layers rotating-wrapped-keep.safetensors
   rotating-wrapped-keep.safetensors: 8.71 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.28, mlxrs 0.1
-    model     example/tiny
-    layers    2 × RotatingKVCache window 8 keep 2
-    tokens    15
-    batch     1
-    heads     2 × 64
-    elements  F16
-    size      8.19 kB, 546 B per token
-    windows   2 of 2 wrapped: the oldest tokens are gone
-    can trim  no: layer 0 (RotatingKVCache): the window of 8 has wrapped: 7 tokens
-              after its 2 pinned ones are gone (and 1 more layer)
-    loads in  mlx-lm 0.28 to 0.31, mlxrs 0.1
-    not in    mlx-lm 0.19, mlx-swift-lm 3.31 to 3.33: layer 0 (RotatingKVCache):
-              it is in the form of mlx-lm@0.31: rotating metadata has 4 fields
-              mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
-              of classes (ValueError)
-  
     Layer  Class            Tokens  B×H×D   Dtype     Size  Notes
     0      RotatingKVCache      15  1×2×64  F16    4.10 kB  wrapped, 8 rows,
-                                                            window 8, keep 2, no
-                                                            trim
+                                                            window 8, ring at row
+                                                            3, keep 2, no trim
     1      RotatingKVCache      15  1×2×64  F16    4.10 kB  wrapped, 8 rows,
-                                                            window 8, keep 2, no
-                                                            trim
+                                                            window 8, ring at row
+                                                            3, keep 2, no trim
   
     Layers  What speaks for the format
     0-1     rotating metadata has 4 fields
   $ kvcache inspect --tensors --metadata kv-f16.safetensors
   kv-f16.safetensors: 31.3 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.19 to 0.28, mlxrs 0.1
-    model     example/tiny
-    layers    3 × KVCache
-    tokens    20
-    batch     1
-    heads     2 × 64
-    elements  F16
-    size      30.7 kB, 1.54 kB per token
-    can trim  yes
-    loads in  mlx-lm 0.19 to 0.31, mlxrs 0.1
-    not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
-              of classes (ValueError)
-              mlx-swift-lm 3.31 to 3.33: layer 0 (KVCache): it is in the form of
-              mlx-lm@0.31: metadata is an empty text
-  
-    Offset  Bytes  Dtype  Key  Shape
-     25600   5120  F16    0.0  [1, 2, 20, 64]
-     20480   5120  F16    0.1  [1, 2, 20, 64]
-     15360   5120  F16    1.0  [1, 2, 20, 64]
-     10240   5120  F16    1.1  [1, 2, 20, 64]
-      5120   5120  F16    2.0  [1, 2, 20, 64]
-         0   5120  F16    2.1  [1, 2, 20, 64]
+    In data  Bytes  Dtype  Key  Shape
+      25600   5120  F16    0.0  [1, 2, 20, 64]
+      20480   5120  F16    0.1  [1, 2, 20, 64]
+      15360   5120  F16    1.0  [1, 2, 20, 64]
+      10240   5120  F16    1.1  [1, 2, 20, 64]
+       5120   5120  F16    2.0  [1, 2, 20, 64]
+          0   5120  F16    2.1  [1, 2, 20, 64]
   
     0.0 = 
     0.1 = 
@@ -172,22 +122,6 @@ A layer that cannot be understood is shown; verify says why.
 
   $ cd "$HOSTILE"; kvcache inspect --layers class-unknown-0.safetensors
   class-unknown-0.safetensors: 1.19 kB
-    format    mlx-lm@0.31; also written by mlx-lm 0.19 to 0.28, mlxrs 0.1
-    model     example/tiny
-    layers    1 × NoSuchCache, 1 × KVCache
-    tokens    6
-    batch     1
-    heads     2 × 8
-    elements  F16
-    size      768 B, 128 B per token
-    can trim  no: layer 0 (NoSuchCache): it could not be decoded: unknown class
-              'NoSuchCache'; no runtime known to this tool has it
-    loads in  no runtime
-    not in    mlx-lm 0.19 to 0.32, mlxrs 0.1, mlx-swift-lm 3.31 to 3.33: layer 0:
-              unknown class 'NoSuchCache'; no runtime known to this tool has it
-              (KV301)
-    problems  1 error; `kvcache verify` explains
-  
     Layer  Class        Tokens  B×H×D  Dtype   Size  Notes
     0      NoSuchCache                        384 B  not understood, no trim
     1      KVCache           6  1×2×8  F16    384 B

@@ -233,3 +233,35 @@ Files and folders that are left out, by options and by a file in the folder.
   delete  tree/a.safetensors (1.18 kB)
   delete  tree/new/e.safetensors (1.18 kB)
   nothing was deleted: --yes does it
+
+Sums by folder, for whoever looks for what fills a disk.
+
+  $ rm tree/.kvcacheignore tree/old/.kvcacheignore; kvcache ls tree --folders
+  folder    files     size
+  .             2  2.37 kB
+  new           1  1.18 kB
+  old           1  1.18 kB
+  old/deep      1  1.18 kB
+  
+  5 files, 5.92 kB
+  $ kvcache ls tree/old tree/new --folders --limit 1 --tokens '>0' --json | tail -n 16
+     "bytes": 3552
+    }
+   ],
+   "totals": {
+    "files": 3,
+    "bytes": 3552,
+    "not_caches": 0
+   },
+   "folders": [
+    {
+     "folder": "tree/new",
+     "files": 1,
+     "bytes": 1184
+    }
+   ]
+  }
+  $ kvcache ls tree --folders --names
+  kvcache ls: --folders are sums, the largest first, not files
+  hint: --json has both
+  [2]

@@ -164,9 +164,8 @@ As a file, where it is an array.
 Limits.
 
   $ kvcache mask "$OPS/kv-f16.safetensors"
-  kvcache mask: --queries is required
-  hint: `kvcache mask --help` lists the options
-  [2]
+  layer 0 (KVCache), 1 query
+  none: every query sees every row of keys, so attention needs no mask
   $ kvcache mask "$OPS/kv-f16.safetensors" --queries 0
   kvcache mask: --queries: '0' is not a whole number from 1 to 2147483647
   hint: `kvcache mask --help` lists the options
@@ -181,3 +180,11 @@ Limits.
   [4]
   $ ls
   mask.safetensors
+
+The next token, unless told otherwise.
+
+  $ kvcache mask "$OPS/kv-f16.safetensors" --json | tail -n 4
+   "class": "KVCache",
+   "queries": 1,
+   "window": null
+  }

@@ -44,3 +44,10 @@ Keys that mlx-lm would mangle are refused, unless that is wanted.
   kvcache metadata: ACTION: 'frobnicate' is none of get, set, unset, strip, list
   hint: `kvcache metadata --help` lists the options
   [2]
+
+What is stored is what most want to see.
+
+  $ kvcache metadata chat.safetensors
+  model=llama
+  n_tokens=43
+  note=one two

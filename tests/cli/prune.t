@@ -298,3 +298,18 @@ By last access, and for one of several reasons.
   [2]
   $ kvcache prune read --older-than 0s --exclude 'a*' --exclude 'b*' -q --json | grep -c '"path"'
   2
+
+A number and its unit are one word, or the unit is taken for a folder.
+
+  $ kvcache prune all --keep-bytes 300 MB
+  kvcache prune: --keep-bytes 300 MB is a number and another word
+  hint: --keep-bytes 300MB
+  [2]
+  $ kvcache prune all --older-than 30 d --dry-run
+  kvcache prune: --older-than 30 d is a number and another word
+  hint: --older-than 30d
+  [2]
+  $ mkdir MB; kvcache prune --keep-bytes 300 MB; kvcache prune all --keep-bytes '300 MB' -q
+  would delete 0 of 0 caches, 0 B of 0 B
+  nothing was deleted
+  nothing was deleted

@@ -25,10 +25,6 @@ It is not replaced unless asked for, and nothing else is written.
   $ ls
   page.html
 
-  $ kvcache report "$MODELS/llama-f16.safetensors"
-  kvcache report: no output is given
-  hint: -o OUT writes a new file
-  [2]
   $ kvcache -q report "$MODELS/llama-f16.safetensors" -o - | head -n 1
   <!doctype html>
   $ kvcache report missing.safetensors -o missing.html
@@ -59,3 +55,19 @@ Standard input and gzip.
   broken.safetensors
   page.html
   stdin.html
+
+Without a name it lies beside the cache.
+
+  $ cp "$MODELS/llama-f16.safetensors" chat.safetensors; kvcache report chat.safetensors
+  report on 4 layers, 43 tokens; wrote chat.html (29.5 kB)
+  $ kvcache report chat.safetensors
+  kvcache report: output chat.html exists
+  hint: --force replaces it
+  [2]
+  $ gzip -k chat.safetensors; kvcache report chat.safetensors.gz --force --json | grep output
+  report on 4 layers, 43 tokens; wrote chat.html (30.3 kB)
+   "output": "chat.html",
+  $ kvcache report - < chat.safetensors
+  kvcache report: no output is given
+  hint: -o OUT writes a new file
+  [2]

@@ -20,10 +20,10 @@ Each stands or falls alone; the exit code is the highest.
   4 files: 2 written, 2 failed
   [5]
   $ kvcache inspect a.safetensors b.safetensors --json | grep '"tokens": [0-9]*,$' | uniq
-      "tokens": 3,
      "tokens": 3,
-      "tokens": 6,
+      "tokens": 3,
      "tokens": 6,
+      "tokens": 6,
   $ kvcache trim a.safetensors broken.safetensors -n 1 --in-place --json
   trimmed 1 of 3 tokens: 2 left; wrote a.safetensors (704 B)
   kvcache trim: broken.safetensors: the header is not JSON: syntax error at byte 2, near 'th'

@@ -200,3 +200,11 @@ Whatever somebody stored under its name.
   hostile2.safetensors: error KV803: array 3.1 is in the file, but not in its stamp
     hint: copy the file again from where it was stamped, or make it again
   [1]
+
+A stamp in words.
+
+  $ printf 'Once upon a time' > prompt.txt; kvcache -q stamp "$MODELS/llama-f16.safetensors" --text prompt.txt -o words.safetensors
+  $ kvcache inspect words.safetensors | grep stamp | sed 's/of [^,]*,/of TIME,/'
+    stamp     of TIME, checksums of 8 arrays, its text, 16 B
+  $ kvcache -q metadata words.safetensors set kvcache_stamp=none --force --in-place; kvcache inspect words.safetensors | grep stamp
+    stamp     not understood; `kvcache verify` explains

@@ -6,9 +6,9 @@ Caches that come through pipes, and go to standard output.
   $ kvcache -q trim plain.safetensors -n 2 -o expected.safetensors; cmp out.safetensors expected.safetensors
   $ cat plain.safetensors | kvcache trim - -n 2 -o - | kvcache inspect - --json | grep '"tokens"'
   trimmed 2 of 6 tokens: 4 left; wrote standard output (960 B)
-     "tokens": 4,
-     "tokens": 4,
     "tokens": 4,
+     "tokens": 4,
+     "tokens": 4,
   $ kvcache -q trim plain.safetensors -n 2 --gzip -o - | gunzip | cmp - expected.safetensors
 
 Nothing of it comes out where it cannot be computed, and nothing else goes there.
@@ -57,9 +57,9 @@ FIFOs, by name, plain and compressed; the shell's <(COMMAND) is one in /dev/fd.
 
   $ mkfifo a.fifo b.fifo
   $ (cat plain.safetensors >a.fifo &); kvcache inspect a.fifo --json | grep '"tokens"'
-     "tokens": 6,
-     "tokens": 6,
     "tokens": 6,
+     "tokens": 6,
+     "tokens": 6,
   $ (gzip <plain.safetensors >a.fifo &); kvcache verify -q a.fifo
   $ (cat plain.safetensors >a.fifo &); (cat expected.safetensors >b.fifo &); kvcache diff a.fifo b.fifo | head -n 1
   b.fifo is a.fifo without its last 2 tokens: the first 4 are the same

@@ -15,6 +15,7 @@ Trimming writes a new, smaller file.
    "trimmed": 15
   }
   $ kvcache -q trim kv.safetensors -n 1000 -o none.safetensors
+  warning: -n 1000 is more than the 20 tokens there: nothing is left
 
 Only this much is trimmed: the rest is a usage error before any work.
 
@@ -130,10 +131,10 @@ Layers may hold different numbers of tokens, as those of a draft model do: --to 
   $ kvcache trim draft.safetensors --to 4 -o four.safetensors
   trimmed 8 of 12 tokens: 4 left; wrote four.safetensors (1.34 kB)
   $ kvcache inspect --json four.safetensors | grep '"tokens"'
-     "tokens": 4,
-     "tokens": 4,
-     "tokens": 4,
     "tokens": 4,
+     "tokens": 4,
+     "tokens": 4,
+     "tokens": 4,
 
 Of a batch, -n takes the same number from each sequence, or nothing where one has fewer; --to keeps the first tokens of each.
 

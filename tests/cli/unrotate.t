@@ -19,3 +19,13 @@ A wrapped window in temporal order is the same window: appending gives the same 
   every window was in order already; wrote ordered.safetensors (8.77 kB)
   $ kvcache unrotate "$OPS/kv-f16.safetensors" -o kv.safetensors
   every window was in order already; wrote kv.safetensors (31.4 kB)
+
+Which of the two it is can be seen.
+
+  $ for f in wrapped ordered; do kvcache inspect $f.safetensors | grep windows; kvcache inspect --layers $f.safetensors | sed -n '3,4p'; done
+    windows   2 of 2 wrapped: the oldest tokens are gone
+    0      RotatingKVCache      15  1×2×64  F16    4.10 kB  wrapped, 8 rows,
+                                                            window 8, ring at row
+    windows   2 of 2 wrapped: the oldest tokens are gone; rows are in the order of
+    0      RotatingKVCache      15  1×2×64  F16    4.10 kB  wrapped, 8 rows,
+                                                            window 8, in order,

@@ -53,6 +53,6 @@ const Command align_command = {
     "What mlx-lm's prepare() and finalize() do after a batch of prompts of different lengths was appended.",
     declare,
     "For a batch whose prompts were processed with padding on the right: each sequence's rows of padding are moved "
-    "to the left, where a batch has them. It is what the reference's prepare() and finalize() do."};
+    "to the left, where a batch has them."};
 
 }  // namespace kvcache::cli

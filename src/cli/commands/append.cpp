@@ -63,8 +63,8 @@ const Command append_command = {
     "step.safetensors holds 0.keys, 0.values, 1.keys, ...; windows drop their oldest tokens, quantized layers quantize.",
     declare,
     "The update is a safetensors file with arrays LAYER.keys and LAYER.values of shape [B, H, N, D] for N new "
-    "tokens (LAYER.CHILD.keys within a CacheList). Windows drop what they have no room for, quantized layers "
-    "quantize what comes. A cache with recurrent state is refused: only the model can move that along, and beside newer "
+    "tokens (LAYER.CHILD.keys within a CacheList). A cache with recurrent state is refused: only the model can move that "
+    "along, and beside newer "
     "keys and values it would be of an older moment."};
 
 }  // namespace kvcache::cli

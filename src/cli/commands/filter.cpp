@@ -38,7 +38,8 @@ int run(Context& context, const Options& options) {
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   add_files(app, options->files, options->output, "The batch");
-  add_integer_list(app, "--keep", options->keep, 0, max_dim, "Sequences to keep, numbered from 0, in the order they shall have")
+  add_integer_list(app, "--keep", options->keep, 0, max_dim,
+                   "Sequences to keep, numbered from 0, in the order they shall have: 0,2-4")
       ->required()
       ->type_name("I,J,...");
   add_output_options(app, options->output);

@@ -25,7 +25,6 @@ struct Options {
   std::vector<std::string> files;
   InspectSections sections;
   bool json = false;
-  bool stats = false;
 };
 
 CacheStats stats_of(const Context& context, const Document& document) {
@@ -60,7 +59,7 @@ int run(Context& context, const Options& options) {
       }
       const Document document = read_named(context, file);
       std::optional<CacheStats> stats;
-      if (options.stats) stats = stats_of(context, document);
+      if (options.sections.stats) stats = stats_of(context, document);
       if (options.json) {
         shown.push_back(with_usage(context, documents::inspect_json(document, stats ? &*stats : nullptr), before));
         continue;
@@ -68,7 +67,8 @@ int run(Context& context, const Options& options) {
       if (!first) print("\n");
       first = false;
       print(inspect_text(context, document, options.sections));
-      if (stats) print('\n' + inspect_stats(context, *stats));
+      const bool alone = !options.sections.layers && !options.sections.tensors && !options.sections.metadata;
+      if (stats) print((alone ? "" : "\n") + inspect_stats(context, *stats));
     } catch (const Error& error) {
       // The other files are shown all the same; but a standard output that is gone is gone for all of them.
       flush_stdout();
@@ -86,8 +86,10 @@ Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   app.add_option("FILE", options->files, "Caches to show; - is standard input")->required();
   app.add_flag("--layers", options->sections.layers, "One line per layer, and what speaks for the format");
-  app.add_flag("--tensors", options->sections.tensors, "One line per tensor: key, dtype, shape, place");
-  app.add_flag("--stats", options->stats, "Read all values: range, mean, deviation, histogram, outliers of each layer");
+  app.add_flag("--tensors", options->sections.tensors,
+               "One line per tensor: its place in the data section, bytes, dtype, key, shape");
+  app.add_flag("--stats", options->sections.stats,
+               "Read all values: range, mean, deviation, histogram, outliers of each layer");
   app.add_flag("--metadata", options->sections.metadata, "All metadata of the file, key by key");
   app.add_flag("--json", options->json, "Everything, as JSON; a list for several files");
   return [&context, options] { return run(context, *options); };

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <memory>
 
 #include "catalog/list_files.h"
@@ -34,6 +35,7 @@ struct Options {
   bool null = false;
   bool csv = false;
   bool duplicates = false;
+  bool folders = false;
   bool json = false;
 };
 
@@ -83,6 +85,8 @@ void check(const Options& options) {
   const int forms =
       static_cast<int>(options.names || options.null) + static_cast<int>(options.csv) + static_cast<int>(options.json);
   if (forms > 1) throw Error(ErrorKind::usage, "--names, --csv and --json exclude each other", "give one of them");
+  if (options.folders && (forms > (options.json ? 1 : 0) || options.duplicates))
+    throw Error(ErrorKind::usage, "--folders are sums, the largest first, not files", "--json has both");
   if (options.duplicates && (options.names || options.null || options.csv))
     throw Error(ErrorKind::usage, "--duplicates are groups of files, not one line each", "--json has them for programs");
 }
@@ -113,6 +117,8 @@ int run(Context& context, const Options& options) {
   sort_files(listing.files, options.sort);
   listing.shown =
       options.limit ? std::min(listing.files.size(), static_cast<std::size_t>(*options.limit)) : listing.files.size();
+  if (options.folders)
+    listing.by_folder = static_cast<std::size_t>(options.limit.value_or(std::numeric_limits<std::int64_t>::max()));
   if (options.duplicates) listing.duplicates = catalog::find_duplicates(listing.files);
   print_listing(context, options, listing);
   for (const catalog::Found& folder : unreadable)
@@ -171,6 +177,7 @@ Action declare(CLI::App& app, Context& context) {
   app.add_flag("--names", options->names, "Only their names, one a line: for other programs");
   app.add_flag("-0,--null", options->null, "The same, each ended by a NUL instead: for xargs -0");
   app.add_flag("--csv", options->csv, "As comma-separated values, with a line of titles");
+  app.add_flag("--folders", options->folders, "Sums by folder instead of files, the largest first");
   app.add_flag("--duplicates", options->duplicates,
                "Which hold the same: the same arrays, the same prompt, or one prompt and its beginning");
   app.add_flag("--json", options->json, "Everything, as JSON");

@@ -24,7 +24,7 @@ namespace {
 
 struct Options {
   std::string file;
-  std::optional<std::int64_t> queries, layer, window;
+  std::optional<std::int64_t> queries = 1, layer, window;
   bool array = false;
   OutputOptions output;
 };
@@ -146,7 +146,7 @@ Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   options->output.has_in_place = false;
   app.add_option("FILE", options->file, "The cache; - is standard input")->required();
-  add_integer(app, "--queries", options->queries, 1, max_dim, "How many tokens come next")->required();
+  add_integer(app, "--queries", options->queries, 1, max_dim, "How many tokens come next (default 1)");
   add_integer(app, "--layer", options->layer, 0, max_dim, "Of this layer (default 0)")->type_name("L");
   add_integer(app, "--window", options->window, 1, max_dim, "Sliding window of the model, in tokens")->type_name("W");
   app.add_flag("--array", options->array, "An array where the runtime would do without one");

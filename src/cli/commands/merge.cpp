@@ -54,8 +54,7 @@ const Command merge_command = {
     "  kvcache merge users/*.safetensors --force -o batch.safetensors\n"
     "Shorter sequences are padded on the left. User metadata is that of the first file.",
     declare,
-    "Shorter sequences get rows of padding on the left. The caches have to agree in classes, heads, head dims, "
-    "dtypes and windows; the first mismatch is named, and then nothing is written. User metadata is that of the "
-    "first file."};
+    "The caches have to agree in classes, heads, head dims, dtypes and windows; the first mismatch is named, and then "
+    "nothing is written."};
 
 }  // namespace kvcache::cli

@@ -23,7 +23,7 @@ namespace {
 
 struct Options {
   std::string file;
-  std::string action;
+  std::string action = "list";
   std::vector<std::string> words;
   OutputOptions output;
 };
@@ -102,8 +102,8 @@ int run(Context& context, const Options& options) {
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   app.add_option("FILE", options->file, "The cache; - is standard input")->required();
-  app.add_option("ACTION", options->action, "get KEY, set KEY=VALUE..., unset KEY..., strip (all of it) or list")
-      ->required()
+  app.add_option("ACTION", options->action,
+                 "get KEY, set KEY=VALUE..., unset KEY..., strip (all of it), or list, which needs not be said")
       ->check(one_of({"get", "set", "unset", "strip", "list"}));
   app.add_option("WORDS", options->words, "Keys, or KEY=VALUE for set");
   add_output_options(app, options->output);

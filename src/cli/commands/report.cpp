@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/files/open.h"
 #include "cli/files/output.h"
+#include "cli/files/read_inputs.h"
 #include "cli/report_page/folder_page.h"
 #include "cli/report_page/page.h"
 #include "cli/terminal/progress_bar.h"
@@ -107,7 +108,17 @@ int report_on_places(Context& context, const Options& options, const std::vector
   return 0;
 }
 
-int run(Context& context, const Options& options) {
+/// chat.html for chat.safetensors.gz, beside it; in this folder for what lies elsewhere.
+std::string page_beside(const std::string& file) {
+  std::string name = detail::is_remote_name(file) ? detail::local_name(file) : file;
+  while (name.size() > 1 && name.ends_with('/')) name.pop_back();  // a folder
+  for (const std::string_view suffix : {".gz", ".safetensors"})
+    if (name.size() > suffix.size() && name.ends_with(suffix)) name.resize(name.size() - suffix.size());
+  return name + ".html";
+}
+
+int run(Context& context, Options options) {
+  if (options.output.path.empty() && !comes_once(options.file)) options.output.path = page_beside(options.file);
   check_output(options.output, {options.file});
   context.subject = options.file;
   if (const std::vector<foreign::Place> places = places_of(options.file); !places.empty())
@@ -135,7 +146,8 @@ Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   options->output.has_in_place = false;
   app.add_option("FILE", options->file, "The cache, or the folder of a server; - is standard input")->required();
-  app.add_option("-o,--output", options->output.path, "Write the page to this file; - is standard output")->type_name("OUT");
+  app.add_option("-o,--output", options->output.path, "Write the page to this file (default: FILE.html); - is standard output")
+      ->type_name("OUT");
   app.add_flag("--force", options->output.force, "Replace OUT if it exists");
   app.add_flag("--json", options->output.json, "Print a summary as JSON to standard output");
   return [&context, options] { return run(context, *options); };
@@ -145,7 +157,7 @@ Action declare(CLI::App& app, Context& context) {
 
 const Command report_command = {"report", Group::making,
                                 "Write a page about a cache: layers, bytes, a map of norms, histograms, findings",
-                                "  kvcache report chat.safetensors -o report.html\n"
+                                "  kvcache report chat.safetensors                              makes chat.html\n"
                                 "  kvcache report chat.safetensors.gz -o report.html --force    replaces the page\n"
                                 "  kvcache report ~/.omlx/cache -o omlx.html    settings, dead bytes, findings\n"
                                 "The page is one file without scripts that loads nothing: open it in any browser.",

@@ -14,6 +14,8 @@
 #include "cli/files/each_file.h"
 #include "cli/files/edit_file.h"
 #include "cli/options/numbers.h"
+#include "cli/terminal/say.h"
+#include "cli/terminal/words.h"
 #include "kvcache/error.h"
 
 namespace kvcache::cli {
@@ -55,6 +57,9 @@ int run(Context& context, const Options& options) {
     const std::int64_t before = token_count(cache);
     const std::int64_t trimmed = options.n ? trim_prompt_cache(cache, *options.n) : trim_prompt_cache_to(cache, *options.to);
     const std::string lengths = sequence_lengths(cache);
+    if (options.n && before > 0 && *options.n > before)
+      warn(context, fmt::format("-n {} is more than the {} there: nothing is left", *options.n,
+                                count_of(static_cast<std::uint64_t>(before), "token")));
     const std::string_view up_to = options.n || lengths.empty() ? "" : "up to ";
     return Edit{fmt::format("trimmed {}{} of {} tokens{}: {} left", up_to, trimmed, before,
                             lengths.empty() ? "" : " from each sequence",
@@ -86,7 +91,8 @@ const Command trim_command = {
     "  kvcache trim chat.safetensors -n 7 -o shorter.safetensors\n"
     "  kvcache trim chat.safetensors --to 1024 --in-place         keep the first 1024",
     declare,
-    "The rows of the tokens go; nothing else changes. Of fewer tokens than N all go; a batch in which a sequence has fewer "
+    "The rows of the tokens go; nothing else changes. Of fewer tokens than N all go, as in mlx-lm, with a warning; a batch in "
+    "which a sequence has fewer "
     "is refused, and --to leaves short sequences as they are.\n\n"
     "A wrapped window and recurrent state cannot give tokens back, and a chunked layer that has dropped its front only "
     "those that leave a whole chunk: then no layer is trimmed, and the exit status is 4."};

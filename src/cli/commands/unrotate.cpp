@@ -46,7 +46,7 @@ const Command unrotate_command = {
     "  kvcache unrotate chat.safetensors --in-place\n"
     "The result means the same to every runtime; it is what diff and other tools can read row by row.",
     declare,
-    "A window is kept as a ring, in which a new token takes the place of the oldest one. The result means the same, "
-    "with the oldest token first."};
+    "A window is kept as a ring, in which a new token takes the place of the oldest one. Afterwards the oldest "
+    "comes first."};
 
 }  // namespace kvcache::cli

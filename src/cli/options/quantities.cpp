@@ -121,4 +121,11 @@ CLI::Option* add_count(CLI::App& app, const std::string& flag, std::optional<std
   return app.add_option_function<std::string>(flag, store, description)->type_name("N");
 }
 
+bool is_split_quantity(const CLI::Option& option, const std::string& number, const std::string& unit) {
+  if (number.empty() || number.find_first_not_of("0123456789.") != std::string::npos || unit.empty()) return false;
+  const std::string type = option.get_type_name();
+  const std::string whole = number + unit;
+  return (type == "SIZE" && parse_bytes(whole)) || (type == "AGE" && parse_age(whole));
+}
+
 }  // namespace kvcache::cli

@@ -26,4 +26,7 @@ CLI::Option* add_age(CLI::App& app, const std::string& flag, std::optional<std::
 CLI::Option* add_count(CLI::App& app, const std::string& flag, std::optional<std::int64_t>& value, std::int64_t most,
                        const std::string& description);
 
+/// Whether an option of add_bytes() or add_age() would take "300MB" for the two words "300" and "MB".
+[[nodiscard]] bool is_split_quantity(const CLI::Option& option, const std::string& number, const std::string& unit);
+
 }  // namespace kvcache::cli

@@ -11,11 +11,12 @@
 
 namespace kvcache::cli {
 
-/// What text output shows beside the overview.
+/// What text output shows instead of the overview.
 struct InspectSections {
   bool layers = false;
   bool tensors = false;
   bool metadata = false;
+  bool stats = false;  ///< below the others, by inspect_stats()
 };
 
 using documents::Overview;
@@ -33,6 +34,9 @@ using documents::overview_of;
 [[nodiscard]] std::vector<std::string> layer_cells(const Facts& facts, bool decoded);
 /// What is remarkable about the values of an array, or empty.
 [[nodiscard]] std::string stats_notes(const ArrayStats& stats);
+
+/// Of a wrapped window: its rows lie in the order of time, as `unrotate` leaves them.
+[[nodiscard]] bool is_in_order(const Facts& facts);
 
 /// Sections of inspect_text(), each a table.
 [[nodiscard]] std::string inspect_layers(const Context& context, const Document& document);

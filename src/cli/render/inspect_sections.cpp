@@ -14,6 +14,10 @@ bool is_full_window(const Facts& facts) {
          facts.tokens >= facts.max_size;
 }
 
+bool is_in_order(const Facts& facts) {
+  return facts.idx == facts.rows;
+}
+
 namespace {
 
 std::string dims_of(const Facts& facts) {
@@ -33,6 +37,8 @@ std::string notes_of(const Facts& facts, bool decoded) {
   if (is_full_window(facts)) note("full");
   if (facts.rows && facts.tokens && facts.rows != facts.tokens) note(count_of(static_cast<std::uint64_t>(*facts.rows), "row"));
   if (facts.max_size) note(fmt::format("window {}", *facts.max_size));
+  if (facts.wrapped.value_or(false) && facts.idx && facts.rows)
+    note(is_in_order(facts) ? "in order" : fmt::format("ring at row {}", *facts.idx));
   if (facts.keep.value_or(0) != 0) note(fmt::format("keep {}", *facts.keep));
   if (facts.chunk_size) note(fmt::format("chunk {}", *facts.chunk_size));
   if (facts.start_position.value_or(0) != 0) note(fmt::format("start {}", *facts.start_position));
@@ -91,7 +97,7 @@ std::string inspect_layers(const Context& context, const Document& document) {
 
 std::string inspect_tensors(const Context& context, const Document& document) {
   using Align = Table::Align;
-  Table table({{"Offset", Align::right}, {"Bytes", Align::right}, {"Dtype"}, {"Key"}, {"Shape"}}, 2);
+  Table table({{"In data", Align::right}, {"Bytes", Align::right}, {"Dtype"}, {"Key"}, {"Shape"}}, 2);
   for (const TensorEntry& entry : document.file.header().tensors)
     table.add({fmt::format("{}", entry.begin), fmt::format("{}", entry.nbytes()), std::string(name(entry.dtype)),
                printable(entry.key, 40), to_string(entry.shape)});

@@ -1,12 +1,16 @@
 // `kvcache inspect`: the overview, what a person wants to know first.
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
+#include <functional>
 
 #include "cli/render/inspect.h"
 #include "cli/render/table.h"
 #include "cli/terminal/words.h"
 #include "documents/hint.h"
+#include "kvcache/error.h"
+#include "kvcache/stamp.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::cli {
@@ -69,6 +73,40 @@ std::string tokens_row(const Overview& overview) {
   return fmt::format("{} (layers differ, from {})", overview.tokens, *fewest);
 }
 
+/// "2", or "2 sequences: 43 and 36 tokens" where they differ.
+std::string batch_kind(const Facts& facts) {
+  if (!facts.batch) return {};
+  constexpr std::size_t most = 8;
+  const auto& lengths = facts.offsets;
+  const bool equal = !lengths || std::ranges::adjacent_find(*lengths, std::not_equal_to()) == lengths->end();
+  if (equal) return fmt::to_string(*facts.batch);
+  if (lengths->size() > most) {
+    const auto [least, largest] = std::ranges::minmax(*lengths);
+    return fmt::format("{} sequences of {} to {} tokens", *facts.batch, least, largest);
+  }
+  return fmt::format("{} sequences: {} and {} tokens", *facts.batch, fmt::join(lengths->begin(), lengths->end() - 1, ", "),
+                     lengths->back());
+}
+
+/// What a stamp in it says: one line of JSON to whoever lists the metadata.
+std::string stamp_row(const PromptCache& cache) {
+  std::optional<Stamp> stamp;
+  try {
+    stamp = find_stamp(cache);
+  } catch (const Error&) {
+    return "not understood; `kvcache verify` explains";
+  }
+  if (!stamp) return {};
+  std::string out = stamp->time.empty() ? "" : "of " + printable(stamp->time);
+  const auto add = [&](const std::string& part) { out += (out.empty() ? "" : ", ") + part; };
+  if (stamp->crc32) add(fmt::format("checksums of {}", count_of(stamp->crc32->size(), "array")));
+  if (!stamp->model_sha256.empty())
+    add(fmt::format("digests of {} of the model", count_of(stamp->model_sha256.size(), "file")));
+  if (stamp->tokens) add(fmt::format("{} of the prompt", count_of(stamp->tokens->count, "token id")));
+  if (stamp->text) add(fmt::format("its text, {}", human_bytes(static_cast<double>(stamp->text->size()))));
+  return out;
+}
+
 std::string size_row(const Overview& overview) {
   std::string out = human_bytes(static_cast<double>(overview.bytes));
   if (const auto cost = overview.bytes_per_token()) out += fmt::format(", {} per token", human_bytes(*cost));
@@ -78,10 +116,11 @@ std::string size_row(const Overview& overview) {
 }
 
 std::string wrapped_row(const std::vector<Facts>& layers) {
-  std::size_t windows = 0, wrapped = 0, full = 0;
+  std::size_t windows = 0, wrapped = 0, ordered = 0, full = 0;
   each_leaf(layers, [&](const Facts& facts) {
     windows += facts.wrapped.has_value() ? 1 : 0;
     wrapped += facts.wrapped.value_or(false) ? 1 : 0;
+    ordered += facts.wrapped.value_or(false) && is_in_order(facts) ? 1 : 0;
     full += is_full_window(facts) ? 1 : 0;
   });
   if (windows == 0) return {};
@@ -92,7 +131,8 @@ std::string wrapped_row(const std::vector<Facts>& layers) {
         "{}, {}: every token is still there, and as KVCache (`kvcache convert --class KVCache`) it can be trimmed", none,
         windows == 1 ? "but full" : fmt::format("but {} full", full == 1 ? "one is" : fmt::format("{} are", full)));
   }
-  return fmt::format("{} of {} wrapped: the oldest tokens are gone", wrapped, windows);
+  return fmt::format("{} of {} wrapped: the oldest tokens are gone{}", wrapped, windows,
+                     ordered == wrapped ? "; rows are in the order of time" : "");
 }
 
 std::string trim_row(const Document& document) {
@@ -148,40 +188,54 @@ std::vector<std::pair<std::string, std::string>> overview_rows(const Document& d
   add("model", model_row(document));
   add("layers", layers_row(overview.layers));
   add("tokens", tokens_row(overview));
-  add("batch", distinct(overview.layers, [](const Facts& f) { return f.batch ? fmt::format("{}", *f.batch) : std::string(); }));
+  add("batch", distinct(overview.layers, batch_kind));
   add("heads", distinct(overview.layers, heads_kind));
   add("elements", distinct(overview.layers, element_kind));
   add("size", size_row(overview));
   add("windows", wrapped_row(overview.layers));
   add("can trim", trim_row(document));
+  add("stamp", stamp_row(document.cache));
   return rows;
 }
 
-std::string inspect_text(const Context& context, const Document& document, const InspectSections& sections) {
-  const Style style(context, stdout);
+namespace {
+
+std::string overview_text(const Document& document, const Style& style) {
   const Overview overview = overview_of(document);
   const Findings findings = check(document);
   Table table({{"", Table::Align::left}, {"", Table::Align::left}}, 2);
-  const auto add = [&](const char* title, const std::string& text) {
-    if (!text.empty()) table.add({title, text});
-  };
   for (const auto& [title, text] : overview_rows(document, overview))
     table.add({title, text.starts_with("no:") ? style.yellow("no:") + text.substr(3) : text});
   for (const auto& row : loading_rows(document, findings)) table.add(row);
   const bool broken = std::ranges::any_of(findings, [](const Finding& f) { return f.severity == Severity::error; });
   const std::string problems = findings_row(findings);
-  add("problems", broken ? style.red(problems) : problems.empty() ? problems : style.yellow(problems));
-  for (const UsageNote& note : usage_notes(document, findings)) add("note", documents::sentence_of(note, document.file.path()));
+  if (!problems.empty()) table.add({"problems", broken ? style.red(problems) : style.yellow(problems)});
+  for (const UsageNote& note : usage_notes(document, findings))
+    table.add({"note", documents::sentence_of(note, document.file.path())});
+  return table.text(style);
+}
 
+}  // namespace
+
+std::string inspect_text(const Context& context, const Document& document, const InspectSections& sections) {
+  const Style style(context, stdout);
   std::string out =
       hanging(fmt::format("{}: {}{}", style.bold(shown_path(document.file.path())),
                           human_bytes(static_cast<double>(document.file.disk_bytes())), document.file.gzip() ? ", gzip" : ""),
               line_width(stdout)) +
       '\n';
-  out += table.text(style);
-  if (sections.layers) out += '\n' + inspect_layers(context, document);
-  if (sections.tensors) out += '\n' + inspect_tensors(context, document);
-  if (sections.metadata) out += '\n' + inspect_metadata(context, document);
+  // Who asks for a table has seen the overview, or will ask for it.
+  if (!sections.layers && !sections.tensors && !sections.metadata && !sections.stats) out += overview_text(document, style);
+  std::string_view between;
+  const auto add = [&](bool wanted, std::string (*section)(const Context&, const Document&)) {
+    if (!wanted) return;
+    out += between;
+    out += section(context, document);
+    between = "\n";
+  };
+  add(sections.layers, inspect_layers);
+  add(sections.tensors, inspect_tensors);
+  add(sections.metadata, inspect_metadata);
   return out;
 }
 

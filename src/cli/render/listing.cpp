@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -42,14 +43,33 @@ struct Total {
   std::uint64_t bytes = 0;
 };
 
-std::map<std::string, Total> totals_by_model(const std::vector<ListedFile>& files) {
+template <typename Key>
+std::map<std::string, Total> totals_by(const std::vector<ListedFile>& files, const Key& key) {
   std::map<std::string, Total> totals;
   for (const ListedFile& file : files) {
-    Total& total = totals[file.model];
+    Total& total = totals[key(file)];
     ++total.files;
     total.bytes += file.bytes;
   }
   return totals;
+}
+
+std::map<std::string, Total> totals_by_model(const std::vector<ListedFile>& files) {
+  return totals_by(files, [](const ListedFile& file) { return file.model; });
+}
+
+/// Of each folder that files lie in, without those below it; the largest first.
+std::vector<std::pair<std::string, Total>> totals_by_folder(const Listing& listing) {
+  const auto folder = [&](const ListedFile& file) {
+    const std::string& name = listing.relative && !file.below.empty() ? file.below : file.path;
+    const std::size_t slash = name.rfind('/');
+    return slash == std::string::npos ? std::string(".") : name.substr(0, slash);
+  };
+  const auto totals = totals_by(listing.files, folder);
+  std::vector<std::pair<std::string, Total>> out(totals.begin(), totals.end());
+  std::ranges::stable_sort(out, std::ranges::greater(), [](const auto& entry) { return entry.second.bytes; });
+  out.resize(std::min(out.size(), *listing.by_folder));
+  return out;
 }
 
 std::uint64_t bytes_of(const std::vector<ListedFile>& files) {
@@ -107,11 +127,19 @@ std::string remark(const ListedFile& f) {
   return plain ? "" : printable(f.verdict);
 }
 
+std::string folders_text(const Listing& listing, const Style& style) {
+  using Align = Table::Align;
+  Table sums({{"folder", Align::left}, {"files", Align::right}, {"size", Align::right}}, 0);
+  for (const auto& [folder, total] : totals_by_folder(listing))
+    sums.add({shown_path(folder), std::to_string(total.files), human_bytes(static_cast<double>(total.bytes))});
+  return listing.files.empty() ? "" : sums.text(style);
+}
+
 std::string totals_text(const Listing& listing, const Style& style) {
   using Align = Table::Align;
   std::string out;
   const auto totals = totals_by_model(listing.files);
-  if (totals.size() > 1) {
+  if (totals.size() > 1 && !listing.by_folder) {
     Table sums({{"model", Align::left}, {"files", Align::right}, {"size", Align::right}});
     for (const auto& [model, total] : totals)
       sums.add({model.empty() ? "(not named)" : printable(model, 48), std::to_string(total.files),
@@ -192,6 +220,12 @@ Json listing_json(const Listing& listing) {
               {"files", std::move(files)},
               {"models", std::move(models)},
               {"totals", {{"files", listing.files.size()}, {"bytes", bytes_of(listing.files)}, {"not_caches", listing.other}}}};
+  if (listing.by_folder) {
+    Json folders = Json::array();
+    for (const auto& [folder, total] : totals_by_folder(listing))
+      folders.push_back({{"folder", folder}, {"files", total.files}, {"bytes", total.bytes}});
+    out["folders"] = std::move(folders);
+  }
   if (listing.duplicates) out["duplicates"] = duplicates_json(*listing.duplicates);
   return out;
 }
@@ -200,6 +234,7 @@ std::string listing_text(const Context& context, const Listing& listing) {
   using Align = Table::Align;
   const Style style(context, stdout);
   if (listing.duplicates) return duplicates_text(listing, style);
+  if (listing.by_folder) return folders_text(listing, style) + (context.quiet ? "" : totals_text(listing, style));
   const auto now = system_clock::now();
   Table table({{"file", Align::left},
                {"tokens", Align::right},

@@ -20,6 +20,7 @@ struct Listing {
   std::size_t other = 0;                   ///< are no caches
   std::size_t passed_over = 0;             ///< caches that were not asked for
   bool relative = false;                   ///< one folder was listed: names from there
+  std::optional<std::size_t> by_folder;    ///< sums instead of files: of so many folders at most
   std::optional<std::vector<catalog::Duplicates>> duplicates;
 };
 

@@ -5,7 +5,12 @@
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
+#include <string_view>
+#include <tuple>
+#include <vector>
 
 #include "cli/render/inspect.h"
 #include "cli/render/verify_output.h"
@@ -78,6 +83,32 @@ class TextOutput final : public VerifyOutput {
       print(hint_line("  hint: ", documents::hint_of(finding.remedy, report.path), line_width(stdout)) + '\n');
   }
 
+  /// What is wrong with several layers in the same way.
+  struct Alike {
+    const Finding* first;
+    std::set<std::optional<std::size_t>> layers;
+    std::size_t findings = 0;
+    /// " (and 3 more layers)", or nothing
+    [[nodiscard]] std::string more() const {
+      if (layers.size() > 1) return fmt::format(" (and {})", count_of(layers.size() - 1, "more layer"));
+      return findings < 2 ? "" : fmt::format(" (and {})", count_of(findings - 1, "more place"));
+    }
+  };
+
+  /// In the order of the first of each.
+  static std::vector<Alike> alike(const FileReport& report) {
+    std::vector<Alike> out;
+    std::map<std::tuple<std::string_view, std::string_view, std::string>, std::size_t> place;
+    for (const Finding& finding : report.findings) {
+      const auto [found, added] =
+          place.try_emplace({finding.code, finding.message, documents::hint_of(finding.remedy, report.path)}, out.size());
+      if (added) out.push_back({&finding, {}, 0});
+      out[found->second].layers.insert(finding.where.layer());
+      ++out[found->second].findings;
+    }
+    return out;
+  }
+
   void print_ok(const FileReport& report, const std::string& facts) const {
     const std::string format = format_names(report.candidates);
     const std::string about = format + (format.empty() || facts.empty() ? "" : "; ") + facts;
@@ -87,11 +118,11 @@ class TextOutput final : public VerifyOutput {
 
   void add_in_full(const FileReport& report) {
     std::set<std::string> facts;
-    for (const Finding& finding : report.findings) {
-      if (finding.severity >= least_)
-        print_finding(report, finding, {}, true);
+    for (const Alike& same : alike(report)) {
+      if (same.first->severity >= least_)
+        print_finding(report, *same.first, same.more(), true);
       else
-        facts.insert(finding.code);
+        facts.insert(same.first->code);
     }
     if (quiet_) return;
     if (report.status == Status::ok) return print_ok(report, fmt::format("{}", fmt::join(facts, ", ")));
@@ -175,7 +206,7 @@ class TextOutput final : public VerifyOutput {
                         finding.code));
     }
     if (!plan.repairs.empty() && is_repaired(plan))
-      print(hint_line("  ", fmt::format("kvcache repair {} --in-place", shell_path(path)), line_width(stdout)) + '\n');
+      print(hint_line("  ", detail::with_names("kvcache repair FILE --in-place", path), line_width(stdout)) + '\n');
   }
 
   [[nodiscard]] std::string severity(Severity severity) const {

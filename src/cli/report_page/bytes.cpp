@@ -49,6 +49,13 @@ class Kinds {
                                  {"Header and everything else", "other"}}};
 };
 
+/// 5,767,168
+std::string in_thousands(std::uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
+  return digits;
+}
+
 std::string stack(const Kinds& kinds, double whole) {
   std::string words, boxes;
   double left = 0;
@@ -84,10 +91,10 @@ std::string per_layer(const Overview& overview) {
     if (height > 0) path += fmt::format("M{} 100h.8v{:.1f}h-.8z", bar, -std::max(height, 1.0));
   }
   return fmt::format(
-      "<h3>By layer</h3>\n<svg class=\"bars\" viewBox=\"0 0 {} 100\" preserveAspectRatio=\"none\" role=\"img\" "
+      "<h3>By layer</h3>\n<svg class=\"bars\" viewBox=\"0 0 {:.1f} 100\" preserveAspectRatio=\"none\" role=\"img\" "
       "aria-label=\"Bytes of each layer, from {} to {}\"><path d=\"{}\"/></svg>\n"
       "<div class=\"ticks\"><span>layer 0</span><span>largest {}, smallest {}</span><span>layer {}</span></div>\n",
-      bars, human_bytes(static_cast<double>(least)), human_bytes(static_cast<double>(most)), path,
+      static_cast<double>(bars) - 0.2, human_bytes(static_cast<double>(least)), human_bytes(static_cast<double>(most)), path,
       human_bytes(static_cast<double>(most)), human_bytes(static_cast<double>(least)), layers - 1);
 }
 
@@ -106,7 +113,7 @@ std::string bytes_html(const ReportInput& in) {
     table.add({fmt::format("<svg class=\"swatch\" viewBox=\"0 0 1 1\" aria-hidden=\"true\"><rect class=\"{}\" width=\"1\" "
                            "height=\"1\"/></svg>{}",
                            kind.style, kind.title),
-               std::to_string(kind.bytes), human_bytes(static_cast<double>(kind.bytes)),
+               in_thousands(kind.bytes), human_bytes(static_cast<double>(kind.bytes)),
                fmt::format("{:.1f} %", 100.0 * static_cast<double>(kind.bytes) / whole)});
   }
   std::string out = stack(kinds, whole) + table.html();

@@ -89,7 +89,17 @@ struct Map {
     return static_cast<std::size_t>(std::clamp(part, 0.0, static_cast<double>(shades - 1)));
   }
 
-  /// One path for each shade, runs of equal cells as one box.
+  /// What a shade stands for.
+  [[nodiscard]] std::string range(std::size_t i) const {
+    if (high <= low) return fmt::format("{:.3g}", low);
+    const double step = (high - low) / static_cast<double>(shades);
+    const double begin = low + static_cast<double>(i) * step;
+    if (i == 0) return fmt::format("below {:.3g}", begin + step);
+    if (i + 1 == shades) return fmt::format("{:.3g} and more", begin);
+    return fmt::format("{:.3g} to {:.3g}", begin, begin + step);
+  }
+
+  /// One path for each shade, which a mouse can ask for its numbers, runs of equal cells as one box.
   [[nodiscard]] std::string paths() const {
     std::array<std::string, shades> path;
     for (std::size_t y = 0; y < cells.size(); ++y) {
@@ -103,7 +113,7 @@ struct Map {
     }
     std::string out;
     for (std::size_t i = 0; i < shades; ++i)
-      if (!path[i].empty()) out += fmt::format("<path class=\"h{}\" d=\"{}\"/>", i, path[i]);
+      if (!path[i].empty()) out += fmt::format("<path class=\"h{}\" d=\"{}\"><title>{}</title></path>", i, path[i], range(i));
     return out;
   }
 };
@@ -204,13 +214,15 @@ std::string norms_html(const ReportInput& in) {
   std::string out = fmt::format(
       "<p class=\"soft\">One line for each layer, from the first on top; tokens from left to right{}. A cell is the root mean "
       "square "
-      "of the lengths of its vectors, over all heads{}; darker or lighter against the page is larger. Nothing is drawn where a "
+      "of the lengths of its vectors, over all heads{}{}; darker or lighter against the page is larger. Nothing is drawn where "
+      "a "
       "layer "
       "holds no token.</p>\n",
       static_cast<std::size_t>(positions) > stats.columns
           ? fmt::format(", {} of them in {} stretches", positions, stats.columns)
           : "",
-      std::max(keys.size(), values.size()) > most_rows ? " and some neighbouring layers" : "");
+      std::max(keys.size(), values.size()) > most_rows ? " and some neighbouring layers" : "",
+      batch_size(in.document.cache) > 1 ? " and all sequences of the batch" : "");
   if (!keys.empty()) out += figure(stats, keys, "Keys", "keys");
   if (!values.empty()) out += figure(stats, values, "Values", "values");
   return out + numbers(stats, keys, values);

@@ -25,6 +25,8 @@ std::string finding_html(const Finding& f, const Document& document) {
   if (!f.remedy.empty())
     out += fmt::format("<p class=\"soft\">What to do: {}</p>",
                        escaped(without_folder(documents::hint_of(f.remedy, document.file.path()), document)));
+  if (f.remedy.empty())
+    out += fmt::format("<p class=\"soft\">What to do: <code>kvcache explain {}</code></p>", escaped(f.code));
   return out + "</li>\n";
 }
 
