@@ -10,6 +10,7 @@
 #include <span>
 
 #include "cli/render/table.h"
+#include "cli/terminal/width.h"
 #include "cli/terminal/words.h"
 #include "common/human.h"
 #include "kvcache/printable.h"
@@ -146,14 +147,15 @@ std::string totals_text(const Listing& listing, const Style& style) {
                 human_bytes(static_cast<double>(total.bytes))});
     out += '\n' + sums.text(style);
   }
-  out += fmt::format("{}{}, {}", listing.files.empty() ? "" : "\n", count_of(listing.files.size(), "file"),
-                     human_bytes(static_cast<double>(bytes_of(listing.files))));
-  if (listing.shown < listing.files.size()) out += fmt::format("; {} of them shown", listing.shown);
+  if (!listing.files.empty()) out += '\n';
+  std::string sum =
+      fmt::format("{}, {}", count_of(listing.files.size(), "file"), human_bytes(static_cast<double>(bytes_of(listing.files))));
+  if (listing.shown < listing.files.size()) sum += fmt::format("; {} of them shown", listing.shown);
   if (listing.passed_over > 0)
-    out += fmt::format("; {} more {} not asked for", listing.passed_over, listing.passed_over == 1 ? "was" : "were");
+    sum += fmt::format("; {} more {} not asked for", listing.passed_over, listing.passed_over == 1 ? "was" : "were");
   if (listing.other > 0)
-    out += listing.other == 1 ? "; 1 more is no cache" : fmt::format("; {} more are no caches", listing.other);
-  return out + '\n';
+    sum += listing.other == 1 ? "; 1 more is no cache" : fmt::format("; {} more are no caches", listing.other);
+  return out + hanging(sum, line_width(stdout)) + '\n';
 }
 
 /// Bytes of the files without which nothing would be lost, each once.
@@ -185,17 +187,19 @@ std::string in_words(const catalog::Duplicates& group) {
 }
 
 std::string duplicates_text(const Listing& listing, const Style& style) {
-  if (listing.duplicates->empty()) return "no two hold the same bytes, the same prompt or one prompt and its beginning\n";
+  if (listing.duplicates->empty())
+    return hanging("no two hold the same bytes, the same prompt or one prompt and its beginning", line_width(stdout)) + '\n';
+  const auto line = [](const std::string& text) { return hanging(text, line_width(stdout)) + '\n'; };
   std::string out;
   for (const catalog::Duplicates& group : *listing.duplicates) {
-    out += style.bold(in_words(group)) + '\n';
+    out += line(style.bold(in_words(group)));
     const bool prefix = group.kind == catalog::Duplicates::Kind::prefix;
     for (std::size_t i = 0; i < group.paths.size(); ++i)
-      out += fmt::format("  {}{}\n", shown_path(group.paths[i]), prefix && i == 0 ? ", which is the beginning of" : "");
-    if (group.more > 0) out += fmt::format("  and of {} more\n", group.more);
+      out += line(fmt::format("  {}{}", shown_path(group.paths[i]), prefix && i == 0 ? ", which is the beginning of" : ""));
+    if (group.more > 0) out += line(fmt::format("  and of {} more", group.more));
   }
-  return out +
-         fmt::format("\nwithout copies and beginnings: {} less\n", human_bytes(static_cast<double>(bytes_to_spare(listing))));
+  return out + '\n' +
+         line(fmt::format("without copies and beginnings: {} less", human_bytes(static_cast<double>(bytes_to_spare(listing)))));
 }
 
 std::string csv_cell(const std::string& text) {
