@@ -206,7 +206,7 @@ class TextOutput final : public VerifyOutput {
                         finding.code));
     }
     if (!plan.repairs.empty() && is_repaired(plan))
-      print(hint_line("  ", detail::with_names("kvcache repair FILE --in-place", path), line_width(stdout)) + '\n');
+      print(hint_line("  ", documents::hint_of("kvcache repair FILE --in-place", path), line_width(stdout)) + '\n');
   }
 
   [[nodiscard]] std::string severity(Severity severity) const {
