@@ -59,13 +59,13 @@ Standard input and gzip.
 Without a name it lies beside the cache.
 
   $ cp "$MODELS/llama-f16.safetensors" chat.safetensors; kvcache report chat.safetensors
-  report on 4 layers, 43 tokens; wrote chat.html (29.5 kB)
+  report on 4 layers, 43 tokens; wrote chat\.html \(.* kB\) (re)
   $ kvcache report chat.safetensors
   kvcache report: output chat.html exists
   hint: --force replaces it
   [2]
   $ gzip -k chat.safetensors; kvcache report chat.safetensors.gz --force --json | grep output
-  report on 4 layers, 43 tokens; wrote chat.html (30.3 kB)
+  report on 4 layers, 43 tokens; wrote chat\.html \(.* kB\) (re)
    "output": "chat.html",
   $ kvcache report - < chat.safetensors
   kvcache report: no output is given

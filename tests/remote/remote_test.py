@@ -222,7 +222,7 @@ class Remote(unittest.TestCase):
                             ["stamp", address], ["store", "put", address, "--store", self.path("store")]):
                 done = self.run_tool(*command)
                 self.assertNotIn(b"--in-place", done.stdout + done.stderr, command)
-            self.assertIn(b"-o small-new.safetensors", self.run_tool("inspect", address).stdout)
+            self.assertIn(b"-o small-new.safetensors", self.run_tool("inspect", "--json", address).stdout)
 
     def test_redirections(self):
         with Service(signed=False) as first, Service(signed=False) as second:
