@@ -16,8 +16,8 @@
 #include "cli/terminal/signals.h"
 #include "cli/terminal/words.h"
 #include "common/remote_name.h"
-#include "format/recognise.h"
 #include "documents/hint.h"
+#include "format/recognise.h"
 #include "kvcache/error.h"
 
 namespace kvcache::cli {
