@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,9 @@ class Remote {
 
   /// Whether there is an object (or a file) of this name. Throws Error(io) where that cannot be told.
   [[nodiscard]] bool exists(const std::string& name) const;
+  /// Bytes of an object (or a file) by what the service says without sending it, or nothing where there is none. Throws
+  /// Error(io).
+  [[nodiscard]] std::optional<std::uint64_t> size(const std::string& name) const;
 
   /// A new object, s3:// only, which appears whole or not at all: in one request up to 64 MiB, else in parts. Keeps what is
   /// written in an unlinked temporary file until it is sent. Without `overwrite` an object that is there is Error(usage): in

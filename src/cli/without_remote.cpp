@@ -25,6 +25,9 @@ std::vector<Listed> Remote::list(const std::string& /*prefix*/) const {
 bool Remote::exists(const std::string& /*name*/) const {
   refuse();
 }
+std::optional<std::uint64_t> Remote::size(const std::string& /*name*/) const {
+  refuse();
+}
 std::unique_ptr<ByteSink> Remote::create(const std::string& /*name*/, bool /*overwrite*/) const {
   refuse();
 }

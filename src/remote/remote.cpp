@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "common/remote_name.h"
 #include "kvcache/error.h"
 #include "remote/environment.h"
@@ -63,6 +65,8 @@ class Remote::State {
     }
     return request;
   }
+  /// HEAD. Throws Error(usage) for what names no object.
+  [[nodiscard]] Answer head(const std::string& name);
   [[nodiscard]] Answer send(const Address& address, const std::function<Request()>& make, Receiver* receiver = nullptr) {
     return std::holds_alternative<ObjectAddress>(address) ? s3.send(make, receiver) : client.send(make, receiver);
   }
@@ -88,6 +92,12 @@ void require_key(const std::string& name, const ObjectAddress& object) {
 
 }  // namespace
 
+Answer Remote::State::head(const std::string& name) {
+  const Address address = parse_address(name);
+  if (const auto* object = std::get_if<ObjectAddress>(&address)) require_key(name, *object);
+  return send(address, [&] { return web_request(address, "HEAD"); });
+}
+
 Remote::Remote(Options options) : state_(std::make_shared<State>(std::move(options))) {}
 
 Remote::~Remote() = default;
@@ -108,12 +118,24 @@ std::vector<Listed> Remote::list(const std::string& prefix) const {
 }
 
 bool Remote::exists(const std::string& name) const {
-  const Address address = parse_address(name);
-  if (const auto* object = std::get_if<ObjectAddress>(&address)) require_key(name, *object);
-  const Answer answer = state_->send(address, [&] { return state_->web_request(address, "HEAD"); });
+  const Answer answer = state_->head(name);
   if (answer.success()) return true;
   if (answer.status == 404) return false;
   refuse(answer, "cannot tell whether it exists");
+}
+
+std::optional<std::uint64_t> Remote::size(const std::string& name) const {
+  const Answer answer = state_->head(name);
+  if (answer.status == 404) return std::nullopt;
+  if (!answer.success()) refuse(answer, "cannot tell how large it is");
+  const std::string text = answer.header("content-length");
+  std::uint64_t bytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size())
+    throw Error(ErrorKind::io,
+                fmt::format("{}: the service does not say how large it is", kvcache::detail::without_secrets(name)), "",
+                "KV100");
+  return bytes;
 }
 
 std::unique_ptr<ByteSink> Remote::create(const std::string& name, bool overwrite) const {

@@ -32,6 +32,9 @@ void discard(Index& index, Objects& objects, std::span<const std::string> names)
 /// Evict until the objects take at most `bytes` and the disk has `free` bytes left. Returns how many bytes went.
 std::uint64_t make_room(Store& store, std::optional<std::uint64_t> bytes, std::uint64_t free);
 
+/// The user's folder for caches of this tool, or empty where none is known.
+[[nodiscard]] std::string cache_folder();
+
 /// Microseconds since 1970.
 [[nodiscard]] Time time_now();
 

@@ -259,15 +259,20 @@ std::vector<std::string> attribute_warnings(const Identity& stored, const Identi
 
 }  // namespace detail
 
-std::string default_store() {
-  if (std::string path = environment("KVCACHE_STORE"); !path.empty()) return path;
+std::string detail::cache_folder() {
 #ifdef __APPLE__
   const std::string home = environment("HOME");
-  if (!home.empty()) return home + "/Library/Caches/kvcache/store";
+  if (!home.empty()) return home + "/Library/Caches/kvcache";
 #else
-  if (const std::string cache = environment("XDG_CACHE_HOME"); cache.starts_with('/')) return cache + "/kvcache/store";
-  if (const std::string home = environment("HOME"); !home.empty()) return home + "/.cache/kvcache/store";
+  if (const std::string cache = environment("XDG_CACHE_HOME"); cache.starts_with('/')) return cache + "/kvcache";
+  if (const std::string home = environment("HOME"); !home.empty()) return home + "/.cache/kvcache";
 #endif
+  return {};
+}
+
+std::string default_store() {
+  if (std::string path = environment("KVCACHE_STORE"); !path.empty()) return path;
+  if (const std::string folder = cache_folder(); !folder.empty()) return folder + "/store";
   throw Error(ErrorKind::usage, "no folder for the store is known: neither KVCACHE_STORE nor HOME is set",
               Remedy(Remedy::Action::repeat, {{"store", "DIR"}}) + " says where it is");
 }
@@ -290,6 +295,9 @@ Store& Store::operator=(Store&& other) noexcept = default;
 Store::~Store() = default;
 
 Store Store::open(const std::string& path, const OpenOptions& options) {
+  if (path.starts_with("postgresql://") || path.starts_with("postgres://"))
+    throw Error(ErrorKind::usage, "the store of several hosts is not opened as a folder",
+                "kvcache::fleet opens it, and the tool does where it was built with libpq; this program takes folders");
   const bool exists = kvcache::detail::file_size(path + "/FORMAT").has_value();
   const bool read_only = options.read_only || (exists && !kvcache::detail::may_write(path));
   const bool create = options.create && !read_only;

@@ -6,6 +6,7 @@
 
 #include "caches.h"
 #include "kvcache/store.h"
+#include "store/back_end.h"
 #include "support/folder.h"
 
 namespace {
@@ -80,7 +81,7 @@ TEST_P(OracleTest, FindsWhatThereIsAndNothingElse) {
   };
   const Model model = models[static_cast<std::size_t>(GetParam()) % models.size()];
   Folder folder;
-  Store store = Store::open(folder / "s");
+  Store store = new_store(folder.str());
   store::Settings settings;
   settings.block = 1 << number(1, 3);
   settings.compress = number(0, 1) == 1;

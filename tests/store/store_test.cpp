@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "caches.h"
+#include "store/back_end.h"
 #include "support/folder.h"
 
 namespace {
@@ -14,7 +15,7 @@ using store::Store;
 
 class StoreTest : public ::testing::Test {
  protected:
-  StoreTest() : store_(Store::open(folder_ / "s")) {
+  StoreTest() : store_(new_store(folder_.str())) {
     store::Settings settings;
     settings.block = 4;
     store_.configure(settings);

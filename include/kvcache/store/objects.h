@@ -44,6 +44,8 @@ class Objects {
   virtual void discard(std::span<const std::string> names) = 0;
   /// Free the bytes of what was discarded, as far as no hold() needs it any more. Returns how many bytes are still waiting.
   virtual std::uint64_t sweep() = 0;
+  /// The same of a back end that keeps what was discarded for a time: now, although somebody may be reading it.
+  virtual std::uint64_t purge() { return sweep(); }
   /// While what is returned lives, open() finds every object that it would have found now. Never waits. May be nullptr where
   /// a back end keeps discarded objects for a time instead.
   [[nodiscard]] virtual std::shared_ptr<void> hold() const = 0;

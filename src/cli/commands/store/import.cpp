@@ -17,6 +17,7 @@
 #include "documents/hint.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
+#include "kvcache/fleet.h"
 #include "kvcache/stamp.h"
 #include "model/find_model.h"
 
@@ -56,10 +57,10 @@ class Importing {
 
  private:
   void take(const std::string& folder) {
-    context_.subject = folder;
+    context_.subject = fleet::shown(folder);
     std::error_code error;
-    if (std::filesystem::exists(folder + "/FORMAT", error)) {
-      const Store::Imported imported = into_.import(Store::open(folder, {false, false}));
+    if (fleet::is_address(folder) || std::filesystem::exists(folder + "/FORMAT", error)) {
+      const Store::Imported imported = into_.import(open_to_read(context_, folder));
       entries_ += imported.entries;
       known_ += imported.known;
       bytes_ += imported.bytes;

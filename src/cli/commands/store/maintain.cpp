@@ -13,6 +13,7 @@
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
 #include "kvcache/error.h"
+#include "kvcache/fleet.h"
 
 namespace kvcache::cli {
 namespace {
@@ -74,11 +75,13 @@ int run_check(Context& context, const Options& options) {
     throw Error(ErrorKind::usage, "--repair and --rebuild exclude each other", "--rebuild first, where the index is damaged");
   const auto open = [&]() -> Store {
     if (!options.rebuild) return options.store.open(context, false);
+    // Of several hosts' a damaged one is the server's to mend, and one that is gone is made.
+    if (fleet::is_address(options.store.where())) return options.store.open_without_index(context);
     try {
       return options.store.open(context, true);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::unreadable) throw;
-      return Store::open_without_index(options.store.where());
+      return options.store.open_without_index(context);
     }
   };
   Store checked = open();

@@ -103,7 +103,7 @@ int run_rm(Context& context, const Options& options) {
     // What was removed is not to be found in the index's log either, nor in what others left behind.
     from.collect();
     from.index().compact();
-    waiting = from.objects().sweep();
+    waiting = from.objects().purge();
   }
   for (const std::string& id : pinned)
     warn(context, fmt::format("entry {} is pinned and stays: `kvcache store unpin {}` first", id, id));

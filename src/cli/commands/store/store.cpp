@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/files/remote_use.h"
 #include "cli/options/numbers.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
@@ -16,6 +17,7 @@
 #include "common/human.h"
 #include "edit/stamp_now.h"
 #include "kvcache/error.h"
+#include "kvcache/fleet.h"
 #include "kvcache/printable.h"
 #include "kvcache/stamp.h"
 #include "model/find_model.h"
@@ -33,8 +35,11 @@ const Command* const table[] = {
 }  // namespace
 
 void add_store(CLI::App& app, StoreOption& option) {
-  app.add_option("--store", option.path, "The store's folder; by default $KVCACHE_STORE, else the user's folder for caches")
-      ->type_name("DIR")
+  app.add_option(
+         "--store", option.path,
+         "The store's folder, or the address of one of several hosts: postgresql://HOST/DB?objects=s3://BUCKET/PREFIX; by "
+         "default $KVCACHE_STORE, else the user's folder for caches")
+      ->type_name("DIR|URL")
       ->check(not_empty());
 }
 
@@ -44,11 +49,23 @@ std::string StoreOption::where() const {
 
 store::Store StoreOption::open(Context& context, bool create) const {
   const std::string place = where();
-  context.subject = place;
-  store::Store opened = store::Store::open(place, {create, false});
+  context.subject = fleet::shown(place);
+  store::Store opened = fleet::is_address(place) ? fleet::open(place, remote_of(context), {create, false, false, {}})
+                                                 : store::Store::open(place, {create, false});
   context.subject.clear();
   if (!opened.warning().empty()) warn(context, opened.warning());
   return opened;
+}
+
+store::Store StoreOption::open_without_index(Context& context) const {
+  const std::string place = where();
+  if (!fleet::is_address(place)) return store::Store::open_without_index(place);
+  return fleet::open(place, remote_of(context), {true, false, true, {}});
+}
+
+store::Store open_to_read(Context& context, const std::string& place) {
+  if (!fleet::is_address(place)) return store::Store::open(place, {false, false});
+  return fleet::open(place, remote_of(context), {false, false, false, {}});
 }
 
 void add_prompt(CLI::App& app, PromptOptions& options, bool tokens_required) {

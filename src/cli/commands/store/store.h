@@ -14,14 +14,18 @@
 
 namespace kvcache::cli {
 
-/// --store DIR.
+/// --store DIR|URL.
 struct StoreOption {
   std::string path;  ///< empty: the default
   /// Opens it, and says what there is to be said about it. `create`: make it where there is none.
   [[nodiscard]] store::Store open(Context& context, bool create) const;
+  /// With an empty index in place of one that is damaged or gone.
+  [[nodiscard]] store::Store open_without_index(Context& context) const;
   [[nodiscard]] std::string where() const;  ///< its path
 };
 void add_store(CLI::App& app, StoreOption& option);
+/// A store by its folder or address, which exists, for reading.
+[[nodiscard]] store::Store open_to_read(Context& context, const std::string& place);
 
 /// Whose cache, and of which tokens.
 struct PromptOptions {
