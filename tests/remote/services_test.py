@@ -2,7 +2,7 @@
 """The same against real services, where they are: OpenStack Swift with its S3 API, Ceph's radosgw. usage: services_test.py BINARY
 
 Nothing is installed or downloaded here. A service that runs already is named by a variable: KVCACHE_S3_SERVICES, one or several of
-NAME=URL,KEY,SECRET with blanks between them. Without one this is skipped (exit status 77)."""
+NAME=URL,KEY,SECRET with blanks between them; tests/fleet/services.py starts one. Without one this is skipped (exit status 77)."""
 import json
 import os
 import subprocess
@@ -36,7 +36,8 @@ class Services(unittest.TestCase):
                     there = "%s/a b+%s.safetensors" % (prefix, size)
                     tool("trim", size, "-n", "1", "-o", there)
                     tool("trim", size, "-n", "1", "-o", there, code=2)
-                    tool("trim", size, "-n", "1", "-o", there, "--force")
+                    if size == "small":
+                        tool("trim", size, "-n", "1", "-o", there, "--force")
                     tool("trim", size, "-n", "3", "-o", "want")
                     tool("trim", there, "-n", "2", "-o", "got")
                     with open(os.path.join(folder, "got"), "rb") as got, open(os.path.join(folder, "want"), "rb") as want:
