@@ -31,7 +31,7 @@ struct Address {
   std::optional<std::chrono::seconds> grace;
 };
 
-constexpr const char* form = "--store 'postgresql://HOST/DATABASE?objects=s3://BUCKET/PREFIX'";
+constexpr const char* form = "postgresql://HOST/DATABASE?objects=s3://BUCKET/PREFIX is the address of a store";
 
 std::string percent_decoded(std::string_view text) {
   const auto digit = [](char c) {
@@ -117,7 +117,7 @@ std::optional<std::string> found_store(remote::Remote& remote, const Address& ad
   if (!id)
     throw Error(ErrorKind::unreadable,
                 fmt::format("{} is a store by itself, or of a newer version", printable(address.objects, 4096)),
-                "`kvcache store import` takes its entries over into another one");
+                "importing it takes its entries over into another one");
   return id;
 }
 
@@ -161,11 +161,12 @@ store::Store open(const std::string& text, remote::Remote& remote, const OpenOpt
   if (!index->exists()) {
     if (!options.create || options.read_only)
       throw Error(ErrorKind::usage, fmt::format("there is no store in schema {} of {}", address.schema, index->label()),
-                  "`kvcache store init` makes one, and so does the first `kvcache store put`");
+                  Remedy(Remedy::Action::store, {{"verb", "init"}}) + " makes one, and so does the first put");
     const std::optional<std::string> found = found_store(remote, address);
     if (found && !options.adopt)
       throw Error(ErrorKind::usage, fmt::format("the objects in {} are those of another store", address.objects),
-                  "where that one's database is lost, `kvcache store check --rebuild` makes an index of them");
+                  Remedy("where that one's database is lost, ") +
+                      Remedy(Remedy::Action::store, {{"verb", "check"}, {"rebuild", ""}}) + " makes an index of them");
     if (!found && options.adopt)
       throw Error(ErrorKind::usage, fmt::format("there are no objects of a store in {}", address.objects), form);
     index->make(found ? *found : random_id(), address.objects);
