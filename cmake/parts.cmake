@@ -144,7 +144,11 @@ function(kvcache_fleet)
       target_include_directories(kvcache_fleet PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> PRIVATE ${PROJECT_SOURCE_DIR}/src)
       target_include_directories(kvcache_fleet SYSTEM PRIVATE ${KVCACHE_LIBPQ_INCLUDE})
       target_link_libraries(kvcache_fleet PUBLIC kvcache_store kvcache_remote kvcache
-                            PRIVATE kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json ${KVCACHE_LIBPQ_LIBRARY})
+                            PRIVATE kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
+      # On Linux it is loaded when it is needed (src/fleet/libpq.cpp).
+      if(NOT CMAKE_SYSTEM_NAME STREQUAL Linux)
+        target_link_libraries(kvcache_fleet PRIVATE ${KVCACHE_LIBPQ_LIBRARY})
+      endif()
     endif()
   endif()
   if(KVCACHE_TOOL)

@@ -40,7 +40,7 @@ std::string first_line(const char* text) {
 class Rows final : public SqlRows {
  public:
   explicit Rows(std::unique_ptr<PGresult, void (*)(PGresult*)> result) : result_(std::move(result)) {}
-  bool step() override { return ++row_ < PQntuples(result_.get()); }
+  bool step() override { return ++row_ < pq().ntuples(result_.get()); }
   [[nodiscard]] std::int64_t integer(int column) const override {
     const std::string bytes = text(column);
     if (bytes.empty()) return 0;
@@ -50,9 +50,9 @@ class Rows final : public SqlRows {
     return static_cast<std::int64_t>(value);
   }
   [[nodiscard]] std::string text(int column) const override {
-    return {PQgetvalue(result_.get(), row_, column), static_cast<std::size_t>(PQgetlength(result_.get(), row_, column))};
+    return {pq().getvalue(result_.get(), row_, column), static_cast<std::size_t>(pq().getlength(result_.get(), row_, column))};
   }
-  [[nodiscard]] bool null(int column) const override { return PQgetisnull(result_.get(), row_, column) == 1; }
+  [[nodiscard]] bool null(int column) const override { return pq().getisnull(result_.get(), row_, column) == 1; }
 
  private:
   std::unique_ptr<PGresult, void (*)(PGresult*)> result_;
@@ -119,8 +119,8 @@ std::string translate(std::string_view sql) {
 Postgres::Postgres(std::string address, std::string schema, StopToken stop)
     : address_(std::move(address)), schema_(std::move(schema)), stop_(std::move(stop)) {
   // What libpq says of an address that it does not understand may have the password in it.
-  const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> parsed(PQconninfoParse(address_.c_str(), nullptr),
-                                                                              PQconninfoFree);
+  const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> parsed(pq().conninfoParse(address_.c_str(), nullptr),
+                                                                              pq().conninfoFree);
   if (!parsed)
     throw Error(ErrorKind::usage, "the address of the index is none that libpq understands",
                 "postgresql://USER@HOST:PORT/DATABASE, with other characters written as %XX");
@@ -141,14 +141,14 @@ void Postgres::connect() {
   const std::array<const char*, 7> names = {
       "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "application_name", "dbname", nullptr};
   const std::array<const char*, 7> values = {"10", "5", "3", "30000", "kvcache", address_.c_str(), nullptr};
-  connection_.reset(PQconnectStartParams(names.data(), values.data(), 1));
+  connection_.reset(pq().connectStartParams(names.data(), values.data(), 1));
   if (!connection_) throw std::bad_alloc();
-  PQsetNoticeProcessor(
+  pq().setNoticeProcessor(
       connection_.get(), [](void*, const char*) {}, nullptr);
   const std::int64_t until = now() + connect_patience;
   for (PostgresPollingStatusType status = PGRES_POLLING_WRITING; status != PGRES_POLLING_OK;) {
-    if (PQstatus(connection_.get()) == CONNECTION_BAD || status == PGRES_POLLING_FAILED) {
-      const std::string why = first_line(PQerrorMessage(connection_.get()));
+    if (pq().status(connection_.get()) == CONNECTION_BAD || status == PGRES_POLLING_FAILED) {
+      const std::string why = first_line(pq().errorMessage(connection_.get()));
       connection_.reset();
       throw ServerError({}, fmt::format("the index cannot be reached: {}", why),
                         why.find("password") != std::string::npos         ? "libpq finds passwords in ~/.pgpass and PGPASSWORD"
@@ -156,12 +156,12 @@ void Postgres::connect() {
                                                                           : "");
     }
     wait(status == PGRES_POLLING_WRITING, until);
-    status = PQconnectPoll(connection_.get());
+    status = pq().connectPoll(connection_.get());
   }
-  if (PQsetnonblocking(connection_.get(), 1) != 0) fail(nullptr);
+  if (pq().setnonblocking(connection_.get(), 1) != 0) fail(nullptr);
   const auto text = [](const char* part) { return std::string(part == nullptr ? "" : part); };
-  label_ = fmt::format("postgresql://{}:{}/{}", text(PQhost(connection_.get())), text(PQport(connection_.get())),
-                       text(PQdb(connection_.get())));
+  label_ = fmt::format("postgresql://{}:{}/{}", text(pq().host(connection_.get())), text(pq().port(connection_.get())),
+                       text(pq().db(connection_.get())));
   execute(
       fmt::format("SET search_path TO {}; SET lock_timeout = '60s'; SET statement_timeout = '120s'; SET client_encoding TO "
                   "UTF8; SET bytea_output TO hex",
@@ -174,7 +174,7 @@ void Postgres::wait(bool to_write, std::int64_t until) {
       connection_.reset();
       throw Error(ErrorKind::interrupted, "interrupted");
     }
-    if (kvcache::detail::wait_for_socket(PQsocket(connection_.get()), to_write, glance)) return;
+    if (kvcache::detail::wait_for_socket(pq().socket(connection_.get()), to_write, glance)) return;
     if (now() > until) {
       connection_.reset();
       throw ServerError({}, fmt::format("{} does not answer", label_.empty() ? "the server of the index" : label_), "");
@@ -183,35 +183,36 @@ void Postgres::wait(bool to_write, std::int64_t until) {
 }
 
 void Postgres::fail(const PGresult* result) {
-  const char* state = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char* state = result == nullptr ? nullptr : pq().resultErrorField(result, PG_DIAG_SQLSTATE);
   const std::string code = state == nullptr || lost() ? "" : state;
-  const std::string why = first_line(result == nullptr ? PQerrorMessage(connection_.get()) : PQresultErrorMessage(result));
+  const std::string why =
+      first_line(result == nullptr ? pq().errorMessage(connection_.get()) : pq().resultErrorMessage(result));
   throw ServerError(code, fmt::format("the index {}: {}", label_, why.empty() ? "the connection is lost" : why), hint_of(code));
 }
 
 Postgres::Result Postgres::result() {
   const std::int64_t until = now() + answer_patience;
   for (int left = 1; left != 0;) {
-    left = PQflush(connection_.get());
+    left = pq().flush(connection_.get());
     if (left < 0) fail(nullptr);
     if (left == 0) break;
-    if (kvcache::detail::wait_for_socket(PQsocket(connection_.get()), true, glance)) continue;
-    if (PQconsumeInput(connection_.get()) == 0) fail(nullptr);
+    if (kvcache::detail::wait_for_socket(pq().socket(connection_.get()), true, glance)) continue;
+    if (pq().consumeInput(connection_.get()) == 0) fail(nullptr);
     wait(true, until);
   }
-  Result last(nullptr, PQclear);
+  Result last(nullptr, pq().clear);
   for (;;) {
-    while (PQisBusy(connection_.get()) == 1) {
+    while (pq().isBusy(connection_.get()) == 1) {
       wait(false, until);
-      if (PQconsumeInput(connection_.get()) == 0) fail(nullptr);
+      if (pq().consumeInput(connection_.get()) == 0) fail(nullptr);
     }
-    Result one(PQgetResult(connection_.get()), PQclear);
+    Result one(pq().getResult(connection_.get()), pq().clear);
     if (!one) break;
     // Of several statements the first that failed counts.
-    if (!last || PQresultStatus(last.get()) != PGRES_FATAL_ERROR) last = std::move(one);
+    if (!last || pq().resultStatus(last.get()) != PGRES_FATAL_ERROR) last = std::move(one);
   }
   if (!last) fail(nullptr);
-  const ExecStatusType status = PQresultStatus(last.get());
+  const ExecStatusType status = pq().resultStatus(last.get());
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY) fail(last.get());
   return last;
 }
@@ -246,8 +247,8 @@ Postgres::Result Postgres::send(const std::string& sql, std::span<const SqlValue
     places.push_back(nulls[i] ? nullptr : bytes[i].data());
     lengths.push_back(static_cast<int>(bytes[i].size()));
   }
-  if (PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(values.size()), types.data(), places.data(),
-                        lengths.data(), binary.data(), 1) == 0)
+  if (pq().sendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(values.size()), types.data(), places.data(),
+                           lengths.data(), binary.data(), 1) == 0)
     fail(nullptr);
   return result();
 }
@@ -272,7 +273,7 @@ std::unique_ptr<SqlRows> Postgres::run(std::string_view sql, std::span<const Sql
 
 void Postgres::execute(const std::string& sql) {
   if (!connection_) throw ServerError({}, fmt::format("the connection to {} is lost", label_), "try again");
-  if (PQsendQuery(connection_.get(), sql.c_str()) == 0) fail(nullptr);
+  if (pq().sendQuery(connection_.get(), sql.c_str()) == 0) fail(nullptr);
   (void)result();
 }
 

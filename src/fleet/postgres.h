@@ -1,8 +1,6 @@
 // A connection to PostgreSQL over libpq.
 #pragma once
 
-#include <libpq-fe.h>
-
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -10,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "fleet/libpq.h"
 #include "kvcache/error.h"
 #include "kvcache/stop.h"
 #include "store/sql.h"
@@ -56,7 +55,7 @@ class Postgres final : public store::detail::SqlConnection {
  private:
   using Result = std::unique_ptr<PGresult, void (*)(PGresult*)>;
   void connect();
-  [[nodiscard]] bool lost() const { return !connection_ || PQstatus(connection_.get()) != CONNECTION_OK; }
+  [[nodiscard]] bool lost() const { return !connection_ || pq().status(connection_.get()) != CONNECTION_OK; }
   /// The last result of what was sent. Throws Error(io), Error(interrupted).
   [[nodiscard]] Result result();
   [[nodiscard]] Result send(const std::string& sql, std::span<const store::detail::SqlValue> values);
@@ -69,7 +68,7 @@ class Postgres final : public store::detail::SqlConnection {
   std::string schema_;
   std::string label_;
   StopToken stop_;
-  std::unique_ptr<PGconn, void (*)(PGconn*)> connection_{nullptr, PQfinish};
+  std::unique_ptr<PGconn, void (*)(PGconn*)> connection_{nullptr, pq().finish};
   int depth_ = 0;
   std::map<std::string_view, std::string> translated_;
 };
