@@ -154,43 +154,43 @@ std::string shown(const std::string& address) {
   return printable(out, 4096);
 }
 
-store::Store open(const std::string& text, remote::Remote& remote, const OpenOptions& options) {
-  const Address address = parse(text);
-  auto index = std::make_unique<PostgresIndex>(std::make_unique<Postgres>(address.database, address.schema, options.stop),
-                                               !in_folder(address), options.read_only);
+store::Store open(const std::string& address, remote::Remote& remote, const OpenOptions& options) {
+  const Address parts = parse(address);
+  auto index = std::make_unique<PostgresIndex>(std::make_unique<Postgres>(parts.database, parts.schema, options.stop),
+                                               !in_folder(parts), options.read_only);
   if (!index->exists()) {
     if (!options.create || options.read_only)
-      throw Error(ErrorKind::usage, fmt::format("there is no store in schema {} of {}", address.schema, index->label()),
+      throw Error(ErrorKind::usage, fmt::format("there is no store in schema {} of {}", parts.schema, index->label()),
                   Remedy(Remedy::Action::store, {{"verb", "init"}}) + " makes one, and so does the first put");
-    const std::optional<std::string> found = found_store(remote, address);
+    const std::optional<std::string> found = found_store(remote, parts);
     if (found && !options.adopt)
-      throw Error(ErrorKind::usage, fmt::format("the objects in {} are those of another store", address.objects),
+      throw Error(ErrorKind::usage, fmt::format("the objects in {} are those of another store", parts.objects),
                   Remedy("where that one's database is lost, ") +
                       Remedy(Remedy::Action::store, {{"verb", "check"}, {"rebuild", ""}}) + " makes an index of them");
     if (!found && options.adopt)
-      throw Error(ErrorKind::usage, fmt::format("there are no objects of a store in {}", address.objects), form);
-    index->make(found ? *found : random_id(), address.objects);
+      throw Error(ErrorKind::usage, fmt::format("there are no objects of a store in {}", parts.objects), form);
+    index->make(found ? *found : random_id(), parts.objects);
   }
   const std::string id = index->store_id();
-  if (const std::string place = index->objects_place(); place != address.objects)
+  if (const std::string place = index->objects_place(); place != parts.objects)
     throw Error(ErrorKind::usage,
                 fmt::format("this index is of the objects in {}, not of those in {}", printable(place, 4096),
-                            printable(address.objects, 4096)),
+                            printable(parts.objects, 4096)),
                 "schema=NAME keeps another store's tables in the same database");
-  if (address.grace && !options.read_only) index->set_grace(*address.grace);
+  if (parts.grace && !options.read_only) index->set_grace(*parts.grace);
   std::unique_ptr<store::Objects> objects;
-  if (in_folder(address)) {
-    if (!options.read_only) write_format(address.objects, id);
-    if (found_store(remote, address) != id)
-      throw Error(ErrorKind::usage, fmt::format("the objects in {} are those of another store", address.objects), form);
-    objects = store::folder_objects(address.objects, !options.read_only);
+  if (in_folder(parts)) {
+    if (!options.read_only) write_format(parts.objects, id);
+    if (found_store(remote, parts) != id)
+      throw Error(ErrorKind::usage, fmt::format("the objects in {} are those of another store", parts.objects), form);
+    objects = store::folder_objects(parts.objects, !options.read_only);
   } else {
-    objects = remote_objects(remote, address.objects, id, *index);
-    const std::string folder = address.cache ? *address.cache : [&] {
+    objects = remote_objects(remote, parts.objects, id, *index);
+    const std::string folder = parts.cache ? *parts.cache : [&] {
       const std::string all = store::detail::cache_folder();
       return all.empty() ? std::string("none") : fmt::format("{}/fleet/{}", all, id.substr(0, 16));
     }();
-    if (folder != "none") objects = cached_objects(std::move(objects), folder, address.cache_bytes);
+    if (folder != "none") objects = cached_objects(std::move(objects), folder, parts.cache_bytes);
   }
   store::OpenOptions as;
   as.read_only = options.read_only;

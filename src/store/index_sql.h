@@ -39,7 +39,7 @@ class SqlIndex : public Index {
   void update(const std::string& id, const std::optional<std::string>& label, std::optional<bool> pinned) override;
   Removed remove(std::span<const std::string> ids, std::span<const std::pair<Digest, ObjectInfo>> given) override;
   [[nodiscard]] std::vector<Node> evictable(Phase phase, std::size_t most) const override;
-  Removed evict(Phase phase, std::span<const Digest> nodes) override;
+  Removed evict(Phase phase, std::span<const Digest> hashes) override;
   Removed forget(std::span<const std::string> names) override;
   void reclaim(std::span<const std::string> names, const std::function<void(std::span<const std::string>)>& discard) override;
   void set(const Settings& settings) override;

@@ -16,6 +16,7 @@ namespace kvcache::store::detail {
 
 /// Bytes, where a std::string is text.
 struct Blob {
+  explicit Blob(std::string content) : bytes(std::move(content)) {}
   std::string bytes;
 };
 /// A value of a statement; std::monostate: NULL.
