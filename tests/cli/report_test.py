@@ -152,7 +152,7 @@ class Report(unittest.TestCase):
             expected = [[str(layer["index"]), a["part"]] + ["%.3g" % a[key] for key in ("min", "max", "mean", "std")]
                         for layer in facts["layers"] for a in layer["stats"]]
             self.assertEqual([[row[i] if i < 2 else "%.3g" % float(row[i]) for i in range(6)] for row in rows], expected)
-            total = sum(int(row[1]) for row in page.table("Bytes of the file")[1:])
+            total = sum(int(row[1].replace(",", "")) for row in page.table("Bytes of the file")[1:])
             self.assertEqual(total, facts["file_bytes"])
             verify = json.loads(self.tool("verify", "--json", cache).stdout)["files"][0]
             loads = {row[0].split()[0]: row[1] for row in page.table("Runtimes")[1:]}

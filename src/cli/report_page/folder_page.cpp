@@ -181,8 +181,8 @@ std::string findings_html(const std::vector<ReportedPlace>& places, const std::s
       list += fmt::format("<li class=\"finding\"><p><span class=\"tag {0}\">{0}</span> <code>{1}</code>{2}</p><p>{3}</p>",
                           documents::name(f.severity), escaped(f.code), where, escaped(printable(f.message, 500)));
       if (!f.remedy.empty())
-        list +=
-            fmt::format("<p class=\"soft\">What to do: {}</p>", escaped(printable(documents::hint_of(f.remedy, path), 500)));
+        list += fmt::format("<p class=\"soft\">What to do: {}</p>",
+                            escaped(printable(documents::hint_of(f.remedy, inner_path(path, root)), 500)));
       list += "</li>\n";
     }
   }

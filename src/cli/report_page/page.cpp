@@ -56,7 +56,11 @@ std::string without_folder(std::string text, const Document& document) {
   const std::string path = shown_path(document.file.path());
   const std::string folder = path.substr(0, path.rfind('/') + 1);
   if (folder.empty()) return text;
-  for (std::size_t at = text.find(path); at != std::string::npos; at = text.find(path, at)) text.erase(at, folder.size());
+  // A new name for it begins as its own does.
+  std::string_view known = path;
+  for (const std::string_view suffix : {".gz", ".safetensors"})
+    if (known.size() > folder.size() + suffix.size() && known.ends_with(suffix)) known.remove_suffix(suffix.size());
+  for (std::size_t at = text.find(known); at != std::string::npos; at = text.find(known, at)) text.erase(at, folder.size());
   return text;
 }
 
