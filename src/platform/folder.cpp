@@ -149,12 +149,12 @@ std::shared_ptr<void> SharedLock::hold(const std::string& path) {
   return nullptr;
 }
 
-std::optional<bool> SharedLock::free(const std::string& path) {
+std::optional<bool> SharedLock::when_free(const std::string& path, const std::function<void()>& action) {
   const int fd = retry([&] { return syscalls().open(path.c_str(), O_RDONLY | O_CLOEXEC, 0); });
   if (fd < 0) return std::nullopt;
   const File file(fd, path);
   if (syscalls().flock(fd, LOCK_EX | LOCK_NB) == 0) {
-    syscalls().flock(fd, LOCK_UN);
+    action();
     return true;
   }
   if (errno == EWOULDBLOCK || errno == EINTR) return false;

@@ -49,8 +49,9 @@ class SharedLock {
   /// Shared, as long as this lives. Nothing where the file cannot be opened, or locks are not supported, or somebody holds it
   /// alone and does not let go within a second (who does so for good has stopped).
   static std::shared_ptr<void> hold(const std::string& path);
-  /// Whether nobody held it at some moment during this call; nothing where locks are not supported.
-  static std::optional<bool> free(const std::string& path);
+  /// Calls `action`, which has to be short, while nobody holds it, and returns whether it did; nothing where locks are not
+  /// supported.
+  static std::optional<bool> when_free(const std::string& path, const std::function<void()>& action);
   /// Whether the file system of this file has locks. Only one that says so itself has none.
   static bool supported(const std::string& path);
 };

@@ -79,13 +79,15 @@ class Checking {
     });
     for (const Entry& entry : index_.entries({})) {
       const std::string name = object_name(entry.id, "entry");
-      if (sound(name)) continue;
+      // Removed since the index was read?
+      if (sound(name) || index_.entries({{}, {}, {}, entry.id, {}}).empty()) continue;
       problem(name, "is missing or damaged");
       if (repair_) rewrite(name, entry_label(entry));
     }
     for (const Namespace& space : index_.namespaces()) {
       const std::string name = object_name(space.name, "namespace");
-      if (sound(name)) continue;
+      const auto is_this = [&](const Namespace& one) { return one.name == space.name; };
+      if (sound(name) || std::ranges::none_of(index_.namespaces(space.identity.key), is_this)) continue;
       problem(name, "is missing or damaged");
       if (repair_) rewrite(name, space_label(space));
     }

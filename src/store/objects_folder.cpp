@@ -180,15 +180,17 @@ class FolderObjects final : public Objects {
     std::vector<FolderItem> items;
     kvcache::detail::each_file_in(root_ + "/trash", [&](const FolderItem& item) { items.push_back(item); });
     if (items.empty()) return 0;
-    // Whoever begins to read from now on finds none of these in the index: a moment without readers is enough.
-    const std::optional<bool> free = kvcache::detail::SharedLock::free(root_ + "/lock");
     const std::int64_t old = seconds_now() - abandoned_after;
     std::uint64_t waiting = 0;
     for (const FolderItem& item : items) {
+      const auto remove = [&] { kvcache::detail::remove_file(root_ + "/trash/" + item.name); };
+      // Whoever begins to read now finds it in the index no more. Nobody may begin meanwhile, though: the object may be put,
+      // found and discarded again, under this name.
+      const std::optional<bool> free = kvcache::detail::SharedLock::when_free(root_ + "/lock", remove);
       // Without locks, after a time in which every reader has ended.
-      if (free.value_or(item.changed < old)) {
-        kvcache::detail::remove_file(root_ + "/trash/" + item.name);
-      } else {
+      if (!free && item.changed < old) {
+        remove();
+      } else if (!free.value_or(false)) {
         waiting += item.bytes;
       }
     }
