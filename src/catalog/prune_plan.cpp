@@ -191,7 +191,8 @@ void join_entries(const std::string& folder, std::span<const std::string> found,
     for (const auto& [path, file] : files) {
       if (entries.contains(path) || !file->state) continue;
       // Part of an entry that is a folder.
-      const auto inside = [&](const std::string& entry) { return path.starts_with(entry + '/'); };
+      const std::string& part = path;  // clang 14 takes no name of a pair into a lambda
+      const auto inside = [&part](const std::string& entry) { return part.starts_with(entry + '/'); };
       if (std::ranges::none_of(entries, inside) && why.empty()) continue;
       file->state.reset();
       file->why = why.empty() ? "part of an entry, with which it goes" : why;

@@ -64,8 +64,9 @@ class Dequantization final : public Computation {
           fmt::format("{}: the codes at {} decode to infinity: code times scale is beyond {}", options_.label,
                       describe_position(shape_, (first_group + g) * static_cast<std::uint64_t>(layout_.group_size) + *at),
                       name(layout_.dtype)),
-          layout_.dtype == Dtype::F32 ? "this layer was damaged when it was quantized: make it anew"
-                                      : Remedy(Remedy::Action::dequantize, {{"dtype", "f32"}}) + " computes with the range of float32");
+          layout_.dtype == Dtype::F32
+              ? "this layer was damaged when it was quantized: make it anew"
+              : Remedy(Remedy::Action::dequantize, {{"dtype", "f32"}}) + " computes with the range of float32");
     }
   }
 

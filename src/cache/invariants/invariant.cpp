@@ -19,8 +19,8 @@ std::string refusal_of(const Broken& broken) {
 }
 
 void refuse(const Broken& broken) {
-  throw Error(ErrorKind::impossible, refusal_of(broken), Remedy(Remedy::Action::verify) + " explains what is wrong with the file",
-              std::string(broken.code));
+  throw Error(ErrorKind::impossible, refusal_of(broken),
+              Remedy(Remedy::Action::verify) + " explains what is wrong with the file", std::string(broken.code));
 }
 
 }  // namespace kvcache::detail

@@ -76,7 +76,8 @@ Outcome widths_agree(const State& s) {
     Remedy remedy;
     // The arrays fix the ratio of bits to group size, so one of the two can be read off when the other is right.
     if (groups > 0 && words * 32 % (groups * s.group_size) == 0)
-      remedy = fmt::format("with group_size {} the arrays hold {}-bit codes", s.group_size, words * 32 / (groups * s.group_size));
+      remedy =
+          fmt::format("with group_size {} the arrays hold {}-bit codes", s.group_size, words * 32 / (groups * s.group_size));
     return Problem{
         fmt::format("{}: {} words of {}-bit codes per row are {} values, but {} scales of group_size {} are for {}: they "
                     "would be decoded to garbage",

@@ -16,8 +16,7 @@ Encoded encode_sections(const EncodeRequest& request) {
     for (auto& [path, tensor] : layer.arrays) out.tensors.push_back({fmt::format("{}.{}", i, path), std::move(tensor)});
     for (auto& [path, value] : layer.meta)
       out.metadata.emplace(path.empty() ? fmt::format("0.{}", i) : fmt::format("0.{}.{}", i, path), value);
-    out.metadata.emplace(fmt::format("2.{}", i),
-                         fmt::format("{}{}", with_state ? state_class_prefix : "", layer.class_text));
+    out.metadata.emplace(fmt::format("2.{}", i), fmt::format("{}{}", with_state ? state_class_prefix : "", layer.class_text));
   }
   for (const auto& [key, value] : request.cache.metadata) out.metadata.emplace("1." + key, value);
   if (with_state) {
