@@ -48,8 +48,8 @@ class Remedy {
   Remedy() = default;
   /// Words alone; none for an empty text.
   Remedy(std::string words);                                      // NOLINT(google-explicit-constructor): advice is a remedy
-  Remedy(std::string_view words) : Remedy(std::string(words)) {}  // NOLINT(google-explicit-constructor)
-  Remedy(const char* words) : Remedy(std::string(words)) {}       // NOLINT(google-explicit-constructor)
+  Remedy(std::string_view words) : Remedy(std::string(words)) {}  ///< Words alone. NOLINT(google-explicit-constructor)
+  Remedy(const char* words) : Remedy(std::string(words)) {}       ///< Words alone. NOLINT(google-explicit-constructor)
   /// An operation alone.
   explicit Remedy(Action action, std::vector<Argument> arguments = {});
 
