@@ -8,6 +8,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <memory>
@@ -79,7 +81,7 @@ void each_file_in(const std::string& folder, const std::function<void(const Fold
     struct stat status {};
     if (syscalls().fstatat(::dirfd(open.get()), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) continue;  // gone meanwhile
-      fail("look at", folder + '/' + name, errno);
+      fail("look at", fmt::format("{}/{}", folder, name), errno);
     }
     if (!S_ISREG(status.st_mode)) continue;
     found({name, static_cast<std::uint64_t>(status.st_size), static_cast<std::int64_t>(status.st_ctime)});
@@ -169,7 +171,8 @@ bool SharedLock::supported(const std::string& path) {
     syscalls().flock(fd, LOCK_UN);
     return true;
   }
-  return errno != ENOLCK && errno != ENOTSUP && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL;
+  const std::array unsupported = {ENOLCK, ENOTSUP, EOPNOTSUPP, ENOSYS, EINVAL};  // some of them are one where this is Linux
+  return std::ranges::find(unsupported, errno) == unsupported.end();
 }
 
 std::size_t raise_open_files() {
