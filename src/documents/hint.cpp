@@ -81,7 +81,7 @@ std::string entries_of(const Remedy::Part& part) {
     } else if (key == "chat_template" && value.empty()) {
       text += " \"chat_template=$(jq .chat_template MODEL/tokenizer_config.json)\"";
     } else {
-      text += ' ' + shell_word(key + '=' + value);
+      text += ' ' + shell_word(fmt::format("{}={}", key, value));
     }
   }
   return text;

@@ -24,7 +24,7 @@ class ZipWriter {
   /// Room for a member that fill() writes. Returns what fill() takes.
   [[nodiscard]] std::size_t leave_room(const std::string& name, std::uint64_t bytes);
   /// `data` has the size that room was left for.
-  void fill(std::size_t member, std::span<const std::byte> data);
+  void fill(std::size_t index, std::span<const std::byte> data);
   /// The directory. Returns the size of the archive.
   std::uint64_t finish();
 

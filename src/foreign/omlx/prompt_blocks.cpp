@@ -76,7 +76,7 @@ std::string python_json(const Json& json) {
 RotatingKVCache::State stored_ring(const RotatingKVCache& ring) {
   RotatingKVCache::State state = ring.state();
   const auto cut = [&](const Tensor& rows) {
-    const Tensor ordered = ring.temporal_order(rows);
+    Tensor ordered = ring.temporal_order(rows);
     const std::int64_t n = ordered.dim(rows_axis);
     if (n <= state.max_size) return ordered;
     const Tensor newest = ordered.slice(rows_axis, n - (state.max_size - state.keep), n);

@@ -13,7 +13,7 @@
 namespace kvcache::foreign::omlx {
 
 /// What a server compares before it uses a block.
-struct ServerSettings {
+struct ServerSettings {  // NOLINT(bugprone-exception-escape): moving JSON does not throw
   std::string model;
   std::int64_t block_size = 0;
   std::int64_t version = newest_version;
