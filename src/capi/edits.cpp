@@ -102,7 +102,7 @@ kvcache_status kvcache_convert(kvcache_cache* cache, const char* target, const k
     encoding.drop_unset_slots |= asked.drop_unset_slots != 0;
     // What cannot be held there is said now.
     static_cast<void>(encode_edited(of.document.cache, of.document, chosen, encoding));
-    if (!doubt.empty()) of.warnings.push_back(std::move(doubt));
+    if (!doubt.empty()) of.warnings.push_back(doubt + "; the model's config.json tells whether this is one");
     of.target = std::move(to);
     of.encoding = encoding;
     edited(of);

@@ -20,8 +20,7 @@ std::string check_form(const Document& document, Era era, const std::optional<st
   if (!verdict.wrong.empty())
     throw Error(ErrorKind::impossible, verdict.wrong,
                 "process the prompt again there; keep this file for the runtime that wrote it");
-  if (verdict.doubtful.empty()) return {};
-  return fmt::format("{}; the model's config.json tells whether this is one", verdict.doubtful);
+  return verdict.doubtful;
 }
 
 std::string given_model_type(const std::string& folder) {

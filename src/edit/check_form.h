@@ -13,7 +13,8 @@ namespace kvcache::detail {
 void require_writable(const Target& target);
 
 /// Models of two runtimes may cache different arrays for one architecture, which no change of the file's form mends: then
-/// Error(impossible). Where nothing tells whether it is one, a sentence about the doubt, else nothing. `model_type`: of the
+/// Error(impossible). Where nothing tells whether it is one, a sentence about the doubt, which
+/// the model's config.json dispels, else nothing. `model_type`: of the
 /// model, empty for one that is not known here; nothing: as far as the file tells.
 [[nodiscard]] std::string check_form(const Document& document, Era era, const std::optional<std::string>& model_type);
 

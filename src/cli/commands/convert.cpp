@@ -58,7 +58,8 @@ void check(const Options& options) {
 /// Models of two runtimes may cache different arrays for one architecture, which no change of the file's form mends.
 void check_form(Context& context, const Document& document, Era era, const std::optional<std::string>& model_type) {
   const std::string doubt = detail::check_form(document, era, model_type);
-  if (!doubt.empty()) warn(context, doubt);
+  if (!doubt.empty())
+    warn(context, fmt::format("{}; --model DIR, with the model's config.json, tells whether this is one", doubt));
 }
 
 /// model_type of --model; empty for a model that is not known here.
