@@ -53,7 +53,7 @@ StampRequest read_request(Context& context, const Options& options) {
 std::vector<std::string> all_inputs(const Options& options, const std::string& file, const StampRequest& request) {
   std::vector<std::string> inputs = {file, options.tokens, options.text};
   const std::string model = detail::find_model(options.model).value_or(options.model);
-  for (const auto& [name, digest] : request.model_sha256) inputs.push_back(model + '/' + name);
+  for (const auto& [name, digest] : request.model_sha256) inputs.push_back(fmt::format("{}/{}", model, name));
   return inputs;
 }
 
