@@ -1,6 +1,5 @@
 #include "cli/report_page/folder_page.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
@@ -12,6 +11,7 @@
 #include "cli/report_page/html.h"
 #include "cli/terminal/words.h"
 #include "cli/version.h"
+#include "common/utc_text.h"
 #include "documents/hint.h"
 #include "documents/verify_json.h"
 #include "kvcache/printable.h"
@@ -40,7 +40,7 @@ std::string inner_path(const std::string& path, const std::string& root) {
 }
 
 std::string day(std::chrono::system_clock::time_point time) {
-  return fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+  return kvcache::detail::utc_text(std::chrono::system_clock::to_time_t(time), "%Y-%m-%d");
 }
 
 struct Totals {

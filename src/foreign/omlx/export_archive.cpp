@@ -1,5 +1,4 @@
 // To .omlxzip: a prompt with its blocks in one file, which a running omlx imports.
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <ctime>
@@ -8,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/sha256.h"
+#include "common/utc_text.h"
 #include "foreign/export.h"
 #include "foreign/omlx/prompt_blocks.h"
 #include "foreign/zip_writer.h"
@@ -29,7 +29,8 @@ std::string usual_name(const PromptBlocks& blocks, std::time_t now) {
     if (std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-").find(c) == std::string_view::npos)
       c = '_';
   constexpr std::size_t most_name = 80;
-  return fmt::format("kvart_{}_{}tok_{:%Y%m%dT%H%M%SZ}.omlxzip", model.substr(0, most_name), blocks.tokens(), fmt::gmtime(now));
+  return fmt::format("kvart_{}_{}tok_{}.omlxzip", model.substr(0, most_name), blocks.tokens(),
+                     kvcache::detail::utc_text(now, "%Y%m%dT%H%M%SZ"));
 }
 
 /// One file of the archive, and what the manifest says of it.
@@ -76,7 +77,7 @@ std::string manifest(const ExportRequest& request, const PromptBlocks& blocks, c
                         {"sha256", gdn->sha256},
                         {"token_count", blocks.tokens()}});
   const nlohmann::json out = {{"format_version", 1},
-                              {"created_at", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))},
+                              {"created_at", kvcache::detail::utc_text(now, "%Y-%m-%dT%H:%M:%SZ")},
                               {"engine_version", "kvcache"},
                               // What omlx itself says there, also where its blocks are of format 5.
                               {"cache_format_version", "3"},
