@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
@@ -80,7 +82,8 @@ class Checking {
     for (const Entry& entry : index_.entries({})) {
       const std::string name = object_name(entry.id, "entry");
       // Removed since the index was read?
-      if (sound(name) || index_.entries({{}, {}, {}, entry.id, {}}).empty()) continue;
+      const auto is_wanted = [&] { return !index_.entries({{}, {}, {}, entry.id, {}}).empty(); };
+      if (sound(name) || !is_wanted() || (!objects_.size(name) && !stays_missing(name, is_wanted)) || sound(name)) continue;
       problem(name, "is missing or damaged");
       if (repair_) rewrite(name, entry_label(entry));
     }
@@ -104,6 +107,17 @@ class Checking {
     out_.problems.push_back(fmt::format("object {} {}", short_name(name), what));
   }
 
+  /// Between two looks, at the index and at the objects, others may have removed it and put it again: what is missing for good
+  /// is missing each time.
+  template <typename Wanted>
+  bool stays_missing(const std::string& name, Wanted is_wanted) const {
+    for (int look = 0; look < 4; ++look) {
+      if (look > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      if (!is_wanted() || objects_.size(name)) return false;
+    }
+    return true;
+  }
+
   /// Of entries and namespaces.
   bool sound(const std::string& name) {
     known_.insert(name);
@@ -125,9 +139,12 @@ class Checking {
     const auto found = there_.find(name);
     std::string what;
     if (found == there_.end()) {
-      // Evicted since the folder was read?
-      const auto now = index_.path({&node.hash, 1});
-      if (now.empty() || now.front().object(group_of(name)) == nullptr || objects_.size(name)) return;
+      // Evicted since the folder was read, or put again?
+      const auto is_wanted = [&] {
+        const auto now = index_.path({&node.hash, 1});
+        return !now.empty() && now.front().object(group_of(name)) != nullptr;
+      };
+      if (!stays_missing(name, is_wanted)) return;
       what = "is missing";
     } else if (found->second != bytes) {
       what = fmt::format("has {} bytes instead of {}", found->second, bytes);

@@ -260,9 +260,9 @@ Index::Published SqlIndex::publish(const Publication& publication) {
   for (const Digest& hash : publication.needed) mark_used(hash, now);
   for (const Node& node : publication.nodes) add(node, space, now, out.discarded);
   put_entry(publication.entry, publication.entry_bytes, space, now);
+  out.entry = entries({{}, {}, {}, publication.entry.id, {}}).at(0);  // before another process can remove it
   transaction.commit();
   out.done = true;
-  out.entry = entries({{}, {}, {}, publication.entry.id, {}}).at(0);
   return out;
 }
 

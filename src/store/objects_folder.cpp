@@ -129,18 +129,21 @@ class FolderObjects final : public Objects {
       kvcache::detail::make_names_durable(path.substr(0, path.rfind('/')));
       return true;
     };
-    if (known()) return false;
-    const auto sink = sink_for(path, false);
-    try {
-      write(*sink);
-      return true;
-    } catch (const Error& error) {
-      sink->abort();
-      if (error.kind() == ErrorKind::usage && known()) return false;  // another process was faster
-      throw;
-    } catch (...) {
-      sink->abort();
-      throw;
+    for (int again = 8;; --again) {
+      if (known()) return false;
+      std::unique_ptr<ByteSink> sink;
+      try {
+        sink = sink_for(path, false);
+        write(*sink);
+        return true;
+      } catch (const Error& error) {
+        if (sink) sink->abort();
+        // Another process was faster; where the object is there no more, a third one has discarded it.
+        if (error.kind() != ErrorKind::usage || again == 0) throw;
+      } catch (...) {
+        if (sink) sink->abort();
+        throw;
+      }
     }
   }
 

@@ -460,10 +460,15 @@ class Putting {
     const auto write = [&](ByteSink& out) { bytes = write_safetensors(out, file.tensors, file.metadata, how); };
     if (replace) {
       objects_.replace(name, write);
-    } else if (!objects_.put(name, write)) {
-      // Stored before, and not in the index: by a put that was killed, or that is just about to say so.
-      found_.push_back(name);
-      return objects_.size(name).value_or(0);
+    } else {
+      while (!objects_.put(name, write)) {
+        // Stored before, and not in the index: by a put that was killed, or that is just about to say so. It may be discarded
+        // before its size is known: then it is put again.
+        const auto size = objects_.size(name);
+        if (!size) continue;
+        found_.push_back(name);
+        return *size;
+      }
     }
     written_.push_back(name);
     result_.bytes += bytes;
