@@ -2,11 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <map>
 #include <set>
-#include <thread>
 
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
@@ -81,16 +79,17 @@ class Checking {
     });
     for (const Entry& entry : index_.entries({})) {
       const std::string name = object_name(entry.id, "entry");
-      // Removed since the index was read?
       const auto is_wanted = [&] { return !index_.entries({{}, {}, {}, entry.id, {}}).empty(); };
-      if (sound(name) || !is_wanted() || (!objects_.size(name) && !stays_missing(name, is_wanted)) || sound(name)) continue;
+      if (label_settles(name, is_wanted)) continue;
       problem(name, "is missing or damaged");
       if (repair_) rewrite(name, entry_label(entry));
     }
     for (const Namespace& space : index_.namespaces()) {
       const std::string name = object_name(space.name, "namespace");
-      const auto is_this = [&](const Namespace& one) { return one.name == space.name; };
-      if (sound(name) || std::ranges::none_of(index_.namespaces(space.identity.key), is_this)) continue;
+      const auto is_wanted = [&] {
+        return std::ranges::count(index_.namespaces(space.identity.key), space.name, &Namespace::name) != 0;
+      };
+      if (label_settles(name, is_wanted)) continue;
       problem(name, "is missing or damaged");
       if (repair_) rewrite(name, space_label(space));
     }
@@ -107,22 +106,26 @@ class Checking {
     out_.problems.push_back(fmt::format("object {} {}", short_name(name), what));
   }
 
-  /// Between two looks, at the index and at the objects, others may have removed it and put it again: what is missing for good
-  /// is missing each time.
-  template <typename Wanted>
-  bool stays_missing(const std::string& name, Wanted is_wanted) const {
-    for (int look = 0; look < 4; ++look) {
-      if (look > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      if (!is_wanted() || objects_.size(name)) return false;
-    }
-    return true;
+  /// Whether it is fine, or nothing wants it any more. Between a look at the objects and one at the index others may have put
+  /// again what they had removed: what is wrong for good is wrong each time.
+  template <typename Fine, typename Wanted>
+  static bool settles(Fine is_fine, Wanted is_wanted) {
+    for (int look = 0; look < 4; ++look)
+      if (is_fine() || !is_wanted()) return true;
+    return false;
   }
 
   /// Of entries and namespaces.
-  bool sound(const std::string& name) {
+  template <typename Wanted>
+  bool label_settles(const std::string& name, Wanted is_wanted) {
     known_.insert(name);
-    if (!there_.contains(name) && !objects_.size(name)) return false;  // it may have been put since
-    ++out_.objects;
+    const auto is_there = [&] { return there_.contains(name) || objects_.size(name); };  // it may have been put since
+    const bool settled = settles([&] { return is_there() && is_sound(name); }, is_wanted);
+    if (is_there()) ++out_.objects;
+    return settled;
+  }
+
+  bool is_sound(const std::string& name) const {
     return damage_of([&] {
              const StoredObject object(objects_.open(name), name);
              if (group_of(name) == "entry") {
@@ -144,7 +147,7 @@ class Checking {
         const auto now = index_.path({&node.hash, 1});
         return !now.empty() && now.front().object(group_of(name)) != nullptr;
       };
-      if (!stays_missing(name, is_wanted)) return;
+      if (settles([&] { return objects_.size(name).has_value(); }, is_wanted)) return;
       what = "is missing";
     } else if (found->second != bytes) {
       what = fmt::format("has {} bytes instead of {}", found->second, bytes);
