@@ -15,4 +15,9 @@ namespace kvcache::detail {
   return {text.data(), std::strftime(text.data(), text.size(), format, &parts)};
 }
 
+/// As RFC 3339 has it: "2026-08-22T09:30:00Z".
+[[nodiscard]] inline std::string utc_text(std::time_t moment) {
+  return utc_text(moment, "%Y-%m-%dT%H:%M:%SZ");
+}
+
 }  // namespace kvcache::detail

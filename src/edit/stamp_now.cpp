@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "common/quote.h"
+#include "common/utc_text.h"
 #include "kvcache/error.h"
 #include "kvcache/model_config.h"
 #include "kvcache/model_folder.h"
@@ -43,11 +44,7 @@ std::string stamp_time() {
                   "seconds since 1970, as an integer");
     now = sys_seconds(seconds(epoch));
   }
-  const auto day = floor<days>(now);
-  const year_month_day date(day);
-  const hh_mm_ss time(now - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), time.hours().count(), time.minutes().count(), time.seconds().count());
+  return detail::utc_text(now.time_since_epoch().count());
 }
 
 void add_model(StampRequest& request, const std::string& folder) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "common/utc_text.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
@@ -103,14 +104,7 @@ std::string object_name(const Digest& hash, std::string_view group) {
 }
 
 std::string time_text(Time time) {
-  using namespace std::chrono;
-  const sys_seconds at(seconds(time / 1'000'000));
-  const auto day = floor<days>(at);
-  const year_month_day date(day);
-  const hh_mm_ss clock(at - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
-                     clock.seconds().count());
+  return kvcache::detail::utc_text(time / 1'000'000);
 }
 
 std::string row_key(std::size_t part, std::size_t array, std::size_t arrays) {

@@ -77,7 +77,7 @@ std::string manifest(const ExportRequest& request, const PromptBlocks& blocks, c
                         {"sha256", gdn->sha256},
                         {"token_count", blocks.tokens()}});
   const nlohmann::json out = {{"format_version", 1},
-                              {"created_at", kvcache::detail::utc_text(now, "%Y-%m-%dT%H:%M:%SZ")},
+                              {"created_at", kvcache::detail::utc_text(now)},
                               {"engine_version", "kvcache"},
                               // What omlx itself says there, also where its blocks are of format 5.
                               {"cache_format_version", "3"},

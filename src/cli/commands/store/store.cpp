@@ -15,6 +15,7 @@
 #include "cli/terminal/say.h"
 #include "cli/version.h"
 #include "common/human.h"
+#include "common/utc_text.h"
 #include "edit/stamp_now.h"
 #include "kvcache/error.h"
 #include "kvcache/fleet.h"
@@ -154,14 +155,7 @@ std::string age_of(store::Time time) {
 }
 
 std::string time_of(store::Time time) {
-  using namespace std::chrono;
-  const sys_seconds at(seconds(time / 1'000'000));
-  const auto day = floor<days>(at);
-  const year_month_day date(day);
-  const hh_mm_ss clock(at - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
-                     clock.seconds().count());
+  return detail::utc_text(time / 1'000'000);
 }
 
 Json json_of_entry(const store::Entry& entry) {
