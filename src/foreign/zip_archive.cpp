@@ -9,26 +9,19 @@
 
 #include "foreign/lazy_file.h"
 #include "foreign/little_endian.h"
+#include "foreign/zip_format.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
 
 namespace kvcache::foreign {
 namespace {
 
-// Sizes and marks of PKWARE's APPNOTE.
-constexpr std::uint32_t local_mark = 0x04034b50;
-constexpr std::uint32_t entry_mark = 0x02014b50;
-constexpr std::uint32_t end_mark = 0x06054b50;
-constexpr std::uint32_t end64_mark = 0x06064b50;
-constexpr std::uint32_t locator64_mark = 0x07064b50;
+// Sizes of PKWARE's APPNOTE.
 constexpr std::uint64_t local_bytes = 30;
 constexpr std::uint64_t entry_bytes = 46;
 constexpr std::uint64_t end_bytes = 22;
 constexpr std::uint64_t locator64_bytes = 20;
-constexpr std::uint64_t end64_bytes = 56;
 constexpr std::uint64_t most_comment = 0xFFFF;
-constexpr std::uint32_t in_zip64 = 0xFFFFFFFF;
-constexpr std::uint16_t zip64_field = 1;
 constexpr std::uint16_t encrypted = 1;
 // A member of an exported prompt is a block: millions of them are no prompt.
 constexpr std::uint64_t most_directory = std::uint64_t{64} << 20U;

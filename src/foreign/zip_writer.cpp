@@ -5,21 +5,13 @@
 #include <algorithm>
 
 #include "foreign/little_endian.h"
+#include "foreign/zip_format.h"
 #include "kvcache/error.h"
 
 namespace kvcache::foreign {
 namespace {
 
-// Marks and sizes of PKWARE's APPNOTE.
-constexpr std::uint32_t local_mark = 0x04034b50;
-constexpr std::uint32_t entry_mark = 0x02014b50;
-constexpr std::uint32_t end_mark = 0x06054b50;
-constexpr std::uint32_t end64_mark = 0x06064b50;
-constexpr std::uint32_t locator64_mark = 0x07064b50;
-constexpr std::uint64_t end64_bytes = 56;
-constexpr std::uint32_t in_zip64 = 0xFFFFFFFF;
 constexpr std::uint16_t many_entries = 0xFFFF;
-constexpr std::uint16_t zip64_field = 1;
 constexpr std::uint16_t plain_version = 20;
 constexpr std::uint16_t zip64_version = 45;
 constexpr std::uint16_t utf8_names = 1U << 11U;
@@ -49,10 +41,8 @@ bool ZipWriter::is_large(const Member& member) {
   return member.size >= in_zip64 || member.offset >= in_zip64;
 }
 
-std::string ZipWriter::local_header(const Member& member) const {
+void ZipWriter::append_facts(std::string& out, const Member& member, std::uint16_t extra_bytes) const {
   const bool large = is_large(member);
-  std::string out;
-  append_le(out, local_mark);
   append_le(out, large ? zip64_version : plain_version);
   append_le(out, utf8_names);
   append_le(out, std::uint16_t{0});  // stored
@@ -62,7 +52,14 @@ std::string ZipWriter::local_header(const Member& member) const {
   append_le(out, low(member.size, large));
   append_le(out, low(member.size, large));
   append_le(out, static_cast<std::uint16_t>(member.name.size()));
-  append_le(out, static_cast<std::uint16_t>(large ? 20 : 0));
+  append_le(out, extra_bytes);
+}
+
+std::string ZipWriter::local_header(const Member& member) const {
+  const bool large = is_large(member);
+  std::string out;
+  append_le(out, local_mark);
+  append_facts(out, member, large ? 20 : 0);
   out += member.name;
   if (large) {
     append_le(out, zip64_field);
@@ -78,16 +75,7 @@ std::string ZipWriter::directory_entry(const Member& member) const {
   std::string out;
   append_le(out, entry_mark);
   append_le(out, static_cast<std::uint16_t>(unix_system | (large ? zip64_version : plain_version)));
-  append_le(out, large ? zip64_version : plain_version);
-  append_le(out, utf8_names);
-  append_le(out, std::uint16_t{0});
-  append_le(out, time_);
-  append_le(out, date_);
-  append_le(out, member.crc32);
-  append_le(out, low(member.size, large));
-  append_le(out, low(member.size, large));
-  append_le(out, static_cast<std::uint16_t>(member.name.size()));
-  append_le(out, static_cast<std::uint16_t>(large ? 28 : 0));
+  append_facts(out, member, large ? 28 : 0);
   append_le(out, std::uint16_t{0});  // no comment
   append_le(out, std::uint16_t{0});  // first disk
   append_le(out, std::uint16_t{0});  // no text

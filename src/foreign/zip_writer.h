@@ -35,6 +35,8 @@ class ZipWriter {
     std::uint32_t crc32 = 0;
   };
   [[nodiscard]] static bool is_large(const Member& member);
+  /// From the version to the size of the extra field: what the local header and the directory have alike.
+  void append_facts(std::string& out, const Member& member, std::uint16_t extra_bytes) const;
   [[nodiscard]] std::string local_header(const Member& member) const;
   [[nodiscard]] std::string directory_entry(const Member& member) const;
   void put(std::uint64_t at, const std::string& bytes);

@@ -1,7 +1,6 @@
 // Prompt caches as omlx' blocks: against blocks that its own code wrote, byte for byte but for the time.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -16,11 +15,16 @@
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
+#include "support/folder.h"
+#include "support/same_layers.h"
 
 namespace kvcache::foreign {
 namespace {
 
 namespace fs = std::filesystem;
+using kvcache::test::bytes_of;
+using kvcache::test::expect_same;
+using ::test::Folder;
 
 const fs::path cases = fs::path(KVCACHE_TESTDATA) / "golden" / "foreign";
 
@@ -40,45 +44,6 @@ Restored restored(const std::string& folder, const std::vector<std::int32_t>& id
   query.tokens = ids;
   return restore(*place_of(folder), query);
 }
-
-std::vector<std::byte> bytes_of(const Tensor& tensor) {
-  std::vector<std::byte> out(tensor.nbytes());
-  tensor.read(0, out);
-  return out;
-}
-
-void expect_same(const std::vector<std::unique_ptr<Cache>>& a, const std::vector<std::unique_ptr<Cache>>& b) {
-  ASSERT_EQ(a.size(), b.size());
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    EXPECT_EQ(a[i]->class_name(), b[i]->class_name());
-    EXPECT_EQ(a[i]->size(), b[i]->size());
-    const auto x = a[i]->parts();
-    const auto y = b[i]->parts();
-    ASSERT_EQ(x.size(), y.size());
-    for (std::size_t j = 0; j < x.size(); ++j) {
-      ASSERT_EQ(x[j].tensor.defined(), y[j].tensor.defined());
-      if (!x[j].tensor.defined()) continue;
-      EXPECT_EQ(x[j].tensor.shape(), y[j].tensor.shape());
-      EXPECT_EQ(bytes_of(x[j].tensor), bytes_of(y[j].tensor));
-    }
-  }
-}
-
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "kvcache-omlx-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) std::abort();
-    path = pattern;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  std::string path;
-};
 
 std::map<std::string, fs::path> files_below(const fs::path& folder, const std::string& extension) {
   std::map<std::string, fs::path> out;
@@ -118,7 +83,7 @@ TEST(OmlxExport, BlocksAreThoseThatTheServerWrote) {
     ExportRequest request;
     request.cache = &first.cache;
     request.ids = first.ids;
-    request.folder = folder.path;
+    request.folder = folder.str();
     request.like = files_below(store, ".safetensors").begin()->second.string();
     if (request.like.find("_gdn") != std::string::npos)
       request.like = files_below(cases / c.name / "store" / "3", ".safetensors").begin()->second.string();
@@ -127,18 +92,18 @@ TEST(OmlxExport, BlocksAreThoseThatTheServerWrote) {
 
     std::size_t same = 0;
     const auto theirs = files_below(store, ".safetensors");
-    for (const auto& [name, path] : files_below(folder.path, ".safetensors")) {
+    for (const auto& [name, path] : files_below(folder.str(), ".safetensors")) {
       ASSERT_TRUE(theirs.contains(name)) << name;
       if (stable(text_of(path)) == stable(text_of(theirs.at(name)))) ++same;
     }
     EXPECT_EQ(same, c.same);
 
     // With the ids, and with those that lie beside the blocks.
-    const Restored second = restored(folder.path, ids);
+    const Restored second = restored(folder.str(), ids);
     ASSERT_EQ(second.outcome, Restored::Outcome::restored) << second.why;
     EXPECT_EQ(second.ids, first.ids);
     expect_same(first.cache.layers, second.cache.layers);
-    const Place place = *place_of(folder.path);
+    const Place place = *place_of(folder.str());
     const std::vector<Prompt> prompts = place.format->prompts(place);
     ASSERT_EQ(prompts.size(), 1U);
     EXPECT_EQ(place.format->restore_prompt(place, prompts[0], {}).ids, first.ids);
@@ -159,7 +124,7 @@ TEST(OmlxExport, ArchivesAreReadBack) {
     ExportRequest request;
     request.cache = &first.cache;
     request.ids = first.ids;
-    request.folder = folder.path;
+    request.folder = folder.str();
     request.model_name = "org/a model";
     request.block_size = 16;
     const Exported written = export_omlxzip(request);
@@ -182,7 +147,7 @@ struct Small {
     cache.layers.push_back(std::make_unique<KVCache>(KVCache::State{rows(10), rows(10)}));
     request.cache = &cache;
     for (std::int32_t id = 0; id < 10; ++id) request.ids.push_back(id);
-    request.folder = folder.path + "/out";
+    request.folder = folder.str() + "/out";
     request.model_name = "m";
     request.block_size = 4;
   }

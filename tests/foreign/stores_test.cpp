@@ -1,7 +1,6 @@
 // What folders of mlx-vlm and dflash-mlx restore, against what the projects' own loaders did, and exports back.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -13,11 +12,15 @@
 #include "kvcache/document.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
+#include "support/folder.h"
+#include "support/same_layers.h"
 
 namespace kvcache::foreign {
 namespace {
 
 namespace fs = std::filesystem;
+using kvcache::test::expect_same;
+using ::test::Folder;
 
 const fs::path cases = fs::path(KVCACHE_TESTDATA) / "golden" / "foreign";
 
@@ -38,44 +41,6 @@ Restored restored(const std::string& name, const std::string& tokens) {
   }
   return best;
 }
-
-std::vector<std::byte> bytes_of(const Tensor& tensor) {
-  std::vector<std::byte> out(tensor.nbytes());
-  tensor.read(0, out);
-  return out;
-}
-
-void expect_same(const std::vector<std::unique_ptr<Cache>>& a, const std::vector<std::unique_ptr<Cache>>& b) {
-  ASSERT_EQ(a.size(), b.size());
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    EXPECT_EQ(a[i]->class_name(), b[i]->class_name());
-    const auto x = a[i]->parts();
-    const auto y = b[i]->parts();
-    ASSERT_EQ(x.size(), y.size());
-    for (std::size_t j = 0; j < x.size(); ++j) {
-      ASSERT_EQ(x[j].tensor.defined(), y[j].tensor.defined());
-      if (!x[j].tensor.defined()) continue;
-      EXPECT_EQ(x[j].tensor.shape(), y[j].tensor.shape());
-      EXPECT_EQ(bytes_of(x[j].tensor), bytes_of(y[j].tensor));
-    }
-  }
-}
-
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "kvcache-foreign-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) std::abort();
-    path = pattern;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  std::string path;
-};
 
 TEST(Stores, AnUnsetSlotIsReadThoughMlxLmCannotHoldIt) {
   const Restored found = restored("apc-exact-unset-slot", "extended.json");
@@ -101,12 +66,12 @@ TEST(Stores, WindowsOfDflashAreProvenByTwoSnapshots) {
 
 TEST(Stores, AWindowOfOneSnapshotAloneIsRefused) {
   const Folder folder;
-  fs::copy(cases / "dflash-window-f16" / "store", folder.path, fs::copy_options::recursive);
-  for (const auto& entry : fs::recursive_directory_iterator(folder.path))
+  fs::copy(cases / "dflash-window-f16" / "store", folder.str(), fs::copy_options::recursive);
+  for (const auto& entry : fs::recursive_directory_iterator(folder.str()))
     if (entry.path().filename().string().starts_with("0000000044")) fs::remove(entry.path());
   Query query;
   query.tokens = ids_of(cases / "dflash-window-f16" / "tokens" / "at-30.json");
-  const Restored found = restore(places_below(folder.path).at(0), query);
+  const Restored found = restore(places_below(folder.str()).at(0), query);
   EXPECT_EQ(found.outcome, Restored::Outcome::refused);
   EXPECT_NE(found.remedy.text().find("model"), std::string::npos) << found.remedy.text();
 }
@@ -121,13 +86,13 @@ TEST(Stores, RoundTripsOfWholeCachesAreExact) {
     ExportRequest request;
     request.cache = &first.cache;
     request.ids = first.ids;
-    request.folder = folder.path;
+    request.folder = folder.str();
     const Exported written = export_apc(request);
     // Its own writer gave it the same name.
     EXPECT_EQ(fs::path(written.path).filename(), fs::path(first.entry).filename());
     Query query;
     query.tokens = ids_of(cases / name / "tokens" / tokens);
-    const Restored second = restore(*place_of(folder.path), query);
+    const Restored second = restore(*place_of(folder.str()), query);
     ASSERT_EQ(second.outcome, Restored::Outcome::restored) << second.why;
     EXPECT_EQ(second.ids, first.ids);
     expect_same(first.cache.layers, second.cache.layers);
@@ -141,11 +106,11 @@ TEST(Stores, RoundTripsOfEntriesAreExact) {
     ExportRequest request;
     request.cache = &first.cache;
     request.ids = first.ids;
-    request.folder = folder.path + "/model";
-    request.model_folder = folder.path;
+    request.folder = folder.str() + "/model";
+    request.model_folder = folder.str();
     request.model_name = "m";
     request.block_size = first.tokens();
-    std::ofstream(folder.path + "/config.json") << R"({"model_type": "tiny", "num_hidden_layers": 3, "hidden_size": 64})";
+    std::ofstream(folder.str() + "/config.json") << R"({"model_type": "tiny", "num_hidden_layers": 3, "hidden_size": 64})";
     const Exported written = target.write(request);
     EXPECT_EQ(written.tokens, first.tokens()) << target.id;
     const bool one_file = target.id == "mlx-vlm-apc" || target.id == "omlxzip";
@@ -185,9 +150,9 @@ TEST(Stores, WhatAServerCouldNotRestoreIsRefused) {
   request.ids = first.ids;
   request.ids.push_back(7);
   request.ids.push_back(8);
-  request.folder = folder.path + "/out";
-  request.model_folder = folder.path;
-  std::ofstream(folder.path + "/config.json") << "{}";
+  request.folder = folder.str() + "/out";
+  request.model_folder = folder.str();
+  std::ofstream(folder.str() + "/config.json") << "{}";
   for (const auto& target : export_targets()) EXPECT_THROW(static_cast<void>(target.write(request)), Error) << target.id;
   EXPECT_FALSE(fs::exists(request.folder + "/index.json"));
 }
