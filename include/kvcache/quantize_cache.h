@@ -32,6 +32,7 @@ struct QuantizedLayer {
   std::string class_name;                ///< before
   bool quantized = false;                ///< it is a QuantizedKVCache now
   std::string why_not;                   ///< "a rotating window has no quantized form", or empty
+  Remedy remedy;                         ///< what quantizes it all the same, or empty
   std::uint64_t key_bytes_before = 0;    ///< of keys
   std::uint64_t key_bytes_after = 0;     ///< of keys: codes, scales and biases
   std::uint64_t value_bytes_before = 0;  ///< of values

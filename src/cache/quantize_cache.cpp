@@ -103,6 +103,8 @@ std::vector<QuantizedLayer> quantize_prompt_cache(PromptCache& cache, const Quan
     }
     if (const auto why = why_not_quantizable(layer, request.requantize)) {
       r.why_not = *why;
+      if (!layer.empty() && is<QuantizedKVCache>(layer))
+        r.remedy = Remedy(Remedy::Action::repeat, {{"requantize", ""}}) + " decodes it first";
       continue;
     }
     detail::in_context(layer_name(cache, i), [&] { detail::check_legal(layer); });

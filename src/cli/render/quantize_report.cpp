@@ -6,6 +6,7 @@
 
 #include "cli/render/table.h"
 #include "cli/terminal/words.h"
+#include "documents/hint.h"
 #include "kvcache/quantize_cache.h"
 
 namespace kvcache::cli {
@@ -13,7 +14,7 @@ namespace {
 
 /// The reason, with the option that goes on all the same.
 std::string why_left_alone(const QuantizedLayer& layer) {
-  return layer.why_not == "quantized already" ? layer.why_not + ": --requantize decodes it first" : layer.why_not;
+  return layer.remedy.empty() ? layer.why_not : fmt::format("{}: {}", layer.why_not, documents::hint_of(layer.remedy, {}));
 }
 
 double ratio(std::uint64_t after, std::uint64_t before) {
