@@ -12,6 +12,9 @@
 #include "store/hex.h"
 #include "store/object_file.h"
 
+// What the index by parent and ids goes by: of a few hundred ids all would take pages of their own (node_children).
+#define HEAD "substr(ids, 1, 512)"
+
 namespace kvcache::store::detail {
 namespace {
 
@@ -21,6 +24,11 @@ using Json = nlohmann::json;
 #define ENTRY_COLUMNS                                                                                                     \
   "id, (SELECT name FROM namespace WHERE namespace.id = space), node, tokens, held, label, pinned, created, used, hits, " \
   "format, metadata, facets"
+
+/// HEAD of a blob.
+std::string head_of(const std::string& ids) {
+  return ids.substr(0, 512);
+}
 
 TokenIds ids_of(std::string_view blob) {
   TokenIds ids(blob.size() / 4);
@@ -208,21 +216,20 @@ std::vector<Index::Neighbours> SqlIndex::near(std::span<const Place> places, std
   for (const Place& place : places) {
     const std::string parent = from_hex(place.parent);
     const std::string ids = ids_blob(place.ids);
-    out.push_back(
-        {nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids <= ? ORDER BY ids DESC LIMIT ?")
-                   .bind_blob(parent)
-                   .bind_blob(ids)
-                   .bind(static_cast<std::int64_t>(most))),
-         nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids > ? ORDER BY ids LIMIT ?")
-                   .bind_blob(parent)
-                   .bind_blob(ids)
-                   .bind(static_cast<std::int64_t>(most)))});
+    const auto side = [&](std::string_view sql) {
+      return nodes(
+          db().prepare(sql).bind_blob(parent).bind_blob(head_of(ids)).bind_blob(ids).bind(static_cast<std::int64_t>(most)));
+    };
+    out.push_back({side("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD
+                        " <= ? AND ids <= ? ORDER BY " HEAD " DESC, ids DESC LIMIT ?"),
+                   side("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD
+                        " >= ? AND ids > ? ORDER BY " HEAD ", ids LIMIT ?")});
   }
   return out;
 }
 
 std::vector<Node> SqlIndex::children(const Digest& parent, std::size_t most) const {
-  return nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? ORDER BY ids LIMIT ?")
+  return nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? ORDER BY " HEAD ", ids LIMIT ?")
                    .bind_blob(from_hex(parent))
                    .bind(static_cast<std::int64_t>(most)));
 }
@@ -611,17 +618,21 @@ std::vector<Node> SqlIndex::tails_within(const Node& node) const {
   while (!key.empty()) {
     key.pop_back();
     if (key.empty()) break;
-    Statement row =
-        db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids <= ? ORDER BY ids DESC LIMIT 1");
-    row.bind_blob(from_hex(node.parent)).bind_blob(ids_blob(key));
+    Statement row = db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD
+                                 " <= ? AND ids <= ? ORDER BY " HEAD " DESC, ids DESC LIMIT 1");
+    const std::string ids = ids_blob(key);
+    row.bind_blob(from_hex(node.parent)).bind_blob(head_of(ids)).bind_blob(ids);
     if (!row.step()) break;
     Node found = node_from(row);
     if (is_prefix(found.ids, node.ids)) {
       key = found.ids;
       // Of other extras there may be several.
-      for (Node& same : nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids = ?")
-                                  .bind_blob(from_hex(node.parent))
-                                  .bind_blob(ids_blob(key))))
+      const std::string prefix = ids_blob(key);
+      for (Node& same :
+           nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD " = ? AND ids = ?")
+                     .bind_blob(from_hex(node.parent))
+                     .bind_blob(head_of(prefix))
+                     .bind_blob(prefix)))
         if (same.tail) out.push_back(std::move(same));
     } else {
       const auto common = std::ranges::mismatch(found.ids, key).in1 - found.ids.begin();
@@ -641,8 +652,10 @@ void SqlIndex::supersede(const Node& node, std::vector<std::string>& discarded) 
 }
 
 bool SqlIndex::covered_by_other(const Node& tail, const Digest& but) const {
-  Statement rows = db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids >= ? ORDER BY ids");
-  rows.bind_blob(from_hex(tail.parent)).bind_blob(ids_blob(tail.ids));
+  Statement rows = db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD
+                                " >= ? AND ids >= ? ORDER BY " HEAD ", ids");
+  const std::string ids = ids_blob(tail.ids);
+  rows.bind_blob(from_hex(tail.parent)).bind_blob(head_of(ids)).bind_blob(ids);
   while (rows.step()) {
     const Node other = node_from(rows);
     if (!is_prefix(tail.ids, other.ids)) return false;
@@ -811,7 +824,8 @@ bool SqlIndex::followed_on_one_path(const Node& node) const {
   if (!node.tail) {
     const std::vector<Node> first = children(node.hash, 1);
     if (first.empty()) return false;
-    Statement row = db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? ORDER BY ids DESC LIMIT 1");
+    Statement row =
+        db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? ORDER BY " HEAD " DESC, ids DESC LIMIT 1");
     row.bind_blob(from_hex(node.hash));
     return row.step() && is_prefix(first.front().ids, node_from(row).ids);
   }
@@ -819,13 +833,16 @@ bool SqlIndex::followed_on_one_path(const Node& node) const {
   std::string end = ids_blob(node.ids);
   const std::string begin = end;
   end.append(4, '\xFF');
-  Statement first =
-      db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids > ? AND ids < ? ORDER BY ids LIMIT 1");
-  first.bind_blob(from_hex(node.parent)).bind_blob(begin).bind_blob(end);
+  const auto ends = [&](std::string_view sql) {
+    Statement rows = db().prepare(sql);
+    rows.bind_blob(from_hex(node.parent)).bind_blob(head_of(begin)).bind_blob(head_of(end)).bind_blob(begin).bind_blob(end);
+    return rows;
+  };
+  Statement first = ends("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD " >= ? AND " HEAD
+                         " <= ? AND ids > ? AND ids < ? ORDER BY " HEAD ", ids LIMIT 1");
   if (!first.step()) return false;
-  Statement last = db().prepare("SELECT " KVCACHE_NODE_COLUMNS
-                                " FROM node WHERE parent = ? AND ids > ? AND ids < ? ORDER BY ids DESC LIMIT 1");
-  last.bind_blob(from_hex(node.parent)).bind_blob(begin).bind_blob(end);
+  Statement last = ends("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD " >= ? AND " HEAD
+                        " <= ? AND ids > ? AND ids < ? ORDER BY " HEAD " DESC, ids DESC LIMIT 1");
   return last.step() && is_prefix(node_from(first).ids, node_from(last).ids);
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "kvcache/byte_sink.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
 #include "platform/folder.h"
@@ -26,7 +27,7 @@ CREATE TABLE namespace (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, ident
 CREATE TABLE node (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, parent BLOB NOT NULL, space INTEGER NOT NULL,
   first INTEGER NOT NULL, tail INTEGER NOT NULL, ids BLOB NOT NULL, extras TEXT, objects TEXT NOT NULL, bytes INTEGER NOT NULL,
   cut INTEGER, held TEXT, used INTEGER NOT NULL, leaf INTEGER NOT NULL) STRICT;
-CREATE INDEX node_children ON node (parent, ids);
+CREATE INDEX node_children ON node (parent, substr(ids, 1, 512));
 CREATE INDEX node_leaves ON node (used) WHERE leaf = 1;
 CREATE INDEX node_ends ON node (used) WHERE held IS NOT NULL;
 CREATE TABLE entry (id TEXT PRIMARY KEY, space INTEGER NOT NULL, node BLOB NOT NULL, tokens INTEGER NOT NULL, held INTEGER NOT NULL,
@@ -94,6 +95,16 @@ class SqliteIndex final : public detail::SqlIndex {
   }
 
  private:
+  /// SQLite gives its log the mode of the database, and that one what the umask leaves.
+  void make_private() {
+    if (kvcache::detail::file_size(path_)) return;
+    try {
+      file_sink(path_, {})->commit();
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::usage) throw;  // another process was faster
+    }
+  }
+
   void connect(const std::string& path, int flags, const char* vfs) {
     db_.reset();
     db_ = std::make_unique<Database>(path, flags, vfs);
@@ -104,7 +115,10 @@ class SqliteIndex final : public detail::SqlIndex {
 
   void open(bool create, bool read_only) {
     int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    if (create && !read_only) flags |= SQLITE_OPEN_CREATE;
+    if (create && !read_only) {
+      flags |= SQLITE_OPEN_CREATE;
+      make_private();
+    }
     // Where the file system has no locks, a lock file beside the database does as well. All have to decide alike, so nothing
     // else that goes wrong is a reason.
     const bool locks = kvcache::detail::SharedLock::supported(path_.substr(0, path_.rfind('/')) + "/lock");

@@ -15,6 +15,10 @@ The prefix store: what is put once is found by whatever begins with its tokens.
   $ kvcache store check --data
   5 objects, .*: nothing is wrong (re)
 
+Nobody else can look into it, whatever the umask: index, log and all.
+
+  $ find chats -type d ! -perm 700 -o -type f ! -perm 600
+
 A miss says why, and writes nothing.
 
   $ kvcache store get --tokens prompt.json --identity qwen -o none.safetensors
