@@ -51,7 +51,7 @@ class Schemas(unittest.TestCase):
             with open(path, encoding="utf-8") as f:
                 schema = json.load(f)
             cls.jsonschema.Draft7Validator.check_schema(schema)
-            cls.schemas["kvcache.%s" % os.path.basename(path)[: -len(".json")].replace("-", "/")] = schema
+            cls.schemas["kvcache.%s/%s" % tuple(os.path.basename(path)[: -len(".json")].rsplit("-", 1))] = schema
 
     def setUp(self):
         temporary = tempfile.TemporaryDirectory(prefix="kvcache-schemas-")
@@ -76,6 +76,10 @@ class Schemas(unittest.TestCase):
             shown = subprocess.run([BINARY, name, "--help"], capture_output=True, text=True, check=False).stdout
             if "--json" in shown:
                 self.assertIn("kvcache.%s/1" % name, self.schemas)
+        shown = subprocess.run([BINARY, "store", "--help"], capture_output=True, text=True, check=False).stdout
+        for name in re.findall(r"^  ([a-z]+) ", shown.partition("Commands:")[2].partition("Examples:")[0], re.M):
+            self.assertIn("--json", subprocess.run([BINARY, "store", name, "--help"], capture_output=True, text=True, check=False).stdout)
+            self.assertIn("kvcache.store-%s/1" % ("get" if name == "probe" else name), self.schemas)
 
     def test_looking(self):
         self.check("inspect", *files("models"), *files("dialects", 5), *files("ops", 20)[:1])
@@ -105,6 +109,26 @@ class Schemas(unittest.TestCase):
         self.check("repair", *files("reports"), "-o", "repaired/")
         self.check("metadata", LLAMA, "list")
         self.check("metadata", LLAMA, "set", "a=b", "-o", "set")
+
+    def test_the_store(self):
+        if "without the prefix store" in subprocess.run([BINARY, "store", "ls", "--store", "none"], cwd=self.folder, capture_output=True, text=True,
+                                       check=False).stderr:
+            self.skipTest("built without the store")
+        for name, ids in (("all", list(range(43))), ("some", list(range(20)) + [99])):
+            with open(os.path.join(self.folder, name), "w", encoding="ascii") as f:
+                json.dump(ids, f)
+        who = ["--identity", "llama", "--store", "s"]
+        self.check("store", "init", "--max-size", "50G", "--min-free", "5%", "--max-age", "30d", "--block", "16", "--store", "s")
+        put, = self.check("store", "put", LLAMA, "--tokens", "all", "--label", "chat", *who)["puts"]
+        entry = put["entry"][:12]
+        self.assertEqual(self.check("store", "probe", "--tokens", "some", *who)["resume_at"], 20)
+        self.assertEqual(self.check("store", "probe", "--tokens", "some", "--identity", "other", "--store", "s")["resume_at"], 0)
+        self.check("store", "get", "--tokens", "some", *who, "-o", "got")
+        for command in (["ls"], ["show", entry], ["du"], ["stats"], ["pin", entry], ["unpin", entry], ["check", "--data"],
+                        ["gc", "--to", "1GB"], ["export", entry, "-o", "exported"]):
+            self.check("store", *command, "--store", "s")
+        self.check("store", "import", "exported", "--identity", "llama", "--store", "other")
+        self.check("store", "rm", "--all", "--purge", "--store", "s")
 
     def test_batches_and_folders(self):
         self.check("merge", LLAMA, SHORTER, "-o", "batch")

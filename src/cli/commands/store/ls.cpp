@@ -117,6 +117,7 @@ int run_show(Context& context, const Options& options) {
     Json document = {{"schema", "kvcache.store-show/1"}};
     document.update(json_of_entry(entry));
     document["model"] = space.identity.name;
+    document["model_files"] = space.identity.attributes;
     document["salted"] = space.salted;
     document["block"] = space.block;
     document["blocks"] = blocks;
@@ -132,6 +133,7 @@ int run_show(Context& context, const Options& options) {
   table.add({"entry", entry.id});
   if (!entry.label.empty()) table.add({"label", printable(entry.label)});
   table.add({"model", printable(space.identity.name) + (space.salted ? ", with a salt" : "")});
+  for (const auto& [name, digest] : space.identity.attributes) table.add({printable(name, 24), printable(digest, 64)});
   table.add({"namespace", space.name});
   table.add(
       {"tokens",
@@ -201,17 +203,10 @@ int run_stats(Context& context, const Options& options) {
                       {"hits", day.hits},
                       {"tokens_asked", day.tokens_asked},
                       {"tokens_found", day.tokens_found}});
-    const store::Settings settings = from.index().settings();
     print_json({{"schema", "kvcache.store-stats/1"},
                 {"days", std::move(list)},
                 {"bytes", from.index().bytes()},
-                {"settings",
-                 {{"max_size", json_of(settings.max_size)},
-                  {"min_free", json_of(settings.min_free)},
-                  {"min_free_part", json_of(settings.min_free_part)},
-                  {"max_age_seconds", settings.max_age ? Json(*settings.max_age / 1'000'000) : Json(nullptr)},
-                  {"block", json_of(settings.block)},
-                  {"compress", settings.compress ? "lossless" : "none"}}}});
+                {"settings", json_of_settings(from.index().settings())}});
     return 0;
   }
   using Align = Table::Align;

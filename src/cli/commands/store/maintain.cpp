@@ -67,6 +67,10 @@ int run_init(Context& context, const Options& options) {
   if (!options.compress.empty()) settings.compress = options.compress == "lossless";
   made.configure(settings);
   if (!context.quiet) say(fmt::format("the store is in {}", shown_path(made.objects().label())));
+  if (options.json)
+    print_late_json(context, {{"schema", "kvcache.store-init/1"},
+                              {"store", made.objects().label()},
+                              {"settings", json_of_settings(made.index().settings())}});
   return 0;
 }
 
@@ -142,6 +146,7 @@ Action declare_init(CLI::App& app, Context& context) {
   app.add_option("--compress", options->compress, "Compress rows of objects to come without loss")
       ->check(one_of({"none", "lossless"}))
       ->type_name("none|lossless");
+  app.add_flag("--json", options->json, "Print what was done as JSON to standard output");
   add_store(app, options->store);
   return [&context, options] { return run_init(context, *options); };
 }

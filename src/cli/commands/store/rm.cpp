@@ -127,6 +127,12 @@ int run_pin(Context& context, const Options& options) {
   for (const std::string& id : options.entries) entries.push_back(find_entry(from, id));
   for (const Entry& entry : entries) from.pin(entry.id, Pinned);
   if (!context.quiet) say(fmt::format("{} {}", Pinned ? "pinned" : "unpinned", entries_text(entries.size())));
+  if (options.json) {
+    Json list = Json::array();
+    for (const Entry& entry : entries) list.push_back(json_of_entry(find_entry(from, entry.id)));
+    print_late_json(context,
+                    {{"schema", Pinned ? "kvcache.store-pin/1" : "kvcache.store-unpin/1"}, {"entries", std::move(list)}});
+  }
   return 0;
 }
 
@@ -160,6 +166,7 @@ template <bool Pinned>
 Action declare_pin(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   app.add_option("ENTRY", options->entries, "The beginnings of their ids, as `ls` shows them")->required();
+  app.add_flag("--json", options->json, "Print what was done as JSON to standard output");
   add_store(app, options->store);
   return [&context, options] { return run_pin<Pinned>(context, *options); };
 }

@@ -171,6 +171,15 @@ Json json_of_entry(const store::Entry& entry) {
           {"hits", entry.hits}};
 }
 
+Json json_of_settings(const store::Settings& settings) {
+  return {{"max_size", json_of(settings.max_size)},
+          {"min_free", json_of(settings.min_free)},
+          {"min_free_part", json_of(settings.min_free_part)},
+          {"max_age_seconds", settings.max_age ? Json(*settings.max_age / 1'000'000) : Json(nullptr)},
+          {"block", json_of(settings.block)},
+          {"compress", settings.compress ? "lossless" : "none"}};
+}
+
 std::uint64_t write_got(Context& context, store::Got got, const std::optional<Target>& target, const OutputOptions& output,
                         bool checksums) {
   Encoded encoded = store::encode_got(got, target);

@@ -51,6 +51,7 @@ void add_prompt(CLI::App& app, PromptOptions& options, bool tokens_required);
 /// "2026-11-30T08:00:00Z"
 [[nodiscard]] std::string time_of(store::Time time);
 [[nodiscard]] Json json_of_entry(const store::Entry& entry);
+[[nodiscard]] Json json_of_settings(const store::Settings& settings);
 
 extern const Command store_init_command;
 extern const Command store_put_command;
