@@ -52,6 +52,11 @@ struct FileSinkOptions {
 /// was, with one exception: a folder that cannot be flushed after an existing file was replaced.
 [[nodiscard]] std::unique_ptr<ByteSink> file_sink(const std::string& path, const FileSinkOptions& options = {});
 
+/// What takes bytes in order and once, as a pipe does, through a descriptor of the caller's (1 is standard output), which stays
+/// open. It gets them when commit() has all of them, in an unlinked temporary file until then, so that only its own errors can
+/// leave it with a part. Throws Error(io) when there can be no temporary file. `label`: what messages call it.
+[[nodiscard]] std::unique_ptr<ByteSink> stream_sink(int descriptor, std::string label);
+
 /// Memory, which grows as it has to; reserve() saves that.
 class MemorySink final : public ByteSink {
  public:

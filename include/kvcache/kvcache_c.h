@@ -180,12 +180,15 @@ static inline kvcache_source kvcache_source_defaults(void) {
   return source;
 }
 
-/* A file; "-" is standard input. KVCACHE_IO, or KVCACHE_UNREADABLE for what is no prompt cache. Layers that are damaged or not
+/* A file. KVCACHE_IO, or KVCACHE_UNREADABLE for what is no prompt cache. Layers that are damaged or not
  * known are opened all the same: kvcache_finding_count() tells, and edits refuse. */
 KVCACHE_API kvcache_status kvcache_open(const char* path, kvcache_cache** cache, kvcache_error** error);
 /* Bytes in memory, which are not copied: they have to stay until the cache, its copies and what was made from it are closed. */
 KVCACHE_API kvcache_status kvcache_open_memory(const void* bytes, size_t size, const char* label, kvcache_cache** cache,
                                                kvcache_error** error);
+/* What comes once and in order from a descriptor, as 0, standard input: read into a temporary file, no further than its header
+ * asks for. The descriptor stays open. label: NULL is "stream". */
+KVCACHE_API kvcache_status kvcache_open_stream(int descriptor, const char* label, kvcache_cache** cache, kvcache_error** error);
 KVCACHE_API kvcache_status kvcache_open_source(const kvcache_source* source, kvcache_cache** cache, kvcache_error** error);
 /* An array that a program has in memory. */
 typedef struct kvcache_named_array {
@@ -530,7 +533,7 @@ static inline kvcache_sink kvcache_sink_defaults(void) {
   return sink;
 }
 
-/* Into a file, which appears complete or not at all; "-" is standard output. The cache stays what it is. result: or NULL. */
+/* Into a file, which appears complete or not at all. The cache stays what it is. result: or NULL. */
 KVCACHE_API kvcache_status kvcache_save(const kvcache_cache* cache, const char* path, const kvcache_save_options* options,
                                         const kvcache_work* work, kvcache_result** result, kvcache_error** error);
 /* Bytes in memory. */
@@ -543,6 +546,11 @@ KVCACHE_API size_t kvcache_buffer_size(const kvcache_buffer* buffer);
 KVCACHE_API kvcache_status kvcache_save_memory(const kvcache_cache* cache, const kvcache_save_options* options,
                                                const kvcache_work* work, kvcache_buffer** buffer, kvcache_result** result,
                                                kvcache_error** error);
+/* Into a descriptor that takes bytes in order, as 1, standard output: all of them once they are computed, in a temporary file
+ * until then. It stays open. label: NULL is "stream". Of the options, gzip counts. */
+KVCACHE_API kvcache_status kvcache_save_stream(const kvcache_cache* cache, int descriptor, const char* label,
+                                               const kvcache_save_options* options, const kvcache_work* work,
+                                               kvcache_result** result, kvcache_error** error);
 KVCACHE_API kvcache_status kvcache_save_sink(const kvcache_cache* cache, const kvcache_sink* sink,
                                              const kvcache_save_options* options, const kvcache_work* work,
                                              kvcache_result** result, kvcache_error** error);

@@ -51,19 +51,22 @@ class File;
 /// An open safetensors file. Cheap to copy (shares the descriptor).
 class SafetensorsFile {
  public:
-  /// Opens and parses `path`; "-" is standard input. Input that starts with the gzip magic is decompressed into an unlinked
-  /// temporary file; what comes through standard input or a pipe (a FIFO, a shell's <(COMMAND)) is copied into one. Reads the
-  /// header only. Never waits for the writer of a FIFO to come, never opens a device.
+  /// Opens and parses `path`. Input that starts with the gzip magic is decompressed into an unlinked temporary file; what comes
+  /// through a pipe (a FIFO, a shell's <(COMMAND)) is copied into one. Reads the header only. Never waits for the writer of a
+  /// FIFO to come, never opens a device.
   /// Throws Error(io, code KV100) or Error(unreadable, code KV101...KV117, KV130, KV131) for the first defect.
   static SafetensorsFile open(const std::string& path);
   /// The same of any source, which it keeps. `label`: what path() says; empty: the source's own.
   static SafetensorsFile open(std::shared_ptr<const ByteSource> source, std::string label = {});
+  /// The same of what comes once and in order from a descriptor of the caller's (0 is standard input), which stays open: copied
+  /// into an unlinked temporary file, no further than the header asks for. `label`: what path() says.
+  static SafetensorsFile open_stream(int descriptor, const std::string& label);
 
   /// What the file says it holds.
   [[nodiscard]] const Header& header() const noexcept { return *header_; }
   /// As given to open(): what messages call it.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// Whether path() is the name of a file, by which other programs know it too: not of standard input, nor of memory.
+  /// Whether path() is the name of a file, by which other programs know it too: not of a stream, nor of memory.
   [[nodiscard]] bool named() const noexcept { return named_; }
   /// It was compressed.
   [[nodiscard]] bool gzip() const noexcept { return gzip_; }
@@ -75,8 +78,7 @@ class SafetensorsFile {
   [[nodiscard]] const std::shared_ptr<const ByteSource>& source() const noexcept { return source_; }
 
  private:
-  // What comes once and in order, kept in an unlinked temporary file.
-  static SafetensorsFile open_stream(const detail::File& file, const std::string& label);
+  static SafetensorsFile spooled(const detail::File& file, const std::string& label);
 
   std::shared_ptr<const Header> header_;
   std::shared_ptr<const ByteSource> source_;
@@ -106,15 +108,12 @@ struct WriteOptions {
   StopToken stop = {};            ///< looked at between pieces of 8 MiB
 };
 
-/// Write a file ("-": see below) atomically in one streaming pass with bounded memory: a temporary file beside the target
-/// (nameless where the file system can), data, fsync, rename, fsync of the folder. The bytes depend on tensors and metadata
-/// only. The header's keys are in byte order, data in the order given, the header padded with spaces so that data starts at a
-/// multiple of 64 bytes, or of 4096 in files of more than 4 MiB. Empty metadata is written as null. A symbolic link is
-/// followed: its target is replaced. On any error or stop nothing is left behind and an existing file is untouched. Returns the
-/// number of bytes written.
-/// "-" is standard output: it gets the same bytes once all of them are computed, in a temporary file, so that only its own
-/// errors can leave it with a part of them. Throws Error(usage) for an existing file or a folder, Error(io),
-/// Error(interrupted), and whatever evaluating tensors throws.
+/// Write a file atomically in one streaming pass with bounded memory: a temporary file beside the target (nameless where the
+/// file system can), data, fsync, rename, fsync of the folder. The bytes depend on tensors and metadata only. The header's keys
+/// are in byte order, data in the order given, the header padded with spaces so that data starts at a multiple of 64 bytes, or
+/// of 4096 in files of more than 4 MiB. Empty metadata is written as null. A symbolic link is followed: its target is replaced.
+/// On any error or stop nothing is left behind and an existing file is untouched. Returns the number of bytes written.
+/// Throws Error(usage) for an existing file or a folder, Error(io), Error(interrupted), and whatever evaluating tensors throws.
 std::uint64_t write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
                                 const WriteOptions& options = {});
 

@@ -32,7 +32,7 @@ namespace [[gnu::visibility("default")]] store {
 /// The identity of a text of the caller's choice, which then has to change with the model. Throws Error(usage) for none.
 [[nodiscard]] Identity identity_of_text(std::string_view text);
 
-/// Token ids from a file ("-": standard input): a JSON list, integers as text, a NumPy file (.npy) of any integer type, or
+/// Token ids from a file: a JSON list, integers as text, a NumPy file (.npy) of any integer type, or
 /// 32-bit little-endian integers. Told apart by what is in it. Throws Error(io), Error(usage) for anything else.
 [[nodiscard]] TokenIds read_token_file(const std::string& path);
 

@@ -53,6 +53,14 @@ kvcache_status kvcache_open_memory(const void* bytes, size_t size, const char* l
   });
 }
 
+kvcache_status kvcache_open_stream(int descriptor, const char* label, kvcache_cache** cache, kvcache_error** error) {
+  return calling(error, [&](Call& call) {
+    wanted(cache, "cache") = nullptr;
+    call.subject = label == nullptr ? "stream" : label;
+    *cache = opened(SafetensorsFile::open_stream(descriptor, call.subject));
+  });
+}
+
 kvcache_status kvcache_open_source(const kvcache_source* source, kvcache_cache** cache, kvcache_error** error) {
   return calling(error, [&](Call& call) {
     std::shared_ptr<const ByteSource> bytes = program_source(source);

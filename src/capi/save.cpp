@@ -108,6 +108,16 @@ kvcache_status kvcache_save_memory(const kvcache_cache* cache, const kvcache_sav
   });
 }
 
+kvcache_status kvcache_save_stream(const kvcache_cache* cache, int descriptor, const char* label,
+                                   const kvcache_save_options* options, const kvcache_work* work, kvcache_result** result,
+                                   kvcache_error** error) {
+  return calling(error, [&](Call& call) {
+    if (result != nullptr) *result = nullptr;
+    const std::unique_ptr<ByteSink> to = stream_sink(descriptor, label == nullptr ? "stream" : label);
+    save_to(*to, to->label(), wanted(cache, "cache"), write_options(options, work), call, result);
+  });
+}
+
 kvcache_status kvcache_save_sink(const kvcache_cache* cache, const kvcache_sink* sink, const kvcache_save_options* options,
                                  const kvcache_work* work, kvcache_result** result, kvcache_error** error) {
   return calling(error, [&](Call& call) {

@@ -97,10 +97,7 @@ std::shared_ptr<const ByteSource> elsewhere(const FilesToVerify& files, const st
 FileReport verify_one(const FilesToVerify& files, const Found& found, const VerifyOptions& how) {
   if (!found.error.empty()) return unreadable_folder(found);
   const std::string shown = detail::without_secrets(found.path);
-  const auto open = [&] {
-    const std::shared_ptr<const ByteSource> source = elsewhere(files, found.path);
-    return source ? SafetensorsFile::open(source, shown) : SafetensorsFile::open(found.path);
-  };
+  const auto open = [&] { return files.open ? files.open(found.path) : SafetensorsFile::open(found.path); };
   FileReport report = verify_file(shown, open, how);
   std::error_code unknown;
   if (report.failure == ErrorKind::io && std::filesystem::is_directory(found.path, unknown))

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kvcache/safetensors.h"
 #include "kvcache/verify.h"
 
 namespace kvcache::catalog {
@@ -31,7 +32,9 @@ struct FilesToVerify {
   std::vector<std::string> exclude = {};  ///< patterns of what is left out below folders (exclusions.h)
   unsigned threads = 0;                   ///< for all of it; 0: as many as there are cores
   VerifyOptions how;  ///< its threads are what files leave of them; its progress is told about a single file
-  /// Opens what a name means that is no path, and says nullptr to paths.
+  /// Opens a name, where that is more than SafetensorsFile::open().
+  std::function<SafetensorsFile(const std::string& name)> open;
+  /// The bytes of what a name means that is no path, and nullptr for paths.
   std::function<std::shared_ptr<const ByteSource>(const std::string& name)> open_elsewhere;
   /// What lies below a name that is no folder of the file system, and nothing for any other.
   std::function<std::optional<std::vector<std::string>>(const std::string& name)> find_elsewhere;

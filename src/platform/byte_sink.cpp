@@ -6,6 +6,7 @@
 
 #include "kvcache/error.h"
 #include "platform/output_file.h"
+#include "platform/spooled_output.h"
 
 namespace kvcache {
 
@@ -13,6 +14,10 @@ void ByteSink::complete(ByteRange /*range*/) {}
 
 std::unique_ptr<ByteSink> file_sink(const std::string& path, const FileSinkOptions& options) {
   return std::make_unique<detail::OutputFile>(path, options);
+}
+
+std::unique_ptr<ByteSink> stream_sink(int descriptor, std::string label) {
+  return std::make_unique<detail::SpooledOutput>(detail::File::borrowed(descriptor, std::move(label)));
 }
 
 MemorySink::MemorySink(std::string label) : label_(std::move(label)) {}

@@ -114,14 +114,8 @@ File File::open_input_or_pipe(const std::string& path) {
   return file;
 }
 
-File File::standard_input() {
-  File file(0, "standard input");
-  file.owned_ = false;
-  return file;
-}
-
-File File::standard_output() {
-  File file(1, "standard output");
+File File::borrowed(int fd, std::string label) {
+  File file(fd, std::move(label));
   file.owned_ = false;
   return file;
 }

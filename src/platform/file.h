@@ -8,6 +8,10 @@
 
 namespace kvcache::detail {
 
+/// What every process has open.
+constexpr int standard_input = 0;
+constexpr int standard_output = 1;
+
 /// Owns a descriptor. Safe for concurrent pread_all and pwrite_all.
 class File {
  public:
@@ -24,9 +28,8 @@ class File {
   /// The same, and pipes: a FIFO, or what a shell puts for <(COMMAND). A pipe is waited for as long as somebody has its other
   /// end, but not for somebody to come: Error(io, code KV100) when nobody does within a second.
   static File open_input_or_pipe(const std::string& path);
-  /// Descriptors 0 and 1, which stay open.
-  static File standard_input();
-  static File standard_output();
+  /// A descriptor of the caller's, which stays open.
+  static File borrowed(int fd, std::string label);
   /// An unlinked file in $TMPDIR or /tmp: gone when it is closed, whatever happens.
   static File temporary();
 

@@ -1,4 +1,4 @@
-// Output that can only be given in order, and once: standard output.
+// What stream_sink() makes: output that can only be given in order, and once.
 #pragma once
 
 #include <string>

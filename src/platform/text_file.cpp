@@ -5,14 +5,15 @@
 
 #include <fmt/format.h>
 
-#include "platform/file.h"
-
 namespace kvcache::detail {
 
 std::string read_text_file(const std::string& path, const TextLimit& limit) {
+  return read_text_file(File::open_input_or_pipe(path), limit);
+}
+
+std::string read_text_file(const File& file, const TextLimit& limit) {
   // In steps, as a file under /proc says that it has no bytes, and one that grows has more than it said.
   constexpr std::uint64_t step = 64U << 10U;
-  const File file = File::open_input_or_pipe(path);
   std::string text;
   for (;;) {
     const std::size_t have = text.size();

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kvcache/error.h"
+#include "platform/file.h"
 
 namespace kvcache::detail {
 
@@ -18,5 +19,7 @@ struct TextLimit {
 /// What is in a regular file or comes through a pipe, never more than `limit.bytes` of it in memory. Throws Error(io, code
 /// KV100) as File::open_input_or_pipe() and File::read_some() do, and Error(limit.kind) for a longer file.
 [[nodiscard]] std::string read_text_file(const std::string& path, const TextLimit& limit);
+/// The same of what a file has from where it was read up to.
+[[nodiscard]] std::string read_text_file(const File& file, const TextLimit& limit);
 
 }  // namespace kvcache::detail

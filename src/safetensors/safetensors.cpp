@@ -30,9 +30,8 @@ Header parse_header_or_name_kind(const ByteSource& source) {
 }  // namespace
 
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
-  if (path == "-") return open_stream(detail::File::standard_input(), path);
   detail::File file = detail::File::open_input_or_pipe(path);
-  if (file.is_pipe()) return open_stream(file, path);
+  if (file.is_pipe()) return spooled(file, path);
   const std::uint64_t size = file.size();
   SafetensorsFile out = open(std::make_shared<detail::FileSource>(std::move(file), size), path);
   out.named_ = true;
@@ -58,7 +57,11 @@ SafetensorsFile SafetensorsFile::open(std::shared_ptr<const ByteSource> source, 
   return out;
 }
 
-SafetensorsFile SafetensorsFile::open_stream(const detail::File& file, const std::string& label) {
+SafetensorsFile SafetensorsFile::open_stream(int descriptor, const std::string& label) {
+  return spooled(detail::File::borrowed(descriptor, label), label);
+}
+
+SafetensorsFile SafetensorsFile::spooled(const detail::File& file, const std::string& label) {
   SafetensorsFile out;
   out.path_ = label;
   detail::RawStream raw(file);

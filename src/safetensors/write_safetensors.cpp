@@ -1,7 +1,6 @@
 #include "kvcache/safetensors.h"
 
 #include "platform/output_file.h"
-#include "platform/spooled_output.h"
 #include "platform/stop.h"
 #include "safetensors/data_pass.h"
 #include "safetensors/gzip_writer.h"
@@ -35,13 +34,8 @@ std::uint64_t write_to(ByteSink& out, const std::string& header, const std::vect
   return size;
 }
 
-/// Into a file, or through a spooled one to standard output.
 std::uint64_t write_file(const std::string& path, const std::string& header, const std::vector<NamedTensor>& tensors,
                          const WriteOptions& options) {
-  if (path == "-") {
-    detail::SpooledOutput out(detail::File::standard_output());
-    return write_to(out, header, tensors, options);
-  }
   detail::OutputFile out(
       path, {.overwrite = options.overwrite, .private_mode = options.private_mode, .keep_mode_of = options.keep_mode_of});
   return write_to(out, header, tensors, options);

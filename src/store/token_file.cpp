@@ -8,8 +8,8 @@
 namespace kvcache::store {
 
 TokenIds read_token_file(const std::string& path) {
-  const std::string bytes = kvcache::detail::read_text_file(path == "-" ? "/dev/stdin" : path,
-                                                            {256U << 20U, ErrorKind::usage, "that many tokens are no prompt"});
+  const std::string bytes =
+      kvcache::detail::read_text_file(path, {256U << 20U, ErrorKind::usage, "that many tokens are no prompt"});
   TokenIds ids = kvcache::detail::parse_token_file(bytes, path);
   if (ids.empty())
     throw Error(ErrorKind::usage, "no token ids are in it", "a JSON list, integers as text, .npy, or little-endian int32");

@@ -2,6 +2,7 @@
  *
  *   capi_test TESTDATA FOLDER     (FOLDER is for what is written)
  */
+#include <fcntl.h>
 #include <kvcache/kvcache_c.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -314,6 +315,21 @@ static void test_saving(void) {
   to.calls = 0;
   CHECK_FAILS(kvcache_save_sink(cache, &sink, NULL, NULL, NULL, error), KVCACHE_IO, "write_at() failed with 28");
   CHECK(to.committed == 1 && to.aborted == 1);
+  /* What comes and goes in order, through descriptors that stay open. */
+  const int kept = open(OUT("stream"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+  CHECK(kept >= 0);
+  CHECK_OK(kvcache_save_stream(cache, kept, NULL, NULL, NULL, NULL, error));
+  kvcache_cache* streamed = NULL;
+  CHECK(lseek(kept, 0, SEEK_SET) == 0);
+  CHECK_OK(kvcache_open_stream(kept, "pipe", &streamed, error));
+  kvcache_buffer* back = NULL;
+  CHECK_OK(kvcache_save_memory(streamed, NULL, NULL, &back, NULL, error));
+  CHECK(kvcache_buffer_size(back) == size && memcmp(kvcache_buffer_data(back), file, size) == 0);
+  kvcache_buffer_free(back);
+  kvcache_close(streamed);
+  CHECK_FAILS(kvcache_open_stream(kept, "pipe", &streamed, error), KVCACHE_UNREADABLE, "empty");
+  CHECK(streamed == NULL && close(kept) == 0);
+  CHECK_FAILS(kvcache_save_stream(cache, -1, "pipe", NULL, NULL, NULL, error), KVCACHE_IO, "pipe");
   /* Who is asked to stop leaves nothing behind. */
   kvcache_stop* stop = kvcache_stop_new();
   kvcache_stop_request(stop);

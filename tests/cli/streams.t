@@ -98,3 +98,18 @@ What cannot be: nobody at the other end, one that is read twice, one that would 
   kvcache diff: standard input is named twice
   hint: it can be read once: save it to a file first
   [2]
+
+Token ids may come the same way, to every command that wants them; a file called - is ./-.
+
+  $ kvcache -q create --layers 1 --heads 1 --head-dim 8 --tokens 3 -o three.safetensors
+  $ printf '[5, 6, 7]' | kvcache -q stamp three.safetensors --tokens - -o stamped.safetensors
+  $ kvcache inspect stamped.safetensors --json | grep -A1 '"count"'
+     "count": 3,
+     "sha256": "2e4c4603cb0dea8636f8e802bfa0f24caef5f9943377f91d89fd6fbd9577cd1c",
+  $ printf '' | kvcache -q stamp three.safetensors --tokens - -o none.safetensors
+  kvcache stamp: -: no token ids are in it
+  hint: a JSON list, integers as text, .npy, or little-endian int32
+  [2]
+  $ cp stamped.safetensors ./-
+  $ kvcache verify ./-
+  ./-: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1; KV716)

@@ -152,16 +152,16 @@ void write_slowly(int fd, const std::string& text) {
   for (const char c : text) EXPECT_EQ(write(fd, &c, 1), 1);
 }
 
-TEST_F(Open, DashIsStandardInput) {
+TEST_F(Open, AStreamIsKept) {
   const StandardInput input([](int fd) { write_slowly(fd, sound); });
-  const SafetensorsFile file = SafetensorsFile::open("-");
+  const SafetensorsFile file = SafetensorsFile::open_stream(STDIN_FILENO, "-");
   EXPECT_EQ(contents(file, "0.0"), "12345678");
   EXPECT_EQ(file.disk_bytes(), sound.size());
 }
 
 TEST_F(Open, StandardInputMayBeGzip) {
   const StandardInput input([](int fd) { write_slowly(fd, gzip(sound)); });
-  const SafetensorsFile file = SafetensorsFile::open("-");
+  const SafetensorsFile file = SafetensorsFile::open_stream(STDIN_FILENO, "-");
   EXPECT_TRUE(file.gzip());
   EXPECT_EQ(contents(file, "0.0"), "12345678");
 }
@@ -174,15 +174,15 @@ TEST_F(Open, EndlessStandardInputIsNotReadToItsEnd) {
   };
   {
     const StandardInput input([&](int fd) { endless(fd, ""); });
-    EXPECT_EQ(code_of([] { (void)SafetensorsFile::open("-"); }), "KV102");
+    EXPECT_EQ(code_of([] { (void)SafetensorsFile::open_stream(STDIN_FILENO, "-"); }), "KV102");
   }
   const StandardInput input([&](int fd) { endless(fd, sound); });
-  EXPECT_EQ(code_of([] { (void)SafetensorsFile::open("-"); }), "KV100");
+  EXPECT_EQ(code_of([] { (void)SafetensorsFile::open_stream(STDIN_FILENO, "-"); }), "KV100");
 }
 
 TEST_F(Open, KV101EmptyStandardInput) {
   const StandardInput input([](int) {});
-  EXPECT_EQ(code_of([] { (void)SafetensorsFile::open("-"); }), "KV101");
+  EXPECT_EQ(code_of([] { (void)SafetensorsFile::open_stream(STDIN_FILENO, "-"); }), "KV101");
 }
 
 TEST_F(Open, AFullTemporaryFolderIsReported) {

@@ -3,12 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "cli/files/open.h"
 #include "cli/options/numbers.h"
 #include "cli/render/explanation.h"
 #include "foreign/explain.h"
 #include "kvcache/error.h"
-#include "platform/text_file.h"
-#include "stamp/token_file.h"
 
 namespace kvcache::cli {
 
@@ -42,11 +41,7 @@ int explain_folder(Context& context, const std::string& folder, const ExplainFol
   out.like = options.like;
   foreign::Query query;
   query.look_only = true;
-  if (!options.tokens.empty()) {
-    context.subject = options.tokens;
-    const detail::TextLimit limit{256U << 20U, ErrorKind::usage, "no prompt is that long"};
-    query.tokens = detail::parse_token_file(detail::read_text_file(options.tokens, limit), options.tokens);
-  }
+  if (!options.tokens.empty()) query.tokens = read_token_ids(context, options.tokens);
   out.prompt_tokens = query.tokens.size();
   query.model_name = options.model_name;
   query.model_folder = options.model;

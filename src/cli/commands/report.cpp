@@ -19,6 +19,7 @@
 #include "common/remote_name.h"
 #include "foreign/explain.h"
 #include "kvcache/error.h"
+#include "platform/file.h"
 #include "platform/output_file.h"
 
 namespace kvcache::cli {
@@ -55,7 +56,7 @@ Findings findings_of(const Document& document, const CacheStats& stats) {
 void write(Context& context, const OutputOptions& options, const std::string& page) {
   writing(context, options.path, [&] {
     const auto bytes = std::as_bytes(std::span(page));
-    if (options.to_stdout()) return detail::File::standard_output().write_all(bytes);
+    if (options.to_stdout()) return detail::File::borrowed(detail::standard_output, "standard output").write_all(bytes);
     if (detail::is_remote_name(options.path)) {
       const auto out = remote_sink(context, options.path, options.force);
       out->write_at(0, bytes);

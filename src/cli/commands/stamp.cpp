@@ -40,7 +40,7 @@ StampRequest read_request(Context& context, const Options& options) {
   StampRequest request;
   request.time = detail::stamp_time();
   request.tool = fmt::format("kvcache {}", version());
-  if (!options.tokens.empty()) request.token_ids = parse_token_ids(read_text(context, options.tokens));
+  if (!options.tokens.empty()) request.token_ids = read_token_ids(context, options.tokens);
   if (!options.text.empty()) request.text = detail::require_utf8(read_text(context, options.text));
   if (!options.model.empty()) {
     context.subject = options.model;
@@ -109,7 +109,7 @@ Action declare(CLI::App& app, Context& context) {
                  "Add digests of config.json and tokenizer files of this model: its folder, or an id of Hugging Face")
       ->type_name("MODEL");
   app.add_option("--tokens", options->tokens,
-                 "Add the token ids of the prompt: a JSON list, or integers separated by blanks or commas")
+                 "Add the token ids of the prompt: a JSON list, integers separated by blanks or commas, .npy, or int32")
       ->type_name("FILE");
   app.add_option("--text", options->text, "Add the text of the prompt (UTF-8)")->type_name("FILE");
   add_output_options(app, options->output);

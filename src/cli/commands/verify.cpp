@@ -8,6 +8,7 @@
 #include "catalog/verify_files.h"
 #include "cli/commands.h"
 #include "cli/files/list_named.h"
+#include "cli/files/open.h"
 #include "cli/files/read_inputs.h"
 #include "cli/files/remote_use.h"
 #include "cli/options/numbers.h"
@@ -72,6 +73,7 @@ void add_elsewhere(const Context& context, catalog::FilesToVerify& files) {
   files.open_elsewhere = [&context](const std::string& name) -> std::shared_ptr<const ByteSource> {
     return detail::is_remote_name(name) ? remote_of(context).open(name) : nullptr;
   };
+  files.open = [&context](const std::string& name) { return open_named(context, name); };
   files.find_elsewhere = [&context](const std::string& folder) -> std::optional<std::vector<std::string>> {
     if (!is_remote_folder(folder)) return std::nullopt;
     std::vector<std::string> names;

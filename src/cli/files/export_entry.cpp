@@ -11,19 +11,13 @@
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
 #include "kvcache/stamp.h"
-#include "platform/text_file.h"
-#include "stamp/token_file.h"
 
 namespace kvcache::cli {
 namespace {
 
 std::vector<std::int32_t> ids_of(Context& context, const Document& document, const std::string& file,
                                  const std::string& tokens) {
-  if (!tokens.empty()) {
-    context.subject = tokens;
-    const detail::TextLimit limit{64U << 20U, ErrorKind::usage, "no prompt is that long"};
-    return detail::parse_token_file(detail::read_text_file(tokens, limit), tokens);
-  }
+  if (!tokens.empty()) return read_token_ids(context, tokens);
   const std::optional<Stamp> stamp = find_stamp(document.cache);
   if (!stamp || !stamp->tokens || !stamp->tokens->ids)
     throw Error(ErrorKind::usage, "servers find a cache by its token ids, and they are not in this file",

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "cli/files/open.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
@@ -18,7 +19,6 @@
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "platform/text_file.h"
-#include "stamp/token_file.h"
 
 namespace kvcache::cli {
 namespace {
@@ -29,17 +29,6 @@ using foreign::Prompt;
 using foreign::Restored;
 
 constexpr int nothing_matches = 1;
-
-std::vector<std::int32_t> read_tokens(Context& context, const std::string& path) {
-  const std::string before = std::exchange(context.subject, path);
-  // A million ids as text take some seven megabytes.
-  const std::string bytes =
-      detail::read_text_file(path, {64U << 20U, ErrorKind::usage, "a prompt of more than ten million tokens is not taken"});
-  std::vector<std::int32_t> ids = detail::parse_token_file(bytes, path);
-  if (ids.empty()) throw Error(ErrorKind::usage, "no token ids in it");
-  context.subject = before;
-  return ids;
-}
 
 foreign::Query query_of(const ImportOptions& options, const std::string& model_folder) {
   foreign::Query query;
@@ -93,7 +82,7 @@ void write_found(Context& context, const Place& place, Restored found, std::size
   for (const std::string& warning : encoded.warnings) warn(context, warning);
   Written written{place.path, output.path, &dialect(target.era()), token_count(found.cache)};
   write_by(context, output, Document{}, written,
-           [&](const WriteOptions& how) { return write_safetensors(written.path, encoded.tensors, encoded.metadata, how); });
+           [&](const WriteOptions& how) { return write_named(context, written.path, encoded.tensors, encoded.metadata, how); });
   print_summary(context, output, written, fmt::format("{}", fmt::join(done, ", ")), losses_json(found, asked, place));
 }
 
@@ -143,7 +132,7 @@ int import_prompt(Context& context, const std::vector<Place>& places, const std:
     write_found(context, place, std::move(found), asked, target, output, encoding, edit);
     return 0;
   }
-  query.tokens = read_tokens(context, options.tokens);
+  query.tokens = read_token_ids(context, options.tokens);
   std::optional<Restored> best;
   const Place* from = nullptr;
   const auto rank = [](const Restored& r) {

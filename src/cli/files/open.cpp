@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "cli/files/remote_use.h"
 #include "cli/terminal/words.h"
 #include "common/remote_name.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
+#include "platform/file.h"
 #include "platform/terminal.h"
+#include "platform/text_file.h"
+#include "stamp/token_file.h"
 
 namespace kvcache::cli {
 
@@ -21,10 +25,31 @@ std::unique_ptr<ByteSink> remote_sink(const Context& context, const std::string&
   return remote.create(name, overwrite);
 }
 
-SafetensorsFile open_named(const Context& context, const std::string& name) {
-  // Nobody types a cache: it would wait without a word.
-  if (name == "-" && detail::is_terminal(stdin))
+namespace {
+
+bool is_stream(const std::string& name) {
+  return name == "-";
+}
+
+// Nobody types a cache, or thousands of token ids: it would wait without a word.
+void refuse_terminal() {
+  if (detail::is_terminal(stdin))
     throw Error(ErrorKind::usage, "standard input is a terminal", "name a file, or redirect one: < FILE");
+}
+
+std::unique_ptr<ByteSink> sink_elsewhere(const Context& context, const std::string& name, bool overwrite) {
+  if (is_stream(name)) return stream_sink(detail::standard_output, "standard output");
+  if (detail::is_remote_name(name)) return remote_sink(context, name, overwrite);
+  return nullptr;
+}
+
+}  // namespace
+
+SafetensorsFile open_named(const Context& context, const std::string& name) {
+  if (is_stream(name)) {
+    refuse_terminal();
+    return SafetensorsFile::open_stream(detail::standard_input, name);
+  }
   if (!detail::is_remote_name(name)) return SafetensorsFile::open(name);
   return SafetensorsFile::open(remote_of(context).open(name), detail::without_secrets(name));
 }
@@ -45,16 +70,34 @@ Document read_intact_named(const Context& context, const std::string& name) {
   return document;
 }
 
+std::vector<std::int32_t> read_token_ids(Context& context, const std::string& name) {
+  const std::string before = std::exchange(context.subject, name);
+  // A million ids as text take some seven megabytes.
+  const detail::TextLimit limit{256U << 20U, ErrorKind::usage, "no prompt is that long"};
+  std::string bytes;
+  if (is_stream(name)) {
+    refuse_terminal();
+    bytes = detail::read_text_file(detail::File::borrowed(detail::standard_input, "standard input"), limit);
+  } else {
+    bytes = detail::read_text_file(name, limit);
+  }
+  std::vector<std::int32_t> ids = detail::parse_token_file(bytes, name);
+  if (ids.empty())
+    throw Error(ErrorKind::usage, "no token ids are in it", "a JSON list, integers as text, .npy, or little-endian int32");
+  context.subject = before;
+  return ids;
+}
+
 std::uint64_t write_named(const Context& context, const std::string& name, const std::vector<NamedTensor>& tensors,
                           const Metadata& metadata, const WriteOptions& options) {
-  if (!detail::is_remote_name(name)) return write_safetensors(name, tensors, metadata, options);
-  return write_safetensors(*remote_sink(context, name, options.overwrite), tensors, metadata, options);
+  const std::unique_ptr<ByteSink> out = sink_elsewhere(context, name, options.overwrite);
+  return out ? write_safetensors(*out, tensors, metadata, options) : write_safetensors(name, tensors, metadata, options);
 }
 
 std::uint64_t copy_named(const Context& context, const std::string& name, const SafetensorsFile& file,
                          const WriteOptions& options) {
-  if (!detail::is_remote_name(name)) return copy_safetensors(name, file, options);
-  return copy_safetensors(*remote_sink(context, name, options.overwrite), file, options);
+  const std::unique_ptr<ByteSink> out = sink_elsewhere(context, name, options.overwrite);
+  return out ? copy_safetensors(*out, file, options) : copy_safetensors(name, file, options);
 }
 
 }  // namespace kvcache::cli

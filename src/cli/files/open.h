@@ -21,6 +21,10 @@ namespace kvcache::cli {
 [[nodiscard]] Document read_sound_named(const Context& context, const std::string& name);
 [[nodiscard]] Document read_intact_named(const Context& context, const std::string& name);
 
+/// Token ids of a file ("-": standard input): a JSON list, integers as text, a NumPy file (.npy) or 32-bit little-endian
+/// integers. Throws Error(io), Error(usage) about that file for anything else, and where there are none.
+[[nodiscard]] std::vector<std::int32_t> read_token_ids(Context& context, const std::string& name);
+
 /// As write_safetensors() and copy_safetensors(), to a file, standard output, or an address of s3.
 std::uint64_t write_named(const Context& context, const std::string& name, const std::vector<NamedTensor>& tensors,
                           const Metadata& metadata, const WriteOptions& options);

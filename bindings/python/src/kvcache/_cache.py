@@ -774,7 +774,7 @@ class Cache:
         """Into the file that it was opened from, atomically, with the mode and the compression that has."""
         path = self.path
         to = _path(path)
-        if path == "-" or not os.path.isfile(to):
+        if not os.path.isfile(to):
             raise UsageError(f"{path} is no file that could be replaced", "save(path) writes a new one")
         options = c.SaveOptions(overwrite=True, gzip=self.gzip, keep_mode_of=to)
         return self._save(path, lib.kvcache_save, to, options=options, out=(), threads=threads, progress=progress)
@@ -839,7 +839,7 @@ def _open_program_source(source: Source) -> Handle:
 def open(source: "Union[PathLike, bytes, bytearray, memoryview, BinaryIO, Source]", *, label: Optional[str] = None) -> Cache:
     """Open a prompt cache. Only its header is read.
 
-    source: a path ("-" is standard input), the bytes themselves (bytes, bytearray, memoryview: not copied, and not to be changed while
+    source: a path, the bytes themselves (bytes, bytearray, memoryview: not copied, and not to be changed while
     the cache is in use), a binary file object (read whole), or a Source.
     label: what messages call bytes in memory.
 

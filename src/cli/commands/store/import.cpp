@@ -41,11 +41,7 @@ class Importing {
  public:
   Importing(Context& context, const Options& options)
       : context_(context), options_(options), into_(options.store.open(context, true)) {
-    if (!options.prompt.tokens.empty()) {
-      context.subject = options.prompt.tokens;
-      tokens_ = store::read_token_file(options.prompt.tokens);
-      context.subject.clear();
-    }
+    if (!options.prompt.tokens.empty()) tokens_ = read_token_ids(context, options.prompt.tokens);
   }
 
   int run() {

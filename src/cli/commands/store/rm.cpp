@@ -8,6 +8,7 @@
 #include <set>
 
 #include "cli/commands/store/store.h"
+#include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/options/quantities.h"
 #include "cli/terminal/say.h"
@@ -57,11 +58,7 @@ std::vector<Entry> chosen(Context& context, const Store& from, const Options& op
     return out;
   }
   store::TokenIds prefix;
-  if (!options.prefix.empty()) {
-    context.subject = options.prefix;
-    prefix = store::read_token_file(options.prefix);
-    context.subject.clear();
-  }
+  if (!options.prefix.empty()) prefix = read_token_ids(context, options.prefix);
   using namespace std::chrono;
   const auto now = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
   for (Entry& entry : from.index().entries({})) {

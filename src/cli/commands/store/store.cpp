@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/files/open.h"
 #include "cli/files/remote_use.h"
 #include "cli/options/numbers.h"
 #include "cli/terminal/progress_bar.h"
@@ -129,9 +130,7 @@ store::Prompt PromptOptions::read(Context& context) const {
   prompt.identity = read_identity(context);
   prompt.salt = salt;
   prompt.extras = extras();
-  context.subject = tokens;
-  prompt.tokens = store::read_token_file(tokens);
-  context.subject.clear();
+  prompt.tokens = read_token_ids(context, tokens);
   return prompt;
 }
 
@@ -199,7 +198,7 @@ std::uint64_t write_got(Context& context, store::Got got, const std::optional<Ta
   ProgressBar bar(context, "writing");
   how.progress = bar.callback();
   std::uint64_t bytes = 0;
-  writing(context, output.path, [&] { bytes = write_safetensors(output.path, encoded.tensors, encoded.metadata, how); });
+  writing(context, output.path, [&] { bytes = write_named(context, output.path, encoded.tensors, encoded.metadata, how); });
   return bytes;
 }
 
