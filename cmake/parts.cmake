@@ -109,7 +109,8 @@ function(kvcache_store)
   target_include_directories(kvcache_store PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
   target_compile_features(kvcache_store PUBLIC cxx_std_20)
   set_target_properties(kvcache_store PROPERTIES LINKER_LANGUAGE CXX)
-  target_link_libraries(kvcache_store PUBLIC kvcache $<BUILD_INTERFACE:kvcache_store_needs> $<BUILD_INTERFACE:kvcache_fmt>)
+  target_link_libraries(kvcache_store PUBLIC kvcache $<BUILD_INTERFACE:kvcache_store_needs> $<BUILD_INTERFACE:kvcache_fmt>
+                        $<INSTALL_INTERFACE:SQLite::SQLite3> $<INSTALL_INTERFACE:zstd> $<INSTALL_INTERFACE:${KVCACHE_FMT_PACKAGE}>)
 endfunction()
 
 # The commands of the prefix store for the tool, called kvcache_tool_store, or what says that they are missing.
@@ -121,7 +122,7 @@ function(kvcache_store_commands)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/commands/store/*.cpp)
     add_library(kvcache_tool_store STATIC ${sources})
     target_include_directories(kvcache_tool_store PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
-    target_link_libraries(kvcache_tool_store PUBLIC kvcache_tool_fleet kvcache_store kvcache PRIVATE kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json CLI11::CLI11)
+    target_link_libraries(kvcache_tool_store PUBLIC kvcache_store kvcache PRIVATE kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json CLI11::CLI11)
   else()
     add_library(kvcache_tool_store INTERFACE)
     target_link_libraries(kvcache_tool_store INTERFACE kvcache_without_store)
@@ -144,7 +145,9 @@ function(kvcache_fleet)
       target_include_directories(kvcache_fleet PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> PRIVATE ${PROJECT_SOURCE_DIR}/src)
       target_include_directories(kvcache_fleet SYSTEM PRIVATE ${KVCACHE_LIBPQ_INCLUDE})
       target_link_libraries(kvcache_fleet PUBLIC kvcache_store kvcache_remote kvcache
-                            PRIVATE kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
+                            PRIVATE $<BUILD_INTERFACE:kvcache_flags> $<BUILD_INTERFACE:kvcache_fmt> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>
+                            $<INSTALL_INTERFACE:${KVCACHE_FMT_PACKAGE}> ${CMAKE_DL_LIBS})
+      target_compile_features(kvcache_fleet PUBLIC cxx_std_20)
       # On Linux it is loaded when it is needed (src/fleet/libpq.cpp).
       if(NOT CMAKE_SYSTEM_NAME STREQUAL Linux)
         target_link_libraries(kvcache_fleet PRIVATE ${KVCACHE_LIBPQ_LIBRARY})
@@ -170,7 +173,10 @@ function(kvcache_remote)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/remote/*.cpp)
     add_library(kvcache_remote STATIC ${sources})
     target_include_directories(kvcache_remote PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
-    target_link_libraries(kvcache_remote PUBLIC kvcache PRIVATE kvcache_flags kvcache_fmt Threads::Threads EXPAT::EXPAT ${CMAKE_DL_LIBS})
+    target_link_libraries(kvcache_remote PUBLIC kvcache PRIVATE $<BUILD_INTERFACE:kvcache_flags> $<BUILD_INTERFACE:kvcache_fmt>
+                          $<INSTALL_INTERFACE:${KVCACHE_FMT_PACKAGE}> Threads::Threads EXPAT::EXPAT ${CMAKE_DL_LIBS})
+    target_compile_features(kvcache_remote PUBLIC cxx_std_20)
+    add_library(kvcache::remote ALIAS kvcache_remote)
     if(CMAKE_SYSTEM_NAME STREQUAL Linux)
       # Loaded when it is needed (src/remote/curl.cpp): of every command on a local file it would be most of the time.
       target_include_directories(kvcache_remote SYSTEM PRIVATE $<TARGET_PROPERTY:CURL::libcurl,INTERFACE_INCLUDE_DIRECTORIES>)
@@ -222,7 +228,7 @@ function(kvcache_tool)
   target_include_directories(kvcache_cli PRIVATE ${PROJECT_SOURCE_DIR}/src)
   # One file knows the version: a commit must not recompile the others.
   set_source_files_properties(${PROJECT_SOURCE_DIR}/src/cli/version.cpp PROPERTIES COMPILE_DEFINITIONS KVCACHE_VERSION="${KVCACHE_VERSION_FULL}")
-  target_link_libraries(kvcache_cli PRIVATE kvcache_tool_store kvcache_tool_remote kvcache kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json
+  target_link_libraries(kvcache_cli PRIVATE kvcache_tool_store kvcache_tool_fleet kvcache_tool_remote kvcache kvcache_flags kvcache_fmt nlohmann_json::nlohmann_json
                         CLI11::CLI11 kvcache_utf8proc)
   if(KVCACHE_STATIC_RUNTIME AND NOT APPLE)
     target_link_options(kvcache_cli PRIVATE -static-libstdc++ -static-libgcc)
@@ -240,7 +246,8 @@ function(kvcache_static_tool)
   add_executable(kvcache_static_cli ${PROJECT_SOURCE_DIR}/src/cli/main.cpp $<TARGET_OBJECTS:kv_cli>)
   set_target_properties(kvcache_static_cli PROPERTIES OUTPUT_NAME kvcache-static)
   target_include_directories(kvcache_static_cli PRIVATE ${PROJECT_SOURCE_DIR}/src)
-  target_link_libraries(kvcache_static_cli PRIVATE kvcache_without_store kvcache_without_remote kvcache kvcache_flags kvcache_fmt
+  # What loads libraries when it needs them, libcurl and libpq, stays outside.
+  target_link_libraries(kvcache_static_cli PRIVATE kvcache_tool_store kvcache_without_fleet kvcache_without_remote kvcache kvcache_flags kvcache_fmt
                         nlohmann_json::nlohmann_json CLI11::CLI11 kvcache_utf8proc)
   # A warning here is glibc's: what was called loads libraries all the same (names of users or hosts, iconv).
   target_link_options(kvcache_static_cli PRIVATE -static-pie -s -Wl,--fatal-warnings)

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/docs/stored_words.h"
 #include "kvcache/error.h"
 
 namespace kvcache::cli {
@@ -16,6 +17,11 @@ Action declare(CLI::App& app, Context&) {
 }
 
 }  // namespace
+
+std::vector<StoredWord> stored_words(StoredKind /*kind*/, const std::string& /*folder*/,
+                                     const std::string& /*begin*/) noexcept {
+  return {};
+}
 
 const Command store_command = {"store", Group::making, "Keep prompt caches by their tokens (left out of this build)",
                                "  kvcache store --help\n"

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """TAB in bash, zsh and fish, and what they ask the tool. usage: completion_test.py BINARY COMPLETIONS TESTDATA"""
+import json
 import os
 import pty
 import select
@@ -39,6 +40,16 @@ class Folder(unittest.TestCase):
             shutil.copy(os.path.join(MODELS, model + ".safetensors"), os.path.join(self.folder, name))
         os.mkdir(os.path.join(self.folder, "deep"))
         os.makedirs(os.path.join(self.folder, ".config/fish/completions"))
+
+    def make_store(self):
+        """Two entries in a store. -> their ids"""
+        with open(os.path.join(self.folder, "ids.json"), "w", encoding="ascii") as f:
+            json.dump(list(range(43)), f)
+        for label in ("holiday", "my trip"):
+            self.tool("store", "put", "my chat.safetensors", "--tokens", "ids.json", "--identity", "llama", "--label", label, "--store", "chats")
+        listed = json.loads(self.tool("store", "ls", "--json", "--store", "chats"))
+        self.space = listed["entries"][0]["namespace"]
+        return [one["entry"] for one in listed["entries"]]
 
     def tool(self, *arguments):
         return subprocess.run([BINARY, *arguments], cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -101,6 +112,28 @@ class Asked(Folder):
         self.assertEqual(self.offers("metadata", "gemma.safetensors", ""), ["get", "set", "unset", "strip", "list"])
         self.assertEqual(self.offers("metadata", "gemma.safetensors", "get", "m"), ["model"])
         self.assertEqual(self.offers("metadata", "gemma.safetensors", "set", ""), "nothing")
+
+    def test_the_store(self):
+        entries = self.make_store()
+        short = [entry[:12] for entry in entries]
+        for place in (["--store", "chats"], ["--store=chats"], ["--store", "~/chats"]):
+            self.assertEqual(self.offers("store", "show", *place, ""), short, place)
+        self.assertEqual(self.offers("store", "rm", *place, entries[1][:5]), short[1:])
+        self.assertEqual(self.offers("store", "pin", short[0], *place, ""), short)
+        self.assertEqual(self.offers("store", "export", *place, entries[0][:20]), entries[:1])
+        for command in ("put", "ls", "rm", "import"):
+            self.assertEqual(self.offers("store", command, *place, "--label", ""), ["holiday", "my trip"])
+        self.assertEqual(self.offers("store", "rm", *place, "--label=h"), ["--label=holiday"])
+        for command in ("get", "probe", "ls", "rm"):
+            self.assertEqual(self.offers("store", command, *place, "--namespace", ""), [self.space[:12]])
+        self.assertEqual(self.offers("store", "show", ""), [], "nothing is made where there is no store")
+        self.assertFalse(os.path.exists(os.path.join(self.folder, ".cache")))
+        self.env["KVCACHE_STORE"] = os.path.join(self.folder, "chats")
+        self.assertEqual(self.offers("store", "show", ""), short)
+        self.assertEqual(self.offers("store", "show", "--store", "postgresql://host/db", ""), [])
+        self.assertEqual(self.offers("store", "ls", "--store", ""), "folders")
+        self.assertEqual(self.offers("store", "get", "--tokens", ""), "files")
+        self.assertEqual(self.offers("store", "init", "--compress", ""), ["none", "lossless"])
 
     def test_files(self):
         for words in (["inspect", ""], ["merge", "a", "b", "c"], ["trim", "x", "y"], ["trim", "x", "-o", ""], ["estimate", "--config", ""],
@@ -189,7 +222,16 @@ class Shells(Folder):
               ("kvcache inspect my", "kvcache inspect my\\ chat.safetensors "),
               ("kvcache mask 'my chat.safetensors' --queries 1 --layer 3", "kvcache mask 'my chat.safetensors' --queries 1 --layer 3 "),
               ("kvcache metadata my\\ chat.safetensors get n", "kvcache metadata my\\ chat.safetensors get n_tokens "),
-              ("kvcache verify --model d", "kvcache verify --model deep/"))
+              ("kvcache verify --model d", "kvcache verify --model deep/"),
+              ("kvcache store ls --store chats --label ho", "kvcache store ls --store chats --label holiday "),
+              ("kvcache store rm --store=chats --label my", "kvcache store rm --store=chats --label my\\ trip "))
+    # The beginnings of an entry and of a namespace.
+    STORED = "kvcache store show --store chats %s", "kvcache store get --store chats --namespace %s"
+
+    def setUp(self):
+        super().setUp()
+        entry, _ = self.make_store()
+        self.stored = [(line % word[:4], line % word[:12] + " ") for line, word in zip(self.STORED, (entry, self.space))]
 
     # Lists and choices of numbers, and what only folders are meant for.
     BASH = (("kvcache verify --for mlx-swift-lm@3.3", "kvcache verify --for mlx-swift-lm@3.3"),
@@ -209,7 +251,7 @@ class Shells(Folder):
 
     @needs("bash")
     def test_bash(self):
-        for typed, line in self.UNIQUE + self.BASH:
+        for typed, line in [*self.UNIQUE, *self.BASH, *self.stored]:
             self.assertEqual(self.bash(typed), line)
 
     # It takes @ off the characters at which bash splits words, and sets options of its own.
@@ -218,12 +260,12 @@ class Shells(Folder):
     @needs("bash")
     @unittest.skipUnless(os.path.exists(BASH_COMPLETION), "bash-completion is missing: scripts/setup --ci installs it")
     def test_bash_with_bash_completion(self):
-        for typed, line in self.UNIQUE + self.BASH:
+        for typed, line in [*self.UNIQUE, *self.BASH, *self.stored]:
             self.assertEqual(self.bash(typed, "source %s; " % self.BASH_COMPLETION), line)
 
     @needs("zsh")
     def test_zsh(self):
-        for typed, line in self.UNIQUE:
+        for typed, line in [*self.UNIQUE, *self.stored]:
             self.assertEqual(self.zsh(typed).rstrip(), line.rstrip())
 
     @needs("fish")
@@ -238,6 +280,9 @@ class Shells(Folder):
         self.assertEqual(self.fish("kvcache verify --model d"), ["deep/"])
         self.assertEqual(self.fish("kvcache estimate --config=gem"), ["--config=gemma.safetensors"])
         self.assertEqual(self.fish("kvcache trim my -n "), [])
+        self.assertEqual(self.fish("kvcache store rm --store=chats --label my"), ["my trip"])
+        for typed, line in self.stored:
+            self.assertEqual(self.fish(typed), [line.split()[-1]])
 
 
 if __name__ == "__main__":

@@ -109,6 +109,38 @@ class Examples(unittest.TestCase):
             run("cmake", "--build", folder)
             self.use(folder)
 
+    def test_components(self):
+        """Each with what it needs, and one that there is not is said to be missing."""
+        parts = [part for part in ("store", "remote", "fleet")
+                 if glob.glob(os.path.join(PREFIX, "lib*", "**", "kvcache-%s.cmake" % part), recursive=True)]
+        folder = os.path.join(WORK, "components")
+        os.makedirs(folder)
+        uses = {"store": ('#include <kvcache/store.h>', 'kvcache::store::identity_of_text("model").name == "model"'),
+                "remote": ('#include <kvcache/remote.h>', 'kvcache::remote::is_address("s3://bucket/key")'),
+                "fleet": ('#include <kvcache/fleet.h>', 'kvcache::fleet::is_address("postgresql://host/db")')}
+        for part in parts:
+            include, true = uses[part]
+            with open(os.path.join(folder, part + ".cpp"), "w", encoding="utf-8") as f:
+                f.write("%s\n#include <kvcache/kvcache.h>\nint main() { return %s && !kvcache::dialects().empty() ? 0 : 1; }\n" % (include, true))
+        with open(os.path.join(folder, "CMakeLists.txt"), "w", encoding="utf-8") as f:
+            f.write("cmake_minimum_required(VERSION 3.16)\nproject(components LANGUAGES CXX)\n"
+                    "find_package(kvcache REQUIRED COMPONENTS ${PART})\nadd_executable(use ${PART}.cpp)\n"
+                    "target_link_libraries(use PRIVATE kvcache::${PART} kvcache::kvcache)\n")
+        use = lambda part: ("cmake", "-S", folder, "-B", os.path.join(folder, part), "-DPART=" + part, "-DCMAKE_PREFIX_PATH=" + PREFIX,
+                            "-DCMAKE_CXX_COMPILER=" + CXX)
+        for part in parts:
+            run(*use(part))
+            run("cmake", "--build", os.path.join(folder, part))
+            run(os.path.join(folder, part, "use"))
+        self.assertIn("nothing", run(*use("nothing"), ok=False))
+        if "store" in parts:
+            built = os.path.join(WORK, "with-store")
+            run("cmake", "-S", EXAMPLES, "-B", built, "-DCMAKE_PREFIX_PATH=" + PREFIX, "-DCMAKE_CXX_COMPILER=" + CXX, "-DWITH_STORE=ON")
+            run("cmake", "--build", built, "--target", "store")
+            with open(os.path.join(WORK, "ids"), "w", encoding="ascii") as f:
+                f.write(" ".join(map(str, range(43))))
+            self.assertIn("hit: 42 of 43 tokens", run(os.path.join(built, "store"), "kept", "llama", CACHE, "ids", "ids", "got"))
+
     def test_pkg_config(self):
         for static in ([], ["--static"]):
             folder = os.path.join(WORK, "pkg-config" + "".join(static))

@@ -9,7 +9,11 @@ namespace {
 
 void read_option(CommandWords& line, const std::string& word) {
   const bool is_long = word.starts_with("--");
-  if (is_long && word.find('=') != std::string::npos) return;
+  if (const std::size_t equals = word.find('='); is_long && equals != std::string::npos) {
+    if (const CLI::Option* option = find_option(*line.app, word.substr(0, equals)))
+      line.values.emplace_back(option, word.substr(equals + 1));
+    return;
+  }
   const CLI::Option* option = find_option(*line.app, is_long ? word : word.substr(0, 2));
   // -n7 has its value; of several flags in one word (-rq) none takes any.
   if (option != nullptr && takes_value(*option) && (is_long || word.size() == 2)) line.option = option;
@@ -26,6 +30,7 @@ CommandWords read_words(const CLI::App& root, const std::vector<std::string>& wo
   line.app = &root;
   for (const std::string& word : words) {
     if (line.option != nullptr) {
+      line.values.emplace_back(line.option, word);
       line.option = nullptr;
     } else if (!line.only_operands && word == "--") {
       line.only_operands = true;
@@ -41,6 +46,14 @@ CommandWords read_words(const CLI::App& root, const std::vector<std::string>& wo
     }
   }
   return line;
+}
+
+std::string value_on(const CommandWords& line, const std::string& name) {
+  for (const auto& [option, value] : line.values) {
+    const std::vector<std::string> names = flag_names(*option);
+    if (std::find(names.begin(), names.end(), name) != names.end()) return value;
+  }
+  return {};
 }
 
 const CLI::Option* find_option(const CLI::App& app, const std::string& name) {

@@ -3,15 +3,17 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kvcache::cli {
 
 struct CommandWords {
-  const CLI::App* app = nullptr;        ///< the command, or the tool itself before there is one; nullptr: unknown command
-  std::vector<std::string> operands;    ///< arguments of the command that are no options
-  const CLI::Option* option = nullptr;  ///< whose value comes next
-  bool only_operands = false;           ///< after --
+  const CLI::App* app = nullptr;      ///< the command, or the tool itself before there is one; nullptr: unknown command
+  std::vector<std::string> operands;  ///< arguments of the command that are no options
+  std::vector<std::pair<const CLI::Option*, std::string>> values;  ///< of its options
+  const CLI::Option* option = nullptr;                             ///< whose value comes next
+  bool only_operands = false;                                      ///< after --
 };
 
 /// Whether a command has commands of its own, as the tool has, and `store`.
@@ -19,6 +21,9 @@ struct CommandWords {
 
 /// Takes in complete words.
 [[nodiscard]] CommandWords read_words(const CLI::App& root, const std::vector<std::string>& words);
+
+/// The value that an option has on the line ("--store"); empty where it is not there.
+[[nodiscard]] std::string value_on(const CommandWords& line, const std::string& name);
 
 /// The option of the command or of the tool that is called so ("-o", "--output"), or nullptr.
 [[nodiscard]] const CLI::Option* find_option(const CLI::App& app, const std::string& name);

@@ -10,6 +10,7 @@
 #include "cli/docs/command_words.h"
 #include "cli/docs/explain_word.h"
 #include "cli/docs/help.h"
+#include "cli/docs/stored_words.h"
 #include "cli/render/inspect.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
@@ -84,6 +85,13 @@ void add_metadata_keys(const Document& document, Answer& answer) {
     if (printable(key, key.size()) == key) answer.candidates.push_back({key, printable(value, 40)});
 }
 
+Answer from_store(const CommandWords& line, StoredKind kind, const std::string& word) {
+  Answer answer;
+  for (StoredWord& one : stored_words(kind, value_on(line, "--store"), word))
+    answer.candidates.push_back({std::move(one.value), std::move(one.description)});
+  return answer;
+}
+
 // The last item of a list is the one being typed: "0,5-" offers "0,5-6".
 Answer as_list(Answer answer, const std::string& word, std::string_view separators) {
   const std::size_t last = word.find_last_of(separators);
@@ -114,7 +122,12 @@ Answer values_of(const CommandWords& line, const CLI::Option& option, const std:
     for (const std::string_view name : classes) answer.candidates.push_back({std::string(name), {}});
     return as_list(std::move(answer), word, ",");
   }
-  if (value.name == "DIR" || value.name == "MODEL") return {"folders"};
+  if (value.name == "ENTRY") return from_store(line, StoredKind::entry, word);
+  if (flag == "--label") return from_store(line, StoredKind::label, word);
+  if (flag == "--namespace") return from_store(line, StoredKind::space, word);
+  if (value.name == "DIR|URL" || value.name == "DIR" || value.name == "MODEL") return {"folders"};
+  // The token ids of a prompt; elsewhere T is a number.
+  if (value.name == "T" && line.app->get_parent() != nullptr && line.app->get_parent()->get_name() == "store") return {"files"};
   // Numbers and names are what is left.
   const bool path = option.get_positional() || std::find(std::begin(files), std::end(files), value.name) != std::end(files);
   return {path ? "files" : "nothing"};
