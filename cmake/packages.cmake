@@ -49,6 +49,8 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/package/tri
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libkvcache-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libkvcache${soversion} (= ${CPACK_PACKAGE_VERSION}), zlib1g-dev")
+# For those of its components that are used: store, remote, fleet.
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "libsqlite3-dev, libzstd-dev, libexpat1-dev")
 if(KVCACHE_CAPI)
   set(CPACK_DEBIAN_C_LIBRARY_PACKAGE_NAME libkvcache-c${KVCACHE_ABI_MAJOR})
   set(CPACK_DEBIAN_C_LIBRARY_PACKAGE_SECTION libs)

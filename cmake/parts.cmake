@@ -172,7 +172,7 @@ function(kvcache_remote)
   if(KVCACHE_REMOTE)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/remote/*.cpp)
     add_library(kvcache_remote STATIC ${sources})
-    target_include_directories(kvcache_remote PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    target_include_directories(kvcache_remote PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> PRIVATE ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(kvcache_remote PUBLIC kvcache PRIVATE $<BUILD_INTERFACE:kvcache_flags> $<BUILD_INTERFACE:kvcache_fmt>
                           $<INSTALL_INTERFACE:${KVCACHE_FMT_PACKAGE}> Threads::Threads EXPAT::EXPAT ${CMAKE_DL_LIBS})
     target_compile_features(kvcache_remote PUBLIC cxx_std_20)
@@ -198,7 +198,8 @@ function(kvcache_tool)
   # Without its main it is also what the fuzzer of whole commands is linked with.
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.cpp)
   list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/src/cli/main.cpp ${PROJECT_SOURCE_DIR}/src/cli/without_remote.cpp
-       ${PROJECT_SOURCE_DIR}/src/cli/without_store.cpp ${PROJECT_SOURCE_DIR}/src/cli/without_fleet.cpp)
+       ${PROJECT_SOURCE_DIR}/src/cli/without_store.cpp ${PROJECT_SOURCE_DIR}/src/cli/without_fleet.cpp
+       ${PROJECT_SOURCE_DIR}/src/cli/without_loading.cpp)
   list(FILTER sources EXCLUDE REGEX "/src/cli/commands/store/")
   # The page of `kvcache report` is written as HTML and CSS and embedded.
   set(page ${PROJECT_SOURCE_DIR}/src/cli/report_page)
@@ -243,12 +244,13 @@ function(kvcache_static_tool)
   if(APPLE OR NOT KVCACHE_STATIC_RUNTIME)
     message(FATAL_ERROR "KVCACHE_STATIC_TOOL is for Linux and needs KVCACHE_STATIC_RUNTIME=ON")
   endif()
-  add_executable(kvcache_static_cli ${PROJECT_SOURCE_DIR}/src/cli/main.cpp $<TARGET_OBJECTS:kv_cli>)
+  add_executable(kvcache_static_cli ${PROJECT_SOURCE_DIR}/src/cli/main.cpp ${PROJECT_SOURCE_DIR}/src/cli/without_loading.cpp
+                 $<TARGET_OBJECTS:kv_cli>)
   set_target_properties(kvcache_static_cli PROPERTIES OUTPUT_NAME kvcache-static)
   target_include_directories(kvcache_static_cli PRIVATE ${PROJECT_SOURCE_DIR}/src)
   # What loads libraries when it needs them, libcurl and libpq, stays outside.
   target_link_libraries(kvcache_static_cli PRIVATE kvcache_tool_store kvcache_without_fleet kvcache_without_remote kvcache kvcache_flags kvcache_fmt
                         nlohmann_json::nlohmann_json CLI11::CLI11 kvcache_utf8proc)
   # A warning here is glibc's: what was called loads libraries all the same (names of users or hosts, iconv).
-  target_link_options(kvcache_static_cli PRIVATE -static-pie -s -Wl,--fatal-warnings)
+  target_link_options(kvcache_static_cli PRIVATE -static-pie -s -Wl,--fatal-warnings -Wl,--wrap=dlopen)
 endfunction()

@@ -116,7 +116,7 @@ class Examples(unittest.TestCase):
         folder = os.path.join(WORK, "components")
         os.makedirs(folder)
         uses = {"store": ('#include <kvcache/store.h>', 'kvcache::store::identity_of_text("model").name == "model"'),
-                "remote": ('#include <kvcache/remote.h>', 'kvcache::remote::is_address("s3://bucket/key")'),
+                "remote": ('#include <kvcache/remote.h>', 'kvcache::remote::Remote().usage().requests == 0'),
                 "fleet": ('#include <kvcache/fleet.h>', 'kvcache::fleet::is_address("postgresql://host/db")')}
         for part in parts:
             include, true = uses[part]
