@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 
@@ -26,6 +27,8 @@ namespace kvcache::cli {
 namespace {
 
 constexpr auto description = "Inspects, verifies, converts and edits prompt-cache files of mlx-lm, mlx-swift-lm and mlxrs.";
+constexpr std::array<std::string_view, 2> help_flags = {"-h", "--help"};
+
 constexpr auto short_usage =
     "usage: kvcache [OPTIONS] COMMAND [OPTIONS] FILE...\n"
     "hint: `kvcache --help` lists the commands, `kvcache inspect FILE` shows what is in a file\n";
@@ -264,8 +267,12 @@ Action CommandLine::parse(int argc, const char* const* argv) {
   const auto given = [&](std::string_view word) {
     return std::find(arguments.begin(), arguments.end(), word) != arguments.end();
   };
-  // The help of the tool lists all of them, in the order of the table.
-  if (given("-h") || given("--help") || given(help_command.name))
+  // The help of the tool lists all of them, in the order of the table; that of a command needs no other.
+  const auto help = std::find_first_of(arguments.begin(), arguments.end(), help_flags.begin(), help_flags.end());
+  const bool of_command = std::any_of(arguments.begin(), help, [](const std::string& word) {
+    return std::any_of(commands().begin(), commands().end(), [&](const Command* command) { return command->name == word; });
+  });
+  if (given(help_command.name) || (help != arguments.end() && !of_command))
     for (std::size_t i = 0; i < known_.size(); ++i) know(i);
   for (std::size_t i = 0; i < actions_.size(); ++i)
     if (given(commands()[i]->name)) declare(i);
