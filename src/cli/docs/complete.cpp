@@ -104,6 +104,7 @@ Answer as_list(Answer answer, const std::string& word, std::string_view separato
 Answer values_of(const CommandWords& line, const CLI::Option& option, const std::string& word) {
   const ValueName value = value_name(option);
   const std::string flag = option.get_positional() ? std::string() : flag_names(option).back();
+  if (flag == "--store") return {"folders"};  // DIR|URL are no words to choose from
   if (!value.choices.empty()) return words_of(value.choices);
   if (value.name == "ID") return formats(flag);
   if (value.name == "WHAT") return words_of(explained_words());
@@ -125,7 +126,7 @@ Answer values_of(const CommandWords& line, const CLI::Option& option, const std:
   if (value.name == "ENTRY") return from_store(line, StoredKind::entry, word);
   if (flag == "--label") return from_store(line, StoredKind::label, word);
   if (flag == "--namespace") return from_store(line, StoredKind::space, word);
-  if (value.name == "DIR|URL" || value.name == "DIR" || value.name == "MODEL") return {"folders"};
+  if (value.name == "DIR" || value.name == "MODEL") return {"folders"};
   // The token ids of a prompt; elsewhere T is a number.
   if (value.name == "T" && line.app->get_parent() != nullptr && line.app->get_parent()->get_name() == "store") return {"files"};
   // Numbers and names are what is left.
