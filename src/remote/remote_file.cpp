@@ -70,6 +70,7 @@ class FirstRange final : public Receiver {
     } else {
       throw Broken{fmt::format("the server answered {}", answer.status)};
     }
+    if (expected_) out_.reserve(*expected_);
   }
   bool take(std::span<const std::byte> bytes) override {
     const std::size_t room = first_range_bytes - out_.size();
