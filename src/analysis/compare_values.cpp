@@ -12,6 +12,7 @@
 #include "tensor/order_free_sum.h"
 #include "tensor/scan.h"
 #include "tensor/scratch.h"
+#include "tensor/simd/kernels.h"
 
 namespace kvcache::detail {
 namespace {
@@ -64,13 +65,6 @@ TokenRange token_range(const PartPair& pair) {
   return end == 0 ? TokenRange{} : TokenRange{first, static_cast<std::uint64_t>(end - first)};
 }
 
-/// Distance of two values: 0 for two NaNs or equal infinities, infinite when only one of them is NaN.
-double distance(float a, float b) {
-  if (a == b || (std::isnan(a) && std::isnan(b))) return 0;
-  const double d = std::fabs(static_cast<double>(a) - static_cast<double>(b));
-  return std::isnan(d) ? std::numeric_limits<double>::infinity() : d;
-}
-
 class Tiles {
  public:
   Tiles(const PartPair& pair, const TokenRange& range, double tolerance) : pair_(pair), range_(range), tolerance_(tolerance) {
@@ -99,75 +93,90 @@ class Tiles {
     const std::uint64_t first = tile * tile_elements;
     const std::uint64_t elements = this->elements(tile);
     TileSums sums;
-    // The widest dtype has 8 bytes, the float32 that everything is compared in 4.
+    // The widest dtype has 8 bytes, the float32 that floats of two dtypes are compared in 4.
     const Scratch a(elements * sizeof(std::uint64_t));
     const Scratch b(elements * sizeof(std::uint64_t));
+    const auto read = [&](const Tensor& tensor, const Scratch& into) {
+      const std::size_t item = item_size(tensor.dtype());
+      tensor.read(first * item, into.first(elements * item));
+      return into.data();
+    };
     const bool same_dtype = pair_.a.dtype() == pair_.b.dtype();
-    if (same_dtype) {
-      // Most caches that are compared are mostly equal: bytes first.
-      const std::size_t item = item_size(pair_.a.dtype());
-      const auto raw_a = a.first(elements * item);
-      const auto raw_b = b.first(elements * item);
-      pair_.a.read(first * item, raw_a);
-      pair_.b.read(first * item, raw_b);
-      if (std::equal(raw_a.begin(), raw_a.end(), raw_b.begin())) {
-        for_each_row(first, elements,
-                     [&](std::uint64_t row, std::uint64_t, std::uint64_t n) { sums.counts[stretch(row)] += n; });
-        return sums;
-      }
-      if (!floats_) {
-        for (std::uint64_t e = 0; e < elements; ++e)
-          if (std::memcmp(&raw_a[e * item], &raw_b[e * item], item) != 0) ++sums.differing;
-        return sums;
-      }
+    const std::byte* const values_a = read(same_dtype ? pair_.a : a32_, a);
+    const std::byte* const values_b = read(same_dtype ? pair_.b : b32_, b);
+    const Dtype dtype = same_dtype ? pair_.a.dtype() : Dtype::F32;
+    const std::size_t item = item_size(dtype);
+    // Most caches that are compared are mostly equal: bytes first.
+    if (same_dtype && std::memcmp(values_a, values_b, elements * item) == 0) {
+      for_each_run(first, elements, [&](const Run& run) { sums.counts[run.stretch] += run.elements; });
+      return sums;
     }
-    const auto floats_a = a.first(elements * sizeof(float));
-    const auto floats_b = b.first(elements * sizeof(float));
-    a32_.read(first * sizeof(float), floats_a);
-    b32_.read(first * sizeof(float), floats_b);
-    for_each_row(first, elements, [&](std::uint64_t row, std::uint64_t at, std::uint64_t n) {
-      add_row(row, n, &floats_a[at * sizeof(float)], &floats_b[at * sizeof(float)], sums);
-    });
+    if (!floats_) {
+      for (std::uint64_t e = 0; e < elements; ++e)
+        if (std::memcmp(values_a + e * item, values_b + e * item, item) != 0) ++sums.differing;
+      return sums;
+    }
+    for_each_run(first, elements,
+                 [&](const Run& run) { add_run(run, dtype, values_a + run.at * item, values_b + run.at * item, sums); });
     return sums;
   }
 
  private:
-  [[nodiscard]] std::uint64_t token(std::uint64_t row) const { return tokens_ == 0 ? 0 : row % tokens_; }
-  [[nodiscard]] std::size_t stretch(std::uint64_t row) const {
-    if (tokens_ == 0) return 0;
-    const std::uint64_t at = static_cast<std::uint64_t>(*pair_.first_token - range_.first) + token(row);
-    return static_cast<std::size_t>(at * std::min<std::uint64_t>(stretches, range_.count) / range_.count);
+  /// Consecutive elements of a tile that are of one stretch, and of one head where there are tokens.
+  struct Run {
+    std::uint64_t at = 0;  ///< of the tile
+    std::uint64_t elements = 0;
+    std::uint64_t token = 0;     ///< of its first row, counted from the array's first
+    std::uint64_t in_first = 0;  ///< elements of that row: less than a row where the tile begins within it
+    std::size_t stretch = 0;
+  };
+
+  /// The stretch of a token, and how many tokens from there on are of it.
+  [[nodiscard]] std::pair<std::size_t, std::uint64_t> stretch_of(std::uint64_t token) const {
+    const std::uint64_t at = static_cast<std::uint64_t>(*pair_.first_token - range_.first) + token;
+    const std::uint64_t all = std::min<std::uint64_t>(stretches, range_.count);
+    const std::uint64_t stretch = at * all / range_.count;
+    const std::uint64_t next = ((stretch + 1) * range_.count + all - 1) / all;
+    return {static_cast<std::size_t>(stretch), std::min(next - at, tokens_ - token)};
   }
 
-  /// Calls visit(row, position in the tile, elements) for each row, or part of one, that a tile covers.
   template <typename Visit>
-  void for_each_row(std::uint64_t first, std::uint64_t elements, Visit visit) const {
+  void for_each_run(std::uint64_t first, std::uint64_t elements, Visit visit) const {
     for (std::uint64_t at = 0; at < elements;) {
-      const std::uint64_t n = std::min(width_ - (first + at) % width_, elements - at);
-      visit((first + at) / width_, at, n);
-      at += n;
+      Run run{at, elements - at};
+      if (tokens_ > 0) {
+        const std::uint64_t row = (first + at) / width_;
+        run.token = row % tokens_;
+        const auto [stretch, rows] = stretch_of(run.token);
+        run.stretch = stretch;
+        run.elements = std::min(run.elements, (row + rows) * width_ - (first + at));
+        run.in_first = width_ - (first + at) % width_;
+      }
+      visit(run);
+      at += run.elements;
     }
   }
 
-  void add_row(std::uint64_t row, std::uint64_t elements, const std::byte* a, const std::byte* b, TileSums& sums) const {
-    const std::size_t s = stretch(row);
-    bool differs = false;
-    for (std::uint64_t i = 0; i < elements; ++i) {
-      float x = 0;
-      float y = 0;
-      std::memcpy(&x, a + i * sizeof(float), sizeof x);
-      std::memcpy(&y, b + i * sizeof(float), sizeof y);
-      const double d = distance(x, y);
-      sums.squares[s] += d * d;
-      sums.max_abs = std::max(sums.max_abs, d);
-      if (d > tolerance_) {
-        ++sums.differing;
-        differs = true;
-      }
-    }
-    sums.counts[s] += elements;
-    if (differs && pair_.first_token)
-      sums.first_token = std::min(sums.first_token, *pair_.first_token + static_cast<std::int64_t>(token(row)));
+  void add_run(const Run& run, Dtype dtype, const std::byte* a, const std::byte* b, TileSums& sums) const {
+    const Distances found = simd::distances(dtype, a, b, run.elements, tolerance_);
+    sums.squares[run.stretch] += found.sum_sq;
+    sums.max_abs = std::max(sums.max_abs, found.max_abs);
+    sums.differing += found.differing;
+    sums.counts[run.stretch] += run.elements;
+    if (found.differing == 0 || !pair_.first_token) return;
+    const std::int64_t first = *pair_.first_token + static_cast<std::int64_t>(run.token);
+    if (first < sums.first_token) sums.first_token = std::min(sums.first_token, first + first_differing(run, dtype, a, b));
+  }
+
+  /// The first row of a run with a value that differs, counted from the run's first.
+  [[nodiscard]] std::int64_t first_differing(const Run& run, Dtype dtype, const std::byte* a, const std::byte* b) const {
+    if (tokens_ == 0) return 0;
+    const std::size_t item = item_size(dtype);
+    std::int64_t row = 0;
+    std::uint64_t in_row = run.in_first;
+    for (std::uint64_t at = 0; at + in_row < run.elements; at += in_row, in_row = width_, ++row)
+      if (simd::distances(dtype, a + at * item, b + at * item, in_row, tolerance_).differing > 0) return row;
+    return row;  // in none before the last
   }
 
   const PartPair& pair_;

@@ -1,10 +1,11 @@
 // The loops that touch every element, for the best instruction set of the machine. Each has a scalar twin in
-// quantize_scalar.h or value_stats.h that it equals bit for bit. Buffers may be unaligned and must not overlap.
+// quantize_scalar.h, value_stats.h or distance.h that it equals bit for bit. Buffers may be unaligned and must not overlap.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "tensor/distance.h"
 #include "tensor/quantize_layout.h"
 #include "tensor/value_stats.h"
 
@@ -34,5 +35,8 @@ struct Difference {
                               const ValueRange& range, float* channels, ValueSums& sums);
 /// As scalar::row_squares, rounded to single precision.
 void row_squares(Dtype dtype, const std::byte* values, std::size_t rows, std::size_t width, double* out);
+
+/// As scalar::distances, whatever the values.
+[[nodiscard]] Distances distances(Dtype dtype, const std::byte* a, const std::byte* b, std::size_t count, double tolerance);
 
 }  // namespace kvcache::simd
