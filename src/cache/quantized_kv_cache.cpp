@@ -81,7 +81,9 @@ std::unique_ptr<Cache> QuantizedKVCache::copy() const {
 
 std::uint64_t QuantizedKVCache::nbytes() const {
   std::uint64_t bytes = 0;
-  for (const Part& part : parts()) bytes += part.tensor.nbytes();
+  for (const Quantized* side : {&state_.keys, &state_.values}) {
+    for (const Tensor* array : {&side->weights, &side->scales, &side->biases}) bytes += array->defined() ? array->nbytes() : 0;
+  }
   return bytes;
 }
 

@@ -1,6 +1,6 @@
 #include "documents/overview.h"
 
-#include "kvcache/prompt_cache.h"
+#include <algorithm>
 
 namespace kvcache::documents {
 
@@ -11,10 +11,10 @@ std::optional<double> Overview::bytes_per_token() const {
 
 Overview overview_of(const Document& document) {
   Overview out;
-  out.tokens = token_count(document.cache);
   for (std::size_t i = 0; i < document.cache.layers.size(); ++i) {
     Facts facts = stored_facts(document, i);
     for (const UnusedRows& unused : document.sources[i].unused) out.unused_bytes += unused.bytes;
+    out.tokens = std::max(out.tokens, facts.tokens.value_or(0));  // as token_count(), which would ask for all facts once more
     out.bytes += facts.bytes;
     out.padding_bytes += facts.padding_bytes;
     out.trimmable = out.trimmable && facts.trimmable;

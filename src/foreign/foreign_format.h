@@ -170,6 +170,8 @@ struct Format {
 
 /// What a path is; nothing where it is no format's. A folder is asked for by itself, not for what is below it.
 [[nodiscard]] std::optional<Place> place_of(const std::string& path);
+/// The same of a file whose header was read already, which takes most of the time.
+[[nodiscard]] std::optional<Place> place_of(const std::string& path, const Header& header);
 /// The places at or below a folder, depth first, by name. Goes no deeper than `depth`, follows no link, and does not look into
 /// what is a place.
 [[nodiscard]] std::vector<Place> places_below(const std::string& folder, int depth = 6);

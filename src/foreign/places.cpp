@@ -50,7 +50,8 @@ bool may_be_place(const std::string& name) {
          std::ranges::any_of(endings, [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-std::optional<Place> file_place(const std::string& path) {
+/// `known`: its header, where somebody has read it.
+std::optional<Place> file_place(const std::string& path, const Header* known = nullptr) {
   FileLook look;
   look.path = path;
   std::optional<Header> header;
@@ -60,12 +61,14 @@ std::optional<Place> file_place(const std::string& path) {
     look.head.resize(static_cast<std::size_t>(std::min<std::uint64_t>(head_bytes, source->size())));
     source->read_at(0, std::as_writable_bytes(std::span(look.head.data(), look.head.size())));
     // The header's length, and a brace.
-    if (look.head.size() > 8 && look.head[8] == '{') header = detail::read_damaged_header(*source);
+    if (look.head.size() > 8 && look.head[8] == '{') {
+      if (known == nullptr) header = detail::read_damaged_header(*source);
+      look.header = header ? &*header : known;
+    }
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     return std::nullopt;
   }
-  look.header = header ? &*header : nullptr;
   for (const Format* format : formats())
     if (format->owns_file(look)) return Place{format, path, true};
   return std::nullopt;
@@ -117,6 +120,11 @@ std::optional<Place> place_of(const std::string& path) {
   if (fs::is_directory(path, unknown)) return folder_place(look_into(without_slash(path)));
   if (!fs::is_regular_file(path, unknown)) return std::nullopt;
   return file_place(path);
+}
+
+std::optional<Place> place_of(const std::string& path, const Header& header) {
+  std::error_code unknown;
+  return fs::is_regular_file(path, unknown) ? file_place(path, &header) : std::nullopt;
 }
 
 std::vector<Place> places_below(const std::string& folder, int depth) {

@@ -3,6 +3,8 @@
 #include "safetensors/usual_header.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
@@ -44,6 +46,14 @@ class Reader {
     skip_blanks();
     if (at_ == end_ || *at_ != c) return false;
     ++at_;
+    return true;
+  }
+
+  /// Takes exactly this text: what nearly all writers put there, without blanks.
+  bool text(std::string_view expected) {
+    if (static_cast<std::size_t>(end_ - at_) < expected.size() || std::memcmp(at_, expected.data(), expected.size()) != 0)
+      return false;
+    at_ += expected.size();
     return true;
   }
 
@@ -110,30 +120,46 @@ class Reader {
     return word('}');
   }
 
+  enum class Field : std::uint8_t { dtype, shape, offsets, unknown };
+  static constexpr std::size_t fields = 3;
+
+  /// The name of a field, and the colon.
+  Field field() {
+    if (text("\"dtype\":")) return Field::dtype;
+    if (text("\"shape\":")) return Field::shape;
+    if (text("\"data_offsets\":")) return Field::offsets;
+    std::string_view name;
+    if (!plain_string(name) || !word(':')) return Field::unknown;
+    if (name == "dtype") return Field::dtype;
+    if (name == "shape") return Field::shape;
+    return name == "data_offsets" ? Field::offsets : Field::unknown;
+  }
+
   bool tensor(TensorEntry& entry) {
-    std::optional<Dtype> dtype;
-    bool has_shape = false;
-    bool has_offsets = false;
+    std::array<bool, fields> has{};
     if (!word('{')) return false;
     do {
-      std::string_view field;
-      std::string_view text;
-      if (!plain_string(field) || !word(':')) return false;
-      if (field == "dtype" && !dtype) {
-        if (!plain_string(text) || !(dtype = parse_dtype(text))) return false;
-      } else if (field == "shape" && !has_shape) {
-        has_shape = true;
-        if (!shape(entry.shape)) return false;
-      } else if (field == "data_offsets" && !has_offsets) {
-        has_offsets = true;
-        if (!word('[') || !integer(entry.begin) || !word(',') || !integer(entry.end) || !word(']')) return false;
-      } else {
+      const Field which = field();
+      if (which == Field::unknown || std::exchange(has[static_cast<std::size_t>(which)], true)) return false;
+      if (which == Field::dtype && !dtype(entry.dtype)) return false;
+      if (which == Field::shape && !shape(entry.shape)) return false;
+      if (which == Field::offsets && (!word('[') || !integer(entry.begin) || !word(',') || !integer(entry.end) || !word(']')))
         return false;
-      }
     } while (word(','));
-    if (!word('}') || !dtype || !has_shape || !has_offsets) return false;
-    entry.dtype = *dtype;
-    return fits(entry);
+    return word('}') && has == std::array{true, true, true} && fits(entry);
+  }
+
+  bool dtype(Dtype& out) {
+    std::string_view name;
+    if (!plain_string(name)) return false;
+    if (name != last_name_) {
+      const std::optional<Dtype> dtype = parse_dtype(name);
+      if (!dtype) return false;
+      last_name_ = name;
+      last_dtype_ = *dtype;
+    }
+    out = last_dtype_;
+    return true;
   }
 
   bool shape(Shape& out) {
@@ -170,6 +196,9 @@ class Reader {
   const char* const end_;
   const std::uint64_t data_bytes_;
   bool has_metadata_ = false;
+  // Of the entry before, which most have as well.
+  std::string_view last_name_;
+  Dtype last_dtype_ = Dtype::U8;
 };
 
 }  // namespace

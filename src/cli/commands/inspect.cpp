@@ -3,7 +3,7 @@
 #include "cli/files/open.h"
 #include "cli/files/remote_use.h"
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -34,6 +34,26 @@ CacheStats stats_of(const Context& context, const Document& document) {
   return statistics(document.cache, how);
 }
 
+/// A cache, or what there is to say of a file or folder of another project.
+struct Opened {
+  std::optional<SafetensorsFile> ours;
+  std::vector<Json> theirs;
+};
+
+Opened open_any(const Context& context, const std::string& name) {
+  Opened out;
+  try {
+    out.ours = open_named(context, name);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    out.theirs = inspect_foreign(name);
+    if (out.theirs.empty()) throw;
+    return out;
+  }
+  out.theirs = inspect_foreign(name, out.ours->header());
+  return out;
+}
+
 int run(Context& context, const Options& options) {
   check_inputs(options.files);
   int code = 0;
@@ -44,9 +64,10 @@ int run(Context& context, const Options& options) {
     context.subject = file;
     const remote::Usage before = remote_usage(context);
     try {
-      if (const std::vector<Json> theirs = inspect_foreign(file); !theirs.empty()) {
-        several = several || theirs.size() > 1;
-        for (const Json& place : theirs) {
+      Opened opened = open_any(context, file);
+      if (!opened.theirs.empty()) {
+        several = several || opened.theirs.size() > 1;
+        for (const Json& place : opened.theirs) {
           if (options.json) {
             shown.push_back(place);
             continue;
@@ -57,7 +78,7 @@ int run(Context& context, const Options& options) {
         }
         continue;
       }
-      const Document document = read_named(context, file);
+      const Document document = decode(*std::move(opened.ours));
       std::optional<CacheStats> stats;
       if (options.sections.stats) stats = stats_of(context, document);
       if (options.json) {

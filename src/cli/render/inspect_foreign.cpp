@@ -102,6 +102,11 @@ void add_settings(const Json& settings, std::string_view indent, std::string& ou
 
 }  // namespace
 
+std::vector<Json> inspect_foreign(const std::string& path, const Header& header) {
+  const std::optional<foreign::Place> place = path == "-" ? std::nullopt : foreign::place_of(path, header);
+  return place ? std::vector<Json>{one_file(*place)} : std::vector<Json>{};
+}
+
 std::vector<Json> inspect_foreign(const std::string& path) {
   std::vector<Json> out;
   if (path == "-") return out;

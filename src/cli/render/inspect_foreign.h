@@ -5,11 +5,14 @@
 #include <vector>
 
 #include "cli/render/json.h"
+#include "kvcache/safetensors.h"
 
 namespace kvcache::cli {
 
 /// What there is to say about it, or about each place below a folder; nothing for an ordinary file or folder.
 [[nodiscard]] std::vector<Json> inspect_foreign(const std::string& path);
+/// The same of a file that was opened as a cache.
+[[nodiscard]] std::vector<Json> inspect_foreign(const std::string& path, const Header& header);
 /// One of them in words.
 [[nodiscard]] std::string foreign_text(const Json& document);
 
