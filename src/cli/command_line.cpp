@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/CLI.hpp>  // and the definitions of what App.hpp only declares, once
 #include <algorithm>
 #include <array>
 #include <filesystem>

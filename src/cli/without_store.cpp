@@ -1,5 +1,5 @@
 // kvcache store, where it was built without: says so.
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 
 #include "cli/commands.h"
 #include "cli/docs/stored_words.h"

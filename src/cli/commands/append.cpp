@@ -1,7 +1,7 @@
 // kvcache append: new tokens behind those that a cache holds, as the model's update_and_fetch puts them there.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <map>
 #include <memory>
 

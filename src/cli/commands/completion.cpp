@@ -1,7 +1,7 @@
 // kvcache completion: the script that makes a shell complete commands, options and what is in a file.
 #include "cli/docs/completion_scripts.h"
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/commands.h"

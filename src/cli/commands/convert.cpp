@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <filesystem>
 #include <memory>
 

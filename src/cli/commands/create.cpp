@@ -1,7 +1,7 @@
 // kvcache create: a cache without a model, of zeros or of random values.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <limits>
 #include <memory>
 

@@ -1,7 +1,7 @@
 // kvcache dequantize: QuantizedKVCache layers become plain ones.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/commands.h"

@@ -1,7 +1,7 @@
 // kvcache diff: what differs between two caches.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <cmath>
 #include <cstdlib>
 #include <memory>

@@ -1,6 +1,6 @@
 #include "cli/commands/explain_folder.h"
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <filesystem>
 
 #include "cli/files/open.h"

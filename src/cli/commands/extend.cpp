@@ -1,7 +1,7 @@
 // kvcache extend: batches become one longer batch.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/commands.h"

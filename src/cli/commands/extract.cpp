@@ -1,7 +1,7 @@
 // kvcache extract: sequences of a batch, each as a cache of its own.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/commands.h"

@@ -1,7 +1,7 @@
 // kvcache filter: some sequences of a batch, in any order.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 #include <set>
 

@@ -1,7 +1,7 @@
 // kvcache formats: eras, their releases, and who reads whose files.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <array>
 #include <map>

@@ -1,5 +1,5 @@
 // kvcache generate: what is committed in man/ (scripts/generate).
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 #include <span>
 

@@ -1,7 +1,7 @@
 // kvcache ls: the caches of a folder.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <iterator>
 #include <limits>

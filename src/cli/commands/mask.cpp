@@ -1,7 +1,7 @@
 // kvcache mask: what the next tokens may attend to.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/commands.h"

@@ -1,7 +1,7 @@
 // kvcache merge: caches of single sequences become one batch.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/commands.h"

@@ -1,7 +1,7 @@
 // kvcache metadata: what the user stored beside the layers.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <limits>
 #include <memory>
 

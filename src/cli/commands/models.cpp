@@ -1,7 +1,7 @@
 // kvcache models: which model types are known, and what each reads of a config.json.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
 

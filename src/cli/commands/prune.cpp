@@ -1,7 +1,7 @@
 // kvcache prune: delete the caches that nobody needs.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <iostream>
 #include <memory>
 #include <string>

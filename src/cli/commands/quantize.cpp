@@ -1,7 +1,7 @@
 // kvcache quantize: plain layers become QuantizedKVCache.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/commands.h"

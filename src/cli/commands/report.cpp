@@ -1,7 +1,7 @@
 // kvcache report: a page to look at and to send around.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <memory>

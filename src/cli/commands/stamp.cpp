@@ -1,7 +1,7 @@
 // kvcache stamp: checksums, the model and the prompt, stored in the file itself.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/commands.h"

@@ -1,7 +1,7 @@
 // kvcache unrotate: windows in temporal order.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/commands.h"

@@ -1,7 +1,7 @@
 // kvcache verify: is this file intact, and who can load it?
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
 

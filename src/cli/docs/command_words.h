@@ -1,7 +1,7 @@
 // An unfinished command line, as far as it is understood: for completion.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <string>
 #include <utility>
 #include <vector>

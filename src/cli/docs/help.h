@@ -1,7 +1,7 @@
 // What --help prints.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <cstddef>
 #include <string>
 #include <string_view>

@@ -1,7 +1,7 @@
 // Man pages from what help is made of: each command's options, summary, details and examples.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <string>
 #include <vector>
 

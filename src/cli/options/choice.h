@@ -1,7 +1,7 @@
 // Options whose value is one of several words.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <initializer_list>
 #include <string_view>
 

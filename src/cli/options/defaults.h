@@ -1,7 +1,7 @@
 // Defaults of options: a configuration file, and variables of the environment.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <string>
 
 namespace kvcache::cli {

@@ -1,7 +1,7 @@
 // --dtype: f16, bf16 or f32.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <optional>
 #include <string>
 

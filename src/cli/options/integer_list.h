@@ -1,7 +1,7 @@
 // Options whose value is a list of integers: --keep 0,2-4.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // Values of options: integers, and that there is one.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -1,7 +1,7 @@
 // Sizes and times with a unit: as options, and ages for people.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <chrono>
 #include <cstdint>
 #include <optional>

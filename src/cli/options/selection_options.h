@@ -1,7 +1,7 @@
 // Options that say which files of a folder are meant: of `ls` and `prune`.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <string>
 #include <string_view>
 

@@ -1,7 +1,7 @@
 // kvcache store get and probe: the longest stored prefix of a prompt.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <limits>
 #include <memory>
 

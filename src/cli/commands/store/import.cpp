@@ -1,7 +1,7 @@
 // kvcache store import: entries of another store, stamped caches, and prompts of other projects' folders.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <filesystem>
 #include <memory>
 

@@ -1,7 +1,7 @@
 // kvcache store ls, show, du and stats: what is in a store.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>

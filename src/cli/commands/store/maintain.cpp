@@ -1,7 +1,7 @@
 // kvcache store init, check and export.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <chrono>
 #include <memory>
 

@@ -1,7 +1,7 @@
 // kvcache store put: store what of a cache is not there yet.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/commands/store/store.h"

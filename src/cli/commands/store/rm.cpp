@@ -1,7 +1,7 @@
 // kvcache store rm, pin, unpin and gc: what may go, and what stays.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <chrono>
 #include <memory>

@@ -1,7 +1,7 @@
 // What the commands of `kvcache store` share: the store, whose caches, and entries by their beginnings.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
