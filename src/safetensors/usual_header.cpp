@@ -152,7 +152,7 @@ class Reader {
   bool dtype(Dtype& out) {
     std::string_view name;
     if (!plain_string(name)) return false;
-    if (name != last_name_) {
+    if (last_name_.empty() || name != last_name_) {
       const std::optional<Dtype> dtype = parse_dtype(name);
       if (!dtype) return false;
       last_name_ = name;
