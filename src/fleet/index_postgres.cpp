@@ -4,18 +4,18 @@
 
 #include <algorithm>
 
+#include "common/hex.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
-#include "store/hex.h"
 #include "store/object_file.h"
 
 namespace kvcache::fleet {
 namespace {
 
+using kvcache::detail::from_hex;
 using store::Digest;
 using store::Node;
 using store::ObjectInfo;
-using store::detail::from_hex;
 using store::detail::SqlConnection;
 using store::detail::Statement;
 using store::detail::Transaction;
@@ -57,7 +57,7 @@ std::string lines(std::span<const std::string> names) {
 std::string array_of(const std::vector<std::string>& blobs) {
   std::string out = "{";
   for (const std::string& blob : blobs)
-    out += fmt::format("{}\"\\\\x{}\"", out.size() == 1 ? "" : ",", store::detail::to_hex(blob));
+    out += fmt::format("{}\"\\\\x{}\"", out.size() == 1 ? "" : ",", kvcache::detail::to_hex(blob));
   return out + "}";
 }
 

@@ -40,7 +40,7 @@ class TupleHash {
 };
 
 std::int64_t first_eight_bytes(const std::string& text) {
-  return read_le<std::int64_t>(bytes_of_hex(sha256(text)));
+  return read_le<std::int64_t>(from_hex(sha256(text)));
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "common/hex.h"
+
 namespace kvcache::foreign {
 
 /// The bytes of an integer, least significant first.
@@ -38,18 +40,8 @@ template <std::integral T>
   return out;
 }
 
-/// The bytes that pairs of hex digits stand for: of a digest that sha256() has made, where nothing else occurs.
-[[nodiscard]] inline std::string bytes_of_hex(std::string_view hex) {
-  const auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
-  std::string out;
-  out.reserve(hex.size() / 2);
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) out += static_cast<char>(digit(hex[i]) << 4U | digit(hex[i + 1]));
-  return out;
-}
-
-/// Whether a text is so many small hex digits and nothing else.
-[[nodiscard]] inline bool is_hex(std::string_view text, std::size_t digits) {
-  return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
+// What digests are made of and names are tested by goes with them.
+using kvcache::detail::from_hex;
+using kvcache::detail::is_hex;
 
 }  // namespace kvcache::foreign

@@ -83,7 +83,7 @@ std::string vmlx_prompt_hash(std::span<const std::int32_t> ids) {
 }
 
 std::string vmlx_block_hash(std::string_view parent, std::span<const std::int32_t> ids) {
-  return sha256((parent.empty() ? std::string("vmlx-engine-root") : bytes_of_hex(parent)) + tuple_text(ids));
+  return sha256((parent.empty() ? std::string("vmlx-engine-root") : from_hex(parent)) + tuple_text(ids));
 }
 
 std::string mlx_lm_1218_stem(std::span<const std::int32_t> ids) {

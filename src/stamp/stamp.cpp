@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/hex.h"
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
 #include "safetensors/key_set.h"
@@ -16,11 +17,6 @@ constexpr std::string_view schema_name = "kvcache.stamp/";
 constexpr std::size_t max_depth = 64;
 // As many arrays as a header can have.
 constexpr std::size_t max_entries = 65'536;
-
-bool is_hex(std::string_view text, std::size_t digits) {
-  const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  return text.size() == digits && std::all_of(text.begin(), text.end(), hex);
-}
 
 // Events of nlohmann's parser. Every handler returns false at the first problem, which ends the parse.
 class Handler {
@@ -55,13 +51,13 @@ class Handler {
       case Place::crc32:
         return checksum(text);
       case Place::model:
-        if (!is_hex(text, 64)) return value("no SHA-256");
+        if (!detail::is_hex(text, 64)) return value("no SHA-256");
         if (stamp_.model_sha256.size() >= max_entries) return fail("it names too many files");
         stamp_.model_sha256.insert_or_assign(key_, text);
         return true;
       case Place::tokens:
         if (key_ != "sha256") return value("a text");
-        if (!is_hex(text, 64)) return value("no SHA-256");
+        if (!detail::is_hex(text, 64)) return value("no SHA-256");
         stamp_.tokens->sha256 = text;
         return true;
       case Place::ids:
@@ -141,7 +137,7 @@ class Handler {
     return key_ == "time" || key_ == "tool" || key_ == "model_type" || key_ == "text" || value("a text");
   }
   bool checksum(const std::string& text) {
-    if (!is_hex(text, 8)) return value("no CRC-32");
+    if (!detail::is_hex(text, 8)) return value("no CRC-32");
     if (stamp_.crc32->size() >= max_entries) return fail("it names too many arrays");
     stamp_.crc32->insert_or_assign(key_, static_cast<std::uint32_t>(std::stoul(text, nullptr, 16)));
     return true;

@@ -7,9 +7,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "common/hex.h"
 #include "kvcache/error.h"
 #include "store/chain.h"
-#include "store/hex.h"
 #include "store/object_file.h"
 
 // What the index by parent and ids goes by: of a few hundred ids all would take pages of their own (node_children).
@@ -19,6 +19,8 @@ namespace kvcache::store::detail {
 namespace {
 
 using Json = nlohmann::json;
+using kvcache::detail::from_hex;
+using kvcache::detail::to_hex;
 
 #define SPACE_COLUMNS "name, identity, about, layout, salted, state, block, created"
 #define ENTRY_COLUMNS                                                                                                     \

@@ -5,12 +5,12 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "common/hex.h"
 #include "common/utc_text.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
 #include "kvcache/stamp.h"
-#include "store/hex.h"
 #include "store/planes.h"
 #include "store/state.h"
 
@@ -18,6 +18,8 @@ namespace kvcache::store::detail {
 namespace {
 
 using Json = nlohmann::json;
+using kvcache::detail::from_hex;
+using kvcache::detail::to_hex;
 
 // The era whose files hold plain and quantized rows, and any arrays, with the fewest words, and that every version of this tool
 // reads. Objects are no interchange files: what a runtime loads is written by get.

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "common/hex.h"
 #include "kvcache/error.h"
 #include "kvcache/store/objects.h"
 #include "platform/file.h"
@@ -26,14 +27,10 @@ std::int64_t seconds_now() {
   return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
 }
 
-bool is_hex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
 bool is_object_name(std::string_view name) {
   constexpr std::string_view suffix = ".safetensors";
   return name.size() > 65 + suffix.size() && name.ends_with(suffix) && name[64] == '.' &&
-         std::all_of(name.begin(), name.begin() + 64, is_hex);
+         kvcache::detail::is_hex(name.substr(0, 64), 64);
 }
 
 /// The hidden name of a file that is being written, or was when its process was killed.

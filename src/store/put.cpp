@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/count_of.h"
+#include "common/hex.h"
 #include "common/human.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
@@ -11,7 +12,6 @@
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
 #include "platform/file.h"
-#include "store/hex.h"
 #include "store/impl.h"
 #include "store/object_file.h"
 #include "store/space.h"
@@ -22,6 +22,7 @@ namespace {
 
 using namespace detail;
 using kvcache::detail::count_of;
+using kvcache::detail::from_hex;
 using kvcache::detail::human_bytes;
 
 constexpr int row_axis = 2;

@@ -2,15 +2,17 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/hex.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/sha256.h"
-#include "store/hex.h"
 
 namespace kvcache::store::detail {
 namespace {
 
 using Json = nlohmann::json;
+using kvcache::detail::from_hex;
+using kvcache::detail::to_hex;
 
 std::string ascii(const Json& json) {
   return json.dump(-1, ' ', true, Json::error_handler_t::replace);

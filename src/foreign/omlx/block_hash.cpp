@@ -13,7 +13,7 @@ void add(detail::Sha256& sum, std::string_view text) {
 detail::Sha256 begun(std::string_view model, std::string_view parent) {
   detail::Sha256 sum;
   add(sum, model);
-  add(sum, parent.empty() ? std::string("omlx-root") : bytes_of_hex(parent));
+  add(sum, parent.empty() ? std::string("omlx-root") : from_hex(parent));
   return sum;
 }
 

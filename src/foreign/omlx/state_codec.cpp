@@ -97,7 +97,7 @@ std::vector<bool> rotation_signs(std::string_view seed, std::int64_t dim) {
   for (std::int64_t i = 0; i < dim; ++i) {
     std::string text = fmt::format("omlx-gdn-rht-v1:{}:{}:", seed, dim);
     append_le(text, static_cast<std::uint32_t>(i));
-    signs.push_back((static_cast<unsigned char>(bytes_of_hex(kvcache::sha256(text))[0]) & 1U) != 0);
+    signs.push_back((static_cast<unsigned char>(from_hex(kvcache::sha256(text))[0]) & 1U) != 0);
   }
   return signs;
 }

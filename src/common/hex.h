@@ -1,10 +1,20 @@
-// Bytes as hex digits and back.
+// Bytes as hex digits and back: digests, in files and in names.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
-namespace kvcache::store::detail {
+namespace kvcache::detail {
+
+[[nodiscard]] constexpr bool is_hex_digit(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+/// Whether a text is so many lower-case digits and nothing else.
+[[nodiscard]] constexpr bool is_hex(std::string_view text, std::size_t digits) noexcept {
+  return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
 
 [[nodiscard]] inline std::string to_hex(std::string_view bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -21,9 +31,8 @@ namespace kvcache::store::detail {
 /// Of lower-case digits; what is none of them counts as 0.
 [[nodiscard]] inline std::string from_hex(std::string_view hex) {
   const auto digit = [](char c) -> unsigned {
-    if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-    if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
-    return 0;
+    if (!is_hex_digit(c)) return 0;
+    return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10);
   };
   std::string out;
   out.reserve(hex.size() / 2);
@@ -31,4 +40,4 @@ namespace kvcache::store::detail {
   return out;
 }
 
-}  // namespace kvcache::store::detail
+}  // namespace kvcache::detail
