@@ -10,6 +10,7 @@
 
 #include "catalog/foreign_places.h"
 #include "common/count_of.h"
+#include "foreign/header_fields.h"
 #include "format/recognise.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
@@ -24,11 +25,7 @@ namespace kvcache::catalog {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string value_of(const Metadata& metadata, const std::string& key) {
-  const auto it = metadata.find(key);
-  return it == metadata.end() ? std::string() : it->second;
-}
+using foreign::metadata_text;
 
 bool describe_block(const Header& header, ListedFile& file) {
   if (!detail::is_omlx_block(header)) return false;
@@ -36,8 +33,8 @@ bool describe_block(const Header& header, ListedFile& file) {
   file.recognised = true;
   file.kind = ListedFile::Kind::block;
   file.format = "omlx block";
-  file.model = value_of(metadata, "model_name");
-  const std::string tokens = value_of(metadata, "token_count");
+  file.model = metadata_text(metadata, "model_name");
+  const std::string tokens = metadata_text(metadata, "token_count");
   if (!tokens.empty() && tokens.size() < 12 && tokens.find_first_not_of("0123456789") == std::string::npos)
     file.tokens = std::stoll(tokens);
   file.verdict = "part of a paged cache";
@@ -112,7 +109,7 @@ void describe_layers(const Document& document, ListedFile& file) {
 void describe_cache(const Document& document, bool whole_files, ListedFile& file) {
   file.kind = ListedFile::Kind::cache;
   file.format = document.format == nullptr ? "mixed" : std::string(document.format->id);
-  file.model = value_of(document.cache.metadata, "model");
+  file.model = metadata_text(document.cache.metadata, "model");
   file.tokens = token_count(document.cache);
   file.recognised = detail::is_surely_prompt_cache(document.file.header());
   file.verdict = "ok";
@@ -144,7 +141,7 @@ void describe_broken(const Error& error, const ByteSource* source, ListedFile& f
   const std::optional<Header> header = detail::read_damaged_header(*source);
   if (!header) return;
   const bool block = detail::is_omlx_block(*header);
-  file.model = value_of(header->metadata, block ? "model_name" : "model");
+  file.model = metadata_text(header->metadata, block ? "model_name" : "model");
   file.recognised = block || detail::is_surely_prompt_cache(*header);
   file.damaged = proves_damage(error.code());
 }

@@ -58,9 +58,11 @@ FileReport unreadable_folder(const Found& found) {
 
 /// What another project's format finds, as a report of ours.
 FileReport report_of(foreign::Report&& theirs) {
-  FileReport report;
+  FileReport report = theirs.file ? *std::move(theirs.file) : FileReport{};
   report.path = std::move(theirs.path);
   report.findings = std::move(theirs.findings);
+  report.notes.clear();  // of programs that are given a file: these are a server's
+  report.status = Status::ok;
   for (Finding& finding : report.findings) {
     if (finding.severity == Severity::warning && report.status == Status::ok) report.status = Status::warnings;
     if (finding.severity == Severity::error) report.status = Status::errors;
@@ -68,7 +70,7 @@ FileReport report_of(foreign::Report&& theirs) {
   const bool broken = std::ranges::any_of(report.findings, [](const Finding& f) { return f.severity == Severity::error; });
   if (!theirs.readable && broken) {
     report.status = Status::unreadable;
-    report.failure = ErrorKind::unreadable;
+    if (!report.failure) report.failure = ErrorKind::unreadable;
   }
   return report;
 }
@@ -183,14 +185,20 @@ VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(c
         ++counts.by_status[outcome.report.status];
         take(outcome.report, candidates[i].named);
       });
+  // Prompt caches that lie in a server's folder are looked at like any other.
+  how.threads = 1;
+  how.progress = {};
   for (const foreign::Place& place : theirs)
-    foreign::verify_place(place, [&](foreign::Report found) {
-      detail::throw_if_stopped(how.stop);
-      const FileReport report = report_of(std::move(found));
-      ++counts.files;
-      ++counts.by_status[report.status];
-      take(report, false);
-    });
+    foreign::verify_place(
+        place,
+        [&](foreign::Report found) {
+          detail::throw_if_stopped(how.stop);
+          const FileReport report = report_of(std::move(found));
+          ++counts.files;
+          ++counts.by_status[report.status];
+          take(report, false);
+        },
+        [&](const std::string& path) { return verify_file(path, how); });
   if (counts.files == 0) refuse_nothing(files, counts);
   return counts;
 }

@@ -168,6 +168,13 @@ void add_ids(Restored& out, std::span<const std::int32_t> ids, std::int64_t toke
   out.ids.assign(ids.begin(), ids.begin() + tokens);
 }
 
+void note_tuples(std::size_t tuples, Restored& out) {
+  if (tuples > 0)
+    out.losses.push_back(fmt::format("{} of caches became {}: no other runtime has tuples of them",
+                                     tuples == 1 ? "a tuple" : fmt::format("{} tuples", tuples),
+                                     tuples == 1 ? "a list" : "lists"));
+}
+
 Restored restore_file(const Place& place, const Query& query) {
   Restored out;
   out.entry = place.path;
@@ -189,7 +196,7 @@ Restored restore_file(const Place& place, const Query& query) {
   std::size_t tuples = 0;
   out.cache.layers = exact.layers(&tuples);
   out.ids = exact.ids;
-  if (tuples > 0) out.notes.push_back(fmt::format("{} tuples of caches became lists", tuples));
+  note_tuples(tuples, out);
   if (exact.extra != 0) {
     out.cache.metadata["apc_extra_hash"] = std::to_string(exact.extra);
     out.notes.emplace_back("its prompt holds more than text (images): the ids alone do not say which");
@@ -242,7 +249,9 @@ Restored restore_from(const Place& place, const Query& query) {
     return out;
   }
   out.entry = match.exact ? store.exacts[*match.exact].path : store.shards[match.chain.back().shard].path;
-  out.cache.layers = store.restore(match);
+  std::size_t tuples = 0;
+  out.cache.layers = store.restore(match, &tuples);
+  note_tuples(tuples, out);
   add_ids(out, query.tokens, match.tokens);
   note_extra(store, match, out);
   if (match.server_misses && !match.exact)

@@ -248,13 +248,13 @@ void ApcStore::find_obstacle(Match& match, std::int64_t parent) const {
   }
 }
 
-std::vector<std::unique_ptr<Cache>> ApcStore::restore(const Match& match) const {
+std::vector<std::unique_ptr<Cache>> ApcStore::restore(const Match& match, std::size_t* tuples) const {
   if (!match.exact) return join(match);
   const Exact& known = exacts[*match.exact];
   const ApcExact exact = read_apc_exact(SafetensorsFile::open(known.path));
   if (exact.ids.size() > ids_.size() || !std::equal(exact.ids.begin(), exact.ids.end(), ids_.begin()))
     throw Error(ErrorKind::unreadable, fmt::format("{} was written to meanwhile", printable(known.path, 500)), "try again");
-  return exact.layers();
+  return exact.layers(tuples);
 }
 
 std::vector<std::unique_ptr<Cache>> ApcStore::join(const Match& match) const {

@@ -78,8 +78,8 @@ class ApcStore {
 
   /// What of the store the prompt begins with.
   [[nodiscard]] Match match() const;
-  /// The cache of a match. Throws Error(unreadable), Error(impossible).
-  [[nodiscard]] std::vector<std::unique_ptr<Cache>> restore(const Match& match) const;
+  /// The cache of a match. `tuples`: as ApcExact::layers(). Throws Error(unreadable), Error(impossible).
+  [[nodiscard]] std::vector<std::unique_ptr<Cache>> restore(const Match& match, std::size_t* tuples = nullptr) const;
 
   std::string folder;
   std::vector<Shard> shards;

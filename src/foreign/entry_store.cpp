@@ -10,6 +10,7 @@
 #include "foreign/base64.h"
 #include "foreign/header_fields.h"
 #include "foreign/little_endian.h"
+#include "foreign/manifest.h"
 #include "foreign/names.h"
 #include "foreign/small_file.h"
 #include "kvcache/caches.h"
@@ -23,7 +24,6 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr std::string_view ending = ".safetensors";
-constexpr std::size_t deepest = 16;
 
 std::vector<fs::path> names_in(const fs::path& folder, std::error_code& error) {
   std::vector<fs::path> out;
@@ -33,51 +33,6 @@ std::vector<fs::path> names_in(const fs::path& folder, std::error_code& error) {
   }
   std::ranges::sort(out);
   return out;
-}
-
-std::optional<std::vector<std::int32_t>> list_of_ids(const Json& json) {
-  if (!json.is_array() || json.empty()) return std::nullopt;
-  std::vector<std::int32_t> out;
-  out.reserve(json.size());
-  for (const Json& id : json) {
-    const std::int64_t value = id.is_number_integer() ? id.get<std::int64_t>() : -1;
-    if (value < 0 || value > max_dim) return std::nullopt;
-    out.push_back(static_cast<std::int32_t>(value));
-  }
-  return out;
-}
-
-/// Whether a name stays within its folder.
-bool stays_inside(const std::string& name) {
-  const fs::path path(name);
-  return path.is_relative() && std::ranges::none_of(path, [](const fs::path& part) { return part == ".."; });
-}
-
-void collect(const Json& json, std::size_t depth, std::vector<ManifestEntry>& out) {
-  if (depth > deepest || !json.is_structured()) return;
-  if (json.is_object()) {
-    ManifestEntry entry;
-    bool has_ids = false;
-    for (const auto& [key, value] : json.items()) {
-      if (value.is_string()) {
-        const auto text = value.get<std::string>();
-        if (text.ends_with(ending) && stays_inside(text))
-          entry.file = text;
-        else if (key.find("model") != std::string::npos && entry.model.empty())
-          entry.model = text;
-      } else if (!has_ids) {
-        if (std::optional<std::vector<std::int32_t>> ids = list_of_ids(value)) {
-          entry.ids = *std::move(ids);
-          has_ids = true;
-        }
-      }
-    }
-    if (has_ids && !entry.file.empty()) {
-      out.push_back(std::move(entry));
-      return;
-    }
-  }
-  for (const Json& child : json) collect(child, depth + 1, out);
 }
 
 }  // namespace
@@ -97,14 +52,6 @@ std::optional<std::vector<std::int32_t>> ids_in_metadata(const Metadata& user) {
     throw Error(ErrorKind::unreadable,
                 fmt::format("metadata 'tokens_b64' holds {} token ids, and 'length' says {}", ids.size(), printable(*length)));
   return ids;
-}
-
-std::vector<ManifestEntry> manifest_entries(std::string_view json) {
-  const Json document = Json::parse(json, nullptr, false);
-  if (document.is_discarded()) throw Error(ErrorKind::unreadable, "manifest.json is no JSON");
-  std::vector<ManifestEntry> out;
-  collect(document, 0, out);
-  return out;
 }
 
 void EntryStore::add(Entry entry, std::span<const std::int32_t> mine, std::span<const std::int32_t> theirs) {

@@ -18,16 +18,6 @@ namespace kvcache::foreign {
 /// throws Error(unreadable) where they are broken.
 [[nodiscard]] std::optional<std::vector<std::int32_t>> ids_in_metadata(const Metadata& user);
 
-/// Entries of a manifest of which only this is known: somewhere in it are objects that each have a list of integers and the
-/// name of a file that ends in .safetensors. Throws Error(unreadable) for what is no JSON. Names that lead out of the folder
-/// are passed over.
-struct ManifestEntry {
-  std::string file;
-  std::vector<std::int32_t> ids;
-  std::string model;  ///< a text whose key has "model" in it, or empty
-};
-[[nodiscard]] std::vector<ManifestEntry> manifest_entries(std::string_view json);
-
 class EntryStore {
  public:
   struct Entry {

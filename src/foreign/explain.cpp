@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string* value_of(const std::vector<Setting>& settings, const std::string& name) {
+const std::string* find_setting(const std::vector<Setting>& settings, const std::string& name) {
   const auto it = std::ranges::find(settings, name, &Setting::first);
   return it == settings.end() ? nullptr : &it->second;
 }
@@ -30,14 +30,14 @@ std::vector<std::string> differences(const std::vector<Setting>& settings, const
   std::vector<std::string> out;
   for (const auto& [name, value] : running) {
     if (!is_compared({name, value})) continue;
-    const std::string* mine = value_of(settings, name);
+    const std::string* mine = find_setting(settings, name);
     if (mine == nullptr)
       out.push_back(fmt::format("{} not stored, running {}", name, printable(value)));
     else if (*mine != value)
       out.push_back(fmt::format("{} {}, running {}", name, printable(*mine), printable(value)));
   }
   for (const auto& [name, value] : settings)
-    if (is_compared({name, value}) && value_of(running, name) == nullptr)
+    if (is_compared({name, value}) && find_setting(running, name) == nullptr)
       out.push_back(fmt::format("{} {}, running none", name, printable(value)));
   return out;
 }

@@ -18,6 +18,7 @@
 #include "kvcache/finding.h"
 #include "kvcache/prompt_cache.h"
 #include "kvcache/safetensors.h"
+#include "kvcache/verify.h"
 
 namespace kvcache::foreign {
 
@@ -136,6 +137,9 @@ struct Report {
   Findings findings;
   bool readable = true;   ///< false: no reader could make sense of it
   bool vanished = false;  ///< evicted meanwhile: nothing to say
+  /// Of a file that any loader of prompt caches takes by itself: what is known of it as one, who loads it among them. Its
+  /// findings are in `findings`.
+  std::optional<FileReport> file = {};
 };
 
 /// One row.
@@ -161,6 +165,9 @@ struct Format {
   /// One of them, as `restore` with its ids.
   Restored (*restore_prompt)(const Place& place, const Prompt& prompt, const Query& query);
   std::string_view inspect_only_because = {};  ///< where `restore` is null: a clause
+  /// Whether an item is a file as any runtime saves a prompt: it is verified as one, and `check` says only what is more. Null:
+  /// none is.
+  bool (*is_prompt_cache)(const Item& item) = nullptr;
 };
 
 /// All of them, in the order in which they are asked.
@@ -178,8 +185,10 @@ struct Format {
 
 /// `look` for every item, in parallel, in the order of items; `take` is called from one thread at a time.
 void list_entries(const Place& place, const std::function<void(Entry)>& take);
+/// How a prompt cache is verified; called from several threads.
+using VerifyCache = std::function<FileReport(const std::string& path)>;
 /// `check` for every item, in parallel, then `check_place`. Reports of one path are joined; those without findings come too.
-void verify_place(const Place& place, const std::function<void(Report)>& take);
+void verify_place(const Place& place, const std::function<void(Report)>& take, const VerifyCache& verify_cache = {});
 /// As the format's `restore`; refused with the reason where it has none.
 [[nodiscard]] Restored restore(const Place& place, const Query& query);
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "foreign/manifest.h"
 #include "foreign/row_tools.h"
 #include "foreign/small_file.h"
 #include "foreign/sqlite_rows.h"
@@ -72,16 +73,23 @@ void forget_snapshots(Json& index, const Names& names) {
   *hashes = std::move(left);
 }
 
-void change_json(const std::string& path, const Names& names, void (*change)(Json&, const Names&), int indent) {
+/// Replaces an index by what `change` makes of its text.
+void change_text(const std::string& path, const std::function<std::string(const std::string&)>& change) {
   const auto before = detail::file_state(path);
   if (!before) return;  // no index: nothing lists them
-  Json index = Json::parse(read_small_file(path), nullptr, false);
-  if (!index.is_object()) throw Error(ErrorKind::unreadable, fmt::format("{} is no JSON object", printable(path, 500)));
-  change(index, names);
-  const std::string text = index.dump(indent, ' ', true, Json::error_handler_t::replace);
+  const std::string text = change(read_small_file(path));
   if (detail::file_state(path) != before)
     throw Error(ErrorKind::io, "a server has written to the index meanwhile", "stop the server, or try again", "KV100");
   write_small_file(path, text, path);
+}
+
+void change_json(const std::string& path, const Names& names, void (*change)(Json&, const Names&), int indent) {
+  change_text(path, [&](const std::string& text) {
+    Json index = Json::parse(text, nullptr, false);
+    if (!index.is_object()) throw Error(ErrorKind::unreadable, fmt::format("{} is no JSON object", printable(path, 500)));
+    change(index, names);
+    return index.dump(indent, ' ', true, Json::error_handler_t::replace);
+  });
 }
 
 Names file_names(std::span<const std::string> entries) {
@@ -122,12 +130,34 @@ void forget_vmlx_swift(const Place& place, std::span<const std::string> entries)
   forget_rows(place.path + "/cache_index.db", "cache_entries", "hash", hashes);
 }
 
+/// vmlx names blocks by their digests in a column of its own, and so does a port of it to Swift.
+void forget_vmlx_blocks(const Place& place, std::span<const std::string> entries) {
+  const std::string path = place.path + "/block_index.db";
+  std::string column;
+  each_row(path, "SELECT name FROM pragma_table_info('blocks') WHERE name IN ('block_hash', 'hash') ORDER BY name",
+           [&](const std::vector<SqliteValue>& row) {
+             if (const auto* name = std::get_if<std::string>(&row.at(0)); name != nullptr && column.empty()) column = *name;
+           });
+  if (column.empty())
+    throw Error(ErrorKind::unreadable,
+                "block_index.db has no table of blocks by their digests: only its server can delete them", {}, "KV906");
+  Names hashes;
+  for (const std::string& entry : entries) hashes.insert(fs::path(entry).stem().string());
+  forget_rows(path, "blocks", column, hashes);
+}
+
+/// A list whose form is only known by its looks.
+void forget_listed(const Place& place, std::span<const std::string> entries) {
+  Names files;
+  for (const std::string& entry : entries) files.insert(entry.substr(place.path.size() + 1));
+  change_text(place.path + "/manifest.json", [&](const std::string& text) { return manifest_without(text, files); });
+}
+
 /// What lists the entries of a format.
 struct Index {
   std::string_view format;
   std::string_view file;
   bool sqlite;
-  /// Null: its form is not known.
   void (*forget)(const Place& place, std::span<const std::string> entries);
 };
 
@@ -138,8 +168,8 @@ constexpr std::array indexes = {
     Index{"mlx-prompt-cache", "index.json", false, forget_mlxpc},
     Index{"vmlx", "cache_index.db", true, forget_vmlx},
     Index{"vmlx-swift", "cache_index.db", true, forget_vmlx_swift},
-    Index{"vmlx-blocks", "block_index.db", true, nullptr},
-    Index{"mlx-lm-1405", "manifest.json", false, nullptr},
+    Index{"vmlx-blocks", "block_index.db", true, forget_vmlx_blocks},
+    Index{"mlx-lm-1405", "manifest.json", false, forget_listed},
 };
 
 const Index* index_of(const Place& place) {
@@ -178,8 +208,6 @@ std::vector<std::string> files_of_entry(const Place& place, const std::string& e
 std::string why_left_to_server(const Place& place) {
   const Index* index = index_of(place);
   if (index == nullptr) return {};
-  if (index->forget == nullptr)
-    return fmt::format("{} lists it, whose form is not known: only its server can delete it", index->file);
   if (index->sqlite && !has_sqlite())
     return fmt::format("{} lists it, and this build has no SQLite: only its server can delete it", index->file);
   return {};
@@ -187,7 +215,7 @@ std::string why_left_to_server(const Place& place) {
 
 void forget_entries(const Place& place, std::span<const std::string> entries) {
   const Index* index = index_of(place);
-  if (index != nullptr && index->forget != nullptr) index->forget(place, entries);
+  if (index != nullptr) index->forget(place, entries);
 }
 
 }  // namespace kvcache::foreign

@@ -12,6 +12,11 @@ const std::string* find_metadata(const Metadata& metadata, const std::string& ke
   return it == metadata.end() ? nullptr : &it->second;
 }
 
+std::string metadata_text(const Metadata& metadata, const std::string& key) {
+  const std::string* text = find_metadata(metadata, key);
+  return text == nullptr ? std::string() : *text;
+}
+
 std::int64_t metadata_number(const Metadata& metadata, const std::string& key) {
   const std::string* text = find_metadata(metadata, key);
   if (text == nullptr) throw Error(ErrorKind::unreadable, fmt::format("metadata '{}' is missing", printable(key)));

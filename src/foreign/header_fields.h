@@ -22,6 +22,8 @@ template <typename T>
 
 /// A value of the metadata, or nullptr.
 [[nodiscard]] const std::string* find_metadata(const Metadata& metadata, const std::string& key);
+/// A value, or an empty text.
+[[nodiscard]] std::string metadata_text(const Metadata& metadata, const std::string& key);
 /// A value that is a number. Throws Error(unreadable).
 [[nodiscard]] std::int64_t metadata_number(const Metadata& metadata, const std::string& key);
 

@@ -10,6 +10,7 @@
 #include "foreign/format_rows.h"
 #include "foreign/header_fields.h"
 #include "foreign/little_endian.h"
+#include "foreign/manifest.h"
 #include "foreign/names.h"
 #include "foreign/row_tools.h"
 #include "foreign/small_file.h"
@@ -89,10 +90,6 @@ Entry look_1405(const Place&, const Item& item) {
   return described(item, describe);
 }
 
-void check_cache(const Document& document, Report& report) {
-  for (const Finding& finding : check(document)) report.findings.push_back(finding);
-}
-
 void compare_counts(const Document& document, std::size_t ids, Report& report) {
   const auto held = static_cast<std::size_t>(token_count(document.cache));
   // Saved after an answer, it lacks the last token of its list.
@@ -104,7 +101,6 @@ Report check_1218(const Place&, const Item& item) {
   if (item.kind == Item::Kind::temporary) return checked(item.path, add_temporary);
   return checked(item.path, [&](Report& report) {
     const Document document = read_document(item.path);
-    check_cache(document, report);
     const std::optional<std::vector<std::int32_t>> ids = ids_in_metadata(document.cache.metadata);
     if (!ids) {
       add_finding(report, "KV907", "it has no token ids in its metadata: the server cannot find it");
@@ -117,12 +113,11 @@ Report check_1218(const Place&, const Item& item) {
 }
 
 Report check_1405(const Place&, const Item& item) {
-  if (item.kind != Item::Kind::entry) {
-    Report report;
-    report.path = item.path;
-    return report;
-  }
-  return checked(item.path, [&](Report& report) { check_cache(read_document(item.path), report); });
+  return {item.path, {}, true, false, {}};  // an entry is a prompt cache, and nothing more is known of it
+}
+
+bool is_entry(const Item& item) {
+  return item.kind == Item::Kind::entry;
 }
 
 std::vector<Report> check_no_place(const Place&, std::span<const Item>) {
@@ -229,13 +224,23 @@ const Format mlx_lm_1218_format = {"mlx-lm-1218",
                                    check_no_place,
                                    restore_1218,
                                    prompts_1218,
-                                   prompt_1218};
+                                   prompt_1218,
+                                   {},
+                                   is_entry};
 
-const Format mlx_lm_1405_format = {"mlx-lm-1405",  "prompt-cache folder of mlx-lm's pull request 1405, or one like it",
-                                   "any",          owns_1405,
-                                   owns_no_file,   items_1405,
-                                   look_1405,      check_1405,
-                                   check_manifest, restore_1405,
-                                   prompts_1405,   prompt_1405};
+const Format mlx_lm_1405_format = {"mlx-lm-1405",
+                                   "prompt-cache folder of mlx-lm's pull request 1405, or one like it",
+                                   "any",
+                                   owns_1405,
+                                   owns_no_file,
+                                   items_1405,
+                                   look_1405,
+                                   check_1405,
+                                   check_manifest,
+                                   restore_1405,
+                                   prompts_1405,
+                                   prompt_1405,
+                                   {},
+                                   is_entry};
 
 }  // namespace kvcache::foreign

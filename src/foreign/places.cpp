@@ -98,6 +98,34 @@ void search(const std::string& folder, int depth, std::vector<Place>& out) {
   for (const std::string& name : folders) search(fmt::format("{}/{}", folder, name), depth - 1, out);
 }
 
+/// What is more goes behind what there is; what a file shows by itself is not said again.
+void join(Findings& findings, Findings&& more) {
+  for (Finding& finding : more) {
+    const bool said = std::ranges::any_of(findings, [&](const Finding& f) { return f.code == finding.code; });
+    if (!said) findings.push_back(std::move(finding));
+  }
+}
+
+Report check_item(const Place& place, const Item& item, const VerifyCache& verify_cache) {
+  if (item.kind == Item::Kind::other) return {item.path, {}, true, true, {}};
+  if (place.format->is_prompt_cache == nullptr || !place.format->is_prompt_cache(item)) return place.format->check(place, item);
+  Report out = checked(
+      item.path,
+      [&](Report& report) {
+        FileReport file = verify_cache ? verify_cache(item.path) : verify_file(item.path);
+        if (file.failure == ErrorKind::io) throw Error(ErrorKind::io, file.findings.front().message, {}, "KV100");
+        report.findings = std::exchange(file.findings, {});
+        report.readable = !file.failure;
+        report.file = std::move(file);
+      },
+      "KV100");
+  if (out.vanished || !out.readable) return out;
+  Report more = place.format->check(place, item);
+  out.vanished = more.vanished;
+  join(out.findings, std::move(more.findings));
+  return out;
+}
+
 std::string without_slash(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return path;
@@ -140,7 +168,7 @@ void list_entries(const Place& place, const std::function<void(Entry)>& take) {
       [&](std::size_t, Entry entry) { take(std::move(entry)); });
 }
 
-void verify_place(const Place& place, const std::function<void(Report)>& take) {
+void verify_place(const Place& place, const std::function<void(Report)>& take, const VerifyCache& verify_cache) {
   const std::vector<Item> items = place.format->items(place);
   std::map<std::string, Report> more;  // by path
   for (Report& report : place.format->check_place(place, items)) {
@@ -148,18 +176,10 @@ void verify_place(const Place& place, const std::function<void(Report)>& take) {
     if (!added) std::ranges::move(report.findings, std::back_inserter(found->second.findings));
   }
   detail::in_order<Report>(
-      items.size(), workers(),
-      [&](std::size_t i) {
-        if (items[i].kind == Item::Kind::other) return Report{items[i].path, {}, true, true};
-        return place.format->check(place, items[i]);
-      },
+      items.size(), workers(), [&](std::size_t i) { return check_item(place, items[i], verify_cache); },
       [&](std::size_t, Report report) {
         if (const auto found = more.find(report.path); found != more.end()) {
-          for (Finding& finding : found->second.findings) {
-            // What a file shows by itself is not said again.
-            const bool said = std::ranges::any_of(report.findings, [&](const Finding& f) { return f.code == finding.code; });
-            if (!said) report.findings.push_back(std::move(finding));
-          }
+          join(report.findings, std::move(found->second.findings));
           report.vanished = false;
           more.erase(found);
         }

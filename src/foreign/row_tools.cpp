@@ -55,8 +55,10 @@ bool is_gone(const std::string& path) {
 
 void refuse_too_many(const std::string& folder, std::size_t files) {
   if (files > most_files)
-    throw Error(ErrorKind::impossible, fmt::format("{} holds more than {} files: too many for the cache of a server",
-                                                   printable(folder, 500), most_files));
+    throw Error(
+        ErrorKind::impossible,
+        fmt::format("{} holds more than {} files: too many for the cache of a server", printable(folder, 500), most_files),
+        "move some of them into another folder, the oldest first, and look at both");
 }
 
 std::vector<std::string> files_in(const std::string& folder) {
@@ -80,13 +82,17 @@ Entry entry_of(const Item& item) {
   return entry;
 }
 
-void patiently(const std::string& path, const std::function<void()>& read) {
+bool patiently(const std::string& path, const std::function<void()>& read) {
   constexpr int attempts = 5;
   for (int attempt = 1;; ++attempt) {
     try {
-      return read();
+      read();
+      return true;
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::io || attempt == attempts || is_gone(path)) throw;
+      if (error.kind() != ErrorKind::io) throw;
+      // Asked once: who asks again may find it back.
+      if (is_gone(path)) return false;
+      if (attempt == attempts) throw;
     }
   }
 }
@@ -95,14 +101,14 @@ Entry described(const Item& item, const std::function<void(Entry&)>& describe) {
   Entry entry = entry_of(item);
   if (entry.vanished) return entry;
   try {
-    patiently(item.path, [&] {
+    const bool there = patiently(item.path, [&] {
       // What was described before it failed is described again.
       entry = entry_of(item);
       if (!entry.vanished) describe(entry);
     });
+    if (!there) entry.vanished = true;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    entry.vanished = error.kind() == ErrorKind::io && is_gone(item.path);
     entry.readable = false;
     entry.verdict = error.what();
   }
@@ -123,16 +129,13 @@ Report checked(const std::string& path, const std::function<void(Report&)>& chec
   Report report;
   report.path = path;
   try {
-    patiently(path, [&] {
+    report.vanished = !patiently(path, [&] {
       report.findings.clear();
       check(report);
     });
+    if (report.vanished) report.findings.clear();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    if (error.kind() == ErrorKind::io && is_gone(path)) {
-      report.vanished = true;
-      return report;
-    }
     report.readable = error.kind() == ErrorKind::impossible;
     add_finding(report, error.code().empty() ? code : std::string_view(error.code()), error.what(), {}, error.remedy(),
                 error.key());

@@ -11,8 +11,9 @@
 
 namespace kvcache::foreign {
 
-/// Half a terabyte of blocks are some thousands of files. More than this is no cache, and would only fill the memory.
-inline constexpr std::size_t most_files = std::size_t{1} << 18U;
+/// Half a terabyte of blocks are some thousands of files, and a million were seen. More than this is no cache, and would only
+/// fill the memory: each takes some hundred bytes to list.
+inline constexpr std::size_t most_files = std::size_t{1} << 22U;
 /// Throws Error(impossible) for a folder of `files` files, if they are more.
 void refuse_too_many(const std::string& folder, std::size_t files);
 
@@ -25,8 +26,9 @@ void refuse_too_many(const std::string& folder, std::size_t files);
 /// Size and time of a file; `vanished` where it is gone.
 [[nodiscard]] Entry entry_of(const Item& item);
 
-/// Runs what reads a file, again where it cannot be opened and is there all the same: a server has just replaced it.
-void patiently(const std::string& path, const std::function<void()>& read);
+/// Runs what reads a file, again where it cannot be opened and is there all the same: a server has just replaced it. False: it
+/// is gone.
+[[nodiscard]] bool patiently(const std::string& path, const std::function<void()>& read);
 
 /// Runs what reads a file for `look`. What it throws becomes the verdict; a file that is gone was evicted meanwhile.
 [[nodiscard]] Entry described(const Item& item, const std::function<void(Entry&)>& describe);

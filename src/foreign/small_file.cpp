@@ -6,14 +6,18 @@
 #include "kvcache/byte_sink.h"
 #include "kvcache/byte_source.h"
 #include "kvcache/error.h"
+#include "kvcache/printable.h"
 
 namespace kvcache::foreign {
 
 std::string read_small_file(const std::string& path, std::uint64_t most) {
   const std::shared_ptr<const ByteSource> source = file_source(path);
   if (source->size() > most)
-    throw Error(ErrorKind::unreadable,
-                fmt::format("{} is too large for an index", detail::human_bytes(static_cast<double>(source->size()))));
+    throw Error(
+        ErrorKind::unreadable,
+        fmt::format("{}: {} is too large, no more than {} are read of such a file", printable(path, 500),
+                    detail::human_bytes(static_cast<double>(source->size())), detail::human_bytes(static_cast<double>(most))),
+        "what lies beside it can be listed, and each prompt cache among it be named by itself");
   std::string out(static_cast<std::size_t>(source->size()), '\0');
   source->read_at(0, std::as_writable_bytes(std::span(out.data(), out.size())));
   return out;

@@ -103,11 +103,16 @@ Report check_prompt(const Place&, const Item& item) {
     SafetensorsFile file = SafetensorsFile::open(item.path);
     if (is_turbo(file.header())) return;
     const Document document = decode(std::move(file));
-    for (const Finding& finding : check(document)) report.findings.push_back(finding);
     const auto named = prompt_name(fs::path(item.path).filename().string());
     if (const std::int64_t held = token_count(document.cache); named && held > 0 && held != named->tokens)
       add_finding(report, "KV908", fmt::format("it holds {} tokens, and its name says {}", held, named->tokens));
   });
+}
+
+bool is_prompt_cache(const Item& item) {
+  if (item.kind != Item::Kind::entry) return false;
+  const auto named = prompt_name(fs::path(item.path).filename().string());
+  return named && !named->turbo;
 }
 
 std::vector<Report> check_nothing_more(const Place&, std::span<const Item>) {
@@ -302,7 +307,9 @@ const Format vmlx_prompts_format = {"vmlx",
                                     check_nothing_more,
                                     restore_from_prompts,
                                     no_prompts,
-                                    nullptr};
+                                    nullptr,
+                                    {},
+                                    is_prompt_cache};
 
 const Format vmlx_blocks_format = {"vmlx-blocks",      "vmlx block cache",  "any",         owns_blocks,
                                    owns_block_file,    block_items,         look_at_block, check_block,

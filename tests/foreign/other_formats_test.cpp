@@ -220,6 +220,19 @@ TEST_F(OtherFormats, AManifestIsReadByItsLooks) {
   EXPECT_EQ(restored(Ids{4, 5}).outcome, Restored::Outcome::miss);
 }
 
+TEST_F(OtherFormats, RapidMlxOfItsSecondVersionHasNoIdentifier) {
+  PromptCache cache;
+  cache.layers.push_back(plain(0, 3));
+  cache.layers.push_back(plain(3, 3));
+  prompt_cache("entry_3.safetensors", cache, Era::P3);
+  text("entry_3_tokens.bin", ids_le<std::int32_t>(Ids{1, 2, 3}));
+  text("index.json",
+       R"({"version":2,"entries":[{"index":3,"num_tokens":3,"memory_bytes":1,"cache_types":["KVCache","KVCache"]}]})");
+  EXPECT_EQ(format(), "rapid-mlx");
+  EXPECT_TRUE(codes().empty());
+  EXPECT_EQ(restored(Ids{1, 2, 3, 4}).ids, (Ids{1, 2, 3}));
+}
+
 TEST_F(OtherFormats, VmlxPrompts) {
   const Ids ids = {1, 2, 3};
   PromptCache cache;

@@ -227,7 +227,9 @@ bool owns(const FolderLook& folder, Owner owner) {
       constexpr std::size_t enough = 4096;
       const std::string head = read_head(folder.at("index.json"), enough);
       if (head.find("\"model_fingerprint\"") != std::string::npos) return owner == Owner::vllm_mlx;
-      if (head.find("\"save_uuid\"") != std::string::npos) return owner == Owner::rapid_mlx;
+      // Its second version has no identifier, and ids without a header.
+      for (const std::string_view mark : {"\"save_uuid\"", "\"cache_types\""})
+        if (head.find(mark) != std::string::npos) return owner == Owner::rapid_mlx;
       if (!entries) return false;
     }
     if (ids.empty()) return owner == Owner::rapid_mlx && entries && folder.path.ends_with(".new");
@@ -283,17 +285,6 @@ Report check(const Place& place, const Item& item, Owner owner) {
   if (item.kind == Item::Kind::index && name == "index.json")
     return checked(
         item.path, [&](Report&) { static_cast<void>(read_index(place, owner)); }, "KV906");
-  if (item.kind == Item::Kind::entry) {
-    return checked(
-        item.path,
-        [&](Report& report) {
-          FileReport file = verify_file(item.path);
-          if (file.failure == ErrorKind::io) throw Error(ErrorKind::io, file.findings.front().message, {}, "KV100");
-          report.findings = std::move(file.findings);
-          report.readable = !file.failure;
-        },
-        "KV100");
-  }
   if (item.kind == Item::Kind::sidecar && owner == Owner::rapid_mlx)
     return checked(
         item.path,
@@ -326,11 +317,12 @@ std::vector<Report> check_place(const Place& place, std::span<const Item> items,
       const std::string path = cache_path(place.path, entry.index);
       try {
         PromptCache cache;
-        patiently(path, [&] {
+        const bool there = patiently(path, [&] {
           const std::vector<std::int32_t> ids = read_ids(place, index, entry);
           std::vector<std::int32_t> held;
           cache = open_entry(place, entry, ids, held);
         });
+        if (!there) throw Error(ErrorKind::io, fmt::format("{} is not here", printable(path, 500)), {}, "KV100");
         if (const auto zero = windows_with_zero_row(cache); !zero.empty())
           report(path, "KV913",
                  fmt::format("the window of {} {} begins with a row of zeros, which attention sees: the server left it when it "

@@ -49,7 +49,9 @@ class LayerFile {
 /// numpy knows no bfloat16: it was made float32, or float16 where a quantizer had been at it. Back to what it was.
 Tensor as_original(const Tensor& stored, const std::string& original, const std::string& where,
                    std::vector<std::string>& losses) {
-  if (original.empty()) return stored;
+  const bool as_it_was =
+      (original == "float32" && stored.dtype() == Dtype::F32) || (original == "float16" && stored.dtype() == Dtype::F16);
+  if (original.empty() || as_it_was) return stored;
   if (original != "bfloat16") refuse(fmt::format("{}: it was {}, which is not known here", where, printable(original)));
   if (stored.dtype() == Dtype::BF16) return stored;
   if (!is_float(stored.dtype())) refuse(fmt::format("{}: {} was bfloat16", where, name(stored.dtype())));
