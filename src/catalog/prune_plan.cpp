@@ -157,6 +157,13 @@ void look_at_places(const std::string& folder, PrunePlan& plan) {
     });
 }
 
+/// Whether a file is part of an entry that is a folder.
+bool lies_in_any(const std::string& path, const std::set<std::string>& entries) {
+  for (std::size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0; slash = path.rfind('/', slash - 1))
+    if (entries.contains(path.substr(0, slash))) return true;
+  return false;
+}
+
 /// Files that lie in folders of servers: an entry goes with all that belongs to it, and its parts never by themselves.
 /// `found`: all paths that were not left out, sorted.
 void join_entries(const std::string& folder, std::span<const std::string> found, PrunePlan& plan) {
@@ -176,7 +183,7 @@ void join_entries(const std::string& folder, std::span<const std::string> found,
       entries.insert(item.path);
       if (const auto file = files.find(item.path); file != files.end()) {
         if (file->second->state) take_parts(*file->second, place, item.path);
-      } else if (has_any_in(item.path)) {
+      } else if (has_any_in(item.path) || std::ranges::binary_search(found, item.path)) {
         const foreign::Entry entry = place.format->look(place, item);
         if (entry.vanished) continue;
         more.push_back(of_entry(folder, place, entry));
@@ -190,10 +197,7 @@ void join_entries(const std::string& folder, std::span<const std::string> found,
     const std::string why = foreign::why_left_to_server(place);
     for (const auto& [path, file] : files) {
       if (entries.contains(path) || !file->state) continue;
-      // Part of an entry that is a folder.
-      const std::string& part = path;  // clang 14 takes no name of a pair into a lambda
-      const auto inside = [&part](const std::string& entry) { return part.starts_with(entry + '/'); };
-      if (std::ranges::none_of(entries, inside) && why.empty()) continue;
+      if (!lies_in_any(path, entries) && why.empty()) continue;
       file->state.reset();
       file->why = why.empty() ? "part of an entry, with which it goes" : why;
     }

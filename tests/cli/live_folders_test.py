@@ -200,6 +200,105 @@ class LiveFolders(unittest.TestCase):
             # What is left is what a server's own rules find sound.
             self.assertIn(self.tool("verify", "-r", store).returncode, (0, 1))
 
+    def vmlx_blocks(self, statement, row):
+        """A folder of two blocks, whose index has a row of each. -> path, stems"""
+        store = os.path.join(self.folder, "vmlx")
+        shutil.rmtree(store, ignore_errors=True)
+        stems = [hashlib.sha256(b"%d" % i).hexdigest() for i in range(2)]
+        meta = json.dumps({"__layer_types__": {"0": "KVCache"}}).encode()
+        header = {"__vmlx_block_meta__": {"dtype": "U8", "shape": [len(meta)], "data_offsets": [0, len(meta)]}}
+        for stem, tokens in zip(stems, (64, 32)):
+            at = len(meta)
+            for name in ("layer_0_keys", "layer_0_values"):
+                header[name] = {"dtype": "F16", "shape": [1, 1, tokens, 2], "data_offsets": [at, at + 4 * tokens]}
+                at += 4 * tokens
+            text = json.dumps(header).encode()
+            os.makedirs(os.path.join(store, "blocks", stem[:2]), exist_ok=True)
+            with open(os.path.join(store, "blocks", stem[:2], stem + ".safetensors"), "wb") as f:
+                f.write(struct.pack("<Q", len(text)) + text + meta + bytes(at - len(meta)))
+        database = sqlite3.connect(os.path.join(store, "block_index.db"))
+        database.execute(statement)
+        for stem in stems:
+            database.execute("INSERT INTO blocks VALUES (%s)" % ",".join("?" * len(row(stem))), row(stem))
+        database.commit()
+        database.close()
+        return store, stems
+
+    def test_prune_takes_blocks_of_vmlx_out_of_their_index(self):
+        for statement, column, row in (
+                ("CREATE TABLE blocks (block_hash TEXT PRIMARY KEY, file_name TEXT NOT NULL, num_tokens INTEGER, parent_hash TEXT)",
+                 "block_hash", lambda stem: (stem, "blocks/%s/%s.safetensors" % (stem[:2], stem), 64, None)),
+                ("CREATE TABLE blocks (hash TEXT NOT NULL, model_key TEXT NOT NULL, PRIMARY KEY (hash, model_key))",
+                 "hash", lambda stem: (stem, "m"))):
+            store, stems = self.vmlx_blocks(statement, row)
+            done = self.tool("prune", store, "--tokens", ">40", "--yes", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            self.assertEqual(json.loads(done.stdout)["totals"]["deleted"]["files"], 1)
+            rows = sqlite3.connect(os.path.join(store, "block_index.db")).execute("SELECT %s FROM blocks" % column).fetchall()
+            self.assertEqual(rows, [(stems[1],)])
+            self.assertEqual([name for name in listing(store) if name.endswith(".safetensors")],
+                             ["blocks/%s/%s.safetensors" % (stems[1][:2], stems[1])])
+        # What nobody knows is left alone.
+        store, _ = self.vmlx_blocks("CREATE TABLE blocks (digest TEXT)", lambda stem: (stem,))
+        before = listing(store)
+        done = self.tool("prune", store, "--tokens", ">40", "--yes")
+        self.assertEqual(done.returncode, 5, done.stdout)
+        self.assertIn(b"only its server can delete", done.stderr)
+        self.assertEqual(listing(store), before)
+
+    def test_prune_takes_entries_out_of_a_list_that_is_known_by_its_looks(self):
+        files = os.path.join(TESTDATA, "golden", "models", "files")
+        def entry(name, tokens, size):
+            return {"file": name + ".safetensors", "tokens": tokens, "nbytes": size}
+        manifests = [
+            # A list, an order of names, a count and a sum.
+            ({"version": 1, "count": 2, "total_bytes": 30, "lru": ["a.safetensors", "b.safetensors"],
+              "entries": [entry("a", [1, 2], 10), entry("b", [3], 20)]},
+             {"version": 1, "count": 1, "total_bytes": 20, "lru": ["b.safetensors"], "entries": [entry("b", [3], 20)]}),
+            # By keys of their own, which other members speak of.
+            ({"MANIFEST_VERSION": 2, "models": {"m": {"k1": entry("a", [1, 2], 10), "k2": entry("b", [3], 20)}},
+              "order": ["k2", "k1"], "used": {"k1": 7, "k2": 8}},
+             {"MANIFEST_VERSION": 2, "models": {"m": {"k2": entry("b", [3], 20)}}, "order": ["k2"], "used": {"k2": 8}}),
+            ([entry("a", [1, 2], 10), entry("b", [3], 20)], [entry("b", [3], 20)]),
+            ({"lru": [{"model": "m", "cache": entry("a", [1, 2], 10)}, {"model": "m", "cache": entry("b", [3], 20)}]},
+             {"lru": [{"model": "m", "cache": entry("b", [3], 20)}]}),
+            # What may be about it in a way that nobody knows.
+            ({"order": [1, 0], "entries": [entry("a", [1, 2], 10), entry("b", [3], 20)]}, None),
+            ({"last": {"name": "a.safetensors"}, "entries": [entry("a", [1, 2], 10), entry("b", [3], 20)]}, None),
+        ]
+        store = os.path.join(self.folder, "list")
+        for manifest, wanted in manifests:
+            shutil.rmtree(store, ignore_errors=True)
+            os.makedirs(store)
+            for name, case in (("a", "llama-f16"), ("b", "llama-f16")):
+                shutil.copyfile(os.path.join(files, case + ".safetensors"), os.path.join(store, name + ".safetensors"))
+            os.utime(os.path.join(store, "a.safetensors"), (1, 1))
+            with open(os.path.join(store, "manifest.json"), "w") as f:
+                json.dump(manifest, f)
+            before = listing(store)
+            done = self.tool("prune", store, "--older-than", "30d", "--yes")
+            if wanted is None:
+                self.assertEqual(done.returncode, 5, done.stdout)
+                self.assertIn(b"its form is not known", done.stderr)
+                self.assertEqual(listing(store), before)
+                continue
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            with open(os.path.join(store, "manifest.json")) as f:
+                self.assertEqual(json.load(f), wanted)
+            self.assertEqual(sorted(listing(store)), ["b.safetensors", "manifest.json"])
+
+    def test_entries_are_verified_as_the_prompt_caches_that_they_are(self):
+        for case, ending in (("vllm-mlx-dense-bf16", "entry_0.safetensors"), ("rapid-dense-bf16", "entry_0.safetensors")):
+            store = self.copy(case)
+            done = self.tool("verify", "-r", "--json", store, "--for", "mlx-lm")
+            entry = next(file for file in json.loads(done.stdout)["files"] if file["path"].endswith(ending))
+            self.assertTrue(entry["format"].startswith("mlx-lm@"), entry)
+            self.assertTrue(entry["loads_in"]["mlx-lm@0.31"]["ok"])
+            alone = json.loads(self.tool("verify", "--json", entry["path"], "--for", "mlx-lm").stdout)["files"][0]
+            self.assertEqual(entry["loads_in"], alone["loads_in"])
+            sidecar = next(file for file in json.loads(done.stdout)["files"] if file["path"].endswith("_tokens.bin"))
+            self.assertEqual((sidecar["format"], sidecar["loads_in"]), (None, {}))
+
     def test_prune_leaves_an_entry_that_changes_meanwhile_and_its_row(self):
         # A torn index is no list to take anything out of: nothing goes.
         store = self.copy("vllm-mlx-dense-bf16")
