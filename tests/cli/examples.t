@@ -484,6 +484,10 @@ Report.
   $ fresh; mkdir -p home/.omlx; cp -r "$OPS/../../foreign/omlx-v2-dense/store" home/.omlx/cache
   > kvcache report ~/.omlx/cache -o omlx.html
   report on 3 entries of omlx paged SSD cache; wrote omlx.html .[0-9.]+ kB. (re)
+  $ fresh
+  > kvcache report -r ~/prompt-caches -o reports/
+  report on 3 layers, 40 tokens; wrote reports/chat.html .[0-9.]+ kB. (re)
+  1 file: 1 written
 
 Stamp.
 

@@ -71,3 +71,23 @@ Without a name it lies beside the cache.
   kvcache report: no output is given
   hint: -o OUT writes a new file
   [2]
+
+Several have a page each, in a folder; one that fails does not keep the others from theirs.
+
+  $ printf x > broken.safetensors
+  $ kvcache report "$MODELS/llama-f16.safetensors" broken.safetensors -o pages/
+  report on 4 layers, 43 tokens; wrote pages/llama-f16.html (29.7 kB)
+  kvcache report: broken.safetensors: no safetensors file, but a text file
+  hint: name the cache itself
+  2 files: 1 written, 1 failed
+  [3]
+  $ ls pages
+  llama-f16.html
+  $ kvcache report "$MODELS/llama-f16.safetensors" broken.safetensors
+  kvcache report: no output is given
+  hint: -o DIR/ writes them to a folder
+  [2]
+  $ mkdir folder; kvcache report folder
+  kvcache report: folder: cannot be read: it is a directory, and no server's
+  hint: kvcache report -r folder -o reports/
+  [5]

@@ -219,7 +219,8 @@ Action declare(CLI::App& app, Context& context) {
                "Leave out trailing slots of recurrent layers that are not set");
   app.add_option(
          "--children", options->children,
-         "What a CacheList held, for files that forgot: KVCache,ArraysCache:2,QuantizedKVCache:64,RotatingKVCache:1024:4")
+         "What a CacheList held, for files that forgot, in order: KVCache, ArraysCache:SLOTS, QuantizedKVCache:GROUP_SIZE, "
+         "RotatingKVCache:MAX_SIZE:KEEP; such as KVCache,ArraysCache:2")
       ->type_name("SPEC")
       ->check(not_empty());
   app.add_option(

@@ -77,7 +77,9 @@ void print_names(const Listing& listing, bool null) {
 void print_listing(const Context& context, const Options& options, const Listing& listing) {
   if (options.names || options.null) return print_names(listing, options.null);
   if (options.csv) return print(listing_csv(listing));
-  if (options.json) return print_json(with_usage(context, listing_json(listing)));
+  if (options.json)
+    return print_json_with_list(with_usage(context, listing_json(listing)), "files", listing.shown,
+                                [&listing](std::size_t i) { return file_json(listing.files[i]); });
   print(listing_text(context, listing));
 }
 
@@ -197,7 +199,8 @@ const Command ls_command = {
     "  kvcache ls --duplicates",
     declare,
     "Folders are searched for *.safetensors and gzip-compressed *.gz, and for what other projects keep their prompts in "
-    "(docs/foreign.md); links to folders are not followed. Only headers are read, and for --duplicates the keys of one layer, "
+    "(docs/foreign.md), in hidden folders, too: most caches lie in one, such as ~/.cache or ~/.omlx. Links to folders are not "
+    "followed. Only headers are read, and for --duplicates the keys of one layer, "
     "and all data of files that agree in them. What this command "
     "reads does not count as an access of the file (on Linux, of your own files).\n\n"
     "Of several conditions all have to hold."};

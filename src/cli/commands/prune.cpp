@@ -214,7 +214,8 @@ const Command prune_command = {
     "Of several criteria all have to hold; --or begins another reason to go. The example of llama: its caches go, the oldest "
     "first, until all caches together take 20 GB. The one before it: what nobody has read for 90 days goes, and then as much "
     "of the rest as is too much.\n\n"
-    "Only what says itself that it is a prompt cache or an omlx block is ever deleted; never model weights or other files. Not "
+    "Only what says itself that it is a prompt cache, and entries of servers' folders, are ever deleted; never model weights "
+    "or other files. Not "
     "what --exclude or a file named .kvcacheignore leaves out either, which counts for nothing here."};
 
 }  // namespace kvcache::cli

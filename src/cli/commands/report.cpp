@@ -8,9 +8,11 @@
 #include <span>
 
 #include "cli/commands.h"
+#include "cli/files/each_file.h"
 #include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/files/read_inputs.h"
+#include "cli/options/selection_options.h"
 #include "cli/report_page/folder_page.h"
 #include "cli/report_page/page.h"
 #include "cli/terminal/progress_bar.h"
@@ -26,7 +28,7 @@ namespace kvcache::cli {
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
   OutputOptions output;
 };
 
@@ -78,7 +80,17 @@ std::vector<foreign::Place> places_of(const std::string& path) {
   return std::filesystem::is_directory(path, unknown) ? foreign::places_below(path) : std::vector<foreign::Place>();
 }
 
-int report_on_places(Context& context, const Options& options, const std::vector<foreign::Place>& places) {
+/// The summary of --json, or of one of several.
+void summarize(const Context& context, const OutputOptions& output, Json document) {
+  if (output.summaries != nullptr) {
+    document.erase("schema");
+    return output.summaries->push_back(std::move(document));
+  }
+  if (output.json) print_late_json(context, document);
+}
+
+int report_on_places(Context& context, const std::string& file, const OutputOptions& output,
+                     const std::vector<foreign::Place>& places) {
   std::vector<ReportedPlace> reported;
   std::uint64_t entries = 0;
   std::uint64_t dead = 0;
@@ -91,62 +103,87 @@ int report_on_places(Context& context, const Options& options, const std::vector
     dead += one.explained.dead_bytes();
     for (const foreign::Signature& signature : one.explained.signatures) tokens += signature.tokens;
   }
-  const std::string page = folder_page(options.file, reported);
-  write(context, options.output, page);
+  const std::string page = folder_page(file, reported);
+  write(context, output, page);
   if (!context.quiet)
     say(fmt::format("report on {} of {}; wrote {} ({})", entries == 1 ? "1 entry" : fmt::format("{} entries", entries),
                     places.size() == 1 ? std::string(places[0].format->title) : count_of(places.size(), "folder"),
-                    shown_output(options.output.path), human_bytes(static_cast<double>(page.size()))));
-  if (options.output.json)
-    print_late_json(context, {{"schema", "kvcache.report/1"},
-                              {"path", options.file},
-                              {"output", options.output.path},
-                              {"tokens", tokens},
-                              {"bytes", page.size()},
-                              {"places", places.size()},
-                              {"entries", entries},
-                              {"dead_bytes", dead}});
+                    shown_output(output.path), human_bytes(static_cast<double>(page.size()))));
+  summarize(context, output,
+            {{"schema", "kvcache.report/1"},
+             {"path", file},
+             {"output", output.path},
+             {"tokens", tokens},
+             {"bytes", page.size()},
+             {"places", places.size()},
+             {"entries", entries},
+             {"dead_bytes", dead}});
   return 0;
 }
 
-/// chat.html for chat.safetensors.gz, beside it; in this folder for what lies elsewhere.
-std::string page_beside(const std::string& file) {
-  std::string name = detail::is_remote_name(file) ? detail::local_name(file) : file;
+/// chat.html for chat.safetensors.gz.
+std::string as_page(std::string name) {
   while (name.size() > 1 && name.ends_with('/')) name.pop_back();  // a folder
   for (const std::string_view suffix : {".gz", ".safetensors"})
     if (name.size() > suffix.size() && name.ends_with(suffix)) name.resize(name.size() - suffix.size());
   return name + ".html";
 }
 
-int run(Context& context, Options options) {
-  if (options.output.path.empty() && !comes_once(options.file)) options.output.path = page_beside(options.file);
-  check_output(options.output, {options.file});
-  context.subject = options.file;
-  if (const std::vector<foreign::Place> places = places_of(options.file); !places.empty())
-    return report_on_places(context, options, places);
-  const Document document = read_named(context, options.file);
+/// Beside the file; in this folder for what lies elsewhere.
+std::string page_beside(const std::string& file) {
+  return as_page(detail::is_remote_name(file) ? detail::local_name(file) : file);
+}
+
+int report_on(Context& context, const std::string& file, const OutputOptions& output) {
+  check_output(output, {file});
+  context.subject = file;
+  if (const std::vector<foreign::Place> places = places_of(file); !places.empty())
+    return report_on_places(context, file, output, places);
+  const Document document = read_named(context, file);
   const Overview overview = overview_of(document);
   const CacheStats stats = stats_of(context, document);
   const Findings findings = findings_of(document, stats);
   const std::string page = report_page({document, overview, findings, stats});
-  write(context, options.output, page);
+  write(context, output, page);
   if (!context.quiet)
     say(fmt::format("report on {}, {}; wrote {} ({})", count_of(overview.layers.size(), "layer"),
-                    count_of(static_cast<std::uint64_t>(overview.tokens), "token"), shown_output(options.output.path),
+                    count_of(static_cast<std::uint64_t>(overview.tokens), "token"), shown_output(output.path),
                     human_bytes(static_cast<double>(page.size()))));
-  if (options.output.json)
-    print_late_json(context, {{"schema", "kvcache.report/1"},
-                              {"path", document.file.path()},
-                              {"output", options.output.path},
-                              {"tokens", overview.tokens},
-                              {"bytes", page.size()}});
+  summarize(context, output,
+            {{"schema", "kvcache.report/1"},
+             {"path", document.file.path()},
+             {"output", output.path},
+             {"tokens", overview.tokens},
+             {"bytes", page.size()}});
   return 0;
+}
+
+int run(Context& context, const Options& options) {
+  std::error_code unknown;
+  const std::string& first = options.files.front();
+  const bool one = options.files.size() == 1 && !options.output.recursive && !options.output.path.ends_with('/');
+  if (one && std::filesystem::is_directory(first, unknown) && places_of(first).empty())
+    throw Error(ErrorKind::io, fmt::format("{}: cannot be read: it is a directory, and no server's", first),
+                fmt::format("kvcache report -r {} -o reports/", shell_word(first)));
+  OutputOptions output = options.output;
+  if (one) {
+    if (output.path.empty() && !comes_once(first)) output.path = page_beside(first);
+    return report_on(context, first, output);
+  }
+  return for_each_file(context, options.files, output, [&context](const std::string& file, OutputOptions page) {
+    page.path = as_page(page.path);
+    return report_on(context, file, page);
+  });
 }
 
 Action declare(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   options->output.has_in_place = false;
-  app.add_option("FILE", options->file, "The cache, or the folder of a server; - is standard input")->required();
+  app.add_option("FILE", options->files,
+                 "The cache, or the folder of a server; - is standard input. Several with -o and a folder")
+      ->required();
+  app.add_flag("-r,--recursive", options->output.recursive, "Take folders, too: a page of each cache below them, in -o DIR/");
+  add_exclude(app, options->output.exclude);
   app.add_option("-o,--output", options->output.path, "Write the page to this file (default: FILE.html); - is standard output")
       ->type_name("OUT");
   app.add_flag("--force", options->output.force, "Replace OUT if it exists");
@@ -161,6 +198,7 @@ const Command report_command = {"report", Group::making,
                                 "  kvcache report chat.safetensors                              makes chat.html\n"
                                 "  kvcache report chat.safetensors.gz -o report.html --force    replaces the page\n"
                                 "  kvcache report ~/.omlx/cache -o omlx.html    settings, dead bytes, findings\n"
+                                "  kvcache report -r ~/prompt-caches -o reports/                a page of each\n"
                                 "The page is one file without scripts that loads nothing: open it in any browser.",
                                 declare};
 

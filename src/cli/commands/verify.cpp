@@ -163,7 +163,9 @@ const Command verify_command = {
     "A file that is fine is one line; files of folders (-r) are counted, of others the gravest finding is shown, and what "
     "exceeds a screenful is summed up by code. `kvcache explain KV411` says what a code means. github and sarif carry errors "
     "and warnings, up to what their servers take: 10 annotations, 5,000 results. --json is always everything.\n\n"
-    "With -r, files that do not claim to be caches (model weights, token ids, archives, what macOS leaves on foreign drives) "
+    "With -r, hidden folders are searched, too: most caches lie in one, such as ~/.cache or ~/.omlx; --exclude leaves some "
+    "out. "
+    "Files that do not claim to be caches (model weights, token ids, archives, what macOS leaves on foreign drives) "
     "are "
     "counted and passed over; a damaged cache, an empty file and a pointer of Git LFS are not. A file that is named is always "
     "reported. Nothing to check at all is exit status 2."};

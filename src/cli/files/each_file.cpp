@@ -212,8 +212,9 @@ int for_each_file(Context& context, const std::vector<std::string>& files, const
     // Neither, both or one file for several.
     const bool elsewhere = std::ranges::any_of(inputs, detail::is_remote_name, &Input::path);
     if (options.path.empty())
-      refuse("no output is given",
-             elsewhere ? "-o DIR/ writes them to a folder" : "--in-place replaces each file, -o DIR/ writes them to a folder");
+      refuse("no output is given", elsewhere || !options.has_in_place
+                                       ? "-o DIR/ writes them to a folder"
+                                       : "--in-place replaces each file, -o DIR/ writes them to a folder");
     refuse(fmt::format("-o {} is one output for {}", options.path, count_of(inputs.size(), "file")),
            options.to_stdout() ? "-o DIR/ writes them to a folder" : fmt::format("-o {}/ is a folder for them", options.path));
   }

@@ -108,7 +108,8 @@ std::vector<std::string> remarks(const Explanation& explained) {
   return out;
 }
 
-std::string prompt_text(const ExplainedFolder& folder, const Restored& restored) {
+/// How far the prompt leads, and what is to be said of that, a line each.
+std::vector<std::string> prompt_lines(const ExplainedFolder& folder, const Restored& restored) {
   std::string text = fmt::format("with --tokens {} ({}): ", shell_path(folder.tokens), count_of(folder.prompt_tokens, "token"));
   if (restored.block_size > 0)
     text += fmt::format("{} of {} present, ", restored.blocks_present,
@@ -120,10 +121,11 @@ std::string prompt_text(const ExplainedFolder& folder, const Restored& restored)
                         : restored.layers_without_state.empty()   ? "some layers have"
                                                                   : layers_in_words(restored.layers_without_state) + " have");
   text += fmt::format(", to be processed again: {}", folder.prompt_tokens - static_cast<std::size_t>(restored.tokens()));
-  if (!restored.stopped_by.empty()) text += fmt::format("\nit ends there because {}", printable(restored.stopped_by, 1000));
-  if (!restored.why.empty()) text += fmt::format("\n{}", printable(restored.why, 1000));
-  for (const std::string& note : restored.notes) text += fmt::format("\n{}", printable(note, 1000));
-  return text;
+  std::vector<std::string> out = {std::move(text)};
+  if (!restored.stopped_by.empty()) out.push_back("it ends there because " + printable(restored.stopped_by, 1000));
+  if (!restored.why.empty()) out.push_back(printable(restored.why, 1000));
+  for (const std::string& note : restored.notes) out.push_back(printable(note, 1000));
+  return out;
 }
 
 /// What `prune` is to be told, and how many bytes it frees; nothing where there is nothing to delete by signature.
@@ -239,16 +241,18 @@ Json json_of(const ExplainedFolder& folder) {
 
 void print_explanation(const Context& context, const ExplainedFolder& folder) {
   const Style style(context, stdout);
+  const auto line = [](const std::string& text) { print(hanging(text, line_width(stdout)) + '\n'); };
   for (const Explanation& place : folder.places) {
-    print(fmt::format("{}: {}: {}, {}, {}\n", style.bold(shown_path(place.place.path)), place.place.format->title,
-                      count(place.all.files, noun(place)), size_of(place.all.bytes),
-                      count_of(place.signatures.size(), "signature")));
+    line(fmt::format("{}: {}: {}, {}, {}", style.bold(shown_path(place.place.path)), place.place.format->title,
+                     count(place.all.files, noun(place)), size_of(place.all.bytes),
+                     count_of(place.signatures.size(), "signature")));
     if (!place.signatures.empty()) print(signatures_table(place, style));
-    for (const std::string& remark : remarks(place)) print(remark + '\n');
-    if (place.prompt) print(prompt_text(folder, *place.prompt) + '\n');
+    for (const std::string& remark : remarks(place)) line(remark);
+    if (place.prompt)
+      for (const std::string& said : prompt_lines(folder, *place.prompt)) line(said);
     if (&place != &folder.places.back()) print("\n");
   }
-  if (folder.places.empty()) print(fmt::format("{}: no folder of a server that is known here\n", shown_path(folder.path)));
+  if (folder.places.empty()) line(fmt::format("{}: no folder of a server that is known here", shown_path(folder.path)));
   if (const std::string prune = prune_line(folder.path, folder.places); !prune.empty())
     print(fmt::format("fix: {} frees {}\n", prune, size_of(bytes_of_dead_signatures(folder.places))));
 }

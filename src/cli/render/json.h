@@ -1,6 +1,10 @@
 // JSON on standard output.
 #pragma once
 
+#include <functional>
+#include <string>
+#include <string_view>
+
 #include "cli/terminal/stdout.h"
 #include "documents/json.h"
 
@@ -12,6 +16,26 @@ using documents::json_text;
 
 inline void print_json(const Json& document) {
   print(json_text(document));
+}
+
+/// The same of a document with an empty list `key` at its top, which is filled while it is written: a list of a million
+/// elements is never held as JSON.
+inline void print_json_with_list(const Json& document, std::string_view key, std::size_t elements,
+                                 const std::function<Json(std::size_t)>& element) {
+  const std::string text = json_text(document);
+  const std::string empty = "\n \"" + std::string(key) + "\": []";
+  const std::size_t at = text.find(empty);
+  if (elements == 0 || at == std::string::npos) return print(text);
+  const std::size_t inside = at + empty.size() - 1;  // before the bracket that ends it
+  print(text.substr(0, inside));
+  for (std::size_t i = 0; i < elements; ++i) {
+    std::string lines = json_text(element(i));
+    lines.pop_back();
+    for (std::size_t end = lines.find('\n'); end != std::string::npos; end = lines.find('\n', end + 1))
+      lines.insert(end + 1, "  ");
+    print((i == 0 ? "\n  " : ",\n  ") + lines);
+  }
+  print("\n " + text.substr(inside));
 }
 
 }  // namespace kvcache::cli

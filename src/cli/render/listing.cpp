@@ -95,21 +95,6 @@ Json text_or_null(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
 }
 
-Json file_json(const ListedFile& f) {
-  return {{"path", f.path},
-          {"kind", kind_name(f)},
-          {"model", text_or_null(f.model)},
-          {"format", text_or_null(f.format)},
-          {"tokens", f.tokens},
-          {"bytes", f.bytes},
-          {"modified", seconds(f.modified)},
-          {"accessed", f.accessed == system_clock::time_point() ? Json(nullptr) : Json(seconds(f.accessed))},
-          {"classes", text_or_null(f.classes)},
-          {"elements", text_or_null(f.elements)},
-          {"bits", f.bits == 0 ? Json(nullptr) : Json(f.bits)},
-          {"verdict", f.verdict}};
-}
-
 Json duplicates_json(const std::vector<catalog::Duplicates>& found) {
   Json out = Json::array();
   for (const catalog::Duplicates& group : found)
@@ -214,14 +199,27 @@ std::string csv_cell(const std::string& text) {
 
 }  // namespace
 
+Json file_json(const ListedFile& f) {
+  return {{"path", f.path},
+          {"kind", kind_name(f)},
+          {"model", text_or_null(f.model)},
+          {"format", text_or_null(f.format)},
+          {"tokens", f.tokens},
+          {"bytes", f.bytes},
+          {"modified", seconds(f.modified)},
+          {"accessed", f.accessed == system_clock::time_point() ? Json(nullptr) : Json(seconds(f.accessed))},
+          {"classes", text_or_null(f.classes)},
+          {"elements", text_or_null(f.elements)},
+          {"bits", f.bits == 0 ? Json(nullptr) : Json(f.bits)},
+          {"verdict", f.verdict}};
+}
+
 Json listing_json(const Listing& listing) {
-  Json files = Json::array();
-  for (const ListedFile& file : shown(listing)) files.push_back(file_json(file));
   Json models = Json::array();
   for (const auto& [model, total] : totals_by_model(listing.files))
     models.push_back({{"model", text_or_null(model)}, {"files", total.files}, {"bytes", total.bytes}});
   Json out = {{"schema", "kvcache.ls/1"},
-              {"files", std::move(files)},
+              {"files", Json::array()},
               {"models", std::move(models)},
               {"totals", {{"files", listing.files.size()}, {"bytes", bytes_of(listing.files)}, {"not_caches", listing.other}}}};
   if (listing.by_folder) {
@@ -255,7 +253,7 @@ std::string listing_text(const Context& context, const Listing& listing) {
     const bool there = f.modified != system_clock::time_point();  // a link that leads nowhere has no age
     table.add({shown_path(listing.relative && !f.below.empty() ? f.below : f.path), broken ? "" : std::to_string(f.tokens),
                human_bytes(static_cast<double>(f.bytes)), f.elements, there ? ago(f.modified, now) : "",
-               f.accessed == system_clock::time_point() ? "" : ago(f.accessed, now), broken ? "broken" : f.format,
+               f.accessed == system_clock::time_point() ? "" : ago(f.accessed, now), broken ? style.red("broken") : f.format,
                printable(f.model, 32), remark(f)});
   }
   const std::string rows = listing.shown == 0 ? "" : table.text(style);

@@ -24,7 +24,9 @@ struct Listing {
   std::optional<std::vector<catalog::Duplicates>> duplicates;
 };
 
+/// All but the files, whose list is empty.
 [[nodiscard]] Json listing_json(const Listing& listing);
+[[nodiscard]] Json file_json(const catalog::ListedFile& file);
 [[nodiscard]] std::string listing_text(const Context& context, const Listing& listing);
 /// With a line of titles; RFC 4180.
 [[nodiscard]] std::string listing_csv(const Listing& listing);
