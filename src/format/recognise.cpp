@@ -73,7 +73,8 @@ bool is_omlx_block(const Header& header) {
 
 bool claims_to_be_cache(const Header& header) {
   const auto of_layers = [](const auto& entry) { return entry.first.starts_with("2."); };
-  if (std::ranges::any_of(header.metadata, of_layers) || is_leaf_table(header) || has_named_tensors(header)) return true;
+  const auto is_laid_out = [&](const FileLayout& layout) { return layout.recognises(header); };
+  if (std::ranges::any_of(header.metadata, of_layers) || std::ranges::any_of(file_layouts(), is_laid_out)) return true;
   // Without any metadata it may be a cache that a program has saved anew without them. A file of nothing is no model either.
   return header.tensors.empty() || std::ranges::all_of(header.tensors, is_layer_path);
 }

@@ -76,8 +76,8 @@ std::string from_before(const Document& document) {
 bool loads_as_nothing(const Document& document) {
   if (!document.cache.metadata.empty() || document.cache.layers.empty()) return false;
   if (may_be_laid_out_as(LayoutName::leaf_table, document)) return true;
-  return document.cache.layers.size() == 1 && !may_be_laid_out_as(LayoutName::named_tensors, document) &&
-         !document.cache.model_state;
+  const bool has_sections = may_be_laid_out_as(LayoutName::sections, document) || document.candidates.none();
+  return document.cache.layers.size() == 1 && has_sections && !document.cache.model_state;
 }
 
 std::optional<std::string> leaf_table_refusal(const Document& document, Era era) {

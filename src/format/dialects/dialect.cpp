@@ -32,13 +32,7 @@ const detail::EraTraits& detail::traits(Era era) noexcept {
 }
 
 EraSet detail::eras_laid_out_as(LayoutName layout) noexcept {
-  static const auto sets = [] {
-    std::array<EraSet, 3> out;
-    for (const LayoutName name : {LayoutName::sections, LayoutName::leaf_table, LayoutName::named_tensors})
-      out.at(static_cast<std::size_t>(name)) = all_eras_where([name](const EraTraits& t) { return t.layout == name; });
-    return out;
-  }();
-  return sets.at(static_cast<std::size_t>(layout));
+  return all_eras_where([layout](const EraTraits& t) { return t.layout == layout; });
 }
 
 const Dialect& dialect(Era era) noexcept {
