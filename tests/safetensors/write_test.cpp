@@ -288,6 +288,58 @@ TEST_F(Write, IntoMemoryGivesTheBytesOfTheFile) {
   }
 }
 
+// The outputs of a computation lie behind each other in the file, which is written from front to back.
+TEST_F(Write, GzipComputesOnceWhatHasSeveralOutputs) {
+  constexpr std::int64_t units = 700'000;
+  const auto computation = std::make_shared<Counting>(units);
+  const auto other = std::make_shared<Counting>(units);
+  const auto output = [](const std::shared_ptr<Counting>& of, std::size_t k) {
+    return k == 0 ? Tensor::computed(of, 0, Dtype::U32, {units}) : Tensor::computed(of, 1, Dtype::U8, {units});
+  };
+  const std::vector<NamedTensor> tensors{{"a", output(computation, 0)}, {"b", output(other, 1)},       {"c", memory(1000)},
+                                         {"d", output(computation, 1)}, {"e", output(computation, 0)}, {"f", output(other, 0)}};
+  MemorySink plain;
+  write_safetensors(plain, tensors, metadata_);
+  const std::string wanted = text(plain.take());
+  const auto unzipped = [&] {
+    computation->evaluated = other->evaluated = 0;
+    write(tensors, {.overwrite = true, .gzip = true});
+    const auto source = SafetensorsFile::open(path_).source();
+    std::vector<std::byte> bytes(source->size());
+    source->read_at(0, bytes);
+    return text(bytes);
+  };
+  EXPECT_TRUE(unzipped() == wanted);
+  EXPECT_EQ(computation->evaluated, std::uint64_t{units});
+  EXPECT_EQ(other->evaluated, std::uint64_t{units});
+}
+
+TEST_F(Write, GzipComputesAgainWhereNothingCanBeKept) {
+  const auto computation = std::make_shared<Counting>(100'000);
+  const std::vector<NamedTensor> tensors{{"a", Tensor::computed(computation, 0, Dtype::U32, {100'000})},
+                                         {"b", Tensor::computed(computation, 1, Dtype::U8, {100'000})}};
+  const auto zipped = [&] {
+    MemorySink sink;
+    write_safetensors(sink, tensors, metadata_, {.gzip = true});
+    return text(sink.take());
+  };
+  const std::string wanted = zipped();
+  for (int at = 1;; ++at) {
+    ASSERT_LT(at, 100);
+    const test::FailingCall fault(at, ENOSPC, true);
+    const std::string bytes = at == 1 ? zipped() : [&] {
+      try {
+        return zipped();
+      } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::io);  // what was kept cannot be read
+        return wanted;
+      }
+    }();
+    if (!fault.happened()) break;
+    EXPECT_TRUE(bytes == wanted) << "call " << at;
+  }
+}
+
 TEST_F(Write, ASinkIsToldTheSizeAndCommittedOnce) {
   const std::vector<NamedTensor> tensors{{"a", memory(3'000'000)}};
   Noting sink;
