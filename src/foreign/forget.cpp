@@ -12,6 +12,7 @@
 #include "foreign/row_tools.h"
 #include "foreign/small_file.h"
 #include "foreign/sqlite_rows.h"
+#include "foreign/ssd_tier/ssd_entry.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
 #include "platform/remove_file.h"
@@ -117,6 +118,7 @@ void forget_rows(const std::string& path, std::string_view table, std::string_vi
 }
 
 void forget_ssd(const Place& place, std::span<const std::string> entries) {
+  ssd::require_known_schema(place.path + "/index.db");
   forget_rows(place.path + "/index.db", "entries", "file_path", file_names(entries));
 }
 

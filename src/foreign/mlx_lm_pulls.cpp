@@ -40,6 +40,19 @@ bool owns_1405(const FolderLook& folder) {
   }
 }
 
+/// The folder's own word on its form, or nothing where that is the one that is known.
+std::string unknown_version(const Place& place) {
+  std::string version;
+  try {
+    version = read_small_file(place.path + "/format-version");
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return {};  // gone meanwhile
+  }
+  while (!version.empty() && (version.back() == '\n' || version.back() == '\r' || version.back() == ' ')) version.pop_back();
+  return version == "1" ? std::string() : fmt::format("format '{}', and 1 is known here", printable(version, 32));
+}
+
 bool owns_no_file(const FileLook&) {
   return false;  // a prompt cache like any other
 }
@@ -78,10 +91,12 @@ void describe(Entry& entry) {
     if (finding.severity == Severity::error && entry.verdict == "ok") entry.verdict = fmt::format("errors ({})", finding.code);
 }
 
-Entry look_1218(const Place&, const Item& item) {
+Entry look_1218(const Place& place, const Item& item) {
   if (item.kind != Item::Kind::entry) return entry_of(item);
   Entry entry = described(item, describe);
-  entry.version = "1";
+  const std::string unknown = unknown_version(place);
+  if (unknown.empty()) entry.version = "1";
+  if (!unknown.empty() && entry.verdict == "ok") entry.verdict = unknown;
   return entry;
 }
 
@@ -120,8 +135,11 @@ bool is_entry(const Item& item) {
   return item.kind == Item::Kind::entry;
 }
 
-std::vector<Report> check_no_place(const Place&, std::span<const Item>) {
-  return {};
+std::vector<Report> check_1218_place(const Place& place, std::span<const Item>) {
+  Report report;
+  report.path = place.path + "/format-version";
+  if (const std::string unknown = unknown_version(place); !unknown.empty()) add_finding(report, "KV902", unknown);
+  return {std::move(report)};
 }
 
 std::vector<Report> check_manifest(const Place& place, std::span<const Item> items) {
@@ -176,6 +194,12 @@ Restored from_store(const EntryStore& store, const Query& query, bool provisiona
 }
 
 Restored restore_1218(const Place& place, const Query& query) {
+  if (const std::string unknown = unknown_version(place); !unknown.empty()) {
+    Restored out;
+    out.outcome = Restored::Outcome::refused;
+    out.why = unknown;
+    return out;
+  }
   return from_store(EntryStore::of_1218(place.path, query.tokens), query, false);
 }
 
@@ -221,7 +245,7 @@ const Format mlx_lm_1218_format = {"mlx-lm-1218",
                                    items_1218,
                                    look_1218,
                                    check_1218,
-                                   check_no_place,
+                                   check_1218_place,
                                    restore_1218,
                                    prompts_1218,
                                    prompt_1218,

@@ -299,6 +299,21 @@ class LiveFolders(unittest.TestCase):
             sidecar = next(file for file in json.loads(done.stdout)["files"] if file["path"].endswith("_tokens.bin"))
             self.assertEqual((sidecar["format"], sidecar["loads_in"]), (None, {}))
 
+    def test_an_index_of_another_schema_is_not_guessed_at(self):
+        store = self.copy("vllm-mlx-ssd-dense-bf16")
+        database = sqlite3.connect(os.path.join(store, "index.db"))
+        database.execute("UPDATE schema_version SET version = 2")
+        database.commit()
+        database.close()
+        found = json.loads(self.tool("verify", "--json", "-r", store).stdout)["files"]
+        self.assertIn("KV902", [finding["code"] for file in found for finding in file["findings"]])
+        done = self.tool("convert", store, "--tokens", self.ids("vllm-mlx-ssd-dense-bf16"), "--to", "mlx-lm", "-o",
+                         os.path.join(self.folder, "out.safetensors"))
+        self.assertEqual(done.returncode, 4, done.stderr)
+        before = listing(store)
+        self.assertEqual(self.tool("prune", store, "--older-than", "0s", "--yes").returncode, 5)
+        self.assertEqual(listing(store), before)
+
     def test_prune_leaves_an_entry_that_changes_meanwhile_and_its_row(self):
         # A torn index is no list to take anything out of: nothing goes.
         store = self.copy("vllm-mlx-dense-bf16")

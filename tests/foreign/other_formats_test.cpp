@@ -209,6 +209,20 @@ TEST_F(OtherFormats, PullRequest1218) {
   EXPECT_EQ(keys_of(trimmed), bytes_of(rows(0, 2)));
 }
 
+TEST_F(OtherFormats, PullRequest1218OfAnotherFormatIsNotGuessedAt) {
+  PromptCache cache;
+  cache.layers.push_back(plain(0, 3));
+  cache.layers.push_back(plain(3, 3));
+  cache.metadata = {{"tokens_b64", "AQAAAAIAAAADAAAA"}, {"length", "3"}};
+  prompt_cache("models/0123456789abcdef/entries/" + mlx_lm_1218_stem(Ids{1, 2, 3}) + ".safetensors", cache, Era::P3);
+  text("format-version", "1\n");
+  EXPECT_TRUE(codes().empty());
+  EXPECT_EQ(restored(Ids{1, 2, 3, 4}).ids, (Ids{1, 2, 3}));
+  text("format-version", "2\n");
+  EXPECT_EQ(codes(), std::vector<std::string>{"KV902"});
+  EXPECT_EQ(restored(Ids{1, 2, 3, 4}).outcome, Restored::Outcome::refused);
+}
+
 TEST_F(OtherFormats, AManifestIsReadByItsLooks) {
   PromptCache cache;
   cache.layers.push_back(plain(0, 3));

@@ -18,6 +18,8 @@
 namespace kvcache::foreign::ssd {
 namespace {
 
+constexpr std::int64_t known_schema = 1;  // of index.db
+
 constexpr std::size_t hash_digits = 64;
 
 [[noreturn]] void refuse(const std::string& why) {
@@ -117,8 +119,23 @@ std::string token_hash(std::span<const std::int32_t> ids) {
   return kvcache::sha256(ids_le<std::int32_t>(ids));
 }
 
+void require_known_schema(const std::string& index) {
+  bool told = false;
+  each_row(index, "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'",
+           [&told](const std::vector<SqliteValue>&) { told = true; });
+  if (!told) return;
+  each_row(index, "SELECT version FROM schema_version", [](const std::vector<SqliteValue>& values) {
+    const auto* version = std::get_if<std::int64_t>(&values[0]);
+    if (version == nullptr || *version != known_schema)
+      throw Error(ErrorKind::unreadable,
+                  fmt::format("an index of schema {}, and {} is known here", version == nullptr ? 0 : *version, known_schema),
+                  {}, "KV902");
+  });
+}
+
 std::vector<Row> read_rows(const std::string& folder) {
   std::vector<Row> out;
+  require_known_schema(folder + "/index.db");
   each_row(folder + "/index.db", "SELECT token_hash, tokens_blob, num_tokens, file_path FROM entries ORDER BY token_hash",
            [&](const std::vector<SqliteValue>& values) {
              Row row;

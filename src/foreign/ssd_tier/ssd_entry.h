@@ -20,6 +20,8 @@ struct Row {
   std::string problem;  ///< why it cannot be used, or empty
 };
 
+/// Throws Error(unreadable, code KV902) for an index whose schema is not the one that is known. One that does not say is taken.
+void require_known_schema(const std::string& index);
 /// Every row of index.db. Throws what each_row() throws.
 [[nodiscard]] std::vector<Row> read_rows(const std::string& folder);
 

@@ -99,7 +99,8 @@ std::vector<Report> check_place(const Place& place, std::span<const Item> items)
     rows = read_rows(place.path);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    report(index, error.kind() == ErrorKind::impossible ? "KV914" : "KV906", error.what(), error.remedy());
+    const std::string_view code = error.kind() == ErrorKind::impossible ? "KV914" : error.code() == "KV902" ? "KV902" : "KV906";
+    report(index, code, error.what(), error.remedy());
     return out;
   }
   for (const Row& row : rows) {
