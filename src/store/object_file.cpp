@@ -185,6 +185,10 @@ StoredObject::StoredObject(std::shared_ptr<const ByteSource> source, const std::
     if (const auto found = metadata.find(section + std::string(label_key)); found != metadata.end()) label_ = found->second;
   if (label_.empty()) unreadable("it does not say what it is");
   if (!file_.header().defects.empty()) unreadable(file_.header().defects.front().message);
+  if (label_.find("\"planes\"") == std::string::npos) return;
+  const Json label = Json::parse(label_, nullptr, false);
+  if (!label.is_object() || !label.contains("planes") || !label["planes"].is_array()) return;
+  for (const Json& part : label["planes"]) planes_.push_back(part.is_null() ? std::string() : part.dump());
 }
 
 void StoredObject::unreadable(const std::string& what) const {
@@ -201,20 +205,13 @@ Tensor StoredObject::array(const std::string& key) const {
 Tensor StoredObject::rows(std::size_t part, std::size_t array, std::size_t arrays, const RowArray& expected,
                           std::int64_t rows) const {
   const Shape shape{1, expected.heads, rows, expected.dim};
-  Tensor tensor;
-  if (label_.find("\"planes\"") != std::string::npos) {
-    const Json label = Json::parse(label_, nullptr, false);
-    const Json& planes = label.is_object() && label.contains("planes") ? label["planes"] : Json();
-    if (planes.is_array() && part < planes.size() && !planes[part].is_null()) {
-      const PackedRows packed{planes[part].dump(), {}};
-      const std::size_t slots = packed_slots(packed.facts);
-      std::vector<Tensor> stored;
-      for (std::size_t i = 0; i < slots; ++i) stored.push_back(this->array(fmt::format("{}.{}", part, i)));
-      tensor = unpack_rows(packed.facts, stored, array, expected.dtype, shape);
-      return tensor;
-    }
+  if (part < planes_.size() && !planes_[part].empty()) {
+    const std::size_t slots = packed_slots(planes_[part]);
+    std::vector<Tensor> stored;
+    for (std::size_t i = 0; i < slots; ++i) stored.push_back(this->array(fmt::format("{}.{}", part, i)));
+    return unpack_rows(planes_[part], stored, array, expected.dtype, shape);
   }
-  tensor = this->array(row_key(part, array, arrays));
+  Tensor tensor = this->array(row_key(part, array, arrays));
   if (tensor.dtype() != expected.dtype || tensor.shape() != shape)
     unreadable(fmt::format("array {} is {} {} instead of {} {}", row_key(part, array, arrays), name(tensor.dtype()),
                            to_string(tensor.shape()), name(expected.dtype), to_string(shape)));

@@ -69,6 +69,7 @@ class StoredObject {
   SafetensorsFile file_;
   std::string name_;
   std::string label_;
+  std::vector<std::string> planes_;  // how each part was packed (PackedRows::facts), or empty
 };
 
 /// The key of an array of rows within an object: array `array` of `arrays` of part `part`.

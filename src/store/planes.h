@@ -15,7 +15,8 @@ struct PackedRows {
   std::string facts;           ///< JSON: how each was packed
   std::vector<Tensor> arrays;  ///< U8, [1, bytes]; raw arrays as they were
 };
-/// Nothing where it would save less than 5 % in every array. Reads the arrays.
+/// Arrays in which it would save less than 5 % stay as they are. Nothing where it would save less in all of them together.
+/// Reads the arrays.
 [[nodiscard]] std::optional<PackedRows> pack_rows(const std::vector<Tensor>& arrays);
 /// How many arrays are stored for these facts.
 [[nodiscard]] std::size_t packed_slots(std::string_view facts);
