@@ -124,7 +124,7 @@ def add_blocks(store, blocks):
             for i in range(blocks):
                 k = place[i]
                 parent = root if k % 40 == 0 else names[(k - 1) * stride % blocks]
-                yield (names[i], parent, space, k % 40 * BLOCK, 0, os.urandom(4 * BLOCK), None, objects, BLOCK * 32768, None, None, i,
+                yield (names[i], parent, space, k % 40 * BLOCK, 0, os.urandom(3 * BLOCK), None, objects, BLOCK * 32768, None, None, i,
                        int(k % 40 == 39))
 
         db.executemany("INSERT INTO node (hash, parent, space, first, tail, ids, extras, objects, bytes, cut, held, used, leaf) "

@@ -12,9 +12,6 @@
 #include "store/chain.h"
 #include "store/object_file.h"
 
-// What the index by parent and ids goes by: of a few hundred ids all would take pages of their own (node_children).
-#define HEAD "substr(ids, 1, 512)"
-
 namespace kvcache::store::detail {
 namespace {
 
@@ -27,17 +24,22 @@ using kvcache::detail::to_hex;
   "id, (SELECT name FROM namespace WHERE namespace.id = space), node, tokens, held, label, pinned, created, used, hits, " \
   "format, metadata, facets"
 
-/// HEAD of a blob.
-std::string head_of(const std::string& ids) {
-  return ids.substr(0, 512);
-}
+// Ids below it take three bytes, others this one and four more.
+constexpr std::uint32_t first_long = 0xFF0000;
 
 TokenIds ids_of(std::string_view blob) {
-  TokenIds ids(blob.size() / 4);
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    std::uint32_t id = 0;
-    for (std::size_t k = 0; k < 4; ++k) id = id << 8U | static_cast<unsigned char>(blob[4 * i + k]);
-    ids[i] = static_cast<std::int32_t>(id);
+  TokenIds ids;
+  ids.reserve(blob.size() / 3);
+  const auto byte = [&](std::size_t at) { return static_cast<std::uint32_t>(static_cast<unsigned char>(blob[at])); };
+  for (std::size_t at = 0; at + 3 <= blob.size();) {
+    if (byte(at) != 0xFF) {
+      ids.push_back(static_cast<std::int32_t>(byte(at) << 16U | byte(at + 1) << 8U | byte(at + 2)));
+      at += 3;
+      continue;
+    }
+    if (at + 5 > blob.size()) break;
+    ids.push_back(static_cast<std::int32_t>(byte(at + 1) << 24U | byte(at + 2) << 16U | byte(at + 3) << 8U | byte(at + 4)));
+    at += 5;
   }
   return ids;
 }
@@ -110,10 +112,13 @@ std::string SqlIndex::today() {
 
 std::string SqlIndex::ids_blob(std::span<const std::int32_t> ids) {
   std::string out;
-  out.reserve(4 * ids.size());
-  for (const std::int32_t id : ids)
-    for (int shift = 24; shift >= 0; shift -= 8)
-      out.push_back(static_cast<char>(static_cast<std::uint32_t>(id) >> static_cast<unsigned>(shift) & 0xFFU));
+  out.reserve(3 * ids.size());
+  for (const std::int32_t id : ids) {
+    const auto bits = static_cast<std::uint32_t>(id);
+    const bool is_long = bits >= first_long;
+    if (is_long) out.push_back('\xFF');
+    for (unsigned byte = is_long ? 4 : 3; byte > 0; --byte) out.push_back(static_cast<char>(bits >> 8U * (byte - 1) & 0xFFU));
+  }
   return out;
 }
 
@@ -218,20 +223,21 @@ std::vector<Index::Neighbours> SqlIndex::near(std::span<const Place> places, std
   for (const Place& place : places) {
     const std::string parent = from_hex(place.parent);
     const std::string ids = ids_blob(place.ids);
-    const auto side = [&](std::string_view sql) {
-      return nodes(
-          db().prepare(sql).bind_blob(parent).bind_blob(head_of(ids)).bind_blob(ids).bind(static_cast<std::int64_t>(most)));
-    };
-    out.push_back({side("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD
-                        " <= ? AND ids <= ? ORDER BY " HEAD " DESC, ids DESC LIMIT ?"),
-                   side("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD
-                        " >= ? AND ids > ? ORDER BY " HEAD ", ids LIMIT ?")});
+    out.push_back(
+        {nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids <= ? ORDER BY ids DESC LIMIT ?")
+                   .bind_blob(parent)
+                   .bind_blob(ids)
+                   .bind(static_cast<std::int64_t>(most))),
+         nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids > ? ORDER BY ids LIMIT ?")
+                   .bind_blob(parent)
+                   .bind_blob(ids)
+                   .bind(static_cast<std::int64_t>(most)))});
   }
   return out;
 }
 
 std::vector<Node> SqlIndex::children(const Digest& parent, std::size_t most) const {
-  return nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? ORDER BY " HEAD ", ids LIMIT ?")
+  return nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? ORDER BY ids LIMIT ?")
                    .bind_blob(from_hex(parent))
                    .bind(static_cast<std::int64_t>(most)));
 }
@@ -620,21 +626,17 @@ std::vector<Node> SqlIndex::tails_within(const Node& node) const {
   while (!key.empty()) {
     key.pop_back();
     if (key.empty()) break;
-    Statement row = db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD
-                                 " <= ? AND ids <= ? ORDER BY " HEAD " DESC, ids DESC LIMIT 1");
-    const std::string ids = ids_blob(key);
-    row.bind_blob(from_hex(node.parent)).bind_blob(head_of(ids)).bind_blob(ids);
+    Statement row =
+        db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids <= ? ORDER BY ids DESC LIMIT 1");
+    row.bind_blob(from_hex(node.parent)).bind_blob(ids_blob(key));
     if (!row.step()) break;
     Node found = node_from(row);
     if (is_prefix(found.ids, node.ids)) {
       key = found.ids;
       // Of other extras there may be several.
-      const std::string prefix = ids_blob(key);
-      for (Node& same :
-           nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD " = ? AND ids = ?")
-                     .bind_blob(from_hex(node.parent))
-                     .bind_blob(head_of(prefix))
-                     .bind_blob(prefix)))
+      for (Node& same : nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids = ?")
+                                  .bind_blob(from_hex(node.parent))
+                                  .bind_blob(ids_blob(key))))
         if (same.tail) out.push_back(std::move(same));
     } else {
       const auto common = std::ranges::mismatch(found.ids, key).in1 - found.ids.begin();
@@ -654,10 +656,8 @@ void SqlIndex::supersede(const Node& node, std::vector<std::string>& discarded) 
 }
 
 bool SqlIndex::covered_by_other(const Node& tail, const Digest& but) const {
-  Statement rows = db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD
-                                " >= ? AND ids >= ? ORDER BY " HEAD ", ids");
-  const std::string ids = ids_blob(tail.ids);
-  rows.bind_blob(from_hex(tail.parent)).bind_blob(head_of(ids)).bind_blob(ids);
+  Statement rows = db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids >= ? ORDER BY ids");
+  rows.bind_blob(from_hex(tail.parent)).bind_blob(ids_blob(tail.ids));
   while (rows.step()) {
     const Node other = node_from(rows);
     if (!is_prefix(tail.ids, other.ids)) return false;
@@ -826,25 +826,21 @@ bool SqlIndex::followed_on_one_path(const Node& node) const {
   if (!node.tail) {
     const std::vector<Node> first = children(node.hash, 1);
     if (first.empty()) return false;
-    Statement row =
-        db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? ORDER BY " HEAD " DESC, ids DESC LIMIT 1");
+    Statement row = db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? ORDER BY ids DESC LIMIT 1");
     row.bind_blob(from_hex(node.hash));
     return row.step() && is_prefix(first.front().ids, node_from(row).ids);
   }
   // Those that begin with its ids stand together.
   std::string end = ids_blob(node.ids);
   const std::string begin = end;
-  end.append(4, '\xFF');
-  const auto ends = [&](std::string_view sql) {
-    Statement rows = db().prepare(sql);
-    rows.bind_blob(from_hex(node.parent)).bind_blob(head_of(begin)).bind_blob(head_of(end)).bind_blob(begin).bind_blob(end);
-    return rows;
-  };
-  Statement first = ends("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD " >= ? AND " HEAD
-                         " <= ? AND ids > ? AND ids < ? ORDER BY " HEAD ", ids LIMIT 1");
+  end.append(5, '\xFF');
+  Statement first =
+      db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND ids > ? AND ids < ? ORDER BY ids LIMIT 1");
+  first.bind_blob(from_hex(node.parent)).bind_blob(begin).bind_blob(end);
   if (!first.step()) return false;
-  Statement last = ends("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE parent = ? AND " HEAD " >= ? AND " HEAD
-                        " <= ? AND ids > ? AND ids < ? ORDER BY " HEAD " DESC, ids DESC LIMIT 1");
+  Statement last = db().prepare("SELECT " KVCACHE_NODE_COLUMNS
+                                " FROM node WHERE parent = ? AND ids > ? AND ids < ? ORDER BY ids DESC LIMIT 1");
+  last.bind_blob(from_hex(node.parent)).bind_blob(begin).bind_blob(end);
   return last.step() && is_prefix(node_from(first).ids, node_from(last).ids);
 }
 

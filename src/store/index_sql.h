@@ -21,8 +21,8 @@
 
 namespace kvcache::store::detail {
 
-/// Tables: setting (key, value), with 'bytes' and 'clock'; namespace; node, whose ids are blobs of big-endian numbers, which as
-/// bytes stand in the order of the ids; entry; day.
+/// Tables: setting (key, value), with 'bytes' and 'clock'; namespace; node, whose ids are blobs of big-endian numbers, three
+/// bytes each up to 0xFEFFFF, else 0xFF and four, which as bytes stand in the order of the ids; entry; day.
 class SqlIndex : public Index {
  public:
   [[nodiscard]] Settings settings() const override;
@@ -65,7 +65,7 @@ class SqlIndex : public Index {
     return !publication.still_there || publication.still_there();
   }
 
-  static constexpr int version = 1;
+  static constexpr int version = 2;
 
   /// A setting that is a number; 0 where it is not there.
   [[nodiscard]] std::int64_t number(std::string_view key) const;
@@ -79,7 +79,7 @@ class SqlIndex : public Index {
 
   /// Of a row of KVCACHE_NODE_COLUMNS.
   [[nodiscard]] static Node node_from(const Statement& row);
-  /// Big-endian.
+  /// In the order of the ids.
   [[nodiscard]] static std::string ids_blob(std::span<const std::int32_t> ids);
 
  private:

@@ -19,7 +19,8 @@ using detail::Transaction;
 
 constexpr int patience = 60'000;  // milliseconds that a writer waits for others
 
-// Ids are blobs of big-endian numbers: as bytes they stand in the order of the ids.
+// Ids are blobs that as bytes stand in the order of the ids. Those of a block of 256 fit into an entry of node_children: above
+// a kilobyte it would take a page of its own.
 constexpr const char* schema = R"sql(
 CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE namespace (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, identity BLOB NOT NULL, about TEXT NOT NULL,
@@ -27,7 +28,7 @@ CREATE TABLE namespace (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, ident
 CREATE TABLE node (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, parent BLOB NOT NULL, space INTEGER NOT NULL,
   first INTEGER NOT NULL, tail INTEGER NOT NULL, ids BLOB NOT NULL, extras TEXT, objects TEXT NOT NULL, bytes INTEGER NOT NULL,
   cut INTEGER, held TEXT, used INTEGER NOT NULL, leaf INTEGER NOT NULL) STRICT;
-CREATE INDEX node_children ON node (parent, substr(ids, 1, 512));
+CREATE INDEX node_children ON node (parent, ids);
 CREATE INDEX node_leaves ON node (used) WHERE leaf = 1;
 CREATE INDEX node_ends ON node (used) WHERE held IS NOT NULL;
 CREATE TABLE entry (id TEXT PRIMARY KEY, space INTEGER NOT NULL, node BLOB NOT NULL, tokens INTEGER NOT NULL, held INTEGER NOT NULL,
@@ -183,7 +184,7 @@ class SqliteIndex final : public detail::SqlIndex {
     throw Error(ErrorKind::unreadable,
                 found == 0 ? fmt::format("{} is no index of a store", printable(path_, 4096))
                            : fmt::format("{} is of version {}, this tool knows {}", printable(path_, 4096), found, version),
-                found == 0
+                found < version
                     ? Remedy(Remedy::Action::store, {{"verb", "check"}, {"rebuild", ""}}) + " makes it anew from the objects"
                     : "use a newer kvcache");
   }

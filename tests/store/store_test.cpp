@@ -95,6 +95,30 @@ TEST_F(StoreTest, WindowsHitWhereAllTheirRowsAre) {
   expect_hit(windows, "abcdX", 4);
 }
 
+TEST_F(StoreTest, TakesIdsOfAnySize) {
+  const auto put_ids = [&](const TokenIds& tokens) {
+    const auto n = static_cast<std::int64_t>(tokens.size());
+    store_.put(document_of(cache_of(plain, tokens, n, 1)), {tokens, identity_});
+  };
+  const auto found = [&](const TokenIds& tokens) {
+    store::Query query;
+    query.prompt = {tokens, identity_};
+    query.leave = 0;
+    return store_.get(query).match.resume_at;
+  };
+  const TokenIds all = {1, 0xFEFFFF, 0xFF0000, 0x7FFFFFFF, 0x10000, 0xFF0001, 0x7FFFFFFE, 0, 0xFF0000, 2};
+  put_ids(all);
+  // Neighbours on both sides of where it goes on.
+  for (const std::int32_t other : {0, 0xFEFFFE, 0xFEFFFF, 0xFF0001, 0x7FFFFFFF}) {
+    TokenIds tokens = all;
+    tokens[8] = other;
+    EXPECT_EQ(found(tokens), 8) << other;
+    put_ids(tokens);
+  }
+  for (std::size_t n = 1; n <= all.size(); ++n)
+    EXPECT_EQ(found({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n)}), n) << n;
+}
+
 TEST_F(StoreTest, RemovesWhatNoOtherEntryNeeds) {
   const auto longer = put(plain, "abcdefghijkl");
   const auto shorter = put(plain, "abcdef");
