@@ -16,6 +16,7 @@
 #include "common/human.h"
 #include "common/quote.h"
 #include "kvcache/error.h"
+#include "platform/disk_full.h"
 #include "platform/retry.h"
 #include "platform/syscalls.h"
 #include "platform/unique_name.h"
@@ -203,7 +204,7 @@ void File::preallocate(std::uint64_t size) const {
   std::uint64_t room = 0;
   if (syscalls().free_bytes(fd_, &room) == 0 && room < size && room > 0) fail_without_room(size, room);
   const int result = retry([&] { return syscalls().allocate(fd_, static_cast<off_t>(size)); });
-  if (result != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) fail_writing(errno);
+  if (result != 0 && (is_disk_full(errno) || errno == EFBIG)) fail_writing(errno);
 }
 
 void File::start_writeback(std::uint64_t offset, std::uint64_t size) const {
@@ -222,16 +223,15 @@ void File::close() {
 }
 
 void File::fail_writing(int error) const {
-  const bool full = error == ENOSPC || error == EDQUOT;
-  throw Error(ErrorKind::io, fmt::format("cannot write {}: {}", label_, system_message(error)),
-              full ? "free some space, or write to another disk" : "");
+  const std::string message = fmt::format("cannot write {}: {}", label_, system_message(error));
+  if (is_disk_full(error)) throw DiskFull(message, "free some space, or write to another disk");
+  throw Error(ErrorKind::io, message);
 }
 
 void File::fail_without_room(std::uint64_t size, std::uint64_t room) const {
-  throw Error(ErrorKind::io,
-              fmt::format("cannot write {}: it takes {}, and {} are free there", label_, human_bytes(static_cast<double>(size)),
-                          human_bytes(static_cast<double>(room))),
-              "free some space, or write to another disk");
+  throw DiskFull(fmt::format("cannot write {}: it takes {}, and {} are free there", label_,
+                             human_bytes(static_cast<double>(size)), human_bytes(static_cast<double>(room))),
+                 "free some space, or write to another disk");
 }
 
 std::uint64_t copy_in_kernel(int in, std::uint64_t in_offset, int out, std::uint64_t out_offset, std::uint64_t size) {

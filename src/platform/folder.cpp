@@ -5,7 +5,6 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,6 +26,7 @@
 
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
+#include "platform/disk_full.h"
 #include "platform/file.h"
 #include "platform/output_file.h"
 #include "platform/retry.h"
@@ -36,9 +36,19 @@ namespace kvcache::detail {
 namespace {
 
 [[noreturn]] void fail(const char* what, const std::string& path, int error) {
-  std::string hint;
-  if (error == ENOSPC || error == EDQUOT) hint = "free some space, or use another disk";
-  throw Error(ErrorKind::io, fmt::format("cannot {} {}: {}", what, printable(path, 4096), system_message(error)), hint);
+  const std::string message = fmt::format("cannot {} {}: {}", what, printable(path, 4096), system_message(error));
+  if (is_disk_full(error)) throw DiskFull(message, "free some space, or use another disk");
+  throw Error(ErrorKind::io, message);
+}
+
+FileIdentity identity_in(const struct stat& status) {
+#ifdef __APPLE__
+  const timespec& modified = status.st_mtimespec;
+#else
+  const timespec& modified = status.st_mtim;
+#endif
+  return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
+          static_cast<std::uint64_t>(status.st_size), std::int64_t{modified.tv_sec} * 1'000'000'000 + modified.tv_nsec};
 }
 
 bool is_a(const std::string& path, mode_t type) {
@@ -89,13 +99,24 @@ void each_file_in(const std::string& folder, const std::function<void(const Fold
 }
 
 std::optional<std::uint64_t> file_size(const std::string& path) {
+  if (const auto found = identity_of_file(path)) return found->bytes;
+  return std::nullopt;
+}
+
+std::optional<FileIdentity> identity_of_file(const std::string& path) {
   struct stat status {};
   if (syscalls().stat(path.c_str(), &status) == 0) {
     if (!S_ISREG(status.st_mode)) return std::nullopt;
-    return static_cast<std::uint64_t>(status.st_size);
+    return identity_in(status);
   }
   if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
   fail("look at", path, errno);
+}
+
+FileIdentity identity_of_file(int descriptor) {
+  struct stat status {};
+  if (syscalls().fstat(descriptor, &status) == 0) return identity_in(status);
+  throw Error(ErrorKind::io, fmt::format("an open file cannot be looked at: {}", system_message(errno)));
 }
 
 bool rename_file(const std::string& from, const std::string& to) {
@@ -112,11 +133,14 @@ void make_names_durable(const std::string& folder) {
   if (sync_folder(folder) != 0) fail("flush the folder", folder, errno);
 }
 
+std::int64_t system_time() {
+  return syscalls().now();
+}
+
 std::optional<std::pair<std::uint64_t, std::uint64_t>> disk_space(const std::string& path) {
-  struct statvfs where {};
-  if (::statvfs(path.c_str(), &where) != 0) return std::nullopt;
-  const std::uint64_t unit = where.f_frsize != 0 ? where.f_frsize : where.f_bsize;
-  return std::pair(unit * where.f_bavail, unit * where.f_blocks);
+  std::pair<std::uint64_t, std::uint64_t> room;
+  if (syscalls().room_at(path.c_str(), &room.first, &room.second) != 0) return std::nullopt;
+  return room;
 }
 
 bool on_network(const std::string& path) {
@@ -134,8 +158,9 @@ bool on_network(const std::string& path) {
 #endif
 }
 
-bool may_write(const std::string& folder) {
-  return ::access(folder.c_str(), W_OK) == 0;
+std::optional<std::string> write_obstacle(const std::string& path) {
+  if (syscalls().access(path.c_str(), W_OK) == 0 || errno == ENOENT) return std::nullopt;
+  return system_message(errno);
 }
 
 std::shared_ptr<void> SharedLock::hold(const std::string& path) {

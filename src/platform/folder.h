@@ -29,6 +29,19 @@ void each_file_in(const std::string& folder, const std::function<void(const Fold
 
 /// Bytes of a regular file, or nothing where there is none. Throws Error(io) where that cannot be told.
 [[nodiscard]] std::optional<std::uint64_t> file_size(const std::string& path);
+/// Which file has a name, or is open: another one has other numbers, also where it came to the same name.
+struct FileIdentity {
+  std::uint64_t device = 0;   ///< of the file system
+  std::uint64_t number = 0;   ///< within it
+  std::uint64_t bytes = 0;    ///< of its contents
+  std::int64_t modified = 0;  ///< nanoseconds since 1970
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+/// Of a regular file, or nothing where there is none. Throws Error(io) where that cannot be told.
+[[nodiscard]] std::optional<FileIdentity> identity_of_file(const std::string& path);
+/// Of an open file. Throws Error(io).
+[[nodiscard]] FileIdentity identity_of_file(int descriptor);
+
 /// Rename, replacing what has the new name. False where there is no such file. Throws Error(io).
 bool rename_file(const std::string& from, const std::string& to);
 /// Remove a file; one that is not there is fine. Throws Error(io).
@@ -36,12 +49,15 @@ void remove_file(const std::string& path);
 /// Make the names in a folder durable. Throws Error(io).
 void make_names_durable(const std::string& folder);
 
+/// Microseconds since 1970, as the system's clock has it.
+[[nodiscard]] std::int64_t system_time();
+
 /// Free bytes (for those who are not root) and all bytes of the disk that a path is on; nothing where that cannot be told.
 [[nodiscard]] std::optional<std::pair<std::uint64_t, std::uint64_t>> disk_space(const std::string& path);
 /// Whether a path is on a file system of another computer.
 [[nodiscard]] bool on_network(const std::string& path);
-/// Whether we may write to a folder.
-[[nodiscard]] bool may_write(const std::string& folder);
+/// Why we may not write to a file or a folder, in the system's words, or nothing. One that does not exist is no obstacle.
+[[nodiscard]] std::optional<std::string> write_obstacle(const std::string& path);
 
 /// A lock on a file that several holders share. Nobody waits for it.
 class SharedLock {

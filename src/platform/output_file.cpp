@@ -11,6 +11,7 @@
 
 #include "common/quote.h"
 #include "kvcache/error.h"
+#include "platform/disk_full.h"
 #include "platform/retry.h"
 #include "platform/stop.h"
 #include "platform/syscalls.h"
@@ -202,10 +203,9 @@ int sync_folder(const std::string& path) {
 }
 
 void OutputFile::fail(int error) const {
-  std::string hint;
-  if (error == ENOSPC || error == EDQUOT) hint = "free some space, or write to another disk";
-  if (error == ENOENT) hint = "create its folder first";
-  throw Error(ErrorKind::io, fmt::format("cannot create {}: {}", shown_, system_message(error)), std::move(hint));
+  const std::string message = fmt::format("cannot create {}: {}", shown_, system_message(error));
+  if (is_disk_full(error)) throw DiskFull(message, "free some space, or write to another disk");
+  throw Error(ErrorKind::io, message, error == ENOENT ? "create its folder first" : "");
 }
 
 void OutputFile::fail_exists() const {

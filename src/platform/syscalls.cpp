@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 
 #ifdef __linux__
@@ -17,6 +18,11 @@
 
 namespace kvcache::detail {
 namespace {
+
+std::int64_t clock_now() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+}
 
 int not_supported() noexcept {
   errno = EOPNOTSUPP;
@@ -36,6 +42,15 @@ int free_bytes(int fd, std::uint64_t* out) {
   if (::fstatvfs(fd, &status) != 0) return -1;
   const bool reserved_too = ::geteuid() == 0;
   *out = static_cast<std::uint64_t>(reserved_too ? status.f_bfree : status.f_bavail) * status.f_frsize;
+  return 0;
+}
+
+int room_at(const char* path, std::uint64_t* out, std::uint64_t* all) {
+  struct statvfs where {};
+  if (::statvfs(path, &where) != 0) return -1;
+  const std::uint64_t unit = where.f_frsize != 0 ? where.f_frsize : where.f_bsize;
+  *out = unit * where.f_bavail;
+  *all = unit * where.f_blocks;
   return 0;
 }
 
@@ -141,6 +156,7 @@ int start_writeback(int, off_t, off_t) {
 
 Syscalls& syscalls() noexcept {
   static Syscalls table{
+      .now = clock_now,
       .open = open_file,
       .openat = open_at,
       .close = ::close,
@@ -153,6 +169,7 @@ Syscalls& syscalls() noexcept {
       .fstat = ::fstat,
       .stat = ::stat,
       .fstatat = ::fstatat,
+      .access = ::access,
       .fchmod = ::fchmod,
       .fchown = ::fchown,
       .readlink = ::readlink,
@@ -167,6 +184,7 @@ Syscalls& syscalls() noexcept {
       .link_nameless = link_nameless,
       .copy_file_range = copy_range,
       .free_bytes = free_bytes,
+      .room_at = room_at,
       .allocate = allocate,
       .make_hole = make_hole,
       .next_data = next_data,

@@ -12,6 +12,7 @@ namespace kvcache::detail {
 /// Calls that differ between Linux and macOS, or that one of them lacks, are wrapped: they fail with EOPNOTSUPP where there is
 /// no such thing, and callers have another way. Everything else is the POSIX call of that name; errors are in errno.
 struct Syscalls {
+  std::int64_t (*now)();  ///< microseconds since 1970; people and networks set that clock, back as well
   int (*open)(const char* path, int flags, mode_t mode);
   int (*openat)(int folder, const char* name, int flags);
   int (*close)(int fd);
@@ -24,6 +25,7 @@ struct Syscalls {
   int (*fstat)(int fd, struct stat* out);
   int (*stat)(const char* path, struct stat* out);
   int (*fstatat)(int folder, const char* name, struct stat* out, int flags);
+  int (*access)(const char* path, int mode);
   int (*fchmod)(int fd, mode_t mode);
   int (*fchown)(int fd, uid_t owner, gid_t group);
   ssize_t (*readlink)(const char* path, char* out, std::size_t size);
@@ -38,7 +40,8 @@ struct Syscalls {
   int (*open_nameless)(const char* folder, mode_t mode);  ///< a file without a name that link_nameless() can give one
   int (*link_nameless)(int fd, const char* to);
   ssize_t (*copy_file_range)(int in, off_t in_offset, int out, off_t out_offset, std::size_t size);
-  int (*free_bytes)(int fd, std::uint64_t* out);             ///< room for this user on the disk of a file
+  int (*free_bytes)(int fd, std::uint64_t* out);                             ///< room for this user on the disk of a file
+  int (*room_at)(const char* path, std::uint64_t* out, std::uint64_t* all);  ///< for others than root; of the whole disk
   int (*allocate)(int fd, off_t size);                       ///< reserve blocks; also EOPNOTSUPP where that is slow (tmpfs)
   int (*make_hole)(int fd, off_t offset, off_t size);        ///< zeros that take no room; the file's size stays
   off_t (*next_data)(int fd, off_t offset);                  ///< the first byte from there on in no hole; ENXIO: none

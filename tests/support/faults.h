@@ -81,6 +81,7 @@ class FailingCall {
     replace<&Table::fstat>(table.fstat);
     replace<&Table::stat>(table.stat);
     replace<&Table::fstatat>(table.fstatat);
+    replace<&Table::access>(table.access);
     replace<&Table::fchmod>(table.fchmod);
     replace<&Table::fchown>(table.fchown);
     replace<&Table::readlink>(table.readlink);
@@ -94,6 +95,7 @@ class FailingCall {
     replace<&Table::open_nameless>(table.open_nameless);
     replace<&Table::link_nameless>(table.link_nameless);
     replace<&Table::copy_file_range>(table.copy_file_range);
+    replace<&Table::room_at>(table.room_at);
     replace<&Table::allocate>(table.allocate);
     replace<&Table::make_hole>(table.make_hole);
     replace<&Table::next_data>(table.next_data);
