@@ -95,7 +95,7 @@ std::string command_of(const Remedy::Part& part) {
     std::vector<Remedy::Argument> options;
     for (const Remedy::Argument& argument : part.arguments) {
       if (argument.first == "verb" || argument.first == "entry")
-        words += ' ' + argument.second;
+        words += ' ' + shell_word(argument.second);
       else
         options.push_back(argument);
     }
