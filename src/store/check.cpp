@@ -179,6 +179,7 @@ class Checking {
     names.insert(names.end(), damaged_.begin(), damaged_.end());
     names.insert(names.end(), out_.leftovers.begin(), out_.leftovers.end());
     discard(index_, objects_, names);
+    say_what_is_held(index_, objects_, {removed.cut.begin(), removed.cut.end()});
     objects_.clean();
     out_.repaired += damaged_.size();
   }
@@ -333,7 +334,11 @@ class Rebuilding {
     const Time now = time_now();
     for (auto& [entry, bytes] : entries_) {
       if (!reaches_root(entry.node)) {
-        out_.problems.push_back(fmt::format("entry {} is not whole: objects of it are missing", entry.id.substr(0, 12)));
+        // Where there are no rows, what was evicted was all that told the tokens.
+        const auto space = spaces_.find(entry.space);
+        const bool evicted = space != spaces_.end() && !Layout::parse(space->second.layout).has_rows();
+        if (!evicted)
+          out_.problems.push_back(fmt::format("entry {} is not whole: objects of it are missing", entry.id.substr(0, 12)));
         continue;
       }
       for (Digest at = entry.node; needed.insert(at).second;) {
@@ -378,13 +383,13 @@ class Rebuilding {
 }  // namespace
 
 Store::Checked Store::check(bool data, bool repair, const WriteOptions& how) {
-  if (repair && impl_->read_only) throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects().label()));
+  if (repair) impl_->require_writable();
   const std::shared_ptr<const void> hold = repair ? nullptr : objects().hold();
   return Checking(index(), objects(), data, repair, how).run();
 }
 
 Store::Checked Store::rebuild(const WriteOptions& how) {
-  if (impl_->read_only) throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects().label()));
+  impl_->require_writable();
   Checked out;
   index().restore(Rebuilding(objects(), out).run());
   const Checked after = check(false, false, how);
@@ -397,88 +402,6 @@ Store Store::open_without_index(const std::string& path) {
   for (const char* const suffix : {"-wal", "-shm", "-journal", ""})
     kvcache::detail::rename_file(path + "/store.db" + suffix, path + "/store.db.damaged" + suffix);
   return open(path);
-}
-
-Store::Imported Store::import(const Store& from, const WriteOptions& how) {
-  Imported out;
-  const std::shared_ptr<const void> hold = from.objects().hold();
-  std::map<Digest, Namespace> spaces;
-  for (Namespace& space : from.index().namespaces()) spaces[space.name] = std::move(space);
-  const auto copy = [&](const std::string& name) {
-    const auto source = from.objects().open(name);
-    const SafetensorsFile file = SafetensorsFile::open(source);
-    std::uint64_t bytes = source->size();
-    const bool stored = objects().put(name, [&](ByteSink& sink) {
-      std::vector<std::byte> part(std::min<std::uint64_t>(bytes, 1U << 20U));
-      sink.reserve(bytes);
-      for (std::uint64_t at = 0; at < bytes; at += part.size()) {
-        const auto size = std::min<std::uint64_t>(part.size(), bytes - at);
-        source->read_at(at, std::span(part).first(size));
-        sink.write_at(at, std::span(part).first(size));
-      }
-      sink.commit();
-    });
-    if (stored) {
-      ++out.objects;
-      out.bytes += bytes;
-    }
-    return objects().size(name).value_or(0);
-  };
-  for (const Entry& entry : from.index().entries({})) {
-    if (how.stop.stop_requested()) throw Error(ErrorKind::interrupted, "interrupted");
-    const Index::EntryFilter same{{}, {}, {}, entry.id, {}};
-    const auto known = index().entries(same);
-    if (!known.empty() && known.front().held >= entry.held) {
-      ++out.known;
-      continue;
-    }
-    Index::Publication publication;
-    publication.space = spaces.at(entry.space);
-    publication.entry = entry;
-    publication.entry.hits = 0;
-    std::vector<Node> nodes;
-    for (Digest hash = entry.node;;) {
-      auto found = from.index().path({&hash, 1});
-      if (found.empty()) break;
-      hash = found.front().parent;
-      nodes.push_back(std::move(found.front()));
-    }
-    std::ranges::reverse(nodes);
-    // A tail that stands on the rows of another brings that one along.
-    if (!nodes.empty() && nodes.back().tail && nodes.back().object(rows_group) == nullptr) {
-      const Index::Place place{nodes.back().parent, nodes.back().ids};
-      for (const auto& around : from.index().near({&place, 1}, 64))
-        for (const Node& node : around.behind)
-          if (node.object(rows_group) != nullptr && node.ids.size() >= nodes.back().ids.size() &&
-              std::equal(nodes.back().ids.begin(), nodes.back().ids.end(), node.ids.begin()) &&
-              nodes.size() < 2 + static_cast<std::size_t>(entry.held)) {
-            Node whole = node;
-            std::erase_if(whole.objects, [](const ObjectInfo& one) { return one.group != rows_group; });
-            whole.cut.reset();
-            whole.held.clear();
-            nodes.insert(nodes.end() - 1, std::move(whole));
-            break;
-          }
-    }
-    for (Node& node : nodes) {
-      for (ObjectInfo& object : node.objects) object.bytes = copy(object_name(node.hash, object.group));
-      publication.nodes.push_back(node);
-    }
-    copy(object_name(entry.space, "namespace"));
-    publication.entry_bytes = copy(object_name(entry.id, "entry"));
-    const auto names = publication.nodes;
-    publication.still_there = [&] {
-      return std::ranges::all_of(names, [&](const Node& node) {
-        return std::ranges::all_of(
-            node.objects, [&](const ObjectInfo& one) { return objects().size(object_name(node.hash, one.group)).has_value(); });
-      });
-    };
-    const Index::Published published = index().publish(publication);
-    if (!published.done) throw Error(ErrorKind::io, "the store changes faster than it can take entries over", "try again");
-    discard(index(), objects(), published.discarded);
-    ++out.entries;
-  }
-  return out;
 }
 
 }  // namespace kvcache::store

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "common/hex.h"
 #include "kvcache/error.h"
+#include "platform/folder.h"
 #include "store/chain.h"
 #include "store/object_file.h"
 
@@ -60,11 +60,6 @@ std::uint64_t bytes_of(const std::vector<ObjectInfo>& objects) {
   return bytes;
 }
 
-Time system_time() {
-  using namespace std::chrono;
-  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
-}
-
 Entry entry_from(const Statement& row) {
   Entry entry;
   entry.id = row.text(0);
@@ -107,7 +102,7 @@ bool covers(const Node& node, const Node& tail) {
 }  // namespace
 
 std::string SqlIndex::today() {
-  return time_text(system_time()).substr(0, 10);
+  return time_text(kvcache::detail::system_time()).substr(0, 10);
 }
 
 std::string SqlIndex::ids_blob(std::span<const std::int32_t> ids) {
@@ -488,7 +483,7 @@ void SqlIndex::change_bytes(std::int64_t by) {
 }
 
 Time SqlIndex::tick() {
-  const Time now = std::max(system_time(), number("clock") + 1);
+  const Time now = std::max(kvcache::detail::system_time(), number("clock") + 1);
   set_number("clock", now);
   return now;
 }
@@ -687,6 +682,12 @@ bool SqlIndex::has_entries(const Digest& hash) const {
   return row.step();
 }
 
+bool SqlIndex::is_end(const Digest& hash) const {
+  Statement row = db().prepare("SELECT 1 FROM entry WHERE node = ? AND held = tokens LIMIT 1");
+  row.bind_blob(from_hex(hash));
+  return row.step();
+}
+
 bool SqlIndex::pinned_at(const Digest& hash) const {
   Statement row = db().prepare("SELECT 1 FROM entry WHERE node = ? AND pinned = 1 LIMIT 1");
   row.bind_blob(from_hex(hash));
@@ -766,6 +767,8 @@ void SqlIndex::delete_node(const Node& node, Removed& out) {
 }
 
 void SqlIndex::drop_end(const Digest& hash, std::span<const std::pair<Digest, ObjectInfo>> given, Removed& out) {
+  // What is left of longer ones, whose ends were evicted, stands on the rows up to here and not on the state.
+  if (auto node = find(hash); node && has_entries(hash) && !is_end(hash)) strip_end(std::move(*node), out);
   for (auto node = find(hash); node && !has_entries(node->hash); node = find(node->parent)) {
     if (has_children(node->hash)) {
       if (node->hash == hash) strip_end(*node, out);
@@ -796,6 +799,7 @@ void SqlIndex::evict_node(const Node& node, Removed& out) {
           .bind(parent->end())
           .bind(entry.id)
           .run();
+      out.cut.push_back(entry.id);
     } else {
       delete_entry(entry, out);
     }

@@ -129,6 +129,8 @@ class SqlIndex : public Index {
 
   [[nodiscard]] bool has_children(const Digest& hash) const;
   [[nodiscard]] bool has_entries(const Digest& hash) const;
+  /// Whether an entry ends there that is whole.
+  [[nodiscard]] bool is_end(const Digest& hash) const;
   [[nodiscard]] bool pinned_at(const Digest& hash) const;
   [[nodiscard]] bool carries_pin(const Node& node) const;
   [[nodiscard]] std::int64_t entry_bytes(const std::string& id) const;

@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <type_traits>
+#include <vector>
 
 #include "kvcache/byte_sink.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
+#include "platform/disk_full.h"
 #include "platform/folder.h"
 #include "store/index_sql.h"
 #include "store/sqlite.h"
@@ -17,7 +20,8 @@ using detail::Database;
 using detail::Statement;
 using detail::Transaction;
 
-constexpr int patience = 60'000;  // milliseconds that a writer waits for others
+constexpr std::uint64_t reserve_bytes = 512U << 10U;  // a removal of some dozens of blocks writes about a quarter of it
+constexpr int patience = 60'000;                      // milliseconds that a writer waits for others
 
 // Ids are blobs that as bytes stand in the order of the ids. Those of a block of 256 fit into an entry of node_children: above
 // a kilobyte it would take a page of its own.
@@ -66,10 +70,28 @@ class SqliteIndex final : public detail::SqlIndex {
     quietly([&] { add_counts({today(), 1, tokens_found > 0 ? 1U : 0U, tokens_asked, tokens_found}); });
   }
 
+  // Removing needs room for the log before it can give any back.
+  Published publish(const Publication& publication) override {
+    Published out = SqlIndex::publish(publication);
+    make_reserve();
+    return out;
+  }
+  Removed remove(std::span<const std::string> ids, std::span<const std::pair<Digest, ObjectInfo>> given) override {
+    return with_reserve([&] { return SqlIndex::remove(ids, given); });
+  }
+  Removed evict(Phase phase, std::span<const Digest> hashes) override {
+    return with_reserve([&] { return SqlIndex::evict(phase, hashes); });
+  }
+  Removed forget(std::span<const std::string> names) override {
+    return with_reserve([&] { return SqlIndex::forget(names); });
+  }
+  void reclaim(std::span<const std::string> names, const std::function<void(std::span<const std::string>)>& discard) override {
+    with_reserve([&] { SqlIndex::reclaim(names, discard); });
+  }
+
   void compact() override {
-    // What is deleted is overwritten; the log still has it until it is begun anew.
-    db_->execute("PRAGMA wal_checkpoint(TRUNCATE)");
-    db_->execute("PRAGMA incremental_vacuum");
+    with_reserve([this] { truncate_log(); });
+    make_reserve();
   }
 
   [[nodiscard]] std::vector<std::string> check() const override {
@@ -96,6 +118,12 @@ class SqliteIndex final : public detail::SqlIndex {
   }
 
  private:
+  void truncate_log() {
+    // What is deleted is overwritten; the log still has it until it is begun anew.
+    db_->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    db_->execute("PRAGMA incremental_vacuum");
+  }
+
   /// SQLite gives its log the mode of the database, and that one what the umask leaves.
   void make_private() {
     if (kvcache::detail::file_size(path_)) return;
@@ -104,6 +132,35 @@ class SqliteIndex final : public detail::SqlIndex {
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::usage) throw;  // another process was faster
     }
+  }
+
+  [[nodiscard]] std::string reserve() const { return path_ + ".reserve"; }
+
+  /// Room that is taken while there is plenty. No harm where it cannot be had.
+  void make_reserve() const {
+    try {
+      if (kvcache::detail::file_size(reserve())) return;
+      const auto space = kvcache::detail::disk_space(path_);
+      if (space && space->first < 4 * reserve_bytes) return;
+      const auto sink = file_sink(reserve(), {});
+      const std::vector<std::byte> zeros(reserve_bytes);
+      sink->reserve(zeros.size());
+      sink->write_at(0, zeros);
+      sink->commit();
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+    }
+  }
+
+  template <typename F>
+  std::invoke_result_t<F> with_reserve(F&& change) {
+    try {
+      return change();
+    } catch (const kvcache::detail::DiskFull&) {
+      if (!kvcache::detail::file_size(reserve())) throw;
+      kvcache::detail::remove_file(reserve());
+    }
+    return change();
   }
 
   void connect(const std::string& path, int flags, const char* vfs) {
@@ -153,6 +210,7 @@ class SqliteIndex final : public detail::SqlIndex {
   /// alone.
   void leave_log(int flags) {
     connect(path_, flags, "unix-dotfile");
+    db_->keep_log(false);  // a database beside a log is one with a log
     db_->execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=DELETE");
     connect(path_, flags, "unix-dotfile");
     read_something();
@@ -176,6 +234,7 @@ class SqliteIndex final : public detail::SqlIndex {
     Transaction transaction(*db_, Transaction::Kind::write);
     if (user_version() == 0) db_->execute(std::string(schema) + fmt::format("PRAGMA user_version = {}", version));
     transaction.commit();
+    make_reserve();
   }
 
   void check_version() const {

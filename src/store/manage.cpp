@@ -5,55 +5,13 @@
 #include <map>
 #include <set>
 
+#include "common/human.h"
 #include "kvcache/error.h"
 #include "store/impl.h"
 #include "store/object_file.h"
 #include "store/space.h"
 
 namespace kvcache::store {
-namespace detail {
-
-void discard(Index& index, Objects& objects, std::span<const std::string> names) {
-  index.reclaim(names, [&](std::span<const std::string> free) { objects.discard(free); });
-  objects.sweep();
-}
-
-std::uint64_t make_room(Store& store, std::optional<std::uint64_t> bytes, std::uint64_t free) {
-  Index& index = store.index();
-  Objects& objects = store.objects();
-  const auto enough = [&] {
-    if (bytes && index.bytes() > *bytes) return false;
-    if (free == 0) return true;
-    const auto space = objects.space();
-    return !space || space->first >= free;
-  };
-  std::uint64_t gone = 0;
-  for (const Index::Phase phase : {Index::Phase::dead, Index::Phase::states, Index::Phase::leaves}) {
-    while (!enough()) {
-      // A few at a time: what was the parent of the one used longest ago may be the next.
-      std::vector<Node> victims = index.evictable(phase, 8);
-      if (victims.empty()) break;
-      std::vector<Digest> hashes;
-      std::uint64_t sum = 0;
-      const std::uint64_t over = bytes && index.bytes() > *bytes ? index.bytes() - *bytes : UINT64_MAX;
-      for (const Node& node : victims) {
-        hashes.push_back(node.hash);
-        for (const ObjectInfo& object : node.objects) sum += object.bytes;
-        if (sum >= over || (free > 0 && !bytes)) break;
-      }
-      const Index::Removed removed = index.evict(phase, hashes);
-      discard(index, objects, removed.discarded);
-      if (removed.discarded.empty() && removed.bytes == 0 && index.evictable(phase, 1).size() == 1 &&
-          index.evictable(phase, 1).front().hash == hashes.front())
-        break;  // somebody holds on to it
-      gone += removed.bytes;
-    }
-  }
-  return gone;
-}
-
-}  // namespace detail
-
 namespace {
 
 using namespace detail;
@@ -66,6 +24,107 @@ void write_file(Objects& objects, const std::string& name, const ObjectFile& fil
     bytes = objects.size(name).value_or(0);
   }
 }
+
+}  // namespace
+
+namespace detail {
+
+void discard(Index& index, Objects& objects, std::span<const std::string> names) {
+  index.reclaim(names, [&](std::span<const std::string> free) { objects.discard(free); });
+  objects.sweep();
+}
+
+std::uint64_t make_room(Store& store, std::optional<std::uint64_t> bytes, std::uint64_t free, bool full) {
+  Index& index = store.index();
+  Objects& objects = store.objects();
+  const auto missing = [&] {
+    std::uint64_t most = 0;
+    if (bytes && index.bytes() > *bytes) most = index.bytes() - *bytes;
+    if (const auto space = free == 0 ? std::nullopt : objects.space(); space && space->first < free)
+      most = std::max(most, free - space->first);
+    return most;
+  };
+  std::uint64_t gone = 0;
+  std::set<std::string> cut;
+  for (const Index::Phase phase : {Index::Phase::dead, Index::Phase::states, Index::Phase::leaves}) {
+    for (std::uint64_t over = missing(); over > 0; over = missing()) {
+      // A few at a time: what was the parent of the one used longest ago may be the next.
+      const std::vector<Node> victims = index.evictable(phase, 8);
+      if (victims.empty()) break;
+      std::vector<Digest> hashes;
+      std::uint64_t sum = 0;
+      for (const Node& node : victims) {
+        hashes.push_back(node.hash);
+        for (const ObjectInfo& object : node.objects) sum += object.bytes;
+        if (sum >= over) break;
+      }
+      const Index::Removed removed = index.evict(phase, hashes);
+      cut.insert(removed.cut.begin(), removed.cut.end());
+      discard(index, objects, removed.discarded);
+      // Else the index's log would take what the objects have given back.
+      if (full) index.compact();
+      if (removed.discarded.empty() && removed.bytes == 0 && index.evictable(phase, 1).size() == 1 &&
+          index.evictable(phase, 1).front().hash == hashes.front())
+        break;  // somebody holds on to it
+      gone += removed.bytes;
+    }
+  }
+  say_what_is_held(index, objects, cut);
+  return gone;
+}
+
+void say_what_is_held(Index& index, Objects& objects, const std::set<std::string>& ids) {
+  for (const std::string& id : ids) {
+    for (const Entry& entry : index.entries({{}, {}, {}, id, {}})) {
+      try {
+        std::uint64_t unused = 0;
+        write_file(objects, object_name(id, "entry"), label_file(entry_label(entry), time_now()), true, unused);
+      } catch (const Error& error) {
+        // Without it an index that is made anew does without this entry.
+        if (error.kind() == ErrorKind::interrupted) throw;
+      }
+    }
+  }
+}
+
+void make_room_to_write(Store& store, const Settings& settings, std::uint64_t bytes, std::uint64_t& gone) {
+  const auto text = [](std::uint64_t size) { return kvcache::detail::human_bytes(static_cast<double>(size)); };
+  if (settings.max_size && bytes > *settings.max_size)
+    throw Error(ErrorKind::impossible,
+                fmt::format("it takes {}, and the store is not to take more than {}", text(bytes), text(*settings.max_size)),
+                Remedy(Remedy::Action::store, {{"verb", "init"}, {"max_size", "SIZE"}}) + " sets another limit");
+  std::optional<std::uint64_t> limit;
+  if (settings.max_size) limit = *settings.max_size - bytes;
+  std::uint64_t free = 0;
+  if (const auto space = store.objects().space(); space && (settings.min_free || settings.min_free_part)) {
+    free = bytes + settings.min_free.value_or(0);
+    if (settings.min_free_part)
+      free = std::max(free, bytes + static_cast<std::uint64_t>(*settings.min_free_part * static_cast<double>(space->second)));
+  }
+  if (limit || free > 0) gone += make_room(store, limit, free);
+  if (limit && store.index().bytes() > *limit)
+    throw Error(ErrorKind::impossible,
+                fmt::format("it takes {}, and what the store holds already is pinned or in use", text(bytes)),
+                Remedy(Remedy::Action::store, {{"verb", "unpin"}, {"entry", "ENTRY"}}) + " lets something go");
+}
+
+bool make_room_for_disk(Store& store, std::uint64_t bytes, std::uint64_t least, std::uint64_t& gone) {
+  const std::uint64_t held = store.index().bytes();
+  const auto space = store.objects().space();
+  const std::uint64_t needed = bytes + (std::uint64_t{1} << 20U);  // the index and names take some as well
+  if (!space || held == 0 || space->first + held < least) return false;
+  std::uint64_t freed = make_room(store, std::nullopt, needed, true);
+  // Where the disk has free bytes after all, it is something else of it that has run out: a quota, its nodes for files.
+  if (freed == 0) freed = make_room(store, held > needed ? held - needed : 0, 0, true);
+  gone += freed;
+  return freed > 0;
+}
+
+}  // namespace detail
+
+namespace {
+
+using namespace detail;
 
 /// The rows of a tail as an object of its own, from the node whose rows begin with them.
 ObjectInfo store_apart(Index& index, Objects& objects, const Index::Uncovered& one) {
@@ -104,7 +163,7 @@ ObjectInfo store_apart(Index& index, Objects& objects, const Index::Uncovered& o
 std::uint64_t Store::remove(std::span<const std::string> ids) {
   Index& index = *impl_->index;
   Objects& objects = *impl_->objects;
-  if (impl_->read_only) throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects.label()));
+  impl_->require_writable();
   std::vector<std::pair<Digest, ObjectInfo>> given;
   for (int attempt = 0; attempt < 256; ++attempt) {
     Index::Removed removed = index.remove(ids, given);
@@ -119,7 +178,7 @@ std::uint64_t Store::remove(std::span<const std::string> ids) {
 
 void Store::pin(const std::string& id, bool pinned) {
   Index& index = *impl_->index;
-  if (impl_->read_only) throw Error(ErrorKind::io, fmt::format("{} cannot be written to", impl_->objects->label()));
+  impl_->require_writable();
   index.update(id, {}, pinned);
   for (const Entry& entry : index.entries({{}, {}, {}, id, {}})) {
     std::uint64_t bytes = 0;
@@ -130,7 +189,12 @@ void Store::pin(const std::string& id, bool pinned) {
 std::uint64_t Store::collect(std::optional<std::uint64_t> bytes) {
   Index& index = *impl_->index;
   Objects& objects = *impl_->objects;
-  if (impl_->read_only) throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects.label()));
+  impl_->require_writable();
+  // What nobody misses goes first: objects of puts that were killed before they said so.
+  objects.clean();
+  std::vector<std::string> names;
+  objects.list([&](const std::string& name, std::uint64_t) { names.push_back(name); });
+  discard(index, objects, names);
   const Settings settings = index.settings();
   std::uint64_t gone = 0;
   if (settings.max_age) {
@@ -145,13 +209,7 @@ std::uint64_t Store::collect(std::optional<std::uint64_t> bytes) {
   std::uint64_t free = settings.min_free.value_or(0);
   if (const auto space = objects.space(); space && settings.min_free_part)
     free = std::max(free, static_cast<std::uint64_t>(*settings.min_free_part * static_cast<double>(space->second)));
-  gone += make_room(*this, limit, free);
-  objects.clean();
-  // Objects of puts that were killed before they said so.
-  std::vector<std::string> names;
-  objects.list([&](const std::string& name, std::uint64_t) { names.push_back(name); });
-  discard(index, objects, names);
-  return gone;
+  return gone + make_room(*this, limit, free);
 }
 
 std::vector<std::pair<Namespace, Store::Usage>> Store::usage() const {

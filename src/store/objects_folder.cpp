@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <list>
 #include <map>
 #include <mutex>
@@ -10,6 +9,7 @@
 
 #include "common/hex.h"
 #include "kvcache/error.h"
+#include "kvcache/printable.h"
 #include "kvcache/store/objects.h"
 #include "platform/file.h"
 #include "platform/folder.h"
@@ -18,13 +18,13 @@ namespace kvcache::store {
 namespace {
 
 using kvcache::detail::File;
+using kvcache::detail::FileIdentity;
 using kvcache::detail::FolderItem;
 
 constexpr std::int64_t abandoned_after = 3600;  // seconds
 
 std::int64_t seconds_now() {
-  using namespace std::chrono;
-  return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
+  return kvcache::detail::system_time() / 1'000'000;
 }
 
 bool is_object_name(std::string_view name) {
@@ -67,31 +67,31 @@ class OpenFiles {
 
 class FolderObjects;
 
-/// An object, opened when it is read.
+/// An object, opened when it is read. Its name may come to be that of another file, of the same contents in another form.
 class ObjectSource final : public ByteSource {
  public:
-  ObjectSource(std::string path, std::string trashed, std::uint64_t size, std::shared_ptr<OpenFiles> files)
-      : path_(std::move(path)), trashed_(std::move(trashed)), size_(size), files_(std::move(files)) {}
+  ObjectSource(std::string path, std::string trashed, const FileIdentity& identity, std::shared_ptr<OpenFiles> files)
+      : path_(std::move(path)), trashed_(std::move(trashed)), identity_(identity), files_(std::move(files)) {}
   [[nodiscard]] std::string label() const override { return path_; }
-  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  [[nodiscard]] std::uint64_t size() const override { return identity_.bytes; }
   void read_at(std::uint64_t offset, std::span<std::byte> out) const override { file()->pread_all(offset, out); }
 
   std::shared_ptr<const File> file() const {
-    return files_->get(path_, [this] {
-      try {
-        return File::open_input(path_);
-      } catch (const Error&) {
-        // Evicted since: its bytes stay for those who had begun to read.
-        if (!kvcache::detail::file_size(trashed_)) throw;
-        return File::open_input(trashed_);
+    return files_->get(fmt::format("{} {} {}", path_, identity_.number, identity_.modified), [this] {
+      // Evicted since: its bytes stay for those who had begun to read.
+      for (const std::string& place : {path_, trashed_}) {
+        if (kvcache::detail::identity_of_file(place) != identity_) continue;
+        File opened = File::open_input(place);
+        if (kvcache::detail::identity_of_file(opened.descriptor()) == identity_) return opened;
       }
+      throw Error(ErrorKind::io, fmt::format("{} was removed while it was read", printable(path_, 4096)), "try again", "KV100");
     });
   }
 
  private:
   std::string path_;
   std::string trashed_;
-  std::uint64_t size_;
+  FileIdentity identity_;
   std::shared_ptr<OpenFiles> files_;
 };
 
@@ -156,16 +156,15 @@ class FolderObjects final : public Objects {
 
   [[nodiscard]] std::shared_ptr<const ByteSource> open(const std::string& name) const override {
     const std::string path = path_of(name);
-    const std::string trashed = trash_of(name);
-    auto bytes = kvcache::detail::file_size(path);
-    if (!bytes) bytes = kvcache::detail::file_size(trashed);
-    if (!bytes)
+    auto found = kvcache::detail::identity_of_file(path);
+    if (!found) found = last_trashed(name);
+    if (!found)
       throw Error(
           ErrorKind::io,
           fmt::format("object {} ({}) is gone from {}", name.substr(0, 12), name.substr(65, name.find('.', 65) - 65), root_),
           Remedy(Remedy::Action::store, {{"verb", "check"}, {"repair", ""}}) + " takes what needs it out of the index",
           "KV100");
-    return std::make_shared<ObjectSource>(path, trashed, *bytes, files_);
+    return std::make_shared<ObjectSource>(path, trash_of(name, found->number), *found, files_);
   }
 
   [[nodiscard]] std::optional<std::uint64_t> size(const std::string& name) const override {
@@ -173,7 +172,10 @@ class FolderObjects final : public Objects {
   }
 
   void discard(std::span<const std::string> names) override {
-    for (const std::string& name : names) kvcache::detail::rename_file(path_of(name), trash_of(name));
+    // Several may be read that had one name after another.
+    for (const std::string& name : names)
+      if (const auto found = kvcache::detail::identity_of_file(path_of(name)))
+        kvcache::detail::rename_file(path_of(name), trash_of(name, found->number));
   }
 
   std::uint64_t sweep() override {
@@ -230,7 +232,20 @@ class FolderObjects final : public Objects {
   [[nodiscard]] std::string path_of(const std::string& name) const {
     return fmt::format("{}/objects/{}/{}", root_, name.substr(0, 2), name);
   }
-  [[nodiscard]] std::string trash_of(const std::string& name) const { return root_ + "/trash/" + name; }
+  [[nodiscard]] std::string trash_of(const std::string& name, std::uint64_t number) const {
+    return fmt::format("{}/trash/{}.{}", root_, name, number);
+  }
+
+  /// The file that had this name last, of those that readers may still hold.
+  [[nodiscard]] std::optional<FileIdentity> last_trashed(const std::string& name) const {
+    std::optional<FileIdentity> last;
+    kvcache::detail::each_file_in(root_ + "/trash", [&](const FolderItem& item) {
+      if (!item.name.starts_with(name)) return;
+      const auto found = kvcache::detail::identity_of_file(root_ + "/trash/" + item.name);
+      if (found && (!last || found->modified > last->modified)) last = found;
+    });
+    return last;
+  }
 
   static std::unique_ptr<ByteSink> sink_for(const std::string& path, bool overwrite) {
     FileSinkOptions options;

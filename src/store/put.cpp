@@ -11,7 +11,7 @@
 #include "kvcache/sha256.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
-#include "platform/file.h"
+#include "platform/disk_full.h"
 #include "store/impl.h"
 #include "store/object_file.h"
 #include "store/space.h"
@@ -127,13 +127,6 @@ std::string entry_id(const Digest& space, const Digest& node, std::string_view l
   return sha256(text + from_hex(space) + from_hex(node) + std::string(label));
 }
 
-bool disk_is_full(const Error& error) {
-  const std::string what = error.what();
-  return error.kind() == ErrorKind::io && (what.find(kvcache::detail::system_message(ENOSPC)) != std::string::npos ||
-                                           what.find(kvcache::detail::system_message(EDQUOT)) != std::string::npos ||
-                                           what.find("database or disk is full") != std::string::npos);
-}
-
 class Putting {
  public:
   Putting(Store& store, const Document& document, const Prompt& prompt, const PutOptions& options)
@@ -174,11 +167,13 @@ class Putting {
         Index::Published published = index_.publish(publication_);
         if (published.done) return finish(std::move(published));
         forget_written();
-      } catch (const Error& error) {
+      } catch (const kvcache::detail::DiskFull&) {
         forget_written();
-        if (evicted_for_disk || !disk_is_full(error)) throw;
+        if (evicted_for_disk || !make_room_on_disk()) throw;
         evicted_for_disk = true;
-        result_.evicted += make_room(store_, std::nullopt, needed_bytes() + (std::uint64_t{1} << 20U));
+      } catch (const Error&) {
+        forget_written();
+        throw;
       }
     }
     throw Error(ErrorKind::io, "the store changes faster than this cache can be put",
@@ -416,42 +411,35 @@ class Putting {
     return entry;
   }
 
-  [[nodiscard]] std::uint64_t needed_bytes() const {
-    constexpr std::uint64_t header = 16U << 10U;
-    std::uint64_t bytes = header;
-    for (const auto& [node, one] : todo_) {
-      bytes += header;
+  [[nodiscard]] std::uint64_t array_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const auto& [node, one] : todo_)
       for (const ObjectPart& part : one.parts)
         for (const Tensor& array : part.arrays) bytes += array.defined() ? array.nbytes() : 0;
-    }
     return bytes;
   }
 
-  void make_room_for(std::uint64_t bytes) {
-    if (settings_.max_size && bytes > *settings_.max_size)
-      throw Error(ErrorKind::impossible,
-                  fmt::format("it takes {}, and the store is not to take more than {}", human_bytes(static_cast<double>(bytes)),
-                              human_bytes(static_cast<double>(*settings_.max_size))),
-                  Remedy(Remedy::Action::store, {{"verb", "init"}, {"max_size", "SIZE"}}) + " sets another limit");
-    // Before it evicts: what this entry goes on from is in use.
+  [[nodiscard]] std::uint64_t needed_bytes() const {
+    constexpr std::uint64_t header = 16U << 10U;
+    return array_bytes() + header * (1 + todo_.size());
+  }
+
+  /// Before anything is evicted: what this entry goes on from is in use.
+  void touch_needed() {
     std::vector<Index::Touch> touches;
     for (const Digest& hash : publication_.needed) touches.push_back({hash, {}});
-    if (settings_.max_size || settings_.min_free || settings_.min_free_part) index_.touch(touches);
-    std::optional<std::uint64_t> limit;
-    if (settings_.max_size) limit = *settings_.max_size - bytes;
-    std::uint64_t free = 0;
-    if (const auto space = objects_.space(); space && (settings_.min_free || settings_.min_free_part)) {
-      free = bytes + settings_.min_free.value_or(0);
-      if (settings_.min_free_part)
-        free =
-            std::max(free, bytes + static_cast<std::uint64_t>(*settings_.min_free_part * static_cast<double>(space->second)));
-    }
-    if (limit || free > 0) result_.evicted += make_room(store_, limit, free);
-    if (limit && index_.bytes() > *limit)
-      throw Error(ErrorKind::impossible,
-                  fmt::format("it takes {}, and what the store holds already is pinned or in use",
-                              human_bytes(static_cast<double>(bytes))),
-                  Remedy(Remedy::Action::store, {{"verb", "unpin"}, {"entry", "ENTRY"}}) + " lets something go");
+    index_.touch(touches);
+  }
+
+  void make_room_for(std::uint64_t bytes) {
+    if (settings_.max_size || settings_.min_free || settings_.min_free_part) touch_needed();
+    make_room_to_write(store_, settings_, bytes, result_.evicted);
+  }
+
+  /// Whether anything was evicted. Nothing is where all of it would not be enough.
+  bool make_room_on_disk() {
+    touch_needed();
+    return make_room_for_disk(store_, needed_bytes(), array_bytes(), result_.evicted);
   }
 
   std::uint64_t write_object(const std::string& name, const ObjectFile& file, bool replace) {
@@ -578,9 +566,7 @@ void Putting::compare_known() {
 }  // namespace
 
 Put Store::put(const Document& document, const Prompt& prompt, const PutOptions& options) {
-  if (impl_->read_only)
-    throw Error(ErrorKind::io, fmt::format("{} cannot be written to", objects().label()),
-                Remedy(Remedy::Action::repeat, {{"store", "DIR"}}) + " names a folder that you may write to");
+  impl_->require_writable();
   return Putting(*this, document, prompt, options).run();
 }
 

@@ -95,6 +95,7 @@ std::string entry_label(const Entry& entry) {
                 {"namespace", entry.space},
                 {"node", entry.node},
                 {"tokens", entry.tokens},
+                {"held", entry.held},
                 {"label", to_hex(entry.label)},
                 {"pinned", entry.pinned},
                 {"created", entry.created},
@@ -111,7 +112,7 @@ Entry entry_from_label(const std::string& label) {
     entry.space = parsed.at("namespace");
     entry.node = parsed.at("node");
     entry.tokens = parsed.at("tokens");
-    entry.held = entry.tokens;
+    entry.held = parsed.value("held", entry.tokens);
     entry.label = from_hex(parsed.at("label").get<std::string>());
     entry.pinned = parsed.at("pinned");
     entry.created = parsed.at("created");

@@ -2,12 +2,42 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
+#include "platform/disk_full.h"
+#include "platform/folder.h"
 
 namespace kvcache::store::detail {
 
 namespace {
+
+constexpr const char* full_disk_hint = "free some space, or use another disk";
+
+/// SQLite says so itself only where it was writing to a file; the log's shared memory has to be made as well.
+bool ran_out_of_disk(sqlite3* db, int code) {
+  const int kind = code & 0xFF;
+  if (kind == SQLITE_FULL) return true;
+  if (db == nullptr || (kind != SQLITE_IOERR && kind != SQLITE_CANTOPEN)) return false;
+  // A quota is not among what it takes for a full disk: which call has failed is known of each of its files.
+  int of_database = 0;
+  sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &of_database);
+  int of_log = 0;
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+  if (log != nullptr && log->pMethods != nullptr) log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &of_log);
+  return std::ranges::any_of(std::array{sqlite3_system_errno(db), of_database, of_log}, kvcache::detail::is_disk_full);
+}
+
+/// Without locks of the file system there is a folder in their place, which nobody takes away from a process that was killed.
+std::string busy_hint(const std::string& path) {
+  std::string hint = "another process is writing to it: try again";
+  if (const std::string lock = path + ".lock"; kvcache::detail::is_folder(lock))
+    hint += fmt::format("; if none is, one that was killed has left {}: remove it", printable(lock, 4096));
+  return hint;
+}
 
 /// A prepared statement at work. Reset when this goes.
 class Rows final : public SqlRows {
@@ -61,15 +91,22 @@ Database::Database(const std::string& path, int flags, const char* vfs) : path_(
   const int code = sqlite3_open_v2(path.c_str(), &db_, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs);
   if (code != SQLITE_OK) {
     const std::string why = db_ == nullptr ? "no memory" : sqlite3_errmsg(db_);
+    const bool full = ran_out_of_disk(db_, code);
     sqlite3_close(db_);
     db_ = nullptr;
+    if (full)
+      throw kvcache::detail::DiskFull(fmt::format("cannot open the index {}: {}", printable(path, 4096), why), full_disk_hint);
     throw DatabaseError(code & 0xFF, fmt::format("cannot open the index {}: {}", printable(path, 4096), why));
   }
   // Later connections must not make it durable anew each time one ends; and what was written stays for those who only read.
   int unused = 0;
   sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &unused);
-  int keep = 1;
-  sqlite3_file_control(db_, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+  keep_log(true);
+}
+
+void Database::keep_log(bool keep) {
+  int value = keep ? 1 : 0;
+  sqlite3_file_control(db_, "main", SQLITE_FCNTL_PERSIST_WAL, &value);
 }
 
 Database::~Database() {
@@ -103,10 +140,12 @@ void Database::execute(const std::string& sql) {
 void Database::fail(int code) const {
   const int kind = code & 0xFF;
   Remedy remedy;
-  if (kind == SQLITE_BUSY) remedy = "another process is writing to it: try again";
-  if (kind == SQLITE_FULL) remedy = "free some space, or use another disk";
+  if (kind == SQLITE_BUSY) remedy = busy_hint(path_);
   if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB)
     remedy = Remedy(Remedy::Action::store, {{"verb", "check"}, {"rebuild", ""}}) + " makes it anew from the objects";
+  if (ran_out_of_disk(db_, code))
+    throw kvcache::detail::DiskFull(fmt::format("the index {}: database or disk is full", printable(path_, 4096)),
+                                    full_disk_hint);
   throw DatabaseError(kind, fmt::format("the index {}: {}", printable(path_, 4096), sqlite3_errmsg(db_)), remedy);
 }
 

@@ -42,6 +42,8 @@ class Database final : public SqlConnection {
   [[nodiscard]] bool read_only() const { return sqlite3_db_readonly(db_, "main") == 1; }
   /// How long to wait for others who write.
   void wait(int milliseconds) { sqlite3_busy_timeout(db_, milliseconds); }
+  /// Whether a log stays when nobody has the database open any more, and when it is left for a journal.
+  void keep_log(bool keep);
   [[noreturn]] void fail(int code) const;
 
  private:

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 
 #include "common/count_of.h"
@@ -44,6 +43,14 @@ void check_format(const std::string& folder, bool create) {
   if (text != format_text)
     throw Error(ErrorKind::unreadable, fmt::format("{} is no store that this tool knows", printable(folder, 4096)),
                 text.starts_with("kvcache store ") ? "use a newer kvcache" : "name the folder of a store");
+}
+
+/// What of a store may not be written to, and why; empty: nothing. All of it has to be, for anything to be changed.
+std::string obstacle_in(const std::string& folder) {
+  for (const char* const part : {"", "/store.db", "/objects", "/trash"})
+    if (const auto why = kvcache::detail::write_obstacle(folder + part))
+      return *part == '\0' ? *why : fmt::format("{}: {}", part + 1, *why);
+  return {};
 }
 
 std::string environment(const char* name) {
@@ -148,9 +155,8 @@ Look look(const Index& index, const Query& query) {
   for (Candidate& one : all) {
     Found found = find_prefix(index, one.space, one.layout, query.prompt.tokens, query.prompt.extras, limit, query.exact);
     const std::int64_t tokens = found.plan ? found.plan->tokens : 0;
-    const bool better =
-        tokens > match.resume_at || (match.resume_at == 0 && found.matched > match.matched) || match.reason.empty();
-    if (!better) continue;
+    const bool better = tokens > match.resume_at || (match.resume_at == 0 && found.matched > match.matched);
+    if (out.in && !better) continue;  // the first says why not, where no other is better
     match.matched = found.matched;
     match.resume_at = tokens;
     match.reason = std::move(found.reason);
@@ -226,8 +232,7 @@ Got assembled(const Objects& objects, Look found, std::span<const std::int32_t> 
 namespace detail {
 
 Time time_now() {
-  using namespace std::chrono;
-  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+  return kvcache::detail::system_time();
 }
 
 std::optional<Entry> entry_through(const Index& index, const Digest& node) {
@@ -289,6 +294,16 @@ Encoded encode_got(const Got& got, const std::optional<Target>& target, const En
   return encode_edited(got.cache, source, to, options);
 }
 
+void Store::Impl::require_writable() const {
+  if (!read_only) return;
+  const std::string place = objects->label();
+  if (obstacle.empty())
+    throw Error(ErrorKind::io, fmt::format("the store {} was opened to be read only", printable(place, 4096)));
+  throw Error(ErrorKind::io, fmt::format("the store {} cannot be written to: {}", printable(place, 4096), obstacle),
+              Remedy(Remedy::Action::store, {{"verb", "import"}, {"entry", place}, {"store", "DIR"}}) +
+                  " takes it over into a folder that you may write to");
+}
+
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::Store(Store&& other) noexcept = default;
 Store& Store::operator=(Store&& other) noexcept = default;
@@ -299,11 +314,13 @@ Store Store::open(const std::string& path, const OpenOptions& options) {
     throw Error(ErrorKind::usage, "the store of several hosts is not opened as a folder",
                 "kvcache::fleet opens it, and the tool does where it was built with libpq; this program takes folders");
   const bool exists = kvcache::detail::file_size(path + "/FORMAT").has_value();
-  const bool read_only = options.read_only || (exists && !kvcache::detail::may_write(path));
+  std::string obstacle = exists ? obstacle_in(path) : std::string();
+  const bool read_only = options.read_only || !obstacle.empty();
   const bool create = options.create && !read_only;
   auto impl = std::make_unique<Impl>();
   impl->folder = path;
   impl->read_only = read_only;
+  impl->obstacle = std::move(obstacle);
   if (create) kvcache::detail::make_private_folder(path);
   check_format(path, create);
   impl->objects = folder_objects(path, create);
@@ -413,6 +430,7 @@ std::vector<Entry> Store::find(std::string_view id) const {
 }
 
 void Store::configure(const Settings& settings) {
+  impl_->require_writable();
   impl_->index->set(settings);
 }
 

@@ -61,7 +61,7 @@ What a stamp says is taken over by itself, and so is what servers have left. Wha
 
   $ export KVCACHE_STORE="$PWD/taken"
   $ kvcache store import whole.safetensors --identity llama --label trip
-  imported 1 entry, 4.36 kB
+  imported 1 entry, 4.42 kB
   $ kvcache store import $CONFIGS/../golden/foreign/rapid-dense-bf16/store $CONFIGS/../golden/foreign/apc-block-bf16/store --identity llama
   imported 4 entries, 67.0 kB
   $ kvcache store import $CONFIGS/../golden/foreign/omlx-dense-bf16/store --identity omlx
@@ -137,7 +137,7 @@ Rows of known blocks are those that were put first; --check compares them, and k
   10 tokens as entry ce8f3c8efdc5: 0 new of 2 blocks, wrote 900 B
   $ kvcache store put other.safetensors --tokens turn1.json --identity llama --check --label second
   warning: rows of known blocks are others than those stored: this cache is stored apart, and `store export` gives it back
-  10 tokens as entry 49d19b9f3cef: 2 new of 2 blocks, wrote 5.57 kB
+  10 tokens as entry 49d19b9f3cef: 2 new of 2 blocks, wrote 5.64 kB
   $ kvcache -q store export $(kvcache store ls --json | jq -r '.entries[] | select(.label == "second") | .entry') -o back.safetensors
   $ kvcache diff other.safetensors back.safetensors
   no difference in 640 values of 2 layers

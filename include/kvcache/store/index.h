@@ -116,6 +116,7 @@ class Index {
     std::vector<Uncovered> uncovered;    ///< see above
     std::vector<std::string> discarded;  ///< objects that nothing has any more
     std::uint64_t bytes = 0;             ///< of them
+    std::vector<std::string> cut;        ///< ids of entries of which the end went
   };
   /// Remove entries, and what no other entry needs. `given`: rows of tails that were stored for it, by the tails' hashes.
   virtual Removed remove(std::span<const std::string> ids, std::span<const std::pair<Digest, ObjectInfo>> given) = 0;

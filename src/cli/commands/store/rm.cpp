@@ -14,6 +14,7 @@
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
 #include "kvcache/error.h"
+#include "platform/folder.h"
 
 namespace kvcache::cli {
 namespace {
@@ -60,7 +61,7 @@ std::vector<Entry> chosen(Context& context, const Store& from, const Options& op
   store::TokenIds prefix;
   if (!options.prefix.empty()) prefix = read_token_ids(context, options.prefix);
   using namespace std::chrono;
-  const auto now = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+  const std::int64_t now = detail::system_time();
   for (Entry& entry : from.index().entries({})) {
     if (!options.label.empty() && entry.label != options.label) continue;
     if (!options.space.empty() && !entry.space.starts_with(options.space)) continue;

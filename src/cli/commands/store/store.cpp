@@ -23,6 +23,7 @@
 #include "kvcache/printable.h"
 #include "kvcache/stamp.h"
 #include "model/find_model.h"
+#include "platform/folder.h"
 
 namespace kvcache::cli {
 namespace {
@@ -149,8 +150,7 @@ std::string short_id(const std::string& id) {
 
 std::string age_of(store::Time time) {
   using namespace std::chrono;
-  const auto now = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
-  return detail::human_age(duration_cast<seconds>(microseconds(now - time)));
+  return detail::human_age(duration_cast<seconds>(microseconds(detail::system_time() - time)));
 }
 
 std::string time_of(store::Time time) {

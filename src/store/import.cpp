@@ -1,0 +1,226 @@
+// Taking over entries of another store, object by object.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "kvcache/error.h"
+#include "platform/disk_full.h"
+#include "store/impl.h"
+#include "store/object_file.h"
+
+namespace kvcache::store {
+namespace {
+
+using namespace detail;
+
+constexpr std::uint64_t about_entry = 32U << 10U;  // bytes of what is said about an entry and its namespace
+
+class Importing {
+ public:
+  Importing(Store& into, const Store& from, const WriteOptions& how)
+      : into_(into), from_(from), how_(how), hold_(from.objects().hold()), settings_(into.index().settings()) {
+    for (Namespace& space : from.index().namespaces()) spaces_[space.name] = std::move(space);
+  }
+
+  Store::Imported run() {
+    std::vector<Entry> entries = from_.index().entries({});
+    // The one used last comes last: so it is here as well, and is the last to be evicted.
+    std::ranges::reverse(entries);
+    for (const Entry& entry : entries) {
+      if (how_.stop.stop_requested()) throw Error(ErrorKind::interrupted, "interrupted");
+      const auto known = into_.index().entries({{}, {}, {}, entry.id, {}});
+      if (!known.empty() && known.front().held >= entry.held) {
+        ++out_.known;
+      } else if (has_other_blocks(spaces_.at(entry.space))) {
+        put_anew(entry);
+      } else {
+        take(entry);
+      }
+    }
+    return out_;
+  }
+
+ private:
+  bool has_other_blocks(const Namespace& space) const {
+    return std::ranges::any_of(into_.index().namespaces(space.identity.key),
+                               [&](const Namespace& here) { return here.name == space.name && here.block != space.block; });
+  }
+
+  /// From the first to the one where it ends.
+  std::vector<Node> nodes_of(const Entry& entry) const {
+    std::vector<Node> nodes;
+    for (Digest hash = entry.node;;) {
+      auto found = from_.index().path({&hash, 1});
+      if (found.empty()) break;
+      hash = found.front().parent;
+      nodes.push_back(std::move(found.front()));
+    }
+    std::ranges::reverse(nodes);
+    return nodes;
+  }
+
+  /// A tail that stands on the rows of another brings that one along.
+  void add_rows_of_tail(std::vector<Node>& nodes) const {
+    if (nodes.empty() || !nodes.back().tail || nodes.back().object(rows_group) != nullptr) return;
+    const Node tail = nodes.back();
+    const Index::Place place{tail.parent, tail.ids};
+    for (const auto& around : from_.index().near({&place, 1}, 64))
+      for (const Node& node : around.behind) {
+        if (node.object(rows_group) == nullptr || node.ids.size() < tail.ids.size() ||
+            !std::equal(tail.ids.begin(), tail.ids.end(), node.ids.begin()))
+          continue;
+        Node whole = node;
+        std::erase_if(whole.objects, [](const ObjectInfo& one) { return one.group != rows_group; });
+        whole.cut.reset();
+        whole.held.clear();
+        nodes.insert(nodes.end() - 1, std::move(whole));
+        return;
+      }
+  }
+
+  void take(const Entry& entry) {
+    std::vector<Node> nodes = nodes_of(entry);
+    add_rows_of_tail(nodes);
+    bool evicted_for_disk = false;
+    for (int attempt = 0; attempt < 16; ++attempt) {
+      const std::uint64_t bytes = missing_bytes(nodes);
+      try {
+        std::uint64_t gone = 0;
+        make_room_to_write(into_, settings_, bytes + about_entry, gone);
+        const Index::Published published = into_.index().publish(copied(entry, nodes));
+        if (published.done) {
+          discard(into_.index(), into_.objects(), published.discarded);
+          out_.objects += written_.size();
+          out_.bytes += written_bytes_;
+          ++out_.entries;
+          written_.clear();
+          return;
+        }
+        forget_written();
+      } catch (const kvcache::detail::DiskFull&) {
+        forget_written();
+        std::uint64_t gone = 0;
+        if (evicted_for_disk || !make_room_for_disk(into_, bytes, bytes, gone)) throw;
+        evicted_for_disk = true;
+      } catch (const Error&) {
+        forget_written();
+        throw;
+      }
+    }
+    throw Error(ErrorKind::io, "the store changes faster than it can take entries over",
+                "try again when fewer processes evict from it");
+  }
+
+  [[nodiscard]] std::uint64_t missing_bytes(const std::vector<Node>& nodes) const {
+    std::uint64_t bytes = 0;
+    for (const Node& node : nodes)
+      for (const ObjectInfo& object : node.objects)
+        if (!into_.objects().size(object_name(node.hash, object.group))) bytes += object.bytes;
+    return bytes;
+  }
+
+  Index::Publication copied(const Entry& entry, const std::vector<Node>& nodes) {
+    written_.clear();
+    written_bytes_ = 0;
+    Index::Publication publication;
+    publication.space = spaces_.at(entry.space);
+    publication.entry = entry;
+    publication.entry.hits = 0;
+    std::vector<std::string> names;
+    const auto copy = [&](std::string name) {
+      const std::uint64_t bytes = copy_object(name);
+      names.push_back(std::move(name));
+      return bytes;
+    };
+    for (Node node : nodes) {
+      for (ObjectInfo& object : node.objects) object.bytes = copy(object_name(node.hash, object.group));
+      publication.nodes.push_back(std::move(node));
+    }
+    copy(object_name(entry.space, "namespace"));
+    publication.entry_bytes = copy(object_name(entry.id, "entry"));
+    publication.still_there = [this, names = std::move(names)] {
+      return std::ranges::all_of(names, [this](const std::string& name) { return into_.objects().size(name).has_value(); });
+    };
+    return publication;
+  }
+
+  std::uint64_t copy_object(const std::string& name) {
+    const auto source = from_.objects().open(name);
+    (void)SafetensorsFile::open(source);  // nothing that is no object comes in
+    const std::uint64_t bytes = source->size();
+    const bool stored = into_.objects().put(name, [&](ByteSink& sink) {
+      std::vector<std::byte> part(std::min<std::uint64_t>(bytes, 1U << 20U));
+      sink.reserve(bytes);
+      for (std::uint64_t at = 0; at < bytes; at += part.size()) {
+        const auto size = std::min<std::uint64_t>(part.size(), bytes - at);
+        source->read_at(at, std::span(part).first(size));
+        sink.write_at(at, std::span(part).first(size));
+      }
+      sink.commit();
+    });
+    if (stored) {
+      written_.push_back(name);
+      written_bytes_ += bytes;
+    }
+    return into_.objects().size(name).value_or(0);
+  }
+
+  /// After something went wrong: what was copied is not in the index.
+  void forget_written() {
+    try {
+      discard(into_.index(), into_.objects(), written_);
+    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the first error counts; `store gc` finds what is left
+    }
+    written_.clear();
+  }
+
+  /// Blocks of another size are of other digests: it is put together and taken apart again.
+  void put_anew(const Entry& entry) {
+    const Namespace& space = spaces_.at(entry.space);
+    if (space.salted)
+      throw Error(ErrorKind::impossible,
+                  fmt::format("entry {} is in blocks of {} tokens, those here have others, and its salt is not known",
+                              entry.id.substr(0, 12), space.block),
+                  "take it over into a store of its own, or get it with its salt and put it here");
+    Prompt prompt;
+    prompt.identity = space.identity;
+    for (const Node& node : nodes_of(entry)) {
+      prompt.tokens.insert(prompt.tokens.end(), node.ids.begin(), node.ids.end());
+      for (const Extra& extra : node.extras)
+        if (std::ranges::find(prompt.extras, extra) == prompt.extras.end()) prompt.extras.push_back(extra);
+    }
+    Got got = from_.export_entry(entry.id);
+    Document document;
+    document.cache = std::move(got.cache);
+    document.format = got.format;
+    PutOptions options;
+    options.label = entry.label;
+    options.pin = entry.pinned;
+    options.how = how_;
+    const Put done = into_.put(document, prompt, options);
+    ++out_.entries;
+    out_.objects += done.objects;
+    out_.bytes += done.bytes;
+  }
+
+  Store& into_;
+  const Store& from_;
+  const WriteOptions& how_;
+  std::shared_ptr<const void> hold_;
+  Settings settings_;
+  std::map<Digest, Namespace> spaces_;
+  Store::Imported out_;
+  std::vector<std::string> written_;  // of the entry at hand
+  std::uint64_t written_bytes_ = 0;
+};
+
+}  // namespace
+
+Store::Imported Store::import(const Store& from, const WriteOptions& how) {
+  impl_->require_writable();
+  return Importing(*this, from, how).run();
+}
+
+}  // namespace kvcache::store
