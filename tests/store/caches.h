@@ -54,7 +54,7 @@ inline std::vector<std::int64_t> span(std::int64_t begin, std::int64_t end) {
 }
 
 /// What a layer of the model is.
-enum class LayerKind { plain, quantized, window, recurrent, chunked, list, unused };
+enum class LayerKind { plain, quantized, window, recurrent, chunked, list, pair, unused };  // pair: a list of rows alone
 
 struct Model {
   std::vector<LayerKind> layers;
@@ -116,6 +116,12 @@ inline std::unique_ptr<kvcache::Cache> layer(const Model& model, LayerKind kind,
       std::vector<std::unique_ptr<Cache>> children;
       children.push_back(layer(model, LayerKind::plain, ids, tokens, prefill, seed + 10));
       children.push_back(layer(model, LayerKind::recurrent, ids, tokens, prefill, seed + 20));
+      return std::make_unique<CacheList>(std::move(children));
+    }
+    case LayerKind::pair: {
+      std::vector<std::unique_ptr<Cache>> children;
+      children.push_back(layer(model, LayerKind::plain, ids, tokens, prefill, seed + 10));
+      children.push_back(layer(model, LayerKind::quantized, ids, tokens, prefill, seed + 20));
       return std::make_unique<CacheList>(std::move(children));
     }
     case LayerKind::unused:

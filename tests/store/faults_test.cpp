@@ -5,10 +5,9 @@
 #include <cstdlib>
 #include <optional>
 
-#include "caches.h"
 #include "failing_vfs.h"
 #include "kvcache/error.h"
-#include "kvcache/store.h"
+#include "small_store.h"
 #include "support/faults.h"
 #include "support/folder.h"
 
@@ -19,43 +18,12 @@ using namespace test;
 using store::Store;
 namespace fs = std::filesystem;
 
-const Model model{{LayerKind::plain, LayerKind::window, LayerKind::recurrent}};
-constexpr const char* first_turn = "abcdefghij";
-constexpr const char* other_chat = "abcdXY";
-constexpr const char* second_turn = "abcdefghijklmnop";
-
-store::Prompt prompt_of(std::string_view text) {
-  return {ids(text), store::identity_of_text("model")};
-}
-
-store::Put put(Store& into, std::string_view text, const std::string& label = {}) {
-  store::PutOptions options;
-  options.label = label;
-  options.how.threads = 1;
-  return into.put(document_of(cache_of(model, ids(text), static_cast<std::int64_t>(text.size()))), prompt_of(text), options);
-}
-
-std::string entry_of(const Store& in, std::int64_t tokens) {
-  for (const store::Entry& entry : in.index().entries({}))
-    if (entry.tokens == tokens) return entry.id;
-  return {};
-}
-
-/// The whole cache of a prompt, or nothing where it is not stored.
-std::optional<std::string> found(const Store& in, std::string_view text) {
-  store::Query query;
-  query.prompt = prompt_of(text);
-  query.exact = true;
-  const store::Got got = in.get(query);
-  if (!got.match.hit()) return std::nullopt;
-  return text_of(got.cache);
-}
-
 struct Operation {
   std::string name;
   void (*run)(const std::string& path);
   bool takes_away = false;  ///< what was there may be gone
   bool adds = false;        ///< the second turn
+  bool evicts = false;      ///< what was there, where the disk is full
 };
 std::ostream& operator<<(std::ostream& out, const Operation& one) {
   return out << one.name;
@@ -63,37 +31,16 @@ std::ostream& operator<<(std::ostream& out, const Operation& one) {
 
 class StoreFaults : public ::testing::TestWithParam<Operation> {
  protected:
-  static void SetUpTestSuite() {
-    // Memory instead of a disk, where there is some: thousands of stores are made.
-    if (getenv("TMPDIR") == nullptr && fs::is_directory("/dev/shm")) setenv("TMPDIR", "/dev/shm", 1);
-    template_ = new Folder;
-    Store made = Store::open(*template_ / "s");
-    store::Settings settings;
-    settings.block = 4;
-    made.configure(settings);
-    put(made, first_turn, "chat");
-    put(made, other_chat, "other");
-    Store other = Store::open(*template_ / "t");
-    other.configure(settings);
-    put(other, second_turn, "chat");
-    for (const auto& item : fs::recursive_directory_iterator(template_->str()))
-      files_.emplace_back(fs::relative(item.path(), template_->str()).string(), item.is_directory());
-  }
-  static void TearDownTestSuite() { delete template_; }
+  static void SetUpTestSuite() { stores_ = new Stores; }
+  static void TearDownTestSuite() { delete stores_; }
 
-  /// As before the operation. Folders stay, of which there are many.
-  void copy() const {
-    for (const auto& file : fs::recursive_directory_iterator(folder_.str()))
-      if (!file.is_directory()) fs::remove(file.path());
-    for (const auto& [path, folder] : files_) {
-      if (folder && !fs::exists(folder_ / path)) fs::create_directory(folder_ / path);
-      if (!folder) fs::copy_file(*template_ / path, folder_ / path);
-    }
-  }
+  /// As before the operation.
+  void copy() const { stores_->copy_to(folder_); }
 
-  /// What has to hold whatever failed. `failed`: what it ended with.
-  void expect_whole(const std::optional<Error>& failed, int at) const {
+  /// What has to hold whatever failed. `failed`: what it ended with; `full`: the disk was.
+  void expect_whole(const std::optional<Error>& failed, int at, bool full = false) const {
     const Operation& operation = GetParam();
+    const bool stays = !operation.takes_away && !(full && operation.evicts);
     Store store = Store::open(folder_ / "s");
     const Store::Checked checked = store.check(true, false);
     EXPECT_EQ(checked.problems, std::vector<std::string>()) << (failed ? failed->what() : "");
@@ -104,8 +51,8 @@ class StoreFaults : public ::testing::TestWithParam<Operation> {
         EXPECT_TRUE(*text_found == text_of(cache_of(model, ids(text), static_cast<std::int64_t>(std::strlen(text))))) << text;
       }
     };
-    expect_prompt(first_turn, !operation.takes_away);
-    expect_prompt(other_chat, !operation.takes_away);
+    expect_prompt(first_turn, stays);
+    expect_prompt(other_chat, stays);
     expect_prompt(second_turn, operation.adds && !failed);
     if (at % 3 != 0) return;
     // And it still works: what was left behind is no obstacle.
@@ -132,8 +79,7 @@ class StoreFaults : public ::testing::TestWithParam<Operation> {
   }
 
   Folder folder_;
-  inline static Folder* template_ = nullptr;
-  inline static std::vector<std::pair<std::string, bool>> files_;  ///< of the template; whether it is a folder
+  inline static Stores* stores_ = nullptr;
 };
 
 TEST_P(StoreFaults, EverySystemCall) {
@@ -151,7 +97,7 @@ TEST_P(StoreFaults, EverySystemCall) {
       if (failed) {
         EXPECT_EQ(failed->kind(), ErrorKind::io) << failed->what();
       }
-      expect_whole(failed, at);
+      expect_whole(failed, at, error == ENOSPC);
       if (HasFailure()) return;
     }
   }
@@ -183,7 +129,7 @@ TEST_P(StoreFaults, EveryCallOfSqlite) {
         failed = attempt();
         if (!FailingVfs::happened()) break;
       }
-      expect_whole(failed, at);
+      expect_whole(failed, at, full);
       if (HasFailure()) return;
     }
   }
@@ -195,12 +141,13 @@ INSTANTIATE_TEST_SUITE_P(Operations, StoreFaults,
                                                        Store store = Store::open(path + "/s");
                                                        put(store, second_turn, "chat");
                                                      },
-                                                     false, true},
+                                                     false, true, true},
                                            Operation{"put_again",
                                                      [](const std::string& path) {
                                                        Store store = Store::open(path + "/s");
                                                        put(store, first_turn, "chat");
-                                                     }},
+                                                     },
+                                                     false, false, true},
                                            Operation{"get",
                                                      [](const std::string& path) {
                                                        const Store store = Store::open(path + "/s");
@@ -241,7 +188,7 @@ INSTANTIATE_TEST_SUITE_P(Operations, StoreFaults,
                                                        Store store = Store::open(path + "/s");
                                                        store.import(Store::open(path + "/t", {false, true}));
                                                      },
-                                                     false, true}),
+                                                     false, true, true}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

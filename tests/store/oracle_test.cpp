@@ -1,4 +1,5 @@
-// Random puts, gets and removals against a list of all puts: what can be found, and that it is bit for bit what was put.
+// Random puts, gets, removals, pins and evictions against a list of all puts: what can be found, and that it is bit for bit
+// what was put.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -23,21 +24,26 @@ std::int64_t common(const TokenIds& a, const TokenIds& b) {
 class Oracle {
  public:
   explicit Oracle(Model model) : model_(std::move(model)) {}
-  void put(const TokenIds& ids) { puts_.insert({ids, 0}); }
+  void put(const TokenIds& ids) { puts_[ids].whole = true; }
   void remove(const TokenIds& ids) { puts_.erase(ids); }
+  void pin(const TokenIds& ids, bool pinned) { puts_.at(ids).pinned = pinned; }
+  /// After something was evicted it is certain only of what is pinned that all of it is still there.
+  void evict() {
+    for (auto& [ids, what] : puts_) what.whole = what.whole && what.pinned;
+  }
   [[nodiscard]] bool has(LayerKind kind) const { return std::ranges::find(model_.layers, kind) != model_.layers.end(); }
 
-  /// Without evictions: the longest that must be found at least, and everything that may be.
+  /// The longest that must be found at least.
   [[nodiscard]] std::int64_t at_least(const TokenIds& query, std::int64_t limit) const {
     std::int64_t best = 0;
-    for (const auto& [ids, unused] : puts_)
-      for (std::int64_t m = std::min(limit, common(ids, query)); m > best; --m)
+    for (const auto& [ids, what] : puts_)
+      for (std::int64_t m = std::min(limit, common(ids, query)); what.whole && m > best; --m)
         if (fits(ids, m)) best = m;
     return best;
   }
   /// No more than a prefix that some put has, and recurrent state only where it was saved.
   [[nodiscard]] bool allowed(const TokenIds& query, std::int64_t m) const {
-    for (const auto& [ids, unused] : puts_) {
+    for (const auto& [ids, what] : puts_) {
       if (common(ids, query) < m) continue;
       const bool saved = static_cast<std::int64_t>(ids.size()) == m;
       if ((has(LayerKind::recurrent) || has(LayerKind::list)) && !saved) continue;
@@ -60,8 +66,13 @@ class Oracle {
     return true;
   }
 
+  struct Kept {
+    bool whole = false;   ///< nothing of it was evicted
+    bool pinned = false;  ///< nothing of it may be
+  };
+
   Model model_;
-  std::map<TokenIds, int> puts_;
+  std::map<TokenIds, Kept> puts_;
 };
 
 class OracleTest : public ::testing::TestWithParam<int> {};
@@ -78,6 +89,10 @@ TEST_P(OracleTest, FindsWhatThereIsAndNothingElse) {
       {{LayerKind::list, LayerKind::window}, 5, 1},
       {{LayerKind::chunked, LayerKind::plain}},
       {{LayerKind::window}, 6, 1},
+      {{LayerKind::pair, LayerKind::plain}},
+      {{LayerKind::plain, LayerKind::quantized, LayerKind::window, LayerKind::recurrent, LayerKind::list, LayerKind::unused},
+       6,
+       2},
   };
   const Model model = models[static_cast<std::size_t>(GetParam()) % models.size()];
   Folder folder;
@@ -99,7 +114,7 @@ TEST_P(OracleTest, FindsWhatThereIsAndNothingElse) {
     }
     for (int n = number(ids.empty() ? 1 : 0, 9); n > 0; --n) ids.push_back(number(1, 3));
     const auto tokens = static_cast<std::int64_t>(ids.size());
-    const int what = number(0, 9);
+    const int what = number(0, 11);
     if (what < 4) {
       sequences.push_back(ids);
       entries[ids] = store.put(document_of(cache_of(model, ids, tokens, number(1, 5))), {ids, identity}).entry.id;
@@ -109,6 +124,17 @@ TEST_P(OracleTest, FindsWhatThereIsAndNothingElse) {
       store.remove(std::span(&victim->second, 1));
       oracle.remove(victim->first);
       entries.erase(victim);
+    } else if (what == 10 && !entries.empty()) {
+      const auto one = std::next(entries.begin(), number(0, static_cast<int>(entries.size()) - 1));
+      const bool pinned = number(0, 2) > 0;
+      if (store.find(one->second).empty()) continue;  // evicted, to its first token
+      store.pin(one->second, pinned);
+      oracle.pin(one->first, pinned);
+    } else if (what == 11 && number(0, 2) == 0) {
+      const std::uint64_t bytes = store.index().bytes();
+      store.collect(bytes * static_cast<std::uint64_t>(number(0, 9)) / 10);
+      oracle.evict();
+      ASSERT_EQ(store.check(true, false).problems, std::vector<std::string>()) << "step " << step;
     } else if (what == 5) {
       store.collect();
       const Store::Checked checked = store.check(true, false);
@@ -164,6 +190,6 @@ TEST_P(OracleTest, FindsWhatThereIsAndNothingElse) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, OracleTest, ::testing::Range(0, 24));
+INSTANTIATE_TEST_SUITE_P(Seeds, OracleTest, ::testing::Range(0, 30));
 
 }  // namespace

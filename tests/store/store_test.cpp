@@ -119,6 +119,19 @@ TEST_F(StoreTest, TakesIdsOfAnySize) {
     EXPECT_EQ(found({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n)}), n) << n;
 }
 
+// One model's caches may be of several layouts: plain, and quantized.
+TEST_F(StoreTest, FindsTheLongestInAnyLayout) {
+  const Model quantized{{LayerKind::quantized, LayerKind::quantized}};
+  put(plain, "abcdefgh");
+  put(quantized, "xyz");
+  put(quantized, "abcdefghijkl");
+  expect_hit(plain, "abcdefgh", 8, 0);
+  expect_hit(quantized, "xyz", 3, 0);
+  expect_hit(quantized, "abcdefghijkl", 12, 0);
+  expect_hit(plain, "abcdefgX", 7);
+  EXPECT_EQ(get("Xbc").match.reason, "nothing that is stored begins with these tokens");
+}
+
 TEST_F(StoreTest, RemovesWhatNoOtherEntryNeeds) {
   const auto longer = put(plain, "abcdefghijkl");
   const auto shorter = put(plain, "abcdef");
