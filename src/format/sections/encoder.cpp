@@ -92,8 +92,8 @@ void Encoder::require_used(const std::string& where, const Cache& cache) const {
   if (!cache.empty() || traits_.empty_layers) return;
   refuse(where, fmt::format("the layer was never used and has no arrays; {} cannot load such a layer", target()),
          Remedy(Remedy::Action::convert, {{"to", "mlx-lm@0.32"}}) +
-             " writes it for one that loads such a layer, as mlx-swift-lm@3.33 and mlxrs@0.1 are others; or save the cache "
-             "again after the model has run");
+             " writes a form that has such layers, as those of mlx-swift-lm@3.33 and mlxrs@0.1 do; or save the cache again "
+             "after the model has run");
 }
 
 void Encoder::require_batch(const std::string& where, const Cache& cache, bool has_class, std::string_view what) const {
