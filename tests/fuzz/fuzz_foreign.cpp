@@ -6,6 +6,7 @@
 #include "foreign/entry_store.h"
 #include "foreign/foreign_format.h"
 #include "foreign/llama_state.h"
+#include "foreign/manifest.h"
 #include "foreign/mlxpc_store.h"
 #include "foreign/prefix_snapshot.h"
 #include "foreign/slotstream_file.h"
