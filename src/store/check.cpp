@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "kvcache/error.h"
@@ -77,6 +78,8 @@ class Checking {
     index_.each_node([&](const Node& node) {
       for (const ObjectInfo& object : node.objects) look_at(object_name(node.hash, object.group), object.bytes, node);
     });
+    // Not before: while it lists nodes the index shows them as they were when it began.
+    for (const Doubt& doubt : doubts_) settle(doubt);
     for (const Entry& entry : index_.entries({})) {
       const std::string name = object_name(entry.id, "entry");
       const auto is_wanted = [&] { return !index_.entries({{}, {}, {}, entry.id, {}}).empty(); };
@@ -102,6 +105,12 @@ class Checking {
   }
 
  private:
+  struct Doubt {
+    std::string name;  // of an object
+    Digest node;
+    std::string what;  // is wrong with it
+  };
+
   void problem(const std::string& name, const std::string& what) {
     out_.problems.push_back(fmt::format("object {} {}", short_name(name), what));
   }
@@ -142,29 +151,38 @@ class Checking {
     const auto found = there_.find(name);
     std::string what;
     if (found == there_.end()) {
-      // Evicted since the folder was read, or put again?
-      const auto is_wanted = [&] {
-        const auto now = index_.path({&node.hash, 1});
-        return !now.empty() && now.front().object(group_of(name)) != nullptr;
-      };
-      if (settles([&] { return objects_.size(name).has_value(); }, is_wanted)) return;
       what = "is missing";
     } else if (found->second != bytes) {
       what = fmt::format("has {} bytes instead of {}", found->second, bytes);
     } else {
       ++out_.objects;
       out_.bytes += bytes;
-      if (!data_) return;
-      what = damage_of([&] {
-        const StoredObject object(objects_.open(name), name);
-        check_label(object, name);
-        check_data(object, how_);
-      });
-      if (what.empty()) return;
-      what.insert(0, "is damaged: ");
+      what = damage_in(name);
     }
-    problem(name, what);
-    damaged_.push_back(name);
+    if (!what.empty()) doubts_.push_back({name, node.hash, std::move(what)});
+  }
+
+  std::string damage_in(const std::string& name) const {
+    if (!data_) return {};
+    const std::string damage = damage_of([&] {
+      const StoredObject object(objects_.open(name), name);
+      check_label(object, name);
+      check_data(object, how_);
+    });
+    return damage.empty() ? std::string() : "is damaged: " + damage;
+  }
+
+  /// What looked wrong: evicted since, or put again?
+  void settle(const Doubt& doubt) {
+    const auto now = [&]() -> std::optional<std::uint64_t> {
+      const auto path = index_.path({&doubt.node, 1});
+      const ObjectInfo* object = path.empty() ? nullptr : path.front().object(group_of(doubt.name));
+      return object == nullptr ? std::nullopt : std::optional(object->bytes);
+    };
+    const auto is_fine = [&] { return objects_.size(doubt.name) == now() && damage_in(doubt.name).empty(); };
+    if (settles(is_fine, [&] { return now().has_value(); })) return;
+    problem(doubt.name, doubt.what);
+    damaged_.push_back(doubt.name);
   }
 
   void rewrite(const std::string& name, const std::string& label) {
@@ -193,6 +211,7 @@ class Checking {
   std::size_t index_problems_ = 0;
   std::map<std::string, std::uint64_t> there_;
   std::set<std::string> known_;
+  std::vector<Doubt> doubts_;
   std::vector<std::string> damaged_;
 };
 
