@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "common/hex.h"
@@ -78,17 +79,27 @@ class ObjectSource final : public ByteSource {
 
   std::shared_ptr<const File> file() const {
     return files_->get(fmt::format("{} {} {}", path_, identity_.number, identity_.modified), [this] {
-      // Evicted since: its bytes stay for those who had begun to read.
-      for (const std::string& place : {path_, trashed_}) {
-        if (kvcache::detail::identity_of_file(place) != identity_) continue;
-        File opened = File::open_input(place);
-        if (kvcache::detail::identity_of_file(opened.descriptor()) == identity_) return opened;
-      }
+      // Evicted since, or at this moment: its bytes stay for those who had begun to read.
+      for (const std::string& place : {path_, trashed_})
+        if (std::optional<File> opened = opened_at(place)) return std::move(*opened);
       throw Error(ErrorKind::io, fmt::format("{} was removed while it was read", printable(path_, 4096)), "try again", "KV100");
     });
   }
 
  private:
+  [[nodiscard]] bool is_at(const std::string& place) const { return kvcache::detail::identity_of_file(place) == identity_; }
+
+  [[nodiscard]] std::optional<File> opened_at(const std::string& place) const {
+    if (!is_at(place)) return std::nullopt;
+    try {
+      File opened = File::open_input(place);
+      if (kvcache::detail::identity_of_file(opened.descriptor()) == identity_) return opened;
+    } catch (const Error&) {
+      if (is_at(place)) throw;
+    }
+    return std::nullopt;
+  }
+
   std::string path_;
   std::string trashed_;
   FileIdentity identity_;
