@@ -5,7 +5,6 @@
 
 #include "common/count_of.h"
 #include "common/hex.h"
-#include "common/human.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/sha256.h"
@@ -23,7 +22,6 @@ namespace {
 using namespace detail;
 using kvcache::detail::count_of;
 using kvcache::detail::from_hex;
-using kvcache::detail::human_bytes;
 
 constexpr int row_axis = 2;
 
