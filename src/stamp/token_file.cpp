@@ -114,4 +114,11 @@ std::vector<std::int32_t> parse_token_file(std::string_view bytes, std::string_v
   return integers(bytes, 4, true, false);
 }
 
+std::vector<std::int32_t> parse_prompt_file(std::string_view bytes, std::string_view name) {
+  std::vector<std::int32_t> ids = parse_token_file(bytes, name);
+  if (ids.empty())
+    throw Error(ErrorKind::usage, "no token ids are in it", "a JSON list, integers as text, .npy, or little-endian int32");
+  return ids;
+}
+
 }  // namespace kvcache::detail

@@ -11,4 +11,10 @@ namespace kvcache::detail {
 /// no text is one of the last two; `name` may end in .bin, which is the very last. Throws Error(usage).
 [[nodiscard]] std::vector<std::int32_t> parse_token_file(std::string_view bytes, std::string_view name);
 
+/// The same of a prompt, which is not empty: Error(usage) for no ids.
+[[nodiscard]] std::vector<std::int32_t> parse_prompt_file(std::string_view bytes, std::string_view name);
+
+/// Bytes that such a file may have: a million ids as text take some seven megabytes.
+inline constexpr std::uint64_t max_token_file_bytes = 256U << 20U;
+
 }  // namespace kvcache::detail

@@ -8,12 +8,9 @@
 namespace kvcache::store {
 
 TokenIds read_token_file(const std::string& path) {
-  const std::string bytes =
-      kvcache::detail::read_text_file(path, {256U << 20U, ErrorKind::usage, "that many tokens are no prompt"});
-  TokenIds ids = kvcache::detail::parse_token_file(bytes, path);
-  if (ids.empty())
-    throw Error(ErrorKind::usage, "no token ids are in it", "a JSON list, integers as text, .npy, or little-endian int32");
-  return ids;
+  using namespace kvcache::detail;
+  return parse_prompt_file(read_text_file(path, {max_token_file_bytes, ErrorKind::usage, "that many tokens are no prompt"}),
+                           path);
 }
 
 }  // namespace kvcache::store

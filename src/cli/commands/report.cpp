@@ -80,15 +80,6 @@ std::vector<foreign::Place> places_of(const std::string& path) {
   return std::filesystem::is_directory(path, unknown) ? foreign::places_below(path) : std::vector<foreign::Place>();
 }
 
-/// The summary of --json, or of one of several.
-void summarize(const Context& context, const OutputOptions& output, Json document) {
-  if (output.summaries != nullptr) {
-    document.erase("schema");
-    return output.summaries->push_back(std::move(document));
-  }
-  if (output.json) print_late_json(context, document);
-}
-
 int report_on_places(Context& context, const std::string& file, const OutputOptions& output,
                      const std::vector<foreign::Place>& places) {
   std::vector<ReportedPlace> reported;
@@ -109,15 +100,15 @@ int report_on_places(Context& context, const std::string& file, const OutputOpti
     say(fmt::format("report on {} of {}; wrote {} ({})", entries == 1 ? "1 entry" : fmt::format("{} entries", entries),
                     places.size() == 1 ? std::string(places[0].format->title) : count_of(places.size(), "folder"),
                     shown_output(output.path), human_bytes(static_cast<double>(page.size()))));
-  summarize(context, output,
-            {{"schema", "kvcache.report/1"},
-             {"path", file},
-             {"output", output.path},
-             {"tokens", tokens},
-             {"bytes", page.size()},
-             {"places", places.size()},
-             {"entries", entries},
-             {"dead_bytes", dead}});
+  give_json_summary(context, output,
+                    {{"schema", "kvcache.report/1"},
+                     {"path", file},
+                     {"output", output.path},
+                     {"tokens", tokens},
+                     {"bytes", page.size()},
+                     {"places", places.size()},
+                     {"entries", entries},
+                     {"dead_bytes", dead}});
   return 0;
 }
 
@@ -149,12 +140,12 @@ int report_on(Context& context, const std::string& file, const OutputOptions& ou
     say(fmt::format("report on {}, {}; wrote {} ({})", count_of(overview.layers.size(), "layer"),
                     count_of(static_cast<std::uint64_t>(overview.tokens), "token"), shown_output(output.path),
                     human_bytes(static_cast<double>(page.size()))));
-  summarize(context, output,
-            {{"schema", "kvcache.report/1"},
-             {"path", document.file.path()},
-             {"output", output.path},
-             {"tokens", overview.tokens},
-             {"bytes", page.size()}});
+  give_json_summary(context, output,
+                    {{"schema", "kvcache.report/1"},
+                     {"path", document.file.path()},
+                     {"output", output.path},
+                     {"tokens", overview.tokens},
+                     {"bytes", page.size()}});
   return 0;
 }
 

@@ -72,8 +72,7 @@ Document read_intact_named(const Context& context, const std::string& name) {
 
 std::vector<std::int32_t> read_token_ids(Context& context, const std::string& name) {
   const std::string before = std::exchange(context.subject, name);
-  // A million ids as text take some seven megabytes.
-  const detail::TextLimit limit{256U << 20U, ErrorKind::usage, "no prompt is that long"};
+  const detail::TextLimit limit{detail::max_token_file_bytes, ErrorKind::usage, "no prompt is that long"};
   std::string bytes;
   if (is_stream(name)) {
     refuse_terminal();
@@ -81,9 +80,7 @@ std::vector<std::int32_t> read_token_ids(Context& context, const std::string& na
   } else {
     bytes = detail::read_text_file(name, limit);
   }
-  std::vector<std::int32_t> ids = detail::parse_token_file(bytes, name);
-  if (ids.empty())
-    throw Error(ErrorKind::usage, "no token ids are in it", "a JSON list, integers as text, .npy, or little-endian int32");
+  std::vector<std::int32_t> ids = detail::parse_prompt_file(bytes, name);
   context.subject = before;
   return ids;
 }

@@ -165,6 +165,11 @@ void print_json_summary(const Context& context, const OutputOptions& options, co
                    {"bytes", written.bytes}};
   if (!written.stamp.dropped.empty()) document["dropped_from_stamp"] = written.stamp.dropped;
   document.update(more);
+  give_json_summary(context, options, std::move(document));
+}
+
+void give_json_summary(const Context& context, const OutputOptions& options, Json document) {
+  if (!options.json) return;
   if (options.summaries != nullptr) {
     document.erase("schema");
     return options.summaries->push_back(std::move(document));

@@ -86,6 +86,9 @@ void print_summary(const Context& context, const OutputOptions& options, const W
 /// The part of it for --json.
 void print_json_summary(const Context& context, const OutputOptions& options, const Written& written, const Json& more);
 
+/// A summary for --json, of whatever keys: printed, or gathered with those of other outputs.
+void give_json_summary(const Context& context, const OutputOptions& options, Json document);
+
 /// Print what a command has to say when its output is complete: that it cannot be printed is a warning.
 void print_late(const Context& context, std::string_view text);
 void print_late_json(const Context& context, const Json& document);
