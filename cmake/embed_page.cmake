@@ -1,8 +1,7 @@
-# cmake -D FOLDER=... -D OUT=... -P embed_page.cmake: the pages of `kvcache report` as C++ literals, with what its Content Security
+# cmake -D FOLDER=... -D OUT=... -P embed_page.cmake: the skeleton and the style of the pages of `kvcache report` as C++ literals, with what its Content Security
 # Policy names the style by: SHA-256 in base64.
 cmake_minimum_required(VERSION 3.25)
 file(READ ${FOLDER}/page.html html)
-file(READ ${FOLDER}/folder.html folder_html)
 file(READ ${FOLDER}/page.css css)
 file(SHA256 ${FOLDER}/page.css hex)
 
@@ -23,7 +22,6 @@ file(WRITE ${OUT} "// Made by cmake/embed_page.cmake.
 #include \"cli/report_page/assets.h\"
 namespace kvcache::cli {
 const std::string_view page_html = R\"kvcache(${html})kvcache\";
-const std::string_view folder_html = R\"kvcache(${folder_html})kvcache\";
 const std::string_view page_css = R\"kvcache(${css})kvcache\";
 const std::string_view page_css_hash = \"${hash}\";
 }  // namespace kvcache::cli

@@ -206,7 +206,7 @@ function(kvcache_tool)
   # The page of `kvcache report` is written as HTML and CSS and embedded.
   set(page ${PROJECT_SOURCE_DIR}/src/cli/report_page)
   set(assets ${PROJECT_BINARY_DIR}/report_assets.cpp)
-  add_custom_command(OUTPUT ${assets} DEPENDS ${page}/page.html ${page}/folder.html ${page}/page.css ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake
+  add_custom_command(OUTPUT ${assets} DEPENDS ${page}/page.html ${page}/page.css ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake
                      COMMAND ${CMAKE_COMMAND} -D FOLDER=${page} -D OUT=${assets} -P ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake)
   # `kvcache completion` prints what is in completions/.
   foreach(script bash:kvcache.bash zsh:_kvcache fish:kvcache.fish)

@@ -6,6 +6,7 @@
 #include <random>
 #include <system_error>
 
+#include "common/markup.h"
 #include "common/sha256.h"
 #include "kvcache/error.h"
 #include "remote/xml.h"
@@ -328,7 +329,7 @@ void ObjectSink::complete_upload() {
   const bool conditional = is_conditional(true);
   std::string xml = "<CompleteMultipartUpload>";
   for (std::size_t i = 0; i < parts_.size(); ++i)
-    xml += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", i + 1, xml_escaped(parts_[i].etag));
+    xml += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", i + 1, detail::markup_escaped(parts_[i].etag));
   const TextBody body(xml + "</CompleteMultipartUpload>");
   TextReceiver text;
   Answer answer;

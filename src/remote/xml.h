@@ -15,7 +15,4 @@ namespace kvcache::remote {
 /// The text of the first element of that name, or empty.
 [[nodiscard]] std::string first_text(std::string_view text, std::string_view name);
 
-/// Text as the content of an element.
-[[nodiscard]] std::string xml_escaped(std::string_view text);
-
 }  // namespace kvcache::remote

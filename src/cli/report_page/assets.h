@@ -1,4 +1,4 @@
-// The skeleton and the style of the page, embedded by cmake/embed_page.cmake.
+// The skeleton and the style of the pages, embedded by cmake/embed_page.cmake.
 #pragma once
 
 #include <string_view>
@@ -6,7 +6,6 @@
 namespace kvcache::cli {
 
 extern const std::string_view page_html;      ///< page.html: {{NAME}} stands for what goes there
-extern const std::string_view folder_html;    ///< folder.html: the same of a server's folder
 extern const std::string_view page_css;       ///< page.css
 extern const std::string_view page_css_hash;  ///< its SHA-256, in base64
 

@@ -7,10 +7,9 @@
 #include <chrono>
 #include <filesystem>
 
-#include "cli/report_page/assets.h"
 #include "cli/report_page/html.h"
+#include "cli/report_page/skeleton.h"
 #include "cli/terminal/words.h"
-#include "cli/version.h"
 #include "common/utc_text.h"
 #include "documents/hint.h"
 #include "documents/verify_json.h"
@@ -61,13 +60,6 @@ Totals totals_of(const std::vector<ReportedPlace>& places) {
     out.warnings += place.findings.warnings;
   }
   return out;
-}
-
-std::string verdict_of(const Totals& totals) {
-  const std::string rest = totals.warnings == 0 ? "" : " and " + count_of(totals.warnings, "warning");
-  if (totals.errors != 0) return fmt::format("<span class=\"no\">{}</span>{}", count_of(totals.errors, "error"), rest);
-  if (totals.warnings != 0) return fmt::format("<span class=\"tag warning\">{}</span>", count_of(totals.warnings, "warning"));
-  return "<span class=\"ok\">Intact:</span> no errors and no warnings";
 }
 
 std::string overview_html(const std::vector<ReportedPlace>& places, const std::string& root) {
@@ -209,24 +201,19 @@ std::string folder_page(const std::string& path, const std::vector<ReportedPlace
   const std::string root = without_slash(path);
   const Totals totals = totals_of(places);
   const std::string shown = printable(std::filesystem::path(root).filename().string(), 120);
-  std::string cards = "<dl class=\"cards\">\n";
-  cards += card("Formats",
-                places.size() == 1 ? std::string(places[0].explained.place.format->id) : count_of(places.size(), "folder"));
-  cards += card("Entries", std::to_string(totals.entries.files));
-  cards += card("Size", size_of(totals.entries.bytes));
-  cards += card("Signatures", std::to_string(totals.signatures));
-  cards += card("Of no use", size_of(totals.dead));
-  cards += "</dl>";
-  return filled(folder_html, {{"style_hash", std::string(page_css_hash)},
-                              {"style", std::string(page_css)},
-                              {"version", escaped(version())},
-                              {"name", escaped(shown.empty() || shown == "." ? "folder" : shown)},
-                              {"verdict", verdict_of(totals)},
-                              {"cards", cards},
-                              {"overview", overview_html(places, root)},
-                              {"settings", settings_html(places)},
-                              {"bytes", bytes_html(places)},
-                              {"findings", findings_html(places, root)}});
+  return html_of({.kicker = "Report on the cache of a server",
+                  .name = shown.empty() || shown == "." ? "folder" : shown,
+                  .verdict = verdict_html(totals.errors, totals.warnings),
+                  .cards = {{"Formats", places.size() == 1 ? std::string(places[0].explained.place.format->id)
+                                                           : count_of(places.size(), "folder")},
+                            {"Entries", std::to_string(totals.entries.files)},
+                            {"Size", size_of(totals.entries.bytes)},
+                            {"Signatures", std::to_string(totals.signatures)},
+                            {"Of no use", size_of(totals.dead)}},
+                  .sections = {{"overview", "Overview", "What it is", overview_html(places, root)},
+                               {"settings", "Settings", "Settings that servers compare", settings_html(places)},
+                               {"bytes", "Bytes", "Where the bytes go", bytes_html(places)},
+                               {"findings", "Findings", "Findings", findings_html(places, root)}}});
 }
 
 }  // namespace kvcache::cli

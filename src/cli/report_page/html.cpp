@@ -2,32 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "common/markup.h"
+
 namespace kvcache::cli {
 
 std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
+  return kvcache::detail::markup_escaped(text);
 }
 
 HtmlTable::HtmlTable(std::string_view caption, std::vector<Column> columns)
@@ -51,22 +31,6 @@ std::string HtmlTable::html() const {
   for (const Column& column : columns_)
     out += fmt::format("<th scope=\"col\"{}>{}</th>", column.kind == "n" ? " class=\"n\"" : "", escaped(column.title));
   return out + "</tr></thead>\n<tbody>\n" + body_ + "</tbody>\n</table>\n</div>\n";
-}
-
-std::string filled(std::string_view skeleton, const std::map<std::string_view, std::string>& values) {
-  std::string out;
-  for (;;) {
-    const std::size_t begin = skeleton.find("{{");
-    out += skeleton.substr(0, begin);
-    if (begin == std::string_view::npos) return out;
-    const std::size_t end = skeleton.find("}}", begin);
-    out += values.at(skeleton.substr(begin + 2, end - begin - 2));
-    skeleton.remove_prefix(end + 2);
-  }
-}
-
-std::string card(std::string_view title, std::string_view text) {
-  return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escaped(title), escaped(text));
 }
 
 std::string left_out(std::size_t all, std::size_t shown, std::string_view noun, std::string_view command) {

@@ -1,7 +1,6 @@
 // Small pieces of HTML. What is called html is ready to be put into a page, what is called text is not: it is escaped here.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,13 +9,6 @@ namespace kvcache::cli {
 
 /// For elements and for attributes in double quotes. `text` is printable (kvcache/format.h): nothing else can leave its place.
 [[nodiscard]] std::string escaped(std::string_view text);
-
-/// A page: its skeleton, where {{name}} stands for a value. Values are html, put in as they are: a {{name}} in one of them
-/// stays text.
-[[nodiscard]] std::string filled(std::string_view skeleton, const std::map<std::string_view, std::string>& values);
-
-/// A number at the head of a page. Both are text.
-[[nodiscard]] std::string card(std::string_view title, std::string_view text);
 
 /// "38 of 138 findings are not here": a paragraph, or nothing where all are. `command`: lists all.
 [[nodiscard]] std::string left_out(std::size_t all, std::size_t shown, std::string_view noun, std::string_view command);

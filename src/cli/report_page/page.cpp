@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 
-#include "cli/report_page/assets.h"
 #include "cli/report_page/html.h"
+#include "cli/report_page/skeleton.h"
 #include "cli/terminal/words.h"
-#include "cli/version.h"
 
 namespace kvcache::cli {
 namespace {
@@ -24,23 +22,15 @@ std::size_t number_of(const Findings& findings, Severity severity) {
       std::count_if(findings.begin(), findings.end(), [&](const Finding& f) { return f.severity == severity; }));
 }
 
-std::string verdict_of(const Findings& findings) {
-  const std::size_t errors = number_of(findings, Severity::error), warnings = number_of(findings, Severity::warning);
-  const std::string rest = warnings == 0 ? "" : " and " + count_of(warnings, "warning");
-  if (errors != 0) return fmt::format("<span class=\"no\">{}</span>{}", count_of(errors, "error"), rest);
-  if (warnings != 0) return fmt::format("<span class=\"tag warning\">{}</span>", count_of(warnings, "warning"));
-  return "<span class=\"ok\">Intact:</span> no errors and no warnings";
-}
-
-std::string cards_of(const ReportInput& in) {
+std::vector<std::pair<std::string, std::string>> cards_of(const ReportInput& in) {
   const Overview& o = in.overview;
-  std::string out = "<dl class=\"cards\">\n";
-  out += card("Format", in.document.format == nullptr ? "mixed" : in.document.format->id);
-  out += card("Layers", std::to_string(o.layers.size()));
-  out += card("Tokens", std::to_string(o.tokens));
-  out += card("Size of the file", human_bytes(static_cast<double>(in.document.file.disk_bytes())));
-  if (const auto cost = o.bytes_per_token()) out += card("Per token", human_bytes(*cost));
-  return out + "</dl>";
+  std::vector<std::pair<std::string, std::string>> out = {
+      {"Format", in.document.format == nullptr ? "mixed" : std::string(in.document.format->id)},
+      {"Layers", std::to_string(o.layers.size())},
+      {"Tokens", std::to_string(o.tokens)},
+      {"Size of the file", human_bytes(static_cast<double>(in.document.file.disk_bytes()))}};
+  if (const auto cost = o.bytes_per_token()) out.emplace_back("Per token", human_bytes(*cost));
+  return out;
 }
 
 std::string overview_html(const ReportInput& in) {
@@ -65,20 +55,19 @@ std::string without_folder(std::string text, const Document& document) {
 }
 
 std::string report_page(const ReportInput& input) {
-  return filled(page_html, {{"style_hash", std::string(page_css_hash)},
-                            {"style", std::string(page_css)},
-                            {"version", escaped(version())},
-                            {"name", escaped(name_of(input.document))},
-                            {"verdict", verdict_of(input.findings)},
-                            {"cards", cards_of(input)},
-                            {"overview", overview_html(input)},
-                            {"loads", loads_html(input)},
-                            {"findings", findings_html(input)},
-                            {"bytes", bytes_html(input)},
-                            {"norms", norms_html(input)},
-                            {"values", values_html(input)},
-                            {"layers", layers_html(input)},
-                            {"metadata", metadata_html(input)}});
+  return html_of(
+      {.kicker = "Prompt cache report",
+       .name = name_of(input.document),
+       .verdict = verdict_html(number_of(input.findings, Severity::error), number_of(input.findings, Severity::warning)),
+       .cards = cards_of(input),
+       .sections = {{"overview", "Overview", "What it is", overview_html(input)},
+                    {"loads", "Who can load it", "Who can load it", loads_html(input)},
+                    {"findings", "Findings", "Findings", findings_html(input)},
+                    {"bytes", "Bytes", "Where the bytes go", bytes_html(input)},
+                    {"norms", "Norms", "Norms of keys and values", norms_html(input)},
+                    {"values", "Values", "Values", values_html(input)},
+                    {"layers", "Layers", "Layers", layers_html(input)},
+                    {"metadata", "Metadata", "Metadata", metadata_html(input)}}});
 }
 
 }  // namespace kvcache::cli
