@@ -105,3 +105,13 @@ What is not known.
   kvcache explain: WHAT is required
   hint: `kvcache explain --help` lists the options
   [2]
+
+A word as the documents have it, or as code and metadata spell it; words of the store as well:
+
+  $ for word in left_padding MAX_SIZE group_size namespace tail sidecar; do kvcache explain $word | head -1; done
+  left padding: a word of the documents
+  max size: a word of the documents
+  group size: a word of the documents
+  namespace: a word of the documents
+  tail: a word of the documents
+  sidecar: a word of the documents

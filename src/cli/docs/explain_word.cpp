@@ -23,8 +23,13 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+char folded(char c) {
+  return c == '_' ? ' ' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+}
+
+/// Whether a user means the same by both: metadata and code write left_padding, text has left padding.
 bool same(std::string_view a, std::string_view b) {
-  return lower(a) == lower(b);
+  return std::ranges::equal(a, b, [](char x, char y) { return folded(x) == folded(y); });
 }
 
 std::string_view in_words(Severity severity) {
