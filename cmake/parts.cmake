@@ -176,7 +176,8 @@ function(kvcache_remote)
     add_library(kvcache_remote STATIC ${sources})
     target_include_directories(kvcache_remote PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> PRIVATE ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(kvcache_remote PUBLIC kvcache PRIVATE $<BUILD_INTERFACE:kvcache_flags> $<BUILD_INTERFACE:kvcache_fmt>
-                          $<INSTALL_INTERFACE:${KVCACHE_FMT_PACKAGE}> Threads::Threads EXPAT::EXPAT ${CMAKE_DL_LIBS})
+                          $<INSTALL_INTERFACE:${KVCACHE_FMT_PACKAGE}> Threads::Threads $<BUILD_INTERFACE:kvcache_expat>
+                          $<INSTALL_INTERFACE:EXPAT::EXPAT> ${CMAKE_DL_LIBS})
     target_compile_features(kvcache_remote PUBLIC cxx_std_20)
     add_library(kvcache::remote ALIAS kvcache_remote)
     if(CMAKE_SYSTEM_NAME STREQUAL Linux)

@@ -1,8 +1,11 @@
 #include "cli/command_line.h"
 
-#include <fmt/format.h>
+#include "cli/cli11.h"
 
 #include <CLI/CLI.hpp>  // and the definitions of what App.hpp only declares, once
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>

@@ -3,6 +3,7 @@
 //   signals  ->  parse the command line  ->  run the command  ->  flush  ->  exit code
 //
 // Everything that goes wrong on the way is an exception, and this is where all of them end.
+#include <cstdlib>
 #include <exception>
 #include <new>
 
@@ -15,6 +16,20 @@
 #ifdef KVCACHE_HAS_SQLITE
 #include "sqlite/sqlite_access.h"
 #endif
+
+namespace {
+
+// Nothing is left to be done, written or removed: what is held goes with the process. Taking it down one by one takes an eighth
+// of `kvcache --version`. Sanitizers look for leaks when main returns.
+int leave(int code) {
+#if defined(NDEBUG)
+  std::_Exit(code);
+#else
+  return code;
+#endif
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace kvcache::cli;
@@ -29,7 +44,7 @@ int main(int argc, char** argv) {
     const int code = action();
     flush_stdout();
     say_usage(context);
-    return code;
+    return leave(code);
   } catch (const kvcache::Error& error) {
     say_usage(context);
     return reader_is_gone() ? exit_code(error.kind()) : report_error(context, error);

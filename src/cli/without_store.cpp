@@ -1,6 +1,6 @@
 // kvcache store, where it was built without: says so.
-#include <CLI/App.hpp>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/docs/stored_words.h"
 #include "kvcache/error.h"

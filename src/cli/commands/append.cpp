@@ -1,10 +1,10 @@
 // kvcache append: new tokens behind those that a cache holds, as the model's update_and_fetch puts them there.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <map>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/edit_file.h"
 #include "cli/files/open.h"

@@ -1,7 +1,7 @@
 // kvcache completion: the script that makes a shell complete commands, options and what is in a file.
+#include "cli/cli11.h"
 #include "cli/docs/completion_scripts.h"
 
-#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/commands.h"

@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
-#include <CLI/App.hpp>
 #include <filesystem>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
 #include "cli/files/export_entry.h"

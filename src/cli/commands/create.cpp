@@ -1,10 +1,10 @@
 // kvcache create: a cache without a model, of zeros or of random values.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <limits>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/output.h"
 #include "cli/options/choice.h"

@@ -1,9 +1,9 @@
 // kvcache dequantize: QuantizedKVCache layers become plain ones.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
 #include "cli/files/edit_file.h"

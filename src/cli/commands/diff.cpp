@@ -1,11 +1,11 @@
 // kvcache diff: what differs between two caches.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <cmath>
 #include <cstdlib>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/open.h"
 #include "cli/files/read_inputs.h"

@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
 #include <span>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/remote_use.h"
 #include "cli/options/dtype_option.h"

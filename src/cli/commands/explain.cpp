@@ -2,9 +2,9 @@
 // word.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/commands/explain_folder.h"
 #include "cli/docs/explain_word.h"

@@ -1,8 +1,8 @@
 #include "cli/commands/explain_folder.h"
 
-#include <CLI/App.hpp>
 #include <filesystem>
 
+#include "cli/cli11.h"
 #include "cli/files/open.h"
 #include "cli/options/numbers.h"
 #include "cli/render/explanation.h"

@@ -1,9 +1,9 @@
 // kvcache extend: batches become one longer batch.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/output.h"
 #include "cli/files/read_inputs.h"

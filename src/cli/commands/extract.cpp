@@ -1,9 +1,9 @@
 // kvcache extract: sequences of a batch, each as a cache of its own.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/extract_all.h"
 #include "cli/files/open.h"

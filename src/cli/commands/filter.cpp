@@ -1,10 +1,10 @@
 // kvcache filter: some sequences of a batch, in any order.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <memory>
 #include <set>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
 #include "cli/files/edit_file.h"

@@ -1,12 +1,12 @@
 // kvcache formats: eras, their releases, and who reads whose files.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/render/json.h"
 #include "cli/render/table.h"

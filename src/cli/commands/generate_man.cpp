@@ -1,8 +1,8 @@
 // kvcache generate: what is committed in man/ (scripts/generate).
-#include <CLI/App.hpp>
 #include <memory>
 #include <span>
 
+#include "cli/cli11.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/docs/man.h"

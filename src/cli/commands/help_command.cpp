@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/docs/help.h"
 #include "cli/options/choice.h"

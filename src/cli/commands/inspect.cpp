@@ -1,9 +1,9 @@
 // kvcache inspect: what is in this file?
 #include "cli/render/inspect.h"
+#include "cli/cli11.h"
 #include "cli/files/open.h"
 #include "cli/files/remote_use.h"
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
 #include <optional>

@@ -1,7 +1,6 @@
 // kvcache ls: the caches of a folder.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <iterator>
 #include <limits>
@@ -9,6 +8,7 @@
 
 #include "catalog/list_files.h"
 #include "catalog/selection.h"
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/list_named.h"
 #include "cli/files/remote_use.h"

@@ -1,9 +1,9 @@
 // kvcache mask: what the next tokens may attend to.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/open.h"
 #include "cli/files/output.h"

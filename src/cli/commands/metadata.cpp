@@ -1,10 +1,10 @@
 // kvcache metadata: what the user stored beside the layers.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <limits>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/open.h"
 #include "cli/files/output.h"

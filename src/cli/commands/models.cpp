@@ -1,10 +1,10 @@
 // kvcache models: which model types are known, and what each reads of a config.json.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/render/json.h"
 #include "cli/render/table.h"

@@ -1,12 +1,12 @@
 // kvcache prune: delete the caches that nobody needs.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <iostream>
 #include <memory>
 #include <string>
 
 #include "catalog/prune_plan.h"
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/options/numbers.h"
 #include "cli/options/quantities.h"

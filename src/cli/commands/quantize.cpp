@@ -1,9 +1,9 @@
 // kvcache quantize: plain layers become QuantizedKVCache.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
 #include "cli/files/open.h"

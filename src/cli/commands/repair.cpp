@@ -1,10 +1,10 @@
 // kvcache repair: put right what has exactly one answer.
 #include "kvcache/repair.h"
+#include "cli/cli11.h"
 #include "cli/files/open.h"
 
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
 

@@ -1,12 +1,12 @@
 // kvcache report: a page to look at and to send around.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <span>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
 #include "cli/files/open.h"

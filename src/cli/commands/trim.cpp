@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <limits>
 #include <memory>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
 #include "cli/files/edit_file.h"

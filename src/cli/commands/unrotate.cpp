@@ -1,9 +1,9 @@
 // kvcache unrotate: windows in temporal order.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/each_file.h"
 #include "cli/files/edit_file.h"

@@ -1,11 +1,11 @@
 // kvcache verify: is this file intact, and who can load it?
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
 
 #include "catalog/verify_files.h"
+#include "cli/cli11.h"
 #include "cli/commands.h"
 #include "cli/files/list_named.h"
 #include "cli/files/open.h"

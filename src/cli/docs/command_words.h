@@ -1,10 +1,11 @@
 // An unfinished command line, as far as it is understood: for completion.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "cli/cli11.h"
 
 namespace kvcache::cli {
 

@@ -4,9 +4,10 @@
 // file on the line.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <string>
 #include <vector>
+
+#include "cli/cli11.h"
 
 namespace kvcache::cli {
 

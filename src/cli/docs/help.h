@@ -1,11 +1,12 @@
 // What --help prints.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "cli/cli11.h"
 
 namespace kvcache::cli {
 

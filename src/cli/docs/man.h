@@ -1,9 +1,10 @@
 // Man pages from what help is made of: each command's options, summary, details and examples.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <string>
 #include <vector>
+
+#include "cli/cli11.h"
 
 namespace kvcache::cli {
 

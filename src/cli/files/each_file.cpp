@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <system_error>
 
 #include "catalog/find_files.h"
+#include "cli/cli11.h"
 #include "cli/files/read_inputs.h"
 #include "cli/options/numbers.h"
 #include "cli/options/selection_options.h"

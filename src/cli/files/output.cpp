@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
 
+#include "cli/cli11.h"
 #include "cli/files/open.h"
 #include "cli/files/read_inputs.h"
 #include "cli/files/remote_use.h"

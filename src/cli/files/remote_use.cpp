@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <cmath>
 
+#include "cli/cli11.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
 

@@ -1,9 +1,10 @@
 // Options whose value is one of several words.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <initializer_list>
 #include <string_view>
+
+#include "cli/cli11.h"
 
 namespace kvcache::cli {
 

@@ -1,8 +1,9 @@
 // Defaults of options: a configuration file, and variables of the environment.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <string>
+
+#include "cli/cli11.h"
 
 namespace kvcache::cli {
 

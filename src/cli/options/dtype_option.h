@@ -1,10 +1,10 @@
 // --dtype: f16, bf16 or f32.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <optional>
 #include <string>
 
+#include "cli/cli11.h"
 #include "kvcache/dtype.h"
 
 namespace kvcache::cli {

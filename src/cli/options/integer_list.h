@@ -1,10 +1,11 @@
 // Options whose value is a list of integers: --keep 0,2-4.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "cli/cli11.h"
 
 namespace kvcache::cli {
 

@@ -1,11 +1,12 @@
 // Values of options: integers, and that there is one.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "cli/cli11.h"
 
 namespace kvcache::cli {
 

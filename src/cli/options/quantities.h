@@ -1,12 +1,13 @@
 // Sizes and times with a unit: as options, and ages for people.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "cli/cli11.h"
 
 namespace kvcache::cli {
 

@@ -1,11 +1,11 @@
 // Options that say which files of a folder are meant: of `ls` and `prune`.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <string>
 #include <string_view>
 
 #include "catalog/selection.h"
+#include "cli/cli11.h"
 
 namespace kvcache::cli {
 

@@ -21,20 +21,36 @@ namespace {
 std::atomic<std::int64_t> disabled_targets{0};
 std::atomic<std::int64_t> targets_for_test{0};
 
+#if HWY_ARCH_X86
+/// All of these bits, by their numbers in Intel's manual (CPUID), are set in `word`.
+template <class... Bits>
+constexpr bool all_set(std::uint32_t word, Bits... bits) {
+  return (((word >> bits) & 1U) && ...);
+}
+
+/// Which registers the operating system saves; asked for only where it says that it does (OSXSAVE).
+std::uint32_t saved_registers() {
+  std::uint32_t low = 0, high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+#endif
+
+// By CPUID itself, and at the first use. The compiler's __builtin_cpu_supports brings a constructor that asks before main,
+// whatever the program does then; each question leaves a virtual machine, and all of them were a twentieth of `kvcache
+// --version`.
 std::int64_t detect() {
   std::int64_t targets = HWY_STATIC_TARGET;
 #if HWY_ARCH_X86
-  // The compiler's check covers the operating system's part too: whether it saves the wide registers.
-  __builtin_cpu_init();
-  const bool sse4 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("aes");
-  // clang 14 has no name for F16C.
-  unsigned a = 0, b = 0, features = 0, d = 0;
-  const bool f16c = __get_cpuid(1, &a, &b, &features, &d) != 0 && (features & bit_F16C) != 0;
-  const bool avx2 = sse4 && f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-  const bool avx3 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                    __builtin_cpu_supports("avx512cd");
+  std::uint32_t a = 0, b = 0, basic = 0, d = 0, extended = 0, c = 0;
+  if (__get_cpuid(1, &a, &b, &basic, &d) == 0) return targets;
+  (void)__get_cpuid_count(7, 0, &a, &extended, &c, &d);  // not there: all zeros
+  const std::uint32_t saved = all_set(basic, 27) ? saved_registers() : 0;
+  const bool sse4 = all_set(basic, 20, 1, 25);  // SSE4.2, PCLMUL, AES
+  const bool avx2 = sse4 && all_set(saved, 1, 2) && all_set(basic, 28, 12, 29) &&
+                    all_set(extended, 3, 5, 8);  // AVX, FMA, F16C; BMI, AVX2, BMI2
+  // Opmask and both halves of the wide registers; F, DQ, CD, BW, VL
+  const bool avx3 = avx2 && all_set(saved, 5, 6, 7) && all_set(extended, 16, 17, 28, 30, 31);
   if (sse4) targets |= HWY_SSE4;
   if (avx2) targets |= HWY_AVX2;
   if (avx3) targets |= HWY_AVX3;

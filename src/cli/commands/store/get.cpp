@@ -1,10 +1,10 @@
 // kvcache store get and probe: the longest stored prefix of a prompt.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <limits>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands/store/store.h"
 #include "cli/files/output.h"
 #include "cli/options/numbers.h"

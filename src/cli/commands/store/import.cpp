@@ -1,12 +1,12 @@
 // kvcache store import: entries of another store, stamped caches, and prompts of other projects' folders.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <filesystem>
 #include <memory>
 
 #include "catalog/find_files.h"
 #include "catalog/foreign_places.h"
+#include "cli/cli11.h"
 #include "cli/commands/store/store.h"
 #include "cli/files/import_folder.h"
 #include "cli/files/list_named.h"

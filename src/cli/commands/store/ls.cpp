@@ -1,11 +1,11 @@
 // kvcache store ls, show, du and stats: what is in a store.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/cli11.h"
 #include "cli/commands/store/store.h"
 #include "cli/render/table.h"
 #include "cli/terminal/words.h"

@@ -1,10 +1,10 @@
 // kvcache store init, check and export.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <chrono>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands/store/store.h"
 #include "cli/files/output.h"
 #include "cli/options/choice.h"

@@ -1,9 +1,9 @@
 // kvcache store put: store what of a cache is not there yet.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <memory>
 
+#include "cli/cli11.h"
 #include "cli/commands/store/store.h"
 #include "cli/files/open.h"
 #include "cli/files/output.h"

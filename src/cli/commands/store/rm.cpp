@@ -1,12 +1,12 @@
 // kvcache store rm, pin, unpin and gc: what may go, and what stays.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
 #include <algorithm>
 #include <chrono>
 #include <memory>
 #include <set>
 
+#include "cli/cli11.h"
 #include "cli/commands/store/store.h"
 #include "cli/files/open.h"
 #include "cli/files/output.h"

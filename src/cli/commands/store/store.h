@@ -1,12 +1,12 @@
 // What the commands of `kvcache store` share: the store, whose caches, and entries by their beginnings.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/cli11.h"
 #include "cli/command.h"
 #include "cli/files/output.h"
 #include "cli/render/json.h"
