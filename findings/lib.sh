@@ -5,9 +5,10 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 
-# packages NAME@VERSION...: without their install scripts, so that only what the registry holds is run.
+# packages NAME@VERSION...: without their install scripts, so that only what the registry holds is run. $overrides: versions of
+# what they depend on, as JSON.
 packages() {
-  printf '{"private": true}\n' >package.json
+  printf '{"private": true, "overrides": %s}\n' "${overrides:-{\}}" >package.json
   npm install --ignore-scripts --no-audit --no-fund --silent "$@" >/dev/null
 }
 
