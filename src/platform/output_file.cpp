@@ -113,8 +113,20 @@ void OutputFile::keep_mode_of(const std::string& path) {
 }
 
 void OutputFile::commit() {
+  flush();
+  give_name();
+  if (detail::sync_folder(folder_) == 0) return;
+  const int error = errno;
+  if (!replaces_) syscalls().unlink(target_.c_str());
+  fail(error);
+}
+
+void OutputFile::flush() {
   throw_if_stopped();
   file_.sync();
+}
+
+void OutputFile::give_name() {
   if (nameless_ && !overwrite_) {
     publish_nameless();
   } else {
@@ -129,7 +141,6 @@ void OutputFile::publish_nameless() {
   }
   try {
     file_.close();
-    sync_folder();
   } catch (...) {
     syscalls().unlink(target_.c_str());
     throw;
@@ -149,12 +160,6 @@ void OutputFile::publish_hidden() {
   if (overwrite_) {
     if (call.rename(hidden_.c_str(), target_.c_str()) != 0) fail(errno);
     hidden_.clear();
-    try {
-      sync_folder();
-    } catch (...) {
-      if (!replaces_) call.unlink(target_.c_str());
-      throw;
-    }
     return;
   }
 
@@ -162,14 +167,12 @@ void OutputFile::publish_hidden() {
     if (errno == EEXIST) fail_exists();
     fail(errno);
   }
-  try {
-    if (!hidden_.empty() && call.unlink(hidden_.c_str()) != 0) fail(errno);
-    hidden_.clear();
-    sync_folder();
-  } catch (...) {
+  if (!hidden_.empty() && call.unlink(hidden_.c_str()) != 0) {
+    const int error = errno;
     call.unlink(target_.c_str());
-    throw;
+    fail(error);
   }
+  hidden_.clear();
 }
 
 // Three ways, as not every file system has the better ones. Afterwards hidden_ is empty unless that name is still there.
@@ -187,10 +190,6 @@ int OutputFile::move_to_new_target() {
   }
   if (result == 0) hidden_.clear();
   return result;
-}
-
-void OutputFile::sync_folder() const {
-  if (detail::sync_folder(folder_) != 0) fail(errno);
 }
 
 int sync_folder(const std::string& path) {

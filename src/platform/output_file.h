@@ -19,9 +19,15 @@ class OutputFile final : public ByteSink {
   void reserve(std::uint64_t size) override { file_.preallocate(size); }
   void write_at(std::uint64_t offset, std::span<const std::byte> data) override { file_.pwrite_all(offset, data); }
   void complete(ByteRange range) override { file_.start_writeback(range.offset, range.size); }
-  /// Flush the data, give the file its name, flush the folder. Throws Error(io), and Error(usage) when somebody else has
-  /// created the target meanwhile.
+  /// flush(), give_name(), then flush the folder.
   void commit() override;
+  /// The first step of commit(), for who makes several files at once: the data become durable. Throws Error(io).
+  void flush();
+  /// The second one, without which nothing is seen of the file; its name is durable when its folder is flushed. Throws
+  /// Error(io), and Error(usage) when somebody else has created the target meanwhile.
+  void give_name();
+  /// Where it is, links followed: the folder that the third step flushes.
+  [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
   void abort() noexcept override;
   [[nodiscard]] int descriptor() const noexcept override { return file_.descriptor(); }
 
@@ -32,7 +38,6 @@ class OutputFile final : public ByteSink {
   void publish_nameless();
   void publish_hidden();
   int move_to_new_target();
-  void sync_folder() const;
   [[noreturn]] void fail(int error) const;
   [[noreturn]] void fail_exists() const;
 

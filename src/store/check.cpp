@@ -187,7 +187,7 @@ class Checking {
 
   void rewrite(const std::string& name, const std::string& label) {
     const ObjectFile file = label_file(label, time_now());
-    objects_.replace(name, [&](ByteSink& sink) { write_safetensors(sink, file.tensors, file.metadata); });
+    objects_.replace(name, [&](ByteSink& sink) { write_object_file(sink, file, {}); });
     ++out_.repaired;
   }
 

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "kvcache/error.h"
-#include "platform/disk_full.h"
 #include "store/impl.h"
 #include "store/object_file.h"
+#include "store/publishing.h"
 
 namespace kvcache::store {
 namespace {
@@ -83,34 +83,33 @@ class Importing {
   void take(const Entry& entry) {
     std::vector<Node> nodes = nodes_of(entry);
     add_rows_of_tail(nodes);
-    bool evicted_for_disk = false;
-    for (int attempt = 0; attempt < 16; ++attempt) {
-      const std::uint64_t bytes = missing_bytes(nodes);
-      try {
-        std::uint64_t gone = 0;
-        make_room_to_write(into_, settings_, bytes + about_entry, gone);
-        const Index::Published published = into_.index().publish(copied(entry, nodes));
-        if (published.done) {
-          discard(into_.index(), into_.objects(), published.discarded);
-          out_.objects += written_.size();
-          out_.bytes += written_bytes_;
-          ++out_.entries;
-          written_.clear();
-          return;
-        }
-        forget_written();
-      } catch (const kvcache::detail::DiskFull&) {
-        forget_written();
-        std::uint64_t gone = 0;
-        if (evicted_for_disk || !make_room_for_disk(into_, bytes, bytes, gone)) throw;
-        evicted_for_disk = true;
-      } catch (const Error&) {
-        forget_written();
-        throw;
-      }
+    Index::Published published;
+    std::uint64_t bytes = 0;
+    std::uint64_t gone = 0;
+    const auto publish = [&](bool) {
+      objects_of_entry_.clear();
+      bytes = missing_bytes(nodes);
+      make_room_to_write(into_, settings_, bytes + about_entry, gone);
+      published = into_.index().publish(copied(entry, nodes));
+      return published.done;
+    };
+    until_published(into_.index(), into_.objects(),
+                    {publish, [this] { return written(); }, [&] { return make_room_for_disk(into_, bytes, bytes, gone); },
+                     "it can take entries over"});
+    discard(into_.index(), into_.objects(), published.discarded);
+    ++out_.entries;
+    for (const NewObject& one : objects_of_entry_) {
+      if (!one.stored) continue;
+      ++out_.objects;
+      out_.bytes += one.bytes;
     }
-    throw Error(ErrorKind::io, "the store changes faster than it can take entries over",
-                "try again when fewer processes evict from it");
+  }
+
+  std::vector<std::string> written() const {
+    std::vector<std::string> names;
+    for (const NewObject& one : objects_of_entry_)
+      if (one.stored) names.push_back(one.name);
+    return names;
   }
 
   [[nodiscard]] std::uint64_t missing_bytes(const std::vector<Node>& nodes) const {
@@ -122,58 +121,45 @@ class Importing {
   }
 
   Index::Publication copied(const Entry& entry, const std::vector<Node>& nodes) {
-    written_.clear();
-    written_bytes_ = 0;
     Index::Publication publication;
     publication.space = spaces_.at(entry.space);
     publication.entry = entry;
     publication.entry.hits = 0;
-    std::vector<std::string> names;
-    const auto copy = [&](std::string name) {
-      const std::uint64_t bytes = copy_object(name);
-      names.push_back(std::move(name));
-      return bytes;
-    };
-    for (Node node : nodes) {
-      for (ObjectInfo& object : node.objects) object.bytes = copy(object_name(node.hash, object.group));
-      publication.nodes.push_back(std::move(node));
-    }
+    publication.nodes = nodes;
+    std::vector<ObjectInfo*> infos;
+    for (Node& node : publication.nodes)
+      for (ObjectInfo& object : node.objects) {
+        infos.push_back(&object);
+        copy(object_name(node.hash, object.group));
+      }
     copy(object_name(entry.space, "namespace"));
-    publication.entry_bytes = copy(object_name(entry.id, "entry"));
-    publication.still_there = [this, names = std::move(names)] {
-      return std::ranges::all_of(names, [this](const std::string& name) { return into_.objects().size(name).has_value(); });
+    copy(object_name(entry.id, "entry"));
+    store_all(into_.index(), into_.objects(), objects_of_entry_);
+    for (std::size_t i = 0; i < infos.size(); ++i) infos[i]->bytes = objects_of_entry_[i].bytes;
+    publication.entry_bytes = objects_of_entry_.back().bytes;
+    publication.still_there = [this] {
+      return std::ranges::all_of(objects_of_entry_,
+                                 [this](const NewObject& one) { return into_.objects().size(one.name).has_value(); });
     };
     return publication;
   }
 
-  std::uint64_t copy_object(const std::string& name) {
-    const auto source = from_.objects().open(name);
-    (void)SafetensorsFile::open(source);  // nothing that is no object comes in
-    const std::uint64_t bytes = source->size();
-    const bool stored = into_.objects().put(name, [&](ByteSink& sink) {
-      std::vector<std::byte> part(std::min<std::uint64_t>(bytes, 1U << 20U));
-      sink.reserve(bytes);
-      for (std::uint64_t at = 0; at < bytes; at += part.size()) {
-        const auto size = std::min<std::uint64_t>(part.size(), bytes - at);
-        source->read_at(at, std::span(part).first(size));
-        sink.write_at(at, std::span(part).first(size));
-      }
-      sink.commit();
-    });
-    if (stored) {
-      written_.push_back(name);
-      written_bytes_ += bytes;
-    }
-    return into_.objects().size(name).value_or(0);
-  }
-
-  /// After something went wrong: what was copied is not in the index.
-  void forget_written() {
-    try {
-      discard(into_.index(), into_.objects(), written_);
-    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the first error counts; `store gc` finds what is left
-    }
-    written_.clear();
+  /// As it is there, when it is written.
+  void copy(const std::string& name) {
+    objects_of_entry_.push_back({name, [this, name](ByteSink& sink) {
+                                   const auto source = from_.objects().open(name);
+                                   (void)SafetensorsFile::open(source);  // nothing that is no object comes in
+                                   const std::uint64_t bytes = source->size();
+                                   std::vector<std::byte> part(std::min<std::uint64_t>(bytes, 1U << 20U));
+                                   sink.reserve(bytes);
+                                   for (std::uint64_t at = 0; at < bytes; at += part.size()) {
+                                     const auto size = std::min<std::uint64_t>(part.size(), bytes - at);
+                                     source->read_at(at, std::span(part).first(size));
+                                     sink.write_at(at, std::span(part).first(size));
+                                   }
+                                   sink.commit();
+                                   return bytes;
+                                 }});
   }
 
   /// Blocks of another size are of other digests: it is put together and taken apart again.
@@ -212,8 +198,7 @@ class Importing {
   Settings settings_;
   std::map<Digest, Namespace> spaces_;
   Store::Imported out_;
-  std::vector<std::string> written_;  // of the entry at hand
-  std::uint64_t written_bytes_ = 0;
+  std::vector<NewObject> objects_of_entry_;  // of the one at hand
 };
 
 }  // namespace

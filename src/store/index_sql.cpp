@@ -418,13 +418,18 @@ Index::Removed SqlIndex::forget(std::span<const std::string> names) {
 
 void SqlIndex::reclaim(std::span<const std::string> names, const std::function<void(std::span<const std::string>)>& discard) {
   if (names.empty()) return;
-  settle();
-  Change transaction(*this);
+  auto transaction = std::make_optional<Change>(*this);
+  if (is_unsettled()) {
+    tick();
+    transaction->commit();
+    transaction.reset();
+    transaction.emplace(*this);
+  }
   std::vector<std::string> free;
   for (const std::string& name : names)
     if (!has(name)) free.push_back(name);
   if (!free.empty()) discard(free);
-  transaction.commit();
+  transaction->commit();
 }
 
 void SqlIndex::restore(const Contents& contents) {

@@ -56,8 +56,9 @@ class SqlIndex : public Index {
   [[nodiscard]] virtual SqlConnection& db() const = 0;
   /// The time of a change: behind that of every earlier one, whatever the clock says.
   Time tick();
-  /// Before objects go: a change whose end failed, of whomever, must not come to hold after all.
-  virtual void settle() {}
+  /// Before objects go: whether a change whose end failed, of whomever, could come to hold after all until something else is
+  /// written. Within a transaction that writes.
+  [[nodiscard]] virtual bool is_unsettled() { return false; }
   /// Called at the end of each transaction in which objects were dropped, within it.
   virtual void note_dropped(std::span<const Dropped> /*dropped*/) {}
   /// Whether the objects of a publication are still there; within its transaction.

@@ -70,6 +70,8 @@ class SqliteIndex final : public detail::SqlIndex {
     quietly([&] { add_counts({today(), 1, tokens_found > 0 ? 1U : 0U, tokens_asked, tokens_found}); });
   }
 
+  void prepare() override { db_->flush_log(); }
+
   // Removing needs room for the log before it can give any back.
   Published publish(const Publication& publication) override {
     Published out = SqlIndex::publish(publication);
@@ -111,11 +113,7 @@ class SqliteIndex final : public detail::SqlIndex {
 
   /// What a commit wrote to the log before it failed is complete for whoever reads the log after a crash, until something is
   /// written over it.
-  void settle() override {
-    Transaction transaction(*db_, Transaction::Kind::write);
-    tick();
-    transaction.commit();
-  }
+  [[nodiscard]] bool is_unsettled() override { return db_->log_may_have_more(); }
 
  private:
   void truncate_log() {

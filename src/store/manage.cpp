@@ -17,7 +17,7 @@ namespace {
 using namespace detail;
 
 void write_file(Objects& objects, const std::string& name, const ObjectFile& file, bool replace, std::uint64_t& bytes) {
-  const auto write = [&](ByteSink& out) { bytes = write_safetensors(out, file.tensors, file.metadata); };
+  const auto write = [&](ByteSink& out) { bytes = write_object_file(out, file, {}); };
   if (replace) {
     objects.replace(name, write);
   } else if (!objects.put(name, write)) {
@@ -150,8 +150,8 @@ ObjectInfo store_apart(Index& index, Objects& objects, const Index::Uncovered& o
       contents.parts.push_back(std::move(part));
     }
     ObjectInfo info{std::string(rows_group), 0, contents.rows};
-    write_file(objects, object_name(one.tail.hash, rows_group),
-               object_file(contents, time_now(), {}, index.settings().compress), false, info.bytes);
+    write_file(objects, object_name(one.tail.hash, rows_group), object_file(contents, time_now(), index.settings().compress),
+               false, info.bytes);
     return info;
   }
   throw Error(ErrorKind::io, "a namespace of the store is missing",

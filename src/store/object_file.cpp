@@ -11,8 +11,10 @@
 #include "kvcache/error.h"
 #include "kvcache/format.h"
 #include "kvcache/stamp.h"
+#include "safetensors/data_pass.h"
 #include "store/planes.h"
 #include "store/state.h"
+#include "store/write_with_checksums.h"
 
 namespace kvcache::store::detail {
 namespace {
@@ -24,6 +26,8 @@ using kvcache::detail::to_hex;
 // The era whose files hold plain and quantized rows, and any arrays, with the fewest words, and that every version of this tool
 // reads. Objects are no interchange files: what a runtime loads is written by get.
 constexpr Era object_era = Era::P3;
+// As user metadata are written in that era.
+const std::string object_stamp_key = "1." + std::string(stamp_key);
 
 /// An ArraysCache, whose slots may have any shape but for their first axis.
 std::unique_ptr<Cache> as_slots(const std::vector<Tensor>& arrays) {
@@ -82,13 +86,12 @@ std::string tool_name() {
   return "kvcache store";
 }
 
-std::string stamp_text(Time now, std::map<std::string, std::uint32_t> crc, const TokenIds* ids) {
+Stamp stamp_of(Time now) {
   Stamp stamp;
   stamp.time = time_text(now);
   stamp.tool = tool_name();
-  stamp.crc32 = std::move(crc);
-  if (ids != nullptr) stamp.tokens = stamp_tokens(*ids);
-  return to_json(stamp);
+  stamp.crc32.emplace();
+  return stamp;
 }
 
 }  // namespace
@@ -114,7 +117,7 @@ std::string row_key(std::size_t part, std::size_t array, std::size_t arrays) {
   return fmt::format("{}.{}.{}", part, array / 3, array % 3);
 }
 
-ObjectFile object_file(const ObjectContents& contents, Time now, const WriteOptions& how, bool compress) {
+ObjectFile object_file(const ObjectContents& contents, Time now, bool compress) {
   const bool state = contents.group == state_group;
   PromptCache cache;
   Json label = {{"schema", "kvcache.store-object/1"}, {"namespace", contents.node.space}, {"group", contents.group},
@@ -162,20 +165,36 @@ ObjectFile object_file(const ObjectContents& contents, Time now, const WriteOpti
   if (!of_whole_node) label["ids"] = contents.node.ids;
   cache.metadata.emplace(label_key, ascii(label));
   Encoded encoded = encode(cache, object_era);
-  auto crc = checksums(encoded.tensors, how.threads, {}, how.stop);
-  // As user metadata are written in this era.
-  encoded.metadata.emplace("1." + std::string(stamp_key),
-                           stamp_text(now, std::move(crc), of_whole_node ? &contents.node.ids : nullptr));
-  return {std::move(encoded.tensors), std::move(encoded.metadata)};
+  ObjectFile out;
+  out.tensors = std::move(encoded.tensors);
+  out.metadata = std::move(encoded.metadata);
+  out.stamp = stamp_of(now);
+  if (of_whole_node) out.stamp->tokens = stamp_tokens(contents.node.ids);
+  return out;
+}
+
+std::uint64_t write_object_file(ByteSink& out, const ObjectFile& file, const WriteOptions& how) {
+  if (!file.stamp) return write_safetensors(out, file.tensors, file.metadata, how);
+  const auto with_stamp = [&](std::map<std::string, std::uint32_t> sums) {
+    Stamp stamp = *file.stamp;
+    stamp.crc32 = std::move(sums);
+    Metadata metadata = file.metadata;
+    metadata.emplace(object_stamp_key, to_json(stamp));
+    return metadata;
+  };
+  // What is not there need not be written, if nobody looks at it on its way.
+  if (out.descriptor() >= 0 && kvcache::detail::mostly_holes(file.tensors))
+    return write_safetensors(out, file.tensors, with_stamp(checksums(file.tensors, how.threads, {}, how.stop)), how);
+  return write_with_checksums(out, file.tensors, how, with_stamp);
 }
 
 ObjectFile label_file(const std::string& label, Time now) {
   PromptCache cache;
   cache.layers.push_back(std::make_unique<KVCache>());  // never used: without any layer it would be no prompt cache
   cache.metadata.emplace(label_key, label);
-  cache.metadata.emplace(stamp_key, stamp_text(now, {}, nullptr));
+  cache.metadata.emplace(stamp_key, to_json(stamp_of(now)));
   Encoded encoded = encode(cache, Era::P5);
-  return {std::move(encoded.tensors), std::move(encoded.metadata)};
+  return {std::move(encoded.tensors), std::move(encoded.metadata), {}};
 }
 
 StoredObject::StoredObject(std::shared_ptr<const ByteSource> source, const std::string& name)

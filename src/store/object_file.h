@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kvcache/safetensors.h"
+#include "kvcache/stamp.h"
 #include "kvcache/store/types.h"
 #include "store/layout.h"
 
@@ -40,12 +41,15 @@ struct ObjectContents {
   std::vector<std::pair<std::string, Tensor>> model_state;  ///< of a state
 };
 
-/// What is written for it. Reads the arrays for their checksums.
+/// What is written for it.
 struct ObjectFile {
   std::vector<NamedTensor> tensors;
   Metadata metadata;
+  std::optional<Stamp> stamp;  ///< to be added to the metadata, with the checksums of the tensors
 };
-[[nodiscard]] ObjectFile object_file(const ObjectContents& contents, Time now, const WriteOptions& how, bool compress);
+/// Writes it into the sink, in one pass over the arrays, and commits that. Returns the size of the file.
+std::uint64_t write_object_file(ByteSink& out, const ObjectFile& file, const WriteOptions& how);
+[[nodiscard]] ObjectFile object_file(const ObjectContents& contents, Time now, bool compress);
 /// A file that holds no arrays but a label: entries, namespaces.
 [[nodiscard]] ObjectFile label_file(const std::string& label, Time now);
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <thread>
+#include <set>
 
 #include "common/hex.h"
 #include "kvcache/error.h"
@@ -14,6 +14,8 @@
 #include "kvcache/store/objects.h"
 #include "platform/file.h"
 #include "platform/folder.h"
+#include "platform/output_file.h"
+#include "tensor/parallel.h"
 
 namespace kvcache::store {
 namespace {
@@ -21,6 +23,7 @@ namespace {
 using kvcache::detail::File;
 using kvcache::detail::FileIdentity;
 using kvcache::detail::FolderItem;
+using kvcache::detail::OutputFile;
 
 constexpr std::int64_t abandoned_after = 3600;  // seconds
 
@@ -66,8 +69,6 @@ class OpenFiles {
   std::map<std::string, decltype(files_)::iterator> places_;
 };
 
-class FolderObjects;
-
 /// An object, opened when it is read. Its name may come to be that of another file, of the same contents in another form.
 class ObjectSource final : public ByteSource {
  public:
@@ -106,6 +107,28 @@ class ObjectSource final : public ByteSource {
   std::shared_ptr<OpenFiles> files_;
 };
 
+/// A file that is committed later, with others.
+class LateSink final : public ByteSink {
+ public:
+  explicit LateSink(OutputFile& file) : file_(file) {}
+  [[nodiscard]] std::string label() const override { return file_.label(); }
+  void reserve(std::uint64_t size) override { file_.reserve(size); }
+  void write_at(std::uint64_t offset, std::span<const std::byte> data) override { file_.write_at(offset, data); }
+  void complete(ByteRange range) override { file_.complete(range); }
+  void commit() override {}
+  void abort() noexcept override { file_.abort(); }
+  [[nodiscard]] int descriptor() const noexcept override { return file_.descriptor(); }
+
+ private:
+  OutputFile& file_;
+};
+
+/// An object on its way.
+struct Unnamed {
+  Objects::Draft* draft;
+  std::unique_ptr<OutputFile> file;
+};
+
 class FolderObjects final : public Objects {
  public:
   FolderObjects(const std::string& path, bool create)
@@ -130,39 +153,22 @@ class FolderObjects final : public Objects {
   [[nodiscard]] std::string label() const override { return root_; }
 
   bool put(const std::string& name, const Writer& write) override {
-    const std::string path = path_of(name);
-    const auto known = [&] {
-      if (!size(name)) return false;
-      // Whoever has just named it may not have come to make that durable yet.
-      kvcache::detail::make_names_durable(path.substr(0, path.rfind('/')));
-      return true;
-    };
-    for (int again = 8;; --again) {
-      if (known()) return false;
-      std::unique_ptr<ByteSink> sink;
-      try {
-        sink = sink_for(path, false);
-        write(*sink);
-        return true;
-      } catch (const Error& error) {
-        if (sink) sink->abort();
-        // Another process was faster; where the object is there no more, a third one has discarded it.
-        if (error.kind() != ErrorKind::usage || again == 0) throw;
-      } catch (...) {
-        if (sink) sink->abort();
-        throw;
-      }
-    }
+    Draft draft{name, write};
+    put_all({&draft, 1}, {});
+    return draft.stored;
   }
 
   void replace(const std::string& name, const Writer& write) override {
-    const auto sink = sink_for(path_of(name), true);
-    try {
-      write(*sink);
-    } catch (...) {
-      sink->abort();
-      throw;
-    }
+    Draft draft{name, write, true};
+    put_all({&draft, 1}, {});
+  }
+
+  void put_all(std::span<Draft> drafts, const std::function<void()>& meanwhile) override {
+    // As many as may be open at once.
+    constexpr std::size_t together = 16;
+    for (std::size_t first = 0; first < drafts.size(); first += together)
+      put_together(drafts.subspan(first, std::min(together, drafts.size() - first)),
+                   first == 0 ? meanwhile : std::function<void()>());
   }
 
   [[nodiscard]] std::shared_ptr<const ByteSource> open(const std::string& name) const override {
@@ -258,15 +264,62 @@ class FolderObjects final : public Objects {
     return last;
   }
 
-  static std::unique_ptr<ByteSink> sink_for(const std::string& path, bool overwrite) {
+  /// In three steps, each of which waits for the disk once: the bytes are durable, then they have names, then those are
+  /// durable.
+  void put_together(std::span<Draft> drafts, const std::function<void()>& meanwhile) {
+    std::vector<Unnamed> files;
+    std::set<std::string> folders;
+    // Whoever has just named an object that is there may not have come to make that durable yet.
+    const auto is_there = [&](const Draft& draft) {
+      const std::string path = path_of(draft.name);
+      folders.insert(path.substr(0, path.rfind('/')));
+    };
+    for (Draft& draft : drafts) {
+      draft.stored = false;
+      if (!draft.replaces && size(draft.name)) {
+        is_there(draft);
+        continue;
+      }
+      try {
+        files.push_back({&draft, file_for(path_of(draft.name), draft.replaces)});
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::usage || draft.replaces) throw;
+        is_there(draft);
+        continue;
+      }
+      LateSink sink(*files.back().file);
+      draft.write(sink);
+    }
+    at_once(files.size() + (meanwhile ? 1 : 0),
+            [&](std::uint64_t i) { i < files.size() ? files[i].file->flush() : meanwhile(); });
+    for (Unnamed& one : files) {
+      try {
+        one.file->give_name();
+        one.draft->stored = true;
+        folders.insert(one.file->folder());
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::usage || one.draft->replaces) throw;
+        is_there(*one.draft);  // another process was faster
+      }
+    }
+    const std::vector<std::string> changed(folders.begin(), folders.end());
+    at_once(changed.size(), [&](std::uint64_t i) { kvcache::detail::make_names_durable(changed[i]); });
+  }
+
+  /// Whoever waits for a disk needs no core.
+  static void at_once(std::uint64_t count, const std::function<void(std::uint64_t)>& wait) {
+    kvcache::detail::parallel_for(count, 8, wait);
+  }
+
+  static std::unique_ptr<OutputFile> file_for(const std::string& path, bool overwrite) {
     FileSinkOptions options;
     options.overwrite = overwrite;
     try {
-      return file_sink(path, options);
+      return std::make_unique<OutputFile>(path, options);
     } catch (const Error& error) {
       // Somebody has removed an empty folder.
       if (error.kind() != ErrorKind::io || !kvcache::detail::make_private_folder(path.substr(0, path.rfind('/')))) throw;
-      return file_sink(path, options);
+      return std::make_unique<OutputFile>(path, options);
     }
   }
 

@@ -10,9 +10,9 @@
 #include "kvcache/sha256.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
-#include "platform/disk_full.h"
 #include "store/impl.h"
 #include "store/object_file.h"
+#include "store/publishing.h"
 #include "store/space.h"
 #include "store/state.h"
 
@@ -150,32 +150,24 @@ class Putting {
   Put run() {
     chain_ = chain_of(space_.name, prompt_.tokens, extras_, space_.block);
     if (options_.check) compare_known();
-    bool evicted_for_disk = false;
-    for (int attempt = 0; attempt < 16; ++attempt) {
-      try {
-        if (attempt > 0) {
-          // Somebody else may have made it meanwhile, with blocks of another size, or removed it.
-          known_space_ = false;
-          find_space();
-          chain_ = chain_of(space_.name, prompt_.tokens, extras_, space_.block);
-        }
-        collect();
-        make_room_for(needed_bytes());
-        write();
-        Index::Published published = index_.publish(publication_);
-        if (published.done) return finish(std::move(published));
-        forget_written();
-      } catch (const kvcache::detail::DiskFull&) {
-        forget_written();
-        if (evicted_for_disk || !make_room_on_disk()) throw;
-        evicted_for_disk = true;
-      } catch (const Error&) {
-        forget_written();
-        throw;
+    Index::Published published;
+    const auto publish = [&](bool again) {
+      if (again) {
+        // Somebody else may have made it meanwhile, with blocks of another size, or removed it.
+        known_space_ = false;
+        find_space();
+        chain_ = chain_of(space_.name, prompt_.tokens, extras_, space_.block);
       }
-    }
-    throw Error(ErrorKind::io, "the store changes faster than this cache can be put",
-                "try again when fewer processes evict from it");
+      objects_of_put_.clear();
+      collect();
+      make_room_for(needed_bytes());
+      write();
+      published = index_.publish(publication_);
+      return published.done;
+    };
+    until_published(index_, objects_,
+                    {publish, [this] { return written(); }, [this] { return make_room_on_disk(); }, "this cache can be put"});
+    return finish(std::move(published));
   }
 
  private:
@@ -440,65 +432,55 @@ class Putting {
     return make_room_for_disk(store_, needed_bytes(), array_bytes(), result_.evicted);
   }
 
-  std::uint64_t write_object(const std::string& name, const ObjectFile& file, bool replace) {
-    std::uint64_t bytes = 0;
-    WriteOptions how = options_.how;
-    how.progress = {};
-    const auto write = [&](ByteSink& out) { bytes = write_safetensors(out, file.tensors, file.metadata, how); };
-    if (replace) {
-      objects_.replace(name, write);
-    } else {
-      while (!objects_.put(name, write)) {
-        // Stored before, and not in the index: by a put that was killed, or that is just about to say so. It may be discarded
-        // before its size is known: then it is put again.
-        const auto size = objects_.size(name);
-        if (!size) continue;
-        found_.push_back(name);
-        return *size;
-      }
-    }
-    written_.push_back(name);
-    result_.bytes += bytes;
-    ++result_.objects;
-    return bytes;
-  }
-
   void write() {
     const Time now = time_now();
-    found_.clear();
+    WriteOptions how = options_.how;
+    how.progress = {};
+    const auto add = [&](const std::string& name, bool replaces, std::function<ObjectFile()> make) {
+      const auto write = [make = std::move(make), how](ByteSink& out) { return write_object_file(out, make(), how); };
+      objects_of_put_.push_back({name, write, replaces});
+    };
     if (!known_space_) {
       Namespace space = space_;
       space.created = now;
-      write_object(object_name(space_.name, "namespace"), label_file(space_label(space), now), true);
+      add(object_name(space_.name, "namespace"), true, [space, now] { return label_file(space_label(space), now); });
     }
-    for (const auto& [at, one] : todo_) {
-      const ObjectFile file = object_file(one, now, options_.how, settings_.compress);
-      Node& node = publication_.nodes[at];
-      node.objects.push_back({one.group, write_object(object_name(node.hash, one.group), file, false), one.rows});
-    }
-    publication_.entry_bytes =
-        write_object(object_name(publication_.entry.id, "entry"), label_file(entry_label(publication_.entry), now), true);
+    const std::size_t first = objects_of_put_.size();
+    for (const auto& [at, one] : todo_)
+      add(object_name(publication_.nodes[at].hash, one.group), false,
+          [this, now, contents = &one] { return object_file(*contents, now, settings_.compress); });
+    add(object_name(publication_.entry.id, "entry"), true,
+        [this, now] { return label_file(entry_label(publication_.entry), now); });
+    store_all(index_, objects_, objects_of_put_);
+    for (std::size_t i = 0; i < todo_.size(); ++i)
+      publication_.nodes[todo_[i].first].objects.push_back(
+          {todo_[i].second.group, objects_of_put_[first + i].bytes, todo_[i].second.rows});
+    publication_.entry_bytes = objects_of_put_.back().bytes;
     // In the order of the store's own times, whatever the clock says.
     if (!known_entry_) publication_.entry.created = 0;
     // Also what was written just now: whoever collects leftovers cannot tell it from those. And the namespace's, which may have
     // lost its last entry since it was found.
     publication_.still_there = [this] {
       const auto there = [&](const std::string& name) { return objects_.size(name).has_value(); };
-      return std::ranges::all_of(found_, there) && std::ranges::all_of(written_, there) &&
+      return std::ranges::all_of(objects_of_put_, [&](const NewObject& one) { return there(one.name); }) &&
              there(object_name(space_.name, "namespace"));
     };
   }
 
-  /// After something went wrong: what was written is not in the index.
-  void forget_written() {
-    try {
-      discard(index_, objects_, written_);
-    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the first error counts; `store gc` finds what is left
-    }
-    written_.clear();
+  /// What was stored and is not in the index.
+  std::vector<std::string> written() const {
+    std::vector<std::string> names;
+    for (const NewObject& one : objects_of_put_)
+      if (one.stored) names.push_back(one.name);
+    return names;
   }
 
   Put finish(Index::Published published) {
+    for (const NewObject& one : objects_of_put_) {
+      if (!one.stored) continue;
+      result_.bytes += one.bytes;
+      ++result_.objects;
+    }
     discard(index_, objects_, published.discarded);
     result_.entry = std::move(published.entry);
     result_.block = space_.block;
@@ -528,8 +510,7 @@ class Putting {
   std::vector<std::pair<std::size_t, ObjectContents>> todo_;  // of which node of the publication
   Index::Publication publication_;
   Digest end_hash_;
-  std::vector<std::string> written_;
-  std::vector<std::string> found_;
+  std::vector<NewObject> objects_of_put_;
   Put result_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
@@ -16,6 +17,29 @@ namespace {
 
 constexpr const char* full_disk_hint = "free some space, or use another disk";
 
+/// The database (SQLITE_FCNTL_FILE_POINTER) or its log or journal (SQLITE_FCNTL_JOURNAL_POINTER), where it is open.
+sqlite3_file* file_of(sqlite3* db, int which) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(db, "main", which, static_cast<void*>(&file));
+  return file != nullptr && file->pMethods != nullptr ? file : nullptr;
+}
+
+/// The beginning of the shared memory of a log (sqlite.org/walformat.html, "The WAL-Index File Format"). Numbers in the order
+/// of the machine, salts as they are in the log.
+struct LogHeader {
+  std::uint32_t version;
+  std::uint32_t unused;
+  std::uint32_t changes;
+  std::uint8_t initialized;
+  std::uint8_t big_endian_sums;
+  std::uint16_t page_size;
+  std::uint32_t frames;
+  std::uint32_t pages;
+  std::array<std::uint32_t, 2> sums;
+  std::array<std::uint8_t, 8> salts;
+};
+constexpr std::uint32_t known_log_version = 3007000;
+
 /// SQLite says so itself only where it was writing to a file; the log's shared memory has to be made as well.
 bool ran_out_of_disk(sqlite3* db, int code) {
   const int kind = code & 0xFF;
@@ -25,9 +49,8 @@ bool ran_out_of_disk(sqlite3* db, int code) {
   int of_database = 0;
   sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &of_database);
   int of_log = 0;
-  sqlite3_file* log = nullptr;
-  sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
-  if (log != nullptr && log->pMethods != nullptr) log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &of_log);
+  if (sqlite3_file* log = file_of(db, SQLITE_FCNTL_JOURNAL_POINTER); log != nullptr)
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &of_log);
   return std::ranges::any_of(std::array{sqlite3_system_errno(db), of_database, of_log}, kvcache::detail::is_disk_full);
 }
 
@@ -107,6 +130,47 @@ Database::Database(const std::string& path, int flags, const char* vfs) : path_(
 void Database::keep_log(bool keep) {
   int value = keep ? 1 : 0;
   sqlite3_file_control(db_, "main", SQLITE_FCNTL_PERSIST_WAL, &value);
+}
+
+sqlite3_file* Database::log() {
+  // A rollback journal is none: it is there only while something is written.
+  Statement mode = prepare("PRAGMA journal_mode");
+  if (!mode.step() || mode.text(0) != "wal") return nullptr;
+  return file_of(db_, SQLITE_FCNTL_JOURNAL_POINTER);
+}
+
+void Database::flush_log() {
+  sqlite3_file* file = log();
+  if (file == nullptr) return;
+  if (const int code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL); code != SQLITE_OK) {
+    int number = 0;
+    file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number);
+    const std::string message = fmt::format("the log of the index {} cannot be flushed", printable(path_, 4096));
+    if (kvcache::detail::is_disk_full(number)) throw kvcache::detail::DiskFull(message, full_disk_hint);
+    throw DatabaseError(code & 0xFF, message);
+  }
+}
+
+bool Database::log_may_have_more() {
+  sqlite3_file* database = file_of(db_, SQLITE_FCNTL_FILE_POINTER);
+  sqlite3_file* file = log();
+  if (database == nullptr || file == nullptr || database->pMethods->iVersion < 2) return true;
+  void volatile* memory = nullptr;  // NOLINT(misc-misplaced-const): SQLite's type
+  constexpr int region = 32768;
+  if (database->pMethods->xShmMap(database, 0, region, 0, &memory) != SQLITE_OK || memory == nullptr) return true;
+  LogHeader header{};
+  // Whoever writes has the lock, which is this connection.
+  std::memcpy(&header, const_cast<const void*>(memory), sizeof header);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  // A log that was begun anew has its new salts when it is first written to.
+  if (header.version != known_log_version || header.frames == 0) return true;
+  constexpr sqlite3_int64 before_frames = 32;
+  constexpr sqlite3_int64 before_page = 24;
+  const sqlite3_int64 page = header.page_size == 1 ? 65536 : header.page_size;  // as the format has it
+  std::array<std::uint8_t, before_page> next{};
+  const int code = file->pMethods->xRead(file, next.data(), static_cast<int>(next.size()),
+                                         before_frames + sqlite3_int64{header.frames} * (before_page + page));
+  if (code == SQLITE_IOERR_SHORT_READ) return false;
+  return code != SQLITE_OK || std::equal(header.salts.begin(), header.salts.end(), next.begin() + 8);
 }
 
 Database::~Database() {

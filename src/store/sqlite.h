@@ -44,9 +44,16 @@ class Database final : public SqlConnection {
   void wait(int milliseconds) { sqlite3_busy_timeout(db_, milliseconds); }
   /// Whether a log stays when nobody has the database open any more, and when it is left for a journal.
   void keep_log(bool keep);
+  /// Make durable what the log has and its name: for the latter each connection flushes the folder once, when it first flushes
+  /// the log. Nothing where there is no log. Not beside other calls. Throws Error(io).
+  void flush_log();
+  /// Whether a change may be in the log whose end failed, or whose process was killed: of no effect, until somebody reads the
+  /// log after a crash. Within a transaction that writes. True where that cannot be told.
+  [[nodiscard]] bool log_may_have_more();
   [[noreturn]] void fail(int code) const;
 
  private:
+  [[nodiscard]] sqlite3_file* log();
   [[nodiscard]] sqlite3_stmt* prepared(std::string_view sql);
 
   sqlite3* db_ = nullptr;

@@ -81,6 +81,9 @@ class Index {
     std::vector<std::string> discarded;  ///< objects that no node has any more: rows of tails that the new nodes contain
     Entry entry;                         ///< as it is now
   };
+  /// Do ahead of a publish() what it would have to wait for the medium for, as far as that does not depend on what is
+  /// published. May be called in another thread, while this object is not used otherwise. Throws Error(io).
+  virtual void prepare() {}
   /// In one transaction, which no other publish() and no reclaim() meets.
   virtual Published publish(const Publication& publication) = 0;
   /// A last access.

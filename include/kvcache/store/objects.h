@@ -35,6 +35,17 @@ class Objects {
   virtual bool put(const std::string& name, const Writer& write) = 0;
   /// As put(), but an object of that name is replaced.
   virtual void replace(const std::string& name, const Writer& write) = 0;
+  /// One of several objects that are stored together.
+  struct Draft {
+    std::string name;
+    Writer write;
+    bool replaces = false;  ///< replace(), else put()
+    bool stored = false;    ///< what became of it
+  };
+  /// Store several objects, in which a back end may wait for its medium once instead of for each. All are durable when this
+  /// returns. Throws as put() does: then `stored` tells which of them have got their names, durable or not. `meanwhile` is
+  /// called once, in any thread; what it throws counts as well.
+  virtual void put_all(std::span<Draft> drafts, const std::function<void()>& meanwhile);
   /// The object, read by ranges. Objects that were discarded are still found while a hold() is alive that was taken before.
   /// Throws Error(io, code KV100), also when there is none.
   [[nodiscard]] virtual std::shared_ptr<const ByteSource> open(const std::string& name) const = 0;
