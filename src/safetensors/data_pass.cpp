@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <limits>
 #include <unordered_map>
 
@@ -16,6 +17,8 @@ namespace {
 
 // Large enough that handing out pieces costs nothing, small enough that threads end together and a stop is noticed soon.
 constexpr std::uint64_t piece_bytes = 8U << 20U;
+// Of little there is to be something for each thread, and for the disk to begin with.
+constexpr std::uint64_t smallest_piece = 1U << 20U;
 // Beyond half a terabyte the pieces grow instead of their number.
 constexpr std::uint64_t most_pieces = 65536;
 
@@ -77,7 +80,8 @@ class DataPass {
   }
 
   void cut_bytes(std::uint64_t begin, std::uint64_t end) {
-    const std::uint64_t step = step_for(piece_bytes, end - begin);
+    const std::uint64_t piece = std::clamp(std::bit_floor((end - begin) / 8), smallest_piece, piece_bytes);
+    const std::uint64_t step = step_for(piece, end - begin);
     while (begin < end) {
       const std::uint64_t next = std::min(end, (begin / step + 1) * step);
       tasks_.push_back({nullptr, begin, next});
