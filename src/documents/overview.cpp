@@ -11,6 +11,7 @@ std::optional<double> Overview::bytes_per_token() const {
 
 Overview overview_of(const Document& document) {
   Overview out;
+  out.layers.reserve(document.cache.layers.size());
   for (std::size_t i = 0; i < document.cache.layers.size(); ++i) {
     Facts facts = stored_facts(document, i);
     for (const UnusedRows& unused : document.sources[i].unused) out.unused_bytes += unused.bytes;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -18,6 +19,12 @@ namespace {
 
 /// A list of lists of 64 levels needs 2 * 64 + 3 components at most; no sound path comes near this.
 constexpr std::size_t max_components = 256;
+constexpr std::size_t max_digits = 18;           ///< of a component: below 2^63 whatever they are
+constexpr std::size_t section_prefix_bytes = 2;  ///< "0."
+
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::string quoted(std::string_view text) {
   return fmt::format("'{}'", printable(text));
@@ -47,43 +54,125 @@ void report_fork_tables(const Header& header, Findings& findings) {
 }  // namespace
 
 std::optional<std::uint64_t> parse_index(std::string_view text) {
-  if (text.empty() || text.size() > 18 || (text.size() > 1 && text[0] == '0')) return std::nullopt;
+  if (text.empty() || text.size() > max_digits || (text.size() > 1 && text[0] == '0')) return std::nullopt;
   std::uint64_t value = 0;
   for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
+    if (!is_digit(c)) return std::nullopt;
     value = value * 10 + static_cast<std::uint64_t>(c - '0');
   }
   return value;
 }
 
-template <typename Value>
-bool insert_path(IndexTree<Value>& root, std::string_view path, Value value, const std::string& key, std::string_view what,
-                 Findings& findings) {
-  // The whole path is read before anything is inserted: half of a broken one would look like gaps and layers of its own.
+namespace {
+
+/// The components of a path.
+struct Path {
   std::array<std::uint64_t, max_components> indices;
   std::size_t depth = 0;
+  [[nodiscard]] std::span<const std::uint64_t> components() const { return std::span(indices).first(depth); }
+};
+
+enum class PathError : std::uint8_t { none, too_deep, empty_component, not_a_number };
+
+/// The whole path is read before anything is done with it: half of a broken one would look like gaps and layers of its own.
+/// `component`: the one that is wrong.
+PathError read_path(std::string_view path, Path& out, std::string_view& component) {
+  out.depth = 0;
   while (true) {
-    if (depth == max_components) {
+    if (out.depth == max_components) return PathError::too_deep;
+    std::uint64_t index = 0;
+    std::size_t digits = 0;
+    while (digits < path.size() && is_digit(path[digits]))
+      index = index * 10 + static_cast<std::uint64_t>(path[digits++] - '0');
+    const bool ends = digits == path.size();
+    const bool canonical = digits > 0 && digits <= max_digits && (digits == 1 || path.front() != '0');
+    if (!canonical || (!ends && path[digits] != '.')) {
+      component = path.substr(0, path.find('.'));
+      return component.empty() ? PathError::empty_component : PathError::not_a_number;
+    }
+    out.indices[out.depth++] = index;
+    if (ends) return PathError::none;
+    path.remove_prefix(digits + 1);
+  }
+}
+
+/// The same; reports KV201 or KV207 under `key` where it is none.
+bool read_path(std::string_view path, Path& out, const std::string& key, std::string_view what, Findings& findings) {
+  std::string_view component;
+  switch (read_path(path, out, component)) {
+    case PathError::none:
+      return true;
+    case PathError::too_deep:
       findings.push_back(
           make_finding("KV207", {}, key, fmt::format("{} {} has more than {} components", what, quoted(key), max_components)));
       return false;
-    }
-    const std::size_t dot = path.find('.');
-    const std::string_view component = path.substr(0, dot);
-    const auto index = parse_index(component);
-    if (!index) {
-      not_a_path(key, what, component.empty() ? "a component is empty" : quoted(component) + " is not a plain number",
-                 findings);
+    case PathError::empty_component:
+      not_a_path(key, what, "a component is empty", findings);
       return false;
-    }
-    indices[depth++] = *index;
-    if (dot == std::string_view::npos) break;
-    path.remove_prefix(dot + 1);
+    case PathError::not_a_number:
+      break;
   }
+  not_a_path(key, what, quoted(component) + " is not a plain number", findings);
+  return false;
+}
+
+template <typename Value>
+void insert(IndexTree<Value>& root, std::span<const std::uint64_t> path, Value value) {
   IndexTree<Value>* node = &root;
-  for (const std::uint64_t index : std::span(indices).first(depth)) node = &node->children[index];
+  for (const std::uint64_t index : path) node = &node->children[index];
   node->value = std::move(value);
+}
+
+/// One more key of a layer; those of a layer come together.
+template <typename Position>
+void add_key(std::vector<KeysOfLayer<Position>>& layers, std::uint64_t layer, Position key) {
+  if (layers.empty() || layers.back().layer != layer) layers.push_back({layer, key, key});
+  layers.back().end = std::next(key);
+}
+
+void add_key(std::vector<KeysOfLayer<std::size_t>>& layers, std::uint64_t layer, std::size_t key) {
+  if (layers.empty() || layers.back().layer != layer) layers.push_back({layer, key, key});
+  layers.back().end = key + 1;
+}
+
+template <typename Position>
+const KeysOfLayer<Position>* find_layer(const std::vector<KeysOfLayer<Position>>& layers, std::uint64_t layer) {
+  const auto found = std::ranges::lower_bound(layers, layer, {}, &KeysOfLayer<Position>::layer);
+  return found == layers.end() || found->layer != layer ? nullptr : &*found;
+}
+
+}  // namespace
+
+template <typename Value>
+bool insert_path(IndexTree<Value>& root, std::string_view path, Value value, const std::string& key, std::string_view what,
+                 Findings& findings) {
+  Path read;
+  if (!read_path(path, read, key, what, findings)) return false;
+  insert(root, read.components(), std::move(value));
   return true;
+}
+
+std::optional<ArrayTree> Layout::arrays_of(std::uint64_t layer, const Header& header) const {
+  const auto* const keys = find_layer(arrays, layer);
+  if (keys == nullptr) return std::nullopt;
+  ArrayTree tree;
+  Path path;
+  std::string_view wrong;
+  for (std::size_t i = keys->begin; i < keys->end; ++i)
+    if (read_path(header.tensors[i].key, path, wrong) == PathError::none) insert(tree, path.components().subspan(1), i);
+  return tree;
+}
+
+std::optional<MetaTree> Layout::meta_of(std::uint64_t layer) const {
+  const auto* const keys = find_layer(meta, layer);
+  if (keys == nullptr) return std::nullopt;
+  MetaTree tree;
+  Path path;
+  std::string_view wrong;
+  for (auto it = keys->begin; it != keys->end; ++it)
+    if (read_path(std::string_view(it->first).substr(section_prefix_bytes), path, wrong) == PathError::none)
+      insert(tree, path.components().subspan(1), it->second);
+  return tree;
 }
 
 namespace {
@@ -122,36 +211,35 @@ bool is_sound(const IndexTree<Value>& tree, const Where& where, const std::strin
 }
 
 template bool insert_path(ArrayTree&, std::string_view, std::size_t, const std::string&, std::string_view, Findings&);
-template bool insert_path(MetaTree&, std::string_view, std::string, const std::string&, std::string_view, Findings&);
 template bool is_sound(const ArrayTree&, const Where&, const std::string&, std::string_view, Findings&);
 template bool is_sound(const MetaTree&, const Where&, const std::string&, std::string_view, Findings&);
 
 Layout parse_layout(const Header& header, Findings& findings) {
   Layout layout;
-  ArrayTree arrays;
+  Path path;
   for (std::size_t i = 0; i < header.tensors.size(); ++i) {
     const std::string& key = header.tensors[i].key;
     if (key.starts_with(state_tensor_key_prefix)) {
       layout.state_tensors.emplace(key, i);
     } else if (parse_index(key)) {
       not_a_path(key, "tensor key", "a layer's array needs at least two components", findings);
-    } else {
-      insert_path(arrays, key, i, key, "tensor key", findings);
+    } else if (read_path(key, path, key, "tensor key", findings)) {
+      add_key(layout.arrays, path.indices[0], i);
     }
   }
-  layout.arrays = std::move(arrays.children);
+  std::ranges::sort(layout.arrays, {}, &KeysOfLayer<std::size_t>::layer);
 
-  MetaTree meta;
   const bool fork = has_fork_tables(header);
   if (fork) report_fork_tables(header, findings);
-  for (const auto& [key, value] : header.metadata) {
-    const std::string_view path = std::string_view(key).substr(std::min<std::size_t>(2, key.size()));
+  for (auto it = header.metadata.begin(); it != header.metadata.end(); ++it) {
+    const auto& [key, value] = *it;
+    const std::string_view rest = std::string_view(key).substr(std::min(section_prefix_bytes, key.size()));
     if (key.starts_with("1.")) {
-      layout.user.emplace(path, value);
+      layout.user.emplace(rest, value);
     } else if (key.starts_with("0.")) {
-      insert_path(meta, path, value, key, "metadata key", findings);
+      if (read_path(rest, path, key, "metadata key", findings)) add_key(layout.meta, path.indices[0], it);
     } else if (key.starts_with("2.")) {
-      const auto index = parse_index(path);
+      const auto index = parse_index(rest);
       if (index) {
         layout.classes.emplace(*index, value);
       } else {
@@ -165,7 +253,7 @@ Layout parse_layout(const Header& header, Findings& findings) {
                                       "user metadata belongs under '1.': rename or remove the key where the file is made"));
     }
   }
-  layout.meta = std::move(meta.children);
+  std::ranges::sort(layout.meta, {}, &KeysOfLayer<Metadata::const_iterator>::layer);
   return layout;
 }
 

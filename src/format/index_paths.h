@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kvcache/finding.h"
 #include "kvcache/safetensors.h"
@@ -24,19 +25,32 @@ struct IndexTree {
 using ArrayTree = IndexTree<std::size_t>;  ///< values: indices into Header::tensors
 using MetaTree = IndexTree<std::string>;
 
+/// The keys of one layer. They lie side by side, as those of a header are in byte order and begin with "LAYER."; between them
+/// may be others that are no paths.
+template <typename Position>
+struct KeysOfLayer {
+  std::uint64_t layer = 0;
+  Position begin, end;
+};
+
 /// Everything of a header but the containers of sections: what belongs to each layer.
 struct Layout {
   std::map<std::uint64_t, std::string> classes;
-  std::map<std::uint64_t, ArrayTree> arrays;
-  std::map<std::uint64_t, MetaTree> meta;
-  Metadata user;                                     ///< without the "1."
-  std::map<std::string, std::size_t> state_tensors;  ///< __mlx_lm_state_tensor_*: indices into Header::tensors
+  std::vector<KeysOfLayer<std::size_t>> arrays;             ///< by layer; indices into Header::tensors
+  std::vector<KeysOfLayer<Metadata::const_iterator>> meta;  ///< by layer; into Header::metadata
+  Metadata user;                                            ///< without the "1."
+  std::map<std::string, std::size_t> state_tensors;         ///< __mlx_lm_state_tensor_*: indices into Header::tensors
+
+  /// What a layer has, as a tree of its own: those of all layers together would take more memory than the rest of a header.
+  /// Nothing where it has none.
+  [[nodiscard]] std::optional<ArrayTree> arrays_of(std::uint64_t layer, const Header& header) const;
+  [[nodiscard]] std::optional<MetaTree> meta_of(std::uint64_t layer) const;
 };
 
 /// "0", "17", never "+1", "01", "1_0". Nothing when it is not canonical or does not fit into 63 bits.
 [[nodiscard]] std::optional<std::uint64_t> parse_index(std::string_view text);
 
-/// Sort keys into sections and trees (mlx-lm 0.19 and later, Swift, mlxrs). Reports KV201-KV205, KV207.
+/// Sort keys into sections and layers (mlx-lm 0.19 and later, Swift, mlxrs). Reports KV201-KV205, KV207.
 [[nodiscard]] Layout parse_layout(const Header& header, Findings& findings);
 
 /// Insert a path ("0.1.2") into a tree. Reports KV201 or KV207 under `key` and returns false when it is none.

@@ -14,14 +14,17 @@
 namespace kvcache::detail {
 namespace {
 
+/// Of {"0.0":{"dtype":"U8","shape":[],"data_offsets":[0,1]}
+constexpr std::size_t least_entry_bytes = 56;
+
 class Reader {
  public:
   Reader(std::string_view text, std::uint64_t data_bytes)
       : at_(text.data()), end_(text.data() + text.size()), data_bytes_(data_bytes) {}
 
   bool read(HeaderJson& out) {
-    // Most entries take about a hundred bytes.
-    out.tensors.reserve(std::min<std::size_t>(static_cast<std::size_t>(end_ - at_) / 100 + 1, max_members));
+    // As many as there can be: what is not used is address space, not memory, and growing would copy all of them.
+    out.tensors.reserve(std::min<std::size_t>(static_cast<std::size_t>(end_ - at_) / least_entry_bytes + 1, max_members));
     if (!word('{')) return false;
     if (!word('}')) {
       do {

@@ -28,6 +28,10 @@ std::vector<Place> places(const Document& document) {
   const auto broken = places_with_errors(document.findings);
   const std::size_t layers = std::min(document.cache.layers.size(), document.sources.size());
   out.reserve(layers);
+  // Together: most are never asked for anything.
+  const auto keys = std::make_shared<std::vector<LayerKeys>>();
+  keys->reserve(layers);
+  for (std::size_t i = 0; i < layers; ++i) keys->emplace_back(document, document.sources[i]);
   for (std::size_t i = 0; i < layers; ++i)
     add(out,
         {.document = &document,
@@ -35,7 +39,7 @@ std::vector<Place> places(const Document& document) {
          .cache = document.cache.layers[i].get(),
          .layer = i,
          .where = Where::of_layer(i),
-         .keys = std::make_shared<LayerKeys>(document, document.sources[i])},
+         .keys = std::shared_ptr<LayerKeys>(keys, &(*keys)[i])},
         broken);
   return out;
 }

@@ -1,7 +1,10 @@
 // The grammar of keys: what is no index path, what is missing, what is in the wrong place.
 #include "format/index_paths.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "caches.h"
 #include "files.h"
@@ -58,6 +61,27 @@ TEST(Layout, Gaps) {
 TEST(Layout, WhatBelongsToNoLayer) {
   EXPECT_EQ(codes({}, {"5.0"}), "KV204");
   EXPECT_EQ(codes({{"0.5", ""}}), "KV204");
+}
+
+// A header has "10.0" before "2.0", and keys that are no paths may lie between those of one layer.
+TEST(Layout, EachLayerHasItsOwnKeysWhateverTheirOrder) {
+  PromptCache cache;
+  for (int i = 0; i < 112; ++i) cache.layers.push_back(i % 2 == 0 ? test::plain() : test::rotating());
+  Encoded file = encode(cache, Era::P3);
+  for (const char* key : {"1.-", "1.0-", "10.", "10.0x", "10/"}) file.tensors.push_back({key, keys()});
+  for (const char* key : {"0.1.-", "0.11.", "0.11.0-", "0.11.1 "}) file.metadata[key] = "9";
+  const test::Folder folder;
+  const Document document = test::written(folder, file);
+  EXPECT_EQ(std::ranges::count(document.findings, "KV201", &Finding::code), 9);
+  EXPECT_EQ(document.findings.size(), 9U);
+  ASSERT_EQ(document.sources.size(), cache.layers.size());
+  for (std::size_t i = 0; i < cache.layers.size(); ++i) {
+    ASSERT_TRUE(document.sources[i].decoded) << i;
+    EXPECT_EQ(document.cache.layers[i]->kind(), cache.layers[i]->kind()) << i;
+    std::vector<std::string> found;
+    for (const std::size_t array : document.sources[i].arrays) found.push_back(document.file.header().tensors[array].key);
+    EXPECT_EQ(found, (std::vector{fmt::format("{}.0", i), fmt::format("{}.1", i)}));
+  }
 }
 
 TEST(Layout, AValueAndAListAtOnePath) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
+#include <tuple>
 
 #include "cli/render/inspect.h"
 #include "cli/render/table.h"
@@ -16,16 +18,43 @@
 namespace kvcache::cli {
 namespace {
 
-// How often each text comes, in the order of first appearance; empty texts are left out.
-using Tally = std::vector<std::pair<std::string, std::size_t>>;
-void count(Tally& tally, const std::string& text) {
-  if (text.empty()) return;
-  const auto found = std::find_if(tally.begin(), tally.end(), [&](const auto& entry) { return entry.first == text; });
-  if (found != tally.end())
-    ++found->second;
-  else
-    tally.emplace_back(text, 1);
+/// Everything that a kind is made of below: of layers that are alike it is put into words once.
+bool are_alike(const Facts& a, const Facts& b) {
+  const auto parts = [](const Facts& f) {
+    return std::tie(f.class_name, f.batch, f.kv_heads, f.key_dim, f.value_dim, f.dtype, f.keep, f.max_size, f.bits,
+                    f.group_size, f.chunk_size, f.offsets);
+  };
+  return a.children.empty() && b.children.empty() && parts(a) == parts(b);
 }
+
+/// How often each text comes, in the order of first appearance; empty texts are left out.
+template <typename Kind>
+class Tally {
+ public:
+  explicit Tally(Kind kind) : kind_(std::move(kind)) {}
+  void add(const Facts& facts) {
+    if (before_ == nullptr || !are_alike(*before_, facts)) at_ = place_of(kind_(facts));
+    before_ = &facts;
+    if (at_ != none) ++entries_[at_].second;
+  }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] const std::pair<std::string, std::size_t>& operator[](std::size_t i) const { return entries_[i]; }
+
+ private:
+  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+
+  std::size_t place_of(std::string text) {
+    if (text.empty()) return none;
+    const auto found = std::ranges::find_if(entries_, [&](const auto& entry) { return entry.first == text; });
+    if (found == entries_.end()) return entries_.emplace_back(std::move(text), 0), entries_.size() - 1;
+    return static_cast<std::size_t>(found - entries_.begin());
+  }
+
+  Kind kind_;
+  std::vector<std::pair<std::string, std::size_t>> entries_;
+  const Facts* before_ = nullptr;
+  std::size_t at_ = none;
+};
 
 // Layers and the children of lists: where heads and dtypes are.
 template <typename Visit>
@@ -47,16 +76,16 @@ constexpr std::size_t shown_kinds = 8;
 
 template <typename Kind>
 std::string distinct(const std::vector<Facts>& layers, const Kind& kind) {
-  Tally tally;
-  each_leaf(layers, [&](const Facts& facts) { count(tally, kind(facts)); });
+  Tally tally(kind);
+  each_leaf(layers, [&](const Facts& facts) { tally.add(facts); });
   std::string out;
   for (std::size_t i = 0; i < std::min(tally.size(), shown_kinds); ++i) out += (i == 0 ? "" : ", ") + tally[i].first;
   return tally.size() > shown_kinds ? out + ", ..." : out;
 }
 
 std::string layers_row(const std::vector<Facts>& layers) {
-  Tally tally;
-  for (const Facts& facts : layers) count(tally, layer_kind(facts));
+  Tally tally(layer_kind);
+  for (const Facts& facts : layers) tally.add(facts);
   std::string out;
   for (std::size_t i = 0; i < std::min(tally.size(), shown_kinds); ++i)
     out += fmt::format("{}{} × {}", i == 0 ? "" : ", ", tally[i].second, tally[i].first);
@@ -201,10 +230,11 @@ std::vector<std::pair<std::string, std::string>> overview_rows(const Document& d
 namespace {
 
 std::string overview_text(const Document& document, const Style& style) {
-  const Overview overview = overview_of(document);
+  // Before the rules: facts of thousands of layers take megabytes.
+  const auto rows = overview_rows(document, overview_of(document));
   const Findings findings = check(document);
   Table table({{"", Table::Align::left}, {"", Table::Align::left}}, 2);
-  for (const auto& [title, text] : overview_rows(document, overview))
+  for (const auto& [title, text] : rows)
     table.add({title, text.starts_with("no:") ? style.yellow("no:") + text.substr(3) : text});
   for (const auto& row : loading_rows(document, findings)) table.add(row);
   const bool broken = std::ranges::any_of(findings, [](const Finding& f) { return f.severity == Severity::error; });

@@ -1,4 +1,6 @@
 // QuantizedKVCache, TurboQuantKVCache and VarianceNormalizedKVCache.
+#include <array>
+
 #include "cache/invariants/keys_and_values.h"
 #include "format/sections/decoder_layer.h"
 
@@ -41,9 +43,8 @@ bool Decoder::Layer::take_quantized(const std::vector<std::size_t>& keys, const 
                                     QuantizedKVCache::State& state) {
   const bool biases = keys.size() == 3;
   const bool packed_scales = decoder.entry(keys[1]).dtype == Dtype::U8;
-  const auto check = [&](const std::vector<std::size_t>& triple, std::string_view what) {
-    const std::string names[] = {fmt::format("{} weights", what), fmt::format("{} scales", what),
-                                 fmt::format("{} biases", what)};
+  using Names = std::array<std::string_view, 3>;
+  const auto check = [&](const std::vector<std::size_t>& triple, const Names& names) {
     for (std::size_t i = 0; i < triple.size(); ++i) {
       if (!expect_rank(triple[i], 4, names[i])) return false;
       const bool sound = i == 0                    ? expect_dtype(triple[i], Dtype::U32, names[i])
@@ -53,7 +54,9 @@ bool Decoder::Layer::take_quantized(const std::vector<std::size_t>& keys, const 
     }
     return true;
   };
-  if (!check(keys, "key") || !check(values, "value")) return false;
+  if (!check(keys, {"key weights", "key scales", "key biases"}) ||
+      !check(values, {"value weights", "value scales", "value biases"}))
+    return false;
   const TensorEntry& k = decoder.entry(keys[0]);
   for (const auto* const triple : {&keys, &values}) {
     for (const std::size_t array : *triple) {
@@ -79,7 +82,7 @@ void Decoder::decode_quantized(Layer& l) {
   if (!l.expect_fields({3, 4})) return;
   const std::size_t fields = l.meta.values.size();
   l.only(eras_where([&](const EraTraits& t) { return t.quantized_fields == fields; }),
-         fmt::format("quantized metadata has {} fields", fields));
+         fields == 3 ? "quantized metadata has 3 fields" : "quantized metadata has 4 fields");
   const std::size_t first = fields - 3;
   QuantizedKVCache::State state;
   std::int64_t step = 0;

@@ -52,23 +52,27 @@ void decode_sections(Document& document) {
     document.cache.metadata.erase(std::string(vendored_classes_key.substr(2)));
   }
   std::vector<bool> unused;
+  document.cache.layers.reserve(layout.classes.size());
+  document.sources.reserve(layout.classes.size());
   for (const auto& [index, class_text] : layout.classes) {
     LayerInput in;
     in.where = Where::of_layer(index);
-    in.key = fmt::format("0.{}", index);
+    in.key = "0." + std::to_string(index);
     in.class_text = class_text;
-    if (const auto it = layout.arrays.find(index); it != layout.arrays.end()) in.arrays = &it->second;
-    if (const auto it = layout.meta.find(index); it != layout.meta.end()) in.meta = &it->second;
+    const std::optional<ArrayTree> arrays = layout.arrays_of(index, header);
+    const std::optional<MetaTree> meta = layout.meta_of(index);
+    in.arrays = arrays ? &*arrays : nullptr;
+    in.meta = meta ? &*meta : nullptr;
     LayerOutput out = decoder.decode(in);
     unused.push_back(out.unused);
     add_layer(document, class_text, std::move(out));
   }
   if (gap) return;  // nothing that counts layers means anything now: "layer 1" is not the one at 2.1
   const auto orphans = [&](const auto& section, std::string_view what, std::string_view prefix) {
-    for (const auto& [index, tree] : section)
-      if (!layout.classes.contains(index))
-        document.findings.push_back(make_finding("KV204", Where::of_layer(index), fmt::format("{}{}", prefix, index),
-                                                 fmt::format("{} of layer {}, which has no class", what, index)));
+    for (const auto& keys : section)
+      if (!layout.classes.contains(keys.layer))
+        document.findings.push_back(make_finding("KV204", Where::of_layer(keys.layer), fmt::format("{}{}", prefix, keys.layer),
+                                                 fmt::format("{} of layer {}, which has no class", what, keys.layer)));
   };
   orphans(layout.arrays, "arrays", "");
   orphans(layout.meta, "metadata", "0.");

@@ -1,5 +1,6 @@
 #include "format/sections/decoder_layer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -164,11 +165,9 @@ std::string Decoder::Layer::metadata_values() const {
 }
 
 bool Decoder::Layer::expect_fields(std::initializer_list<std::size_t> counts) {
+  if (meta.form == Meta::Form::list && std::ranges::find(counts, meta.values.size()) != counts.end()) return true;
   std::string wanted;
-  for (const std::size_t n : counts) {
-    if (meta.form == Meta::Form::list && meta.values.size() == n) return true;
-    wanted += fmt::format("{}{}", wanted.empty() ? "" : ", ", n);
-  }
+  for (const std::size_t n : counts) wanted += fmt::format("{}{}", wanted.empty() ? "" : ", ", n);
   if (const std::size_t last = wanted.rfind(", "); last != std::string::npos) wanted.replace(last, 2, " or ");
   std::string found = metadata_values();
   if (meta.form == Meta::Form::absent) found = "no metadata";
@@ -179,10 +178,11 @@ bool Decoder::Layer::expect_fields(std::initializer_list<std::size_t> counts) {
 
 bool Decoder::Layer::integer(std::size_t field, std::string_view name, std::int64_t& value) {
   const std::string& text = meta.values[field];
+  const IntegerError error = parse_int32(text, value);
+  if (error == IntegerError::none) return true;
   const std::string key = fmt::format("{}.{}", in.key, field);
-  switch (parse_int32(text, value)) {
+  switch (error) {
     case IntegerError::none:
-      return true;
     case IntegerError::syntax:
       return fail("KV305", fmt::format("{} is '{}', which is not a plain integer", name, printable(text)), key);
     case IntegerError::range:
