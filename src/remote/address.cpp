@@ -151,7 +151,9 @@ bool UrlParts::is_loopback() const {
   return dots == 3 && host.starts_with("127.");
 }
 
-UrlParts url_parts(const std::string& url) {
+namespace {
+
+UrlParts parse_url(const std::string& url) {
   const UrlHandle parsed;
   UrlParts out;
   if (parsed.set(CURLUPART_URL, url.c_str(), CURLU_PATH_AS_IS)) {
@@ -163,6 +165,23 @@ UrlParts url_parts(const std::string& url) {
   if ((out.scheme != "http" && out.scheme != "https") || out.host.empty())
     refuse(fmt::format("{} is no address of a web server", without_secrets(url)), "https://HOST or http://127.0.0.1:PORT");
   return out;
+}
+
+}  // namespace
+
+// Thousands of requests go to one server, so the last one is remembered: by all that comes before its path.
+UrlParts url_parts(const std::string& url) {
+  struct Last {
+    std::string server;
+    UrlParts parts;
+  };
+  static thread_local Last last;
+  const std::size_t scheme = url.find("://");
+  const std::size_t end = scheme == std::string::npos ? scheme : url.find_first_of("/?#", scheme + 3);
+  if (end == std::string::npos) return parse_url(url);
+  const std::string_view server = std::string_view(url).substr(0, end);
+  if (server != last.server) last = {std::string(server), parse_url(url)};
+  return last.parts;
 }
 
 std::string resolve_url(const std::string& base, const std::string& location) {

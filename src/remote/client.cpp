@@ -124,7 +124,7 @@ void Client::pause(milliseconds time, const Request& request) const {
 }
 
 Answer Client::follow(Request request, Receiver* receiver) {
-  const UrlParts first = url_parts(request.url);
+  const std::string first = request.url;
   for (int redirections = 0;; ++redirections) {
     check_encryption(request.url, options_);
     Answer answer = http_.exchange(request, receiver);
@@ -137,7 +137,7 @@ Answer Client::follow(Request request, Receiver* receiver) {
                   "is the address right? the server sends whoever asks round in a circle", "KV100");
     request.url = resolve_url(request.url, location);
     // For good: a server may not send us back with what another one should not see.
-    if (!url_parts(request.url).same_server(first)) request.login = {};
+    if (!url_parts(request.url).same_server(url_parts(first))) request.login = {};
   }
 }
 

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 #include <exception>
 
 #include "kvcache/error.h"
+#include "remote/address.h"
 #include "remote/curl.h"
 #include "remote/environment.h"
 
@@ -82,8 +84,14 @@ struct Http::Connection {
   Connection() : multi(curl().multi_init(), curl().multi_cleanup), easy(curl().easy_init(), curl().easy_cleanup) {
     if (!multi || !easy) throw std::bad_alloc();
   }
+  /// Sets all that is not of a single request, unless it is still set: the last request was of the same kind.
+  void prepare(const Options& options, const Request& request);
+
   std::unique_ptr<CURLM, CURLMcode (*)(CURLM*)> multi;
   std::unique_ptr<CURL, void (*)(CURL*)> easy;
+
+ private:
+  std::optional<Login> reader_;  // who asks for one thing after the other
 };
 
 /// One exchange at work: what curl's callbacks see. They may not throw, so what went wrong waits in `failure`.
@@ -193,33 +201,38 @@ void set_certificates(CURL* easy, const Login& login) {
   if (!folder.empty()) check(curl().easy_setopt(easy, CURLOPT_CAPATH, folder.c_str()));
 }
 
+// curl signs nothing and adds "Authorization" for passwords only.
 void set_login(CURL* easy, const Login& login) {
-  if (login.kind == Login::Kind::none || login.kind == Login::Kind::bearer) return;
+  if (login.kind != Login::Kind::basic) return;
   check(curl().easy_setopt(easy, CURLOPT_USERNAME, login.user.c_str()));
   check(curl().easy_setopt(easy, CURLOPT_PASSWORD, login.password.c_str()));
-  if (login.kind == Login::Kind::basic)
-    check(curl().easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC));
-  else
-    check(curl().easy_setopt(easy, CURLOPT_AWS_SIGV4, fmt::format("aws:amz:{}:s3", login.region).c_str()));
+  check(curl().easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC));
 }
 
-// curl signs every header that is given here. None may be given to be left out ("Expect:"): it would be signed as well, and
-// not sent.
-std::unique_ptr<curl_slist, ListDelete> header_list(const Request& request) {
+void sign(const Request& request, Signer& signer, Headers& headers) {
+  const UrlParts parts = url_parts(request.url);
+  const std::string name = parts.host.find(':') == std::string::npos ? parts.host : fmt::format("[{}]", parts.host);
+  const bool usual = parts.port == (parts.scheme == "https" ? "443" : "80");
+  const std::string host = usual ? name : fmt::format("{}:{}", name, parts.port);
+  const std::string payload = request.body == nullptr ? std::string(empty_sha256) : request.body->sha256();
+  const Login& login = request.login;
+  signer.sign({request.method, request.url, host, payload}, login.user, login.password, login.session, login.region,
+              std::time(nullptr), headers);
+}
+
+std::unique_ptr<curl_slist, ListDelete> header_list(const Request& request, Signer& signer) {
+  Headers headers = request.headers;
+  if (request.body != nullptr) headers.emplace_back("Content-Type", "application/octet-stream");
+  if (request.login.kind == Login::Kind::bearer) headers.emplace_back("Authorization", "Bearer " + request.login.password);
+  if (request.login.kind == Login::Kind::aws) sign(request, signer, headers);
   std::unique_ptr<curl_slist, ListDelete> list;
-  const auto add = [&](const std::string& line) {
-    curl_slist* longer = curl().slist_append(list.get(), line.c_str());
+  for (const auto& [name, value] : headers) {
+    const std::string line = fmt::format("{}: {}", name, value);
+    curl_slist* const longer = curl().slist_append(list.get(), line.c_str());
     if (longer == nullptr) throw std::bad_alloc();
     (void)list.release();
     list.reset(longer);
-  };
-  for (const auto& [name, value] : request.headers) add(fmt::format("{}: {}", name, value));
-  if (request.login.kind == Login::Kind::bearer) add("Authorization: Bearer " + request.login.password);
-  if (request.login.kind == Login::Kind::aws) {
-    add(fmt::format("x-amz-content-sha256: {}", request.body == nullptr ? std::string(empty_sha256) : request.body->sha256()));
-    if (!request.login.session.empty()) add("x-amz-security-token: " + request.login.session);
   }
-  if (request.body != nullptr) add("Content-Type: application/octet-stream");
   return list;
 }
 
@@ -242,6 +255,29 @@ void set_method(CURL* easy, const Request& request) {
 }
 
 }  // namespace
+
+void Http::Connection::prepare(const Options& options, const Request& request) {
+  const bool reads = request.method == "GET" && request.body == nullptr && !request.alone;
+  if (reads && reader_ && reader_->same_as(request.login)) return;
+  reader_.reset();
+  CURL* const handle = easy.get();
+  curl().easy_reset(handle);  // keeps connections
+  check(curl().easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L));
+  check(curl().easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https"));
+  check(curl().easy_setopt(handle, CURLOPT_NOSIGNAL, 1L));
+  check(curl().easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count())));
+  check(curl().easy_setopt(handle, CURLOPT_BUFFERSIZE, 256L << 10));
+  check(curl().easy_setopt(handle, CURLOPT_USERAGENT, "kvcache"));
+  check(curl().easy_setopt(handle, CURLOPT_HEADERFUNCTION, Transfer::on_header));
+  check(curl().easy_setopt(handle, CURLOPT_WRITEFUNCTION, Transfer::on_body));
+  check(curl().easy_setopt(handle, CURLOPT_READFUNCTION, Transfer::on_read));
+  check(curl().easy_setopt(handle, CURLOPT_SEEKFUNCTION, Transfer::on_seek));
+  if (request.alone) check(curl().easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L));
+  set_certificates(handle, request.login);
+  set_login(handle, request.login);
+  set_method(handle, request);
+  if (reads) reader_ = request.login;
+}
 
 Http::Http(const Options& options) : options_(options) {
   static const CURLcode initialized = curl().global_init(CURL_GLOBAL_DEFAULT);
@@ -308,29 +344,15 @@ Answer Http::exchange(const Request& request, Receiver* receiver) {
   if (stopped(request)) throw Error(ErrorKind::interrupted, "interrupted");
   std::unique_ptr<Connection> connection = take_connection();
   CURL* const easy = connection->easy.get();
-  curl().easy_reset(easy);  // keeps connections
   Transfer transfer(*this, request, receiver);
-  const auto headers = header_list(request);
+  const auto headers = header_list(request, signer_);
+  connection->prepare(options_, request);
   check(curl().easy_setopt(easy, CURLOPT_URL, request.url.c_str()));
-  check(curl().easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L));
-  check(curl().easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
-  check(curl().easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
-  check(curl().easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count())));
-  check(curl().easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10));
-  check(curl().easy_setopt(easy, CURLOPT_USERAGENT, "kvcache"));
   check(curl().easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get()));
-  check(curl().easy_setopt(easy, CURLOPT_HEADERFUNCTION, Transfer::on_header));
   check(curl().easy_setopt(easy, CURLOPT_HEADERDATA, &transfer));
-  check(curl().easy_setopt(easy, CURLOPT_WRITEFUNCTION, Transfer::on_body));
   check(curl().easy_setopt(easy, CURLOPT_WRITEDATA, &transfer));
-  check(curl().easy_setopt(easy, CURLOPT_READFUNCTION, Transfer::on_read));
   check(curl().easy_setopt(easy, CURLOPT_READDATA, &transfer));
-  check(curl().easy_setopt(easy, CURLOPT_SEEKFUNCTION, Transfer::on_seek));
   check(curl().easy_setopt(easy, CURLOPT_SEEKDATA, &transfer));
-  if (request.alone) check(curl().easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L));
-  set_certificates(easy, request.login);
-  set_login(easy, request.login);
-  set_method(easy, request);
   ++requests_;
   run(*connection, transfer);
   transfer.begin();  // of an empty body, too
