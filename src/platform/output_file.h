@@ -26,6 +26,8 @@ class OutputFile final : public ByteSink {
   /// The second one, without which nothing is seen of the file; its name is durable when its folder is flushed. Throws
   /// Error(io), and Error(usage) when somebody else has created the target meanwhile.
   void give_name();
+  /// Whether others see it in its folder until then, under another name.
+  [[nodiscard]] bool has_hidden_name() const noexcept { return !hidden_.empty(); }
   /// Where it is, links followed: the folder that the third step flushes.
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
   void abort() noexcept override;

@@ -46,6 +46,9 @@ void make_room_to_write(Store& store, const Settings& settings, std::uint64_t by
 /// whether anything went, and adds how much; nothing does where all there is would not be enough.
 bool make_room_for_disk(Store& store, std::uint64_t bytes, std::uint64_t least, std::uint64_t& gone);
 
+/// As Store::put(), into a namespace that may have a salt which nobody knows here.
+Put put_into(Store& store, const Namespace& space, const Document& document, const Prompt& prompt, const PutOptions& options);
+
 /// Entries of which a part was evicted say so themselves, for an index that is made anew.
 void say_what_is_held(Index& index, Objects& objects, const std::set<std::string>& ids);
 

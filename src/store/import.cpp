@@ -165,11 +165,6 @@ class Importing {
   /// Blocks of another size are of other digests: it is put together and taken apart again.
   void put_anew(const Entry& entry) {
     const Namespace& space = spaces_.at(entry.space);
-    if (space.salted)
-      throw Error(ErrorKind::impossible,
-                  fmt::format("entry {} is in blocks of {} tokens, those here have others, and its salt is not known",
-                              entry.id.substr(0, 12), space.block),
-                  "take it over into a store of its own, or get it with its salt and put it here");
     Prompt prompt;
     prompt.identity = space.identity;
     for (const Node& node : nodes_of(entry)) {
@@ -185,7 +180,7 @@ class Importing {
     options.label = entry.label;
     options.pin = entry.pinned;
     options.how = how_;
-    const Put done = into_.put(document, prompt, options);
+    const Put done = put_into(into_, space, document, prompt, options);
     ++out_.entries;
     out_.objects += done.objects;
     out_.bytes += done.bytes;

@@ -195,12 +195,20 @@ class SqliteIndex final : public detail::SqlIndex {
 
   /// Neither the log's shared memory nor a lock can be made: nobody writes where nobody can.
   void open_immutable(int flags) {
-    if (kvcache::detail::file_size(path_ + "-wal").value_or(0) > 0)
-      throw Error(
-          ErrorKind::io,
-          fmt::format("the index {} has a log that can only be read where it may be written to", printable(path_, 4096)),
-          "copy the store to a folder of yours");
+    if (kvcache::detail::file_size(path_ + "-wal").value_or(0) > 0) return open_with_log(flags);
     connect("file:" + escaped_path() + "?immutable=1", flags | SQLITE_OPEN_URI, nullptr);
+    read_something();
+  }
+
+  /// The same where the log was not brought into the database. Alone, as it believes, SQLite does without the shared memory.
+  void open_with_log(int flags) {
+    if (kvcache::detail::file_size(path_ + "-shm"))
+      throw Error(ErrorKind::io,
+                  fmt::format("the index {} has a log whose shared memory ({}-shm) may not be read", printable(path_, 4096),
+                              printable(path_.substr(path_.rfind('/') + 1), 4096)),
+                  "let whom it belongs to permit that, or copy the store to a folder of yours");
+    connect(path_, flags, "unix-none");
+    db_->execute("PRAGMA locking_mode=EXCLUSIVE");
     read_something();
   }
 

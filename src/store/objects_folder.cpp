@@ -236,8 +236,10 @@ class FolderObjects final : public Objects {
   void clean() override {
     const std::int64_t old = seconds_now() - abandoned_after;
     each_item([&](const std::string& folder, const FolderItem& item) {
-      if (is_unfinished(item.name) && item.changed < old)
-        kvcache::detail::remove_file(fmt::format("{}/objects/{}/{}", root_, folder, item.name));
+      if (!is_unfinished(item.name) || item.changed >= old) return;
+      const auto remove = [&] { kvcache::detail::remove_file(fmt::format("{}/objects/{}/{}", root_, folder, item.name)); };
+      // Whoever writes holds the lock: the clock may have been set forward since. Without locks its times have to do.
+      if (!kvcache::detail::SharedLock::when_free(root_ + "/lock", remove)) remove();
     });
   }
 
@@ -269,6 +271,7 @@ class FolderObjects final : public Objects {
   void put_together(std::span<Draft> drafts, const std::function<void()>& meanwhile) {
     std::vector<Unnamed> files;
     std::set<std::string> folders;
+    std::shared_ptr<void> seen;  // as long as there are hidden files, which clean() would take for those of a killed process
     // Whoever has just named an object that is there may not have come to make that durable yet.
     const auto is_there = [&](const Draft& draft) {
       const std::string path = path_of(draft.name);
@@ -287,6 +290,7 @@ class FolderObjects final : public Objects {
         is_there(draft);
         continue;
       }
+      if (!seen && files.back().file->has_hidden_name()) seen = hold();
       LateSink sink(*files.back().file);
       draft.write(sink);
     }

@@ -127,13 +127,16 @@ std::string entry_id(const Digest& space, const Digest& node, std::string_view l
 
 class Putting {
  public:
-  Putting(Store& store, const Document& document, const Prompt& prompt, const PutOptions& options)
+  /// `space`: the namespace it belongs to, where its name is known and the salt that it is made of is not.
+  Putting(Store& store, const Document& document, const Prompt& prompt, const PutOptions& options,
+          const Namespace* space = nullptr)
       : store_(store),
         index_(store.index()),
         objects_(store.objects()),
         document_(document),
         prompt_(prompt),
         options_(options),
+        given_(space),
         layout_(Layout::of(document.cache)),
         leaves_(leaves_of(document.cache)),
         tokens_(static_cast<std::int64_t>(prompt.tokens.size())),
@@ -176,6 +179,14 @@ class Putting {
     space_.identity = prompt_.identity;
     space_.layout = layout_.json();
     space_.salted = !prompt_.salt.empty();
+    if (given_ != nullptr) {
+      if (given_->layout != space_.layout)
+        throw Error(
+            ErrorKind::impossible, "its layers are not those that its namespace is of",
+            Remedy(Remedy::Action::store, {{"verb", "check"}, {"data", ""}}) + " looks at the store that it comes from");
+      space_.name = given_->name;
+      space_.salted = given_->salted;
+    }
     space_.state = layout_.has_state();
     space_.block = settings_.block.value_or(layout_.block());
     for (const Namespace& known : index_.namespaces(prompt_.identity.key)) {
@@ -496,6 +507,7 @@ class Putting {
   const Document& document_;
   const Prompt& prompt_;
   const PutOptions& options_;
+  const Namespace* given_;
   Layout layout_;
   std::vector<const Cache*> leaves_;
   std::int64_t tokens_;
@@ -543,6 +555,11 @@ void Putting::compare_known() {
 }
 
 }  // namespace
+
+Put detail::put_into(Store& store, const Namespace& space, const Document& document, const Prompt& prompt,
+                     const PutOptions& options) {
+  return Putting(store, document, prompt, options, &space).run();
+}
 
 Put Store::put(const Document& document, const Prompt& prompt, const PutOptions& options) {
   impl_->require_writable();

@@ -30,16 +30,19 @@ Blocks of another size are put together and taken apart again.
   $ kvcache store check --data --store eight
   7 objects, 6.91 kB: nothing is wrong
 
-Of a salt that is not known that cannot be done.
+Also of a salt that is not known here: it is in the name of the namespace, and is found with it only.
 
   $ kvcache -q store put chat1.safetensors --tokens chat1.json --identity llama --salt secret --store one
   $ kvcache -q store put chat2.safetensors --tokens chat2.json --identity llama --salt secret --store eight
   $ kvcache store import one --store eight
-  kvcache store import: one: entry 01bb58f827bf is in blocks of 4 tokens, those here have others, and its salt is not known
-  hint: take it over into a store of its own, or get it with its salt and put it here
-  [4]
+  imported 2 entries, 5.32 kB
+  $ kvcache -q store get --tokens chat1.json --identity llama --salt secret --leave 0 --store eight -o back.safetensors --force; kvcache diff chat1.safetensors back.safetensors
+  no difference in 640 values of 2 layers
+  $ kvcache store get --tokens chat1.json --identity llama --salt other --leave 0 --store eight -o no.safetensors
+  miss: 4 entries of this model are stored under another salt
+  [1]
   $ kvcache store check --data --store eight
-  11 objects, 10.4 kB: nothing is wrong
+  14 objects, 13.8 kB: nothing is wrong
 
 A file from one, put into the other.
 

@@ -96,17 +96,38 @@ TEST_F(StoreClock, APutThatIsOnItsWayKeepsWhatItWrites) {
   put(store_, first_turn, "chat");
   const std::string unfinished = folder_ / "s/objects/00/.one.kvcache-tmp";
   write_file(unfinished, "half");
-  const auto written = fs::last_write_time(unfinished).time_since_epoch();
-  static_cast<void>(written);
   // As the file system's times are those of now, a clock that was set back is far behind them.
   for (const std::int64_t at : {start, std::int64_t{0}}) {
     now_ = at;
     store_.collect();
     EXPECT_TRUE(fs::exists(unfinished)) << at;
   }
+  // Nor does one that was set forward make it a thing of the past, while somebody works.
   now_ = 40'000 * day;
+  {
+    const auto works = store_.objects().hold();
+    store_.collect();
+    EXPECT_TRUE(fs::exists(unfinished));
+  }
   store_.collect();
   EXPECT_FALSE(fs::exists(unfinished));
+}
+
+TEST_F(StoreClock, APutIsSeenAtWorkWhereFilesHaveNames) {
+  const Replaced named(
+      &kvcache::detail::Syscalls::open_nameless, +[](const char*, mode_t) {
+        errno = EOPNOTSUPP;
+        return -1;
+      });
+  now_ = 40'000 * day;
+  bool looked = false;
+  store_.objects().put(std::string(64, 'a') + ".rows.safetensors", [&](ByteSink& out) {
+    store_.objects().clean();
+    looked = true;
+    out.commit();
+  });
+  EXPECT_TRUE(looked);
+  EXPECT_TRUE(store_.objects().size(std::string(64, 'a') + ".rows.safetensors"));
 }
 
 TEST_F(StoreClock, AReaderKeepsWhatItReads) {
