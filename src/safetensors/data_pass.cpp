@@ -36,11 +36,15 @@ struct Task {
 
 class DataPass {
  public:
-  DataPass(ByteSink& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors) : out_(out) {
+  DataPass(ByteSink& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors, DataObserver* observer)
+      : out_(out), observer_(observer) {
     std::uint64_t position = data_begin;
-    for (const NamedTensor& named : tensors) {
-      const std::uint64_t end = position + named.tensor.nbytes();
-      if (end > position) placed_.push_back({&named.tensor, position, end, find_tiled(named.tensor, position)});
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const Tensor& tensor = tensors[i].tensor;
+      const std::uint64_t end = position + tensor.nbytes();
+      // What computes several outputs at once writes them itself, past an observer.
+      const bool tiled = observer == nullptr && end > position && find_tiled(tensor, position);
+      if (end > position) placed_.push_back({&tensor, i, position, end, tiled});
       position = end;
     }
     end_ = position;
@@ -59,6 +63,7 @@ class DataPass {
  private:
   struct Placed {
     const Tensor* tensor;
+    std::size_t index;    // among those that are written
     std::uint64_t begin;  // in the file
     std::uint64_t end;
     bool tiled;
@@ -113,7 +118,7 @@ class DataPass {
       if (placed->tiled) {
         gather.skip(end - begin);
       } else {
-        copy(*placed->tensor, begin, end, gather);
+        copy(*placed, begin, end, gather);
         written += end - begin;
       }
     }
@@ -129,13 +134,14 @@ class DataPass {
     return hole_at(extent.source->descriptor(), extent.offset + done, extent.length - done);
   }
 
-  void copy(const Tensor& tensor, std::uint64_t begin, std::uint64_t end, Gather& gather) const {
-    tensor.visit(begin, end, [&](const Extent& extent) {
+  void copy(const Placed& placed, std::uint64_t begin, std::uint64_t end, Gather& gather) const {
+    placed.tensor->visit(begin, end, [&](const Extent& extent) {
       for (std::uint64_t done = 0; done < extent.length;) {
         const std::uint64_t zeros = zeros_at(extent, done);
         std::uint64_t run = zeros;
         if (make_hole(out_.descriptor(), gather.position(), zeros)) {
           has_holes_ = true;
+          if (observer_ != nullptr) observer_->zeros(placed.index, begin + done, zeros);
           gather.skip(zeros);
         } else {
           const std::uint64_t rest = extent.length - done - zeros;
@@ -143,7 +149,7 @@ class DataPass {
             run += data_at(extent.source->descriptor(), extent.offset + done + zeros, rest);
           else
             run += rest;
-          fill(tensor, begin, extent, done, run, gather);
+          fill(placed, begin, extent, done, run, gather);
         }
         done += run;
       }
@@ -152,10 +158,10 @@ class DataPass {
   }
 
   /// Bytes [done, done + size) of an extent that begins at `begin` of a tensor.
-  void fill(const Tensor& tensor, std::uint64_t begin, const Extent& extent, std::uint64_t done, std::uint64_t size,
+  void fill(const Placed& placed, std::uint64_t begin, const Extent& extent, std::uint64_t done, std::uint64_t size,
             Gather& gather) const {
     const std::uint64_t end = done + size;
-    if (extent.kind == Extent::Kind::source) {
+    if (extent.kind == Extent::Kind::source && observer_ == nullptr) {
       const std::uint64_t copied =
           copy_in_kernel(extent.source->descriptor(), extent.offset + done, out_.descriptor(), gather.position(), size);
       if (copied > 0) gather.skip(copied);
@@ -171,15 +177,17 @@ class DataPass {
           std::fill(room.begin(), room.end(), std::byte{0});
           break;
         case Extent::Kind::computed:
-          tensor.read(begin + done, room);
+          placed.tensor->read(begin + done, room);
           break;
       }
+      if (observer_ != nullptr) observer_->bytes(placed.index, begin + done, room);
       gather.advance(room.size());
       done += room.size();
     }
   }
 
   ByteSink& out_;
+  DataObserver* const observer_;
   std::uint64_t end_ = 0;
   mutable std::atomic<bool> has_holes_ = false;
   std::vector<Placed> placed_;
@@ -190,8 +198,8 @@ class DataPass {
 }  // namespace
 
 void write_data(ByteSink& out, std::uint64_t data_begin, const std::vector<NamedTensor>& tensors, const WriteOptions& how,
-                ProgressMeter& progress) {
-  DataPass(out, data_begin, tensors).run(how, progress);
+                ProgressMeter& progress, DataObserver* observer) {
+  DataPass(out, data_begin, tensors, observer).run(how, progress);
 }
 
 bool mostly_holes(const std::vector<NamedTensor>& tensors) {

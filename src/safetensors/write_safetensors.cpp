@@ -1,17 +1,33 @@
 #include "kvcache/safetensors.h"
 
+#include <fmt/format.h>
+
+#include "kvcache/error.h"
 #include "platform/output_file.h"
 #include "platform/stop.h"
 #include "safetensors/data_pass.h"
 #include "safetensors/gzip_writer.h"
 #include "safetensors/hints.h"
+#include "safetensors/late_header.h"
 #include "safetensors/progress_meter.h"
 
 namespace kvcache {
 namespace {
 
+/// Who sees the data, and what the header is then: as long as the one that was planned.
+struct LateHeader {
+  detail::DataObserver* observer = nullptr;
+  std::function<std::string()> header = {};
+};
+
+void write_late(ByteSink& out, const std::string& header, std::size_t planned) {
+  if (header.size() != planned)
+    throw Error(ErrorKind::usage, fmt::format("a header of {} bytes, where one of {} was planned", header.size(), planned));
+  out.write_at(0, std::as_bytes(std::span(header)));
+}
+
 std::uint64_t write_to(ByteSink& out, const std::string& header, const std::vector<NamedTensor>& tensors,
-                       const WriteOptions& options) {
+                       const WriteOptions& options, const LateHeader& late = {}) {
   std::uint64_t data_bytes = 0;
   for (const NamedTensor& named : tensors) data_bytes += named.tensor.nbytes();
   detail::ProgressMeter progress(options.progress, data_bytes);
@@ -22,8 +38,9 @@ std::uint64_t write_to(ByteSink& out, const std::string& header, const std::vect
       size = detail::write_gzip(out, header, tensors, options.stop, progress);
     } else {
       if (out.descriptor() < 0 || !detail::mostly_holes(tensors)) out.reserve(size);
-      out.write_at(0, std::as_bytes(std::span(header)));
-      detail::write_data(out, header.size(), tensors, options, progress);
+      if (!late.header) out.write_at(0, std::as_bytes(std::span(header)));
+      detail::write_data(out, header.size(), tensors, options, progress, late.observer);
+      if (late.header) write_late(out, late.header(), header.size());
     }
     detail::throw_if_stopped(options.stop);
     out.commit();
@@ -35,13 +52,21 @@ std::uint64_t write_to(ByteSink& out, const std::string& header, const std::vect
 }
 
 std::uint64_t write_file(const std::string& path, const std::string& header, const std::vector<NamedTensor>& tensors,
-                         const WriteOptions& options) {
+                         const WriteOptions& options, const LateHeader& late = {}) {
   detail::OutputFile out(
       path, {.overwrite = options.overwrite, .private_mode = options.private_mode, .keep_mode_of = options.keep_mode_of});
-  return write_to(out, header, tensors, options);
+  return write_to(out, header, tensors, options, late);
 }
 
 }  // namespace
+
+std::uint64_t detail::write_with_late_header(const std::string& path, const std::vector<NamedTensor>& tensors,
+                                             const Metadata& like, const WriteOptions& options, DataObserver& observer,
+                                             const std::function<Metadata()>& metadata) {
+  if (options.gzip) throw Error(ErrorKind::usage, "what is compressed has its header first");
+  return write_file(path, render_header(tensors, like), tensors, options,
+                    {&observer, [&] { return render_header(tensors, metadata()); }});
+}
 
 std::uint64_t write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
                                 const WriteOptions& options) {

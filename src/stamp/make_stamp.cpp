@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "kvcache/error.h"
 #include "kvcache/stamp.h"
+#include "stamp/stamp_draft.h"
 #include "stamp/stamped_prompt.h"
 
 namespace kvcache {
@@ -45,14 +47,14 @@ void check_earlier(const Stamp& earlier, const Stamp& stamp) {
 
 }  // namespace
 
-Stamp make_stamp(const PromptCache& cache, const Encoded& encoded, const StampRequest& request) {
-  Stamp earlier;
+detail::StampDraft detail::draft_stamp(const PromptCache& cache, const Encoded& encoded, const StampRequest& request) {
+  StampDraft draft;
   try {
-    earlier = find_stamp(cache).value_or(Stamp());
+    draft.earlier = find_stamp(cache).value_or(Stamp());
   } catch (const Error&) {
-    earlier = {};  // nothing in it could be kept
+    draft.earlier = {};  // nothing in it could be kept
   }
-  Stamp stamp = earlier;
+  Stamp& stamp = draft.stamp = draft.earlier;
   stamp.time = request.time;
   stamp.tool = request.tool;
   if (!request.model_sha256.empty()) {
@@ -62,9 +64,20 @@ Stamp make_stamp(const PromptCache& cache, const Encoded& encoded, const StampRe
   if (request.token_ids) stamp.tokens = stamp_tokens(*request.token_ids);
   if (request.text) stamp.text = request.text;
   check_prompt(cache, stamp);
-  stamp.crc32 = checksums(encoded.tensors, request.threads, request.progress, request.stop);
-  check_earlier(earlier, stamp);
-  return stamp;
+  stamp.crc32.emplace();
+  for (const NamedTensor& named : encoded.tensors) stamp.crc32->insert_or_assign(named.key, 0);
+  return draft;
+}
+
+void detail::finish(StampDraft& draft, std::map<std::string, std::uint32_t> checksums) {
+  draft.stamp.crc32 = std::move(checksums);
+  check_earlier(draft.earlier, draft.stamp);
+}
+
+Stamp make_stamp(const PromptCache& cache, const Encoded& encoded, const StampRequest& request) {
+  detail::StampDraft draft = detail::draft_stamp(cache, encoded, request);
+  detail::finish(draft, checksums(encoded.tensors, request.threads, request.progress, request.stop));
+  return std::move(draft.stamp);
 }
 
 }  // namespace kvcache

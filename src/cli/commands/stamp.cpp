@@ -9,8 +9,10 @@
 #include "cli/files/open.h"
 #include "cli/files/output.h"
 #include "cli/terminal/progress_bar.h"
+#include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
 #include "cli/version.h"
+#include "common/remote_name.h"
 #include "edit/stamp_now.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
@@ -18,6 +20,7 @@
 #include "kvcache/verify.h"
 #include "model/find_model.h"
 #include "platform/text_file.h"
+#include "stamp/stamp_draft.h"
 
 namespace kvcache::cli {
 namespace {
@@ -75,6 +78,23 @@ Json in_json(const Stamp& stamp) {
           {"text_bytes", stamp.text ? Json(stamp.text->size()) : Json(nullptr)}};
 }
 
+/// The header of a file that others can read from its beginning only, or that is compressed, must be known first.
+bool header_may_come_last(const OutputOptions& output, const Document& input) {
+  if (output.gzip || output.to_stdout() || detail::is_remote_name(output.path)) return false;
+  return !output.in_place || (!input.file.gzip() && !detail::is_remote_name(input.file.path()));
+}
+
+/// Checksums of what is copied, while it is.
+Written write_stamped(Context& context, const OutputOptions& output, const Document& document, Encoded encoded, Era era,
+                      detail::StampDraft& draft) {
+  Written written{document.file.path(), output.in_place ? document.file.path() : output.path, &dialect(era),
+                  token_count(document.cache)};
+  for (const std::string& warning : encoded.warnings) warn(context, warning);
+  write_by(context, output, document, written,
+           [&](const WriteOptions& how) { return detail::write_stamped(written.path, encoded, draft, how); });
+  return written;
+}
+
 int stamp_one(Context& context, const Options& options, StampRequest request, const std::string& file,
               const OutputOptions& output) {
   // With --in-place the cache alone is written.
@@ -82,14 +102,26 @@ int stamp_one(Context& context, const Options& options, StampRequest request, co
   context.subject = file;
   Document document = read_intact_named(context, file);
   const Era era = era_to_keep(document);
+  const Encoded encoded = encode_edited(document.cache, document, era);
+  const auto put = [&](const Stamp& stamp) {
+    document.cache.metadata.insert_or_assign(std::string(stamp_key), to_json(stamp));
+  };
   Stamp stamp;
-  {
-    ProgressBar bar(context, "reading");
-    request.progress = bar.callback();
-    stamp = make_stamp(document.cache, encode_edited(document.cache, document, era), request);
+  Written written;
+  if (header_may_come_last(output, document)) {
+    detail::StampDraft draft = detail::draft_stamp(document.cache, encoded, request);
+    put(draft.stamp);
+    written = write_stamped(context, output, document, encode_edited(document.cache, document, era), era, draft);
+    stamp = std::move(draft.stamp);
+  } else {
+    {
+      ProgressBar bar(context, "reading");
+      request.progress = bar.callback();
+      stamp = make_stamp(document.cache, encoded, request);
+    }
+    put(stamp);
+    written = write_output(context, document.cache, era, output, document);
   }
-  document.cache.metadata.insert_or_assign(std::string(stamp_key), to_json(stamp));
-  const Written written = write_output(context, document.cache, era, output, document);
   print_summary(context, output, written, in_words(stamp), {{"stamp", in_json(stamp)}});
   return 0;
 }
