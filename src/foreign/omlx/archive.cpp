@@ -12,6 +12,7 @@
 #include "foreign/omlx/block_hash.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
+#include "stamp/crc32.h"
 
 namespace kvcache::foreign::omlx {
 namespace {
@@ -22,14 +23,18 @@ constexpr std::uint64_t most_manifest = std::uint64_t{64} << 20U;
   throw Error(ErrorKind::unreadable, why, {}, std::string(code));
 }
 
+constexpr std::string_view block_key = "hash";
+
 PromptArchive::Part part_in(const Json& object, std::string_view hash_key) {
   PromptArchive::Part part;
   const auto size = integer_member(object, "size");
   part.hash = text_member(object, hash_key).value_or("");
   part.path = text_member(object, "path").value_or("");
   part.sha256 = text_member(object, "sha256").value_or("");
-  part.settings = text_member(object, "sig_digest").value_or("");
+  part.settings = text_member(object, hash_key == block_key ? "cache_signature" : "sig_digest").value_or("");
+  part.model = text_member(object, "model_name").value_or("");
   part.token_count = integer_member(object, "token_count").value_or(0);
+  part.layers = integer_member(object, "num_layers").value_or(0);
   if (part.hash.empty() || part.path.empty() || !size || *size < 0) refuse("manifest.json: a part has no hash, path or size");
   part.size = static_cast<std::uint64_t>(*size);
   return part;
@@ -43,6 +48,9 @@ PromptArchive::PromptArchive(std::shared_ptr<const ByteSource> source) : zip_(st
   if (manifest->size() > most_manifest) refuse("archive: its manifest.json is larger than that of any prompt");
   std::string text(static_cast<std::size_t>(manifest->size()), '\0');
   manifest->read_at(0, std::as_writable_bytes(std::span(text.data(), text.size())));
+  if (kvcache::detail::crc32_after(0, std::as_bytes(std::span(text.data(), text.size()))) !=
+      zip_.members().at("manifest.json").crc32)
+    refuse("archive: 'manifest.json' has another checksum than the archive says: it was damaged or changed");
   const Json json = parse_json(text, "manifest.json");
   const auto format = integer_member(json, "format_version");
   const Json* list = array_member(json, "blocks");
@@ -58,7 +66,7 @@ PromptArchive::PromptArchive(std::shared_ptr<const ByteSource> source) : zip_(st
   auto read_ids = ids_of(*tokens);
   if (!read_ids) refuse("manifest.json: token_ids is no list of ids");
   ids = *std::move(read_ids);
-  for (const Json& block : *list) blocks.push_back(part_in(block, "hash"));
+  for (const Json& block : *list) blocks.push_back(part_in(block, block_key));
   if (const Json* sidecars = array_member(json, "gdn_sidecars"))
     for (const Json& sidecar : *sidecars) gdn.push_back(part_in(sidecar, "source_hash"));
 }
@@ -74,16 +82,34 @@ std::shared_ptr<const ByteSource> PromptArchive::member(const Part& part) const 
 void PromptArchive::check_digest(const Part& part) const {
   const std::shared_ptr<const ByteSource> source = member(part);
   detail::Sha256 sum;
+  std::uint32_t crc = 0;
   std::vector<std::byte> buffer(std::size_t{1} << 18U);
   for (std::uint64_t at = 0; at < source->size();) {
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), source->size() - at));
     const auto piece = std::span(buffer).first(n);
     source->read_at(at, piece);
     sum.update(piece);
+    crc = kvcache::detail::crc32_after(crc, piece);
     at += n;
   }
   if (sum.hex() != part.sha256)
     refuse(fmt::format("'{}' has another SHA-256 than the manifest says: it was damaged or changed", printable(part.path)));
+  // omlx unpacks with a library that looks at this one as well.
+  if (crc != zip_.members().at(part.path).crc32)
+    refuse(fmt::format("'{}' has another checksum than the archive says: omlx imports nothing of it", printable(part.path)));
+}
+
+void PromptArchive::check_settings(const Part& part) const {
+  const BlockFacts facts = read_block(member(part), part.hash).facts;
+  const auto differs = [&](std::string_view what, const auto& said, const auto& is) {
+    refuse(fmt::format("'{}' has {} {}, and {} in the manifest", printable(part.path), what, printable(fmt::to_string(is)),
+                       printable(fmt::to_string(said))));
+  };
+  if (part.token_count != 0 && part.token_count != facts.token_count) differs("tokens", part.token_count, facts.token_count);
+  if (part.layers != 0 && part.layers != facts.num_layers) differs("layers", part.layers, facts.num_layers);
+  if (!part.model.empty() && part.model != facts.model) differs("model", part.model, facts.model);
+  if (!part.settings.empty() && part.settings != facts.stored_signature)
+    differs("signature", part.settings, facts.stored_signature);
 }
 
 void PromptArchive::check_chain() const {

@@ -56,7 +56,7 @@ void check_archive(const std::string& path, Report& report) {
   for (const PromptArchive::Part& part : archive.blocks) {
     try {
       archive.check_digest(part);
-      static_cast<void>(omlx::read_block(archive.member(part), part.hash));
+      archive.check_settings(part);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
       add(error, printable(part.path));
@@ -98,6 +98,7 @@ Restored restore_from(const Place& place, const Query& query) {
       return out;
     }
     archive->check_chain();
+    for (const PromptArchive::Part& part : archive->blocks) archive->check_settings(part);
     if (!query.look_only) {
       for (const PromptArchive::Part& part : archive->blocks) archive->check_digest(part);
       for (const PromptArchive::Part& part : archive->gdn) archive->check_digest(part);
@@ -112,13 +113,8 @@ Restored restore_from(const Place& place, const Query& query) {
 }
 
 std::vector<Prompt> prompts(const Place& place) {
-  try {
-    const PromptArchive archive(reopened_source(place.path));
-    return {{std::filesystem::path(place.path).stem().string(), place.path, archive.restorable_tokens}};
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::interrupted) throw;
-    return {};
-  }
+  const PromptArchive archive(reopened_source(place.path));
+  return {{std::filesystem::path(place.path).stem().string(), place.path, archive.restorable_tokens}};
 }
 
 Restored restore_prompt(const Place& place, const Prompt& /*prompt*/, const Query& query) {

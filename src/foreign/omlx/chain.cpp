@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <utility>
 
+#include "cache/invariants/keys_and_values.h"
 #include "foreign/header_fields.h"
 #include "foreign/omlx/block_hash.h"
 #include "foreign/stored_layers.h"
@@ -36,6 +38,37 @@ std::int64_t rows_of(const StoredState& state) {
 
 std::string layer_name(std::size_t layer) {
   return fmt::format("layer {}", layer);
+}
+
+std::string in_words(const Tensor& tensor) {
+  return tensor.defined() ? fmt::format("{} {}", name(tensor.dtype()), to_string(tensor.shape())) : "nothing";
+}
+
+/// What has to be the same in all blocks of a chain, or their rows cannot be joined: of each layer of plain attention, and of
+/// each such member of a list.
+struct RowKind {
+  Dtype keys = Dtype::F32, values = Dtype::F32;
+  Shape key_shape, value_shape;  ///< without the number of rows
+  friend bool operator==(const RowKind&, const RowKind&) = default;
+};
+
+/// Nothing where they are no keys and values at all.
+std::optional<RowKind> row_kind(const StoredState& state) {
+  if (rows_of(state) < 0) return std::nullopt;
+  const Tensor& keys = state.arrays[0].tensor;
+  const Tensor& values = state.arrays[1].tensor;
+  if (kvcache::detail::pair_of_wrong_rank(keys, values) || kvcache::detail::pair_disagrees(keys.shape(), values.shape()) ||
+      !is_float(keys.dtype()) || !is_float(values.dtype()))
+    return std::nullopt;
+  RowKind kind{keys.dtype(), values.dtype(), keys.shape(), values.shape()};
+  kind.key_shape[rows_axis] = 0;
+  kind.value_shape[rows_axis] = 0;
+  return kind;
+}
+
+std::string in_words(const RowKind& kind) {
+  return fmt::format("keys {} {} and values {} {}", name(kind.keys), to_string(kind.key_shape), name(kind.values),
+                     to_string(kind.value_shape));
 }
 
 /// What the metadata say of a ring: true only of a block that has its rows.
@@ -167,7 +200,7 @@ class Walk {
         out_.stopped_by = fmt::format("{}: {}", which, problem);
         return false;
       }
-      if (chain_.empty()) first_ = std::move(block->facts);
+      if (!first_) first_ = std::move(block->facts);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
       out_.stopped_by = fmt::format("{}: {}", which, error.what());
@@ -180,6 +213,7 @@ class Walk {
   /// Why a block does not go on with those before it; empty: it does.
   std::string check(const Block& block, std::int64_t tokens) {
     const BlockFacts& facts = block.facts;
+    if (chain_.empty()) kinds_.clear();  // of one that was tried and not taken
     if (facts.token_count != tokens) return fmt::format("it has {} tokens, not {}", facts.token_count, tokens);
     if (facts.has_settings && facts.block_size != block_size_) return fmt::format("it is of blocks of {}", facts.block_size);
     if (facts.model != model_) return fmt::format("it is of model '{}'", printable(facts.model));
@@ -195,11 +229,31 @@ class Walk {
           refuse_all(fmt::format("{} (CacheList): {}", layer_name(i), problem));
           return "it cannot be carried over";
         }
-      } else if (layer.own.is_plain() && rows_of(layer.own) != tokens) {
-        return fmt::format("{} has {} rows for {} tokens", layer_name(i), rows_of(layer.own), tokens);
+        for (std::size_t j = 0; j < layer.members.size(); ++j)
+          if (std::string problem = check_rows(layer.members[j], {i, j}, fmt::format("{} member {}", layer_name(i), j));
+              !problem.empty())
+            return problem;
+        continue;
       }
+      if (!layer.own.is_plain()) continue;
+      if (std::string problem = check_rows(layer.own, {i, 0}, layer_name(i)); !problem.empty()) return problem;
+      if (rows_of(layer.own) != tokens)
+        return fmt::format("{} has {} rows for {} tokens", layer_name(i), rows_of(layer.own), tokens);
     }
     return {};
+  }
+
+  /// Whether the rows of plain attention can be joined to those of the blocks before. Empty: they can.
+  std::string check_rows(const StoredState& state, std::pair<std::size_t, std::size_t> where, const std::string& layer) {
+    if (!state.is_plain()) return {};
+    const std::optional<RowKind> kind = row_kind(state);
+    if (!kind) {
+      const auto shown = [&](std::size_t k) { return k < state.arrays.size() ? in_words(state.arrays[k].tensor) : "nothing"; };
+      return fmt::format("{} holds {} and {}, which are no keys and values", layer, shown(0), shown(1));
+    }
+    const auto [first, added] = kinds_.emplace(where, *kind);
+    if (first->second == *kind) return {};
+    return fmt::format("{} holds {}, and in the blocks before it {}", layer, in_words(*kind), in_words(first->second));
   }
 
   void refuse_all(std::string why) {
@@ -430,11 +484,12 @@ class Walk {
   std::span<const std::int32_t> ids_;
   Restored out_;
   std::optional<BlockFacts> first_;
-  std::vector<Link> chain_;  // all that follow one another
-  std::vector<Link> used_;   // up to the restore point
-  bool terminal_ = false;    // the last of them is no whole block
-  std::int64_t end_ = 0;     // tokens up to there
-  std::string wrong_;        // a state that is there and cannot be used
+  std::map<std::pair<std::size_t, std::size_t>, RowKind> kinds_;  // by layer and member, as the first block has them
+  std::vector<Link> chain_;                                       // all that follow one another
+  std::vector<Link> used_;                                        // up to the restore point
+  bool terminal_ = false;                                         // the last of them is no whole block
+  std::int64_t end_ = 0;                                          // tokens up to there
+  std::string wrong_;                                             // a state that is there and cannot be used
   std::vector<StoredLayer> last_;
   std::optional<GdnSidecar> gdn_;
 };

@@ -80,6 +80,8 @@ StoredState read_state(const LazyFile& file, const Json& info, const std::string
 std::string gdn_folder(std::string_view signature, std::string_view state_dtype) {
   Json settings = parse_json(signature, "the signature");
   if (!settings.is_object()) return {};
+  // A block's own signature may name the dtype of its server: the folder has its own.
+  settings.erase("gdn_sidecar_state_dtype");
   if (!state_dtype.empty()) settings["gdn_sidecar_state_dtype"] = state_dtype;
   return sha256(settings.dump(-1, ' ', true, Json::error_handler_t::replace));
 }

@@ -259,8 +259,7 @@ void PromptBlocks::take_settings(const Block* like) {
     settings_.block_size = facts.block_size;
     settings_.version = facts.version;
     settings_.payload_layout = facts.payload_layout;
-    const Json signature = parse_json(facts.signature, "the signature");
-    if (const Json* types = object_member(signature, "cachelist_subtypes")) settings_.subtypes = *types;
+    settings_.signature = parse_json(facts.signature, "the signature");
     return;
   }
   if (settings_.model.empty())
@@ -359,12 +358,13 @@ void PromptBlocks::make_signature() {
     classes_.push_back(stored_class(*layer));
     meta_states_.push_back(meta_of(*layer));
   }
-  Json signature = {{"model_name", settings_.model},
-                    {"num_layers", classes_.size()},
-                    {"block_size", settings_.block_size},
-                    {"layer_cache_types", classes_}};
+  // What a server compares beside these is as it has it: dtypes of states, members of lists, and what versions to come add.
+  Json signature = settings_.signature.is_null() ? Json::object() : settings_.signature;
+  signature["model_name"] = settings_.model;
+  signature["num_layers"] = classes_.size();
+  signature["block_size"] = settings_.block_size;
+  signature["layer_cache_types"] = classes_;
   if (!settings_.payload_layout.empty()) signature["payload_layout"] = settings_.payload_layout;
-  if (!settings_.subtypes.is_null()) signature["cachelist_subtypes"] = settings_.subtypes;
   signature_ = signature.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 

@@ -18,7 +18,7 @@ struct ServerSettings {  // NOLINT(bugprone-exception-escape): moving JSON does 
   std::int64_t block_size = 0;
   std::int64_t version = newest_version;
   std::string payload_layout;  ///< "split_recurrent_v1", "embedded", or empty: before there was one
-  Json subtypes;               ///< of lists, by layer; null: not said
+  Json signature;              ///< as the server's own block has it; null: not known
   /// Recurrent layers lie beside the blocks.
   [[nodiscard]] bool split() const { return payload_layout == "split_recurrent_v1"; }
 };
