@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 
+#include "foreign/row_tools.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
 #include "kvcache/sha256.h"
@@ -64,10 +65,63 @@ void add_entry(const Format& format, Entry& entry, std::map<std::string, Signatu
   signature.settings = std::move(entry.settings);
 }
 
+/// By the model's folder, for formats whose entries do not say themselves which model they are of. An index that cannot be
+/// read tells nothing: what is wrong with it is said elsewhere.
+std::string why_other_model(const Place& place, const std::string& model_folder) {
+  if (place.format->other_model == nullptr || model_folder.empty()) return {};
+  try {
+    return place.format->other_model(place, model_folder);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unreadable) throw;
+    return {};
+  }
+}
+
+/// Of a file, or of what is in the folder that an entry is.
 std::uint64_t size_of(const std::string& path) {
   std::error_code error;
+  if (fs::is_directory(fs::symlink_status(path, error))) {
+    std::uint64_t bytes = 0;
+    for (const std::string& name : files_in(path)) bytes += size_of(fmt::format("{}/{}", path, name));
+    return bytes;
+  }
   const std::uintmax_t bytes = fs::file_size(path, error);
   return error ? 0 : bytes;
+}
+
+bool is_index(std::span<const Item> items, const std::string& path) {
+  return std::ranges::any_of(items, [&](const Item& item) { return item.kind == Item::Kind::index && item.path == path; });
+}
+
+/// What stands in the way of the whole place, and which of its entries nothing will use.
+void add_reports(const Place& place, std::span<const Item> items, Explanation& out) {
+  constexpr std::size_t most_problems = 20;
+  const auto add_problem = [&](const std::string& path, const Finding& finding) {
+    if (finding.severity == Severity::info || out.problems.size() == most_problems) return;
+    const std::string name = path == place.path ? std::string() : fs::path(path).filename().string() + ": ";
+    out.problems.push_back(name + finding.message);
+  };
+  std::vector<Report> reports = place.format->check_place(place, items);
+  for (const Item& item : items)
+    if (item.kind == Item::Kind::index) reports.push_back(place.format->check(place, item));
+  for (const Report& report : reports) {
+    const bool of_all = report.path == place.path || is_index(items, report.path);
+    for (const Finding& finding : report.findings) {
+      if (of_all) {
+        add_problem(report.path, finding);
+      } else if (finding.code == "KV905") {
+        out.orphans.add(size_of(report.path));
+        break;
+      } else if (finding.severity == Severity::error) {
+        if (out.passed_over.amount.files == 0) {
+          out.passed_over.example = report.path;
+          out.passed_over.why = finding.message;
+        }
+        out.passed_over.amount.add(size_of(report.path));
+        break;
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -140,12 +194,8 @@ Explanation explain(const Place& place, const std::optional<Running>& running, c
     if (a.dead() != b.dead()) return b.dead();
     return a.newest > b.newest;
   });
-  for (const Report& report : place.format->check_place(place, items))
-    for (const Finding& finding : report.findings)
-      if (finding.code == "KV905") {
-        out.orphans.add(size_of(report.path));
-        break;
-      }
+  add_reports(place, items, out);
+  if (std::string why = why_other_model(place, query.model_folder); !why.empty()) out.problems.push_back(std::move(why));
   if (!query.tokens.empty()) out.prompt = restore(place, query);
   return out;
 }

@@ -57,6 +57,8 @@ struct Explanation {
   Broken unreadable;
   Amount temporary;
   Amount orphans;
+  Broken passed_over;                 ///< entries that can be read, and that a server does not take as what lists them
+  std::vector<std::string> problems;  ///< of the whole place, or of its index: why a server uses nothing, or not all of it
   Amount others;
   std::optional<Restored> prompt;  ///< where tokens were given
   /// Bytes that nothing will ever use: of dead signatures, unreadable, and begun and not finished.

@@ -54,5 +54,7 @@ struct ExportTarget {
 
 /// What vllm-mlx makes of a config.json, to tell a cache of another model: 16 hex digits.
 [[nodiscard]] std::string vllm_mlx_fingerprint(std::string_view config_json);
+/// The same of a model, by its folder or its config.json.
+[[nodiscard]] std::string vllm_mlx_fingerprint_of(const std::string& model);
 
 }  // namespace kvcache::foreign

@@ -166,12 +166,15 @@ std::string vllm_mlx_fingerprint(std::string_view config_json) {
   return text.empty() ? std::string() : sha256(text).substr(0, 16);
 }
 
+std::string vllm_mlx_fingerprint_of(const std::string& model) {
+  std::error_code unknown;
+  return vllm_mlx_fingerprint(read_small_file(fs::is_directory(model, unknown) ? model + "/config.json" : model));
+}
+
 Exported export_vllm_mlx(const ExportRequest& request) {
   check_tokens(request, true);
   Json index = read_index(request.folder + "/index.json", vllm_version);
-  const std::string fingerprint = request.model_folder.empty()
-                                      ? std::string()
-                                      : vllm_mlx_fingerprint(read_small_file(request.model_folder + "/config.json"));
+  const std::string fingerprint = request.model_folder.empty() ? std::string() : vllm_mlx_fingerprint_of(request.model_folder);
   if (index.contains("model_fingerprint") && index["model_fingerprint"].is_string()) {
     const auto theirs = index["model_fingerprint"].get<std::string>();
     if (!fingerprint.empty() && !theirs.empty() && theirs != fingerprint)

@@ -200,9 +200,15 @@ std::vector<std::string> files_of_entry(const Place& place, const std::string& e
   if (place.format->id == "vllm-mlx" || place.format->id == "rapid-mlx") add(stem + "_tokens.bin");
   if (place.format->id == "omlx" && !place.is_file) {
     for (const std::string_view other : {".tokens", ".txt"}) add(stem + std::string(other));
-    const std::string beside = place.path + "/_gdn_sidecars";
-    for (const std::string& settings : folders_in(beside))
-      add(fmt::format("{}/{}/{}", beside, settings, fs::path(entry).filename().string()));
+    // In the folder, or in that of the model where models are a level of their own.
+    std::set<std::string> roots = {place.path};
+    const fs::path model = fs::path(entry).parent_path().parent_path();
+    if (model.string().starts_with(place.path + "/")) roots.insert(model.string());
+    for (const std::string& root : roots) {
+      const std::string beside = root + "/_gdn_sidecars";
+      for (const std::string& settings : folders_in(beside))
+        add(fmt::format("{}/{}/{}", beside, settings, fs::path(entry).filename().string()));
+    }
   }
   return out;
 }

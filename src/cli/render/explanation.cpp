@@ -99,6 +99,11 @@ std::vector<std::string> remarks(const Explanation& explained) {
     out.push_back(fmt::format("cannot be read: {}, {} ({}: {})", count_of(explained.unreadable.amount.files, "file"),
                               size_of(explained.unreadable.amount.bytes), shown_path(explained.unreadable.example),
                               printable(explained.unreadable.why, 300)));
+  if (explained.passed_over.amount.files > 0)
+    out.push_back(fmt::format("not used: {}, {} ({}: {})", count(explained.passed_over.amount.files, noun(explained)),
+                              size_of(explained.passed_over.amount.bytes), shown_path(explained.passed_over.example),
+                              printable(explained.passed_over.why, 300)));
+  for (const std::string& problem : explained.problems) out.push_back(printable(problem, 1000));
   if (explained.temporary.files > 0)
     out.push_back(fmt::format("begun and not finished: {}, {}", count_of(explained.temporary.files, "file"),
                               size_of(explained.temporary.bytes)));
@@ -224,6 +229,8 @@ Json json_of(const ExplainedFolder& folder) {
                       {"unreadable", json_of(place.unreadable.amount)},
                       {"temporary", json_of(place.temporary)},
                       {"orphans", json_of(place.orphans)},
+                      {"passed_over", json_of(place.passed_over.amount)},
+                      {"problems", place.problems},
                       {"other", json_of(place.others)},
                       {"dead_bytes", place.dead_bytes()},
                       {"prompt", place.prompt ? json_of(*place.prompt, folder.prompt_tokens) : Json(nullptr)}});

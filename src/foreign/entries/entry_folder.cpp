@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cache/class_names.h"
+#include "foreign/export.h"
 #include "foreign/header_fields.h"
 #include "foreign/json_text.h"
 #include "foreign/little_endian.h"
@@ -31,6 +32,7 @@ constexpr std::int64_t rapid_newest = 3;
 constexpr std::int64_t rapid_oldest = 2;
 constexpr std::int64_t most_tokens = std::int64_t{1} << 28;
 constexpr std::size_t uuid_digits = 64;  // at most
+constexpr std::size_t folder_digest = 16;
 // Prompts below this are passed over when vllm-mlx starts, unless it is told otherwise.
 constexpr std::int64_t vllm_least_tokens = 128;
 
@@ -58,7 +60,8 @@ EntryIndex read_index(const Place& place, Owner owner) {
 
 std::vector<std::int32_t> read_ids(const Place& place, const EntryIndex& index, const IndexEntry& entry) {
   const std::string bytes = read_small_file(ids_path(place.path, entry.index), std::uint64_t{1} << 30U);
-  if (index.owner == Owner::vllm_mlx || index.version == rapid_oldest) return parse_plain_ids(bytes, entry.num_tokens);
+  if (index.owner == Owner::vllm_mlx) return parse_plain_ids(bytes, entry.num_tokens);
+  if (index.version == rapid_oldest) return parse_plain_ids(bytes, entry.num_tokens, true);
   TaggedIds tagged = parse_tagged_ids(bytes);
   if (tagged.save_uuid != index.save_uuid)
     refuse("the ids are of another save than the index: one was written and the other was not", "KV907");
@@ -105,13 +108,6 @@ void describe_restored(Restored& out, const Place& place, Owner owner) {
                     zero.size() == 1 ? "layer" : "layers", fmt::join(zero, ", ")));
 }
 
-/// An entry that shares tokens with the prompt.
-struct Candidate {
-  const IndexEntry* entry = nullptr;
-  std::vector<std::int32_t> ids;
-  std::int64_t common = 0;
-};
-
 /// `<dir>.old` is what is left while a new `<dir>` is put in its place: the last good one where that is missing.
 std::string replaced_by(const std::string& folder) {
   constexpr std::string_view ending = ".old";
@@ -119,6 +115,54 @@ std::string replaced_by(const std::string& folder) {
   const std::string main = folder.substr(0, folder.size() - ending.size());
   std::error_code error;
   return fs::exists(main + "/index.json", error) ? main : std::string();
+}
+
+/// `<dir>.new` is what a server writes before it puts it in the place of `<dir>`: until then it reads none of it.
+bool is_unfinished(const std::string& folder) {
+  return folder.ends_with(".new");
+}
+
+/// Why a server would take nothing of the folder. Empty: it would.
+std::string why_not_served(const Place& place, const Query& query, Owner owner) {
+  if (is_unfinished(place.path))
+    return "it was begun and not put in the place of the folder that it is to replace: no server reads it";
+  if (const std::string main = replaced_by(place.path); !main.empty())
+    return fmt::format("it is left over from an exchange of folders: {} is the one in use", printable(main, 4096));
+  return other_model(place, query.model_folder, owner);
+}
+
+/// An entry that shares tokens with the prompt.
+struct Candidate {
+  const IndexEntry* entry = nullptr;
+  std::vector<std::int32_t> ids;
+  std::int64_t common = 0;
+};
+
+/// Rapid-MLX takes no entry of an index one line of which is not as it writes it.
+void check_rapid_fields(const Json& item, std::int64_t index, Owner owner) {
+  if (owner != Owner::rapid_mlx) return;
+  const auto check = [&](const char* name, bool (*is_right)(const Json&)) {
+    const auto found = item.find(name);
+    if (found != item.end() && !is_right(*found))
+      refuse(fmt::format("index.json: {} of entry {} is {}: the server takes none of the folder", name, index,
+                         printable(found->dump(-1, ' ', true, Json::error_handler_t::replace), 80)),
+             "KV906");
+  };
+  const auto count = [](const Json& value) {
+    return value.is_number_integer() && (value.is_number_unsigned() || value.get<std::int64_t>() >= 0);
+  };
+  check("memory_bytes", count);
+  check("message_boundary_sequence", count);
+  check("message_boundary", [](const Json& value) { return value.is_boolean(); });
+  check("cache_types", [](const Json& value) { return value.is_array(); });
+}
+
+/// Rapid-MLX' folders end with a digest of the model and the settings.
+bool has_rapid_name(const std::string& folder) {
+  std::string name = fs::path(folder).filename().string();
+  if (name.ends_with(".old") || name.ends_with(".new")) name.resize(name.size() - 4);
+  return name.size() > folder_digest + 2 && is_hex(std::string_view(name).substr(name.size() - folder_digest), folder_digest) &&
+         name.compare(name.size() - folder_digest - 2, 2, "--") == 0;
 }
 
 }  // namespace
@@ -153,6 +197,7 @@ EntryIndex parse_index(std::string_view json, Owner owner) {
       refuse(fmt::format("index.json: entry {} has no index of its own, or no number of tokens", out.entries.size()), "KV906");
     entry.index = *index;
     entry.num_tokens = *tokens;
+    check_rapid_fields(item, *index, owner);
     if (const Json* classes = array_member(item, "cache_types"))
       for (const Json& name : *classes) {
         if (!name.is_string()) refuse(fmt::format("index.json: a class of entry {} is no text", *index), "KV906");
@@ -163,8 +208,9 @@ EntryIndex parse_index(std::string_view json, Owner owner) {
   return out;
 }
 
-std::vector<std::int32_t> parse_plain_ids(std::string_view bytes, std::int64_t num_tokens) {
-  if (num_tokens < 0 || bytes.size() / 4 < static_cast<std::uint64_t>(num_tokens))
+std::vector<std::int32_t> parse_plain_ids(std::string_view bytes, std::int64_t num_tokens, bool exactly) {
+  if (num_tokens < 0 || bytes.size() / 4 < static_cast<std::uint64_t>(num_tokens) ||
+      (exactly && bytes.size() != 4 * static_cast<std::uint64_t>(num_tokens)))
     refuse(fmt::format("{} bytes are not {} ids", bytes.size(), num_tokens), "KV907");
   std::vector<std::int32_t> ids;
   ids.reserve(static_cast<std::size_t>(num_tokens));
@@ -203,12 +249,7 @@ std::optional<std::int64_t> entry_number(std::string_view name, std::string_view
 std::string model_of(const std::string& folder, Owner owner) {
   std::string name = fs::path(folder).filename().string();
   if (name.ends_with(".old") || name.ends_with(".new")) name.resize(name.size() - 4);
-  constexpr std::size_t digest = 16;
-  if (owner == Owner::rapid_mlx) {
-    if (name.size() > digest + 2 && is_hex(std::string_view(name).substr(name.size() - digest), digest) &&
-        name.compare(name.size() - digest - 2, 2, "--") == 0)
-      name.resize(name.size() - digest - 2);
-  }
+  if (owner == Owner::rapid_mlx && has_rapid_name(folder)) name.resize(name.size() - folder_digest - 2);
   for (std::size_t at = name.find("--"); at != std::string::npos; at = name.find("--", at + 1)) name.replace(at, 2, "/");
   return name;
 }
@@ -230,9 +271,11 @@ bool owns(const FolderLook& folder, Owner owner) {
       // Its second version has no identifier, and ids without a header.
       for (const std::string_view mark : {"\"save_uuid\"", "\"cache_types\""})
         if (head.find(mark) != std::string::npos) return owner == Owner::rapid_mlx;
+      // The first entries of its second version say no more than those of vllm-mlx.
+      if (has_rapid_name(folder.path)) return owner == Owner::rapid_mlx;
       if (!entries) return false;
     }
-    if (ids.empty()) return owner == Owner::rapid_mlx && entries && folder.path.ends_with(".new");
+    if (ids.empty()) return owner == Owner::rapid_mlx && entries && is_unfinished(folder.path);
     const bool tagged = read_head(folder.at(ids), ids_magic.size()) == ids_magic;
     return tagged == (owner == Owner::rapid_mlx);
   } catch (const Error& error) {
@@ -243,7 +286,7 @@ bool owns(const FolderLook& folder, Owner owner) {
 
 std::vector<Item> items(const Place& place) {
   std::vector<Item> out;
-  const bool unfinished = place.path.ends_with(".new");
+  const bool unfinished = is_unfinished(place.path);
   for (const std::string& name : files_in(place.path)) {
     Item item{place.path + '/' + name, Item::Kind::other};
     if (entry_number(name, ".safetensors"))
@@ -304,7 +347,7 @@ std::vector<Report> check_place(const Place& place, std::span<const Item> items,
     add_finding(one, code, message, {}, remedy);
     out.push_back(std::move(one));
   };
-  if (place.path.ends_with(".new")) return out;
+  if (is_unfinished(place.path)) return out;
   if (const std::string main = replaced_by(place.path); !main.empty())
     report(place.path, "KV905",
            fmt::format("left over from an exchange of folders: {} is the one in use", printable(main, 4096)),
@@ -354,12 +397,19 @@ std::vector<Report> check_place(const Place& place, std::span<const Item> items,
   return out;
 }
 
+std::string other_model(const Place& place, const std::string& model_folder, Owner owner) {
+  if (owner != Owner::vllm_mlx || model_folder.empty()) return {};
+  const std::string theirs = read_index(place, owner).fingerprint;
+  const std::string own = vllm_mlx_fingerprint_of(model_folder);
+  if (theirs.empty() || own.empty() || theirs == own) return {};
+  return fmt::format("its index is of the model {}, and {} is {}: vllm-mlx uses nothing of it", printable(theirs),
+                     printable(model_folder, 500), own);
+}
+
 Restored restore(const Place& place, const Query& query, Owner owner) {
   Restored out;
-  if (const std::string main = replaced_by(place.path); !main.empty()) {
-    out.why = fmt::format("it is left over from an exchange of folders: {} is the one in use", printable(main, 4096));
-    return out;
-  }
+  out.why = why_not_served(place, query, owner);
+  if (!out.why.empty()) return out;
   const EntryIndex index = read_index(place, owner);
   std::vector<Candidate> candidates;
   std::string problem;
@@ -403,22 +453,20 @@ Restored restore(const Place& place, const Query& query, Owner owner) {
 
 std::vector<Prompt> prompts(const Place& place, Owner owner) {
   std::vector<Prompt> out;
-  if (!replaced_by(place.path).empty()) return out;
-  try {
-    for (const IndexEntry& entry : read_index(place, owner).entries) {
-      const std::string path = cache_path(place.path, entry.index);
-      // An index may name a million that are not there; `verify` says so.
-      if (std::error_code unknown; fs::exists(path, unknown))
-        out.push_back({fmt::format("entry_{}", entry.index), path, entry.num_tokens});
-    }
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::interrupted) throw;
+  if (is_unfinished(place.path) || !replaced_by(place.path).empty()) return out;
+  for (const IndexEntry& entry : read_index(place, owner).entries) {
+    const std::string path = cache_path(place.path, entry.index);
+    // An index may name a million that are not there; `verify` says so.
+    if (std::error_code unknown; fs::exists(path, unknown))
+      out.push_back({fmt::format("entry_{}", entry.index), path, entry.num_tokens});
   }
   return out;
 }
 
-Restored restore_prompt(const Place& place, const Prompt& prompt, Owner owner) {
+Restored restore_prompt(const Place& place, const Prompt& prompt, const Query& query, Owner owner) {
   Restored out;
+  out.why = why_not_served(place, query, owner);
+  if (!out.why.empty()) return out;
   try {
     const EntryIndex index = read_index(place, owner);
     for (const IndexEntry& entry : index.entries) {

@@ -35,8 +35,8 @@ struct EntryIndex {
 [[nodiscard]] EntryIndex parse_index(std::string_view json, Owner owner);
 
 /// The ids beside an entry. Throws Error(unreadable, code KV907) where they are not those of the entry. vllm-mlx: int32
-/// without a header, of which the first `num_tokens` count.
-[[nodiscard]] std::vector<std::int32_t> parse_plain_ids(std::string_view bytes, std::int64_t num_tokens);
+/// without a header, of which the first `num_tokens` count. `exactly`: nothing may follow them, as Rapid-MLX has it.
+[[nodiscard]] std::vector<std::int32_t> parse_plain_ids(std::string_view bytes, std::int64_t num_tokens, bool exactly = false);
 
 /// Rapid-MLX' header of ids.
 inline constexpr std::string_view ids_magic = "RMTKBIN1";
@@ -63,6 +63,8 @@ struct TaggedIds {
 [[nodiscard]] std::vector<Report> check_place(const Place& place, std::span<const Item> items, Owner owner);
 [[nodiscard]] Restored restore(const Place& place, const Query& query, Owner owner);
 [[nodiscard]] std::vector<Prompt> prompts(const Place& place, Owner owner);
-[[nodiscard]] Restored restore_prompt(const Place& place, const Prompt& prompt, Owner owner);
+[[nodiscard]] Restored restore_prompt(const Place& place, const Prompt& prompt, const Query& query, Owner owner);
+/// Why entries here are of another model than that of the folder. Empty: they are not, or nothing tells.
+[[nodiscard]] std::string other_model(const Place& place, const std::string& model_folder, Owner owner);
 
 }  // namespace kvcache::foreign::entries

@@ -23,9 +23,10 @@ constexpr Format row(std::string_view id, std::string_view title, std::string_vi
   };
   format.restore = [](const Place& place, const Query& query) { return entries::restore(place, query, owner); };
   format.prompts = [](const Place& place) { return entries::prompts(place, owner); };
-  format.restore_prompt = [](const Place& place, const Prompt& prompt, const Query& /*query*/) {
-    return entries::restore_prompt(place, prompt, owner);
+  format.restore_prompt = [](const Place& place, const Prompt& prompt, const Query& query) {
+    return entries::restore_prompt(place, prompt, query, owner);
   };
+  format.other_model = [](const Place& place, const std::string& folder) { return entries::other_model(place, folder, owner); };
   format.is_prompt_cache = [](const Item& item) { return item.kind == Item::Kind::entry; };
   return format;
 }

@@ -26,6 +26,11 @@ constexpr std::size_t hash_digits = 64;
   throw Error(ErrorKind::unreadable, why, {}, "KV907");
 }
 
+std::string_view name_in_words(Dtype dtype) {
+  if (dtype == Dtype::BF16) return "bfloat16";
+  return dtype == Dtype::F16 ? "float16" : "float32";
+}
+
 std::string text_of(const SqliteValue& value) {
   const auto* text = std::get_if<std::string>(&value);
   return text == nullptr ? std::string() : *text;
@@ -48,23 +53,35 @@ class LayerFile {
   LazyFile file_;
 };
 
-/// numpy knows no bfloat16: it was made float32, or float16 where a quantizer had been at it. Back to what it was.
+/// "bfloat16", and "mlx.core.bfloat16" as MLX itself writes it.
+std::optional<Dtype> dtype_called(std::string_view name) {
+  constexpr std::string_view module = "mlx.core.";
+  if (name.starts_with(module)) name.remove_prefix(module.size());
+  if (name == "bfloat16") return Dtype::BF16;
+  if (name == "float16") return Dtype::F16;
+  if (name == "float32") return Dtype::F32;
+  return std::nullopt;
+}
+
+/// numpy knows no bfloat16: it was made float32; whatever had been through a quantizer was made float16. Back to what it was.
 Tensor as_original(const Tensor& stored, const std::string& original, const std::string& where,
                    std::vector<std::string>& losses) {
-  const bool as_it_was =
-      (original == "float32" && stored.dtype() == Dtype::F32) || (original == "float16" && stored.dtype() == Dtype::F16);
-  if (original.empty() || as_it_was) return stored;
-  if (original != "bfloat16") refuse(fmt::format("{}: it was {}, which is not known here", where, printable(original)));
-  if (stored.dtype() == Dtype::BF16) return stored;
-  if (!is_float(stored.dtype())) refuse(fmt::format("{}: {} was bfloat16", where, name(stored.dtype())));
-  if (stored.dtype() == Dtype::F16) {
-    const std::string loss = "bfloat16 was stored as float16: its smallest values were rounded, and they come from a quantizer";
+  if (original.empty()) return stored;
+  const std::optional<Dtype> dtype = dtype_called(original);
+  if (!dtype) refuse(fmt::format("{}: it was {}, which is not known here", where, printable(original)));
+  if (stored.dtype() == *dtype) return stored;
+  if (!is_float(stored.dtype())) refuse(fmt::format("{}: {} was {}", where, name(stored.dtype()), printable(original)));
+  // As float32 every value is there.
+  if (stored.dtype() != Dtype::F32) {
+    const std::string loss =
+        fmt::format("{} was stored as {}: its smallest values were rounded, and they come from a quantizer",
+                    name_in_words(*dtype), name_in_words(stored.dtype()));
     if (std::ranges::find(losses, loss) == losses.end()) losses.push_back(loss);
   }
   CastOptions how;
   how.label = where;
   how.allow_overflow = true;  // an infinity is what was stored
-  return cast(stored, Dtype::BF16, how);
+  return cast(stored, *dtype, how);
 }
 
 std::int64_t number(const Json& layer, std::string_view key, const std::string& where) {
