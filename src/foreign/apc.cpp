@@ -232,7 +232,9 @@ Restored restore_from(const Place& place, const Query& query) {
   if (place.is_file) return restore_file(place, query);
   Restored out;
   const std::string name = fs::path(place.path).lexically_normal().filename().string();
-  if (!query.model_name.empty() && !name.starts_with(apc_namespace_prefix(query.model_name))) {
+  // Names are cut: of a long one the end is missing.
+  constexpr std::size_t longest_name = 128;
+  if (!query.model_name.empty() && !name.starts_with(apc_namespace_prefix(query.model_name).substr(0, longest_name))) {
     out.why = fmt::format("the folder {} is not that of {}", printable(name), printable(query.model_name));
     return out;
   }

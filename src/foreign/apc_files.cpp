@@ -188,6 +188,27 @@ Tensor ApcShard::values(std::int64_t layer, std::size_t block) const {
   return rows('v', layer, block);
 }
 
+std::string ApcShard::rows_in_words() const {
+  const auto of_layer = [&](char part, std::int64_t layer) {
+    const TensorEntry* entry = file.header().find(token_major ? fmt::format("{}_all", part) : fmt::format("{}{}", part, layer));
+    if (entry == nullptr) return std::string("nothing");
+    Shape shape = entry->shape;
+    // [T, L, B, H, D] as the [B, H, rows, D] of the others.
+    if (token_major && shape.size() == 5) shape = {shape[2], shape[3], shape[0], shape[4]};
+    if (shape.size() == 4) shape[2] = block_size;
+    return fmt::format("{} {}", name(entry->dtype), to_string(shape));
+  };
+  std::string out;
+  std::string before;
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    std::string text = fmt::format("keys {} and values {}", of_layer('k', layer), of_layer('v', layer));
+    if (text == before) continue;
+    out += fmt::format("{}{}", out.empty() ? "" : fmt::format(", from layer {} on ", layer), text);
+    before = std::move(text);
+  }
+  return out;
+}
+
 Tensor ApcShard::rows(char part, std::int64_t layer, std::size_t block) const {
   const std::string key = token_major ? fmt::format("{}_all", part) : fmt::format("{}{}", part, layer);
   const Tensor whole = array(file, key);

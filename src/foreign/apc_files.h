@@ -34,6 +34,8 @@ struct ApcShard {
   /// Keys or values of a layer and a block of `blocks`: [B, H, block_size, D]. Throws Error(unreadable).
   [[nodiscard]] Tensor keys(std::int64_t layer, std::size_t block) const;
   [[nodiscard]] Tensor values(std::int64_t layer, std::size_t block) const;
+  /// Dtypes and shapes of a block's keys and values, of every layer: what has to be the same in all shards of a chain.
+  [[nodiscard]] std::string rows_in_words() const;
 
  private:
   [[nodiscard]] Tensor rows(char part, std::int64_t layer, std::size_t block) const;

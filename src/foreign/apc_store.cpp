@@ -112,7 +112,7 @@ void ApcStore::add(const std::string& path, const std::string& stem) {
 }
 
 void ApcStore::add_shard(const std::string& path, const ApcShard& shard) {
-  Shard entry{path, shard.file.disk_bytes(), shard.layers, shard.block_size, shard.blocks.size(), 0};
+  Shard entry{path, shard.file.disk_bytes(), shard.layers, shard.block_size, shard.blocks.size(), 0, shard.rows_in_words()};
   Damaged wrong{path, "a block names other tokens than its hash is of", {}};
   for (std::size_t i = 0; i < shard.blocks.size(); ++i) {
     const ApcBlock& block = shard.blocks[i];
@@ -196,11 +196,14 @@ ApcStore::Match ApcStore::match() const {
       const auto size = static_cast<std::size_t>(shards[block.shard].block_size);
       return size <= rest.size() && apc_block_hash(block.rule, parent, rest.first(size), block.extra) == block.hash;
     };
-    const auto found = std::find_if(first, last, fits);
+    // Ids without images are ids alone: a chain of them is meant, where there is one.
+    const auto fits_alone = [&](const auto& entry) { return entry.second.extra == 0 && fits(entry); };
+    auto found = std::find_if(first, last, fits_alone);
+    if (found == last) found = std::find_if(first, last, fits);
     if (found == last) break;
     const Block& block = found->second;
     const auto fits_too = [&](const auto& entry) { return entry.second.extra != block.extra && fits(entry); };
-    if (std::find_if(first, last, fits_too) != last) {
+    if (block.extra != 0 && std::find_if(first, last, fits_too) != last) {
       match.stopped = fmt::format(
           "behind token {} the same ids go on with several images, and nothing here says which is meant", match.tokens);
       break;
@@ -210,6 +213,11 @@ ApcStore::Match ApcStore::match() const {
       match.stopped = fmt::format("{} is of a model with {} layers", printable(shard.path, 500), shard.layers);
       break;
     }
+    if (!match.chain.empty() && shard.rows != shards[match.chain.front().shard].rows) {
+      match.stopped = fmt::format("{} holds {}, and the blocks before it {}", printable(shard.path, 500), shard.rows,
+                                  shards[match.chain.front().shard].rows);
+      break;
+    }
     match.chain.push_back(block);
     match.tokens += shard.block_size;
     rest = rest.subspan(static_cast<std::size_t>(shard.block_size));
@@ -217,17 +225,39 @@ ApcStore::Match ApcStore::match() const {
   }
   if (match.stopped.empty()) find_obstacle(match, parent);
 
-  for (std::size_t i = 0; i < exacts.size(); ++i) {
-    const Exact& exact = exacts[i];
-    if (exact.common != exact.tokens) continue;
-    if (exact.tokens == static_cast<std::int64_t>(ids_.size())) {
-      match.same = i;
-    } else if (exact.tokens > match.tokens) {
-      match.exact = i;
-      match.tokens = exact.tokens;
-    }
-  }
+  match_exact(match);
   return match;
+}
+
+void ApcStore::match_exact(Match& match) const {
+  const std::int64_t chained = match.tokens;
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < exacts.size(); ++i) {
+    if (exacts[i].common != exacts[i].tokens) continue;
+    if (exacts[i].tokens == static_cast<std::int64_t>(ids_.size()))
+      match.same = i;
+    else if (exacts[i].tokens > chained)
+      order.push_back(i);
+  }
+  // The longest; of one length the one of ids alone.
+  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
+    return std::pair(-exacts[a].tokens, exacts[a].extra != 0) < std::pair(-exacts[b].tokens, exacts[b].extra != 0);
+  });
+  for (std::size_t n = 0; n < order.size(); ++n) {
+    const Exact& exact = exacts[order[n]];
+    const bool several = exact.extra != 0 && std::ranges::any_of(order, [&](std::size_t i) {
+                           return exacts[i].tokens == exact.tokens && exacts[i].extra != exact.extra;
+                         });
+    if (several) {
+      if (match.stopped.empty())
+        match.stopped =
+            fmt::format("{} tokens are cached with several images, and nothing here says which is meant", exact.tokens);
+      continue;
+    }
+    match.exact = order[n];
+    match.tokens = exact.tokens;
+    return;
+  }
 }
 
 // Whether the next block is there, but in a file that cannot be read or without the tokens that it is of.

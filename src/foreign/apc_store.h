@@ -25,6 +25,7 @@ class ApcStore {
     std::int64_t block_size = 0;
     std::size_t blocks = 0;
     std::size_t unproven = 0;  ///< of them, blocks whose tokens are not those of their hash
+    std::string rows;          ///< as ApcShard::rows_in_words()
   };
   /// A block whose tokens are those of its hash.
   struct Block {
@@ -93,6 +94,7 @@ class ApcStore {
   void add_shard(const std::string& path, const ApcShard& shard);
   void add_exact(const std::string& path, const ApcExact& exact);
   void find_obstacle(Match& match, std::int64_t parent) const;
+  void match_exact(Match& match) const;
   [[nodiscard]] std::vector<std::unique_ptr<Cache>> join(const Match& match) const;
 
   /// Blocks from the root, each with the tokens up to its end, by hash.
