@@ -12,6 +12,7 @@
 #include "foreign/little_endian.h"
 #include "foreign/manifest.h"
 #include "foreign/names.h"
+#include "foreign/prompt_file.h"
 #include "foreign/small_file.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
@@ -105,17 +106,24 @@ EntryStore EntryStore::of_manifest(const std::string& folder, std::span<const st
   return store;
 }
 
-std::optional<EntryStore::Match> EntryStore::match() const {
+std::optional<EntryStore::Match> EntryStore::match(std::string& why) const {
   std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < entries.size(); ++i)
-    if (entries[i].problem.empty() && entries[i].common > 0) order.push_back(i);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].common == 0) continue;
+    if (entries[i].problem.empty())
+      order.push_back(i);
+    else if (why.empty())
+      why = fmt::format("{}: {}", printable(entries[i].path, 500), entries[i].problem);
+  }
   std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return entries[a].common > entries[b].common; });
   for (const std::size_t i : order) {
     const Entry& entry = entries[i];
     try {
       PromptCache cache = read_document(entry.path).cache;
-      const std::int64_t held = token_count(cache);
       // Saved after an answer, a cache may lack the last token of its list: it was never fed.
+      const std::int64_t held = agreed_tokens(cache).value_or(entry.tokens);
+      if (held != entry.tokens && held != entry.tokens - 1)
+        throw Error(ErrorKind::impossible, fmt::format("{} token ids, but the cache has seen {} tokens", entry.tokens, held));
       const std::int64_t usable = std::min(entry.common, held);
       if (held > usable) {
         if (std::ranges::any_of(cache.layers, [](const auto& layer) { return !layer->trimmable(); })) continue;
@@ -124,6 +132,7 @@ std::optional<EntryStore::Match> EntryStore::match() const {
       return Match{i, usable, held > usable};
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
+      if (why.empty()) why = fmt::format("{}: {}", printable(entry.path, 500), error.what());
     }
   }
   return std::nullopt;

@@ -39,7 +39,8 @@ class EntryStore {
   static EntryStore of_manifest(const std::string& folder, std::span<const std::int32_t> ids);
 
   /// Entries that can be brought to tokens of the prompt, the most first. Opens those that have some.
-  [[nodiscard]] std::optional<Match> match() const;
+  /// `why`: what is wrong with those that had to be passed over, the first of them.
+  [[nodiscard]] std::optional<Match> match(std::string& why) const;
   /// Throws what opening throws.
   [[nodiscard]] PromptCache restore(const Match& match) const;
 

@@ -160,7 +160,7 @@ struct Format {
   std::vector<Report> (*check_place)(const Place& place, std::span<const Item> items);
   /// The longest prefix of the prompt that the project itself would restore, or why none. Null: this format is inspected only.
   Restored (*restore)(const Place& place, const Query& query);
-  /// Prompts whose ids are known; empty where the format stores none.
+  /// Prompts whose ids are known; empty where the format stores none. Throws where what lists them cannot be read.
   std::vector<Prompt> (*prompts)(const Place& place);
   /// One of them, as `restore` with its ids.
   Restored (*restore_prompt)(const Place& place, const Prompt& prompt, const Query& query);
@@ -168,6 +168,9 @@ struct Format {
   /// Whether an item is a file as any runtime saves a prompt: it is verified as one, and `check` says only what is more. Null:
   /// none is.
   bool (*is_prompt_cache)(const Item& item) = nullptr;
+  /// Why nothing in the place is of the model in this folder, by what its server compares: a clause. Empty: it may be. Null:
+  /// the settings of an entry tell.
+  std::string (*other_model)(const Place& place, const std::string& model_folder) = nullptr;
 };
 
 /// All of them, in the order in which they are asked.
@@ -189,7 +192,13 @@ void list_entries(const Place& place, const std::function<void(Entry)>& take);
 using VerifyCache = std::function<FileReport(const std::string& path)>;
 /// `check` for every item, in parallel, then `check_place`. Reports of one path are joined; those without findings come too.
 void verify_place(const Place& place, const std::function<void(Report)>& take, const VerifyCache& verify_cache = {});
-/// As the format's `restore`; refused with the reason where it has none.
+/// As the format's `restore`; refused with the reason where it has none, and where layers of the cache have seen another
+/// number of tokens than it is restored with.
 [[nodiscard]] Restored restore(const Place& place, const Query& query);
+/// The same of a prompt that the place knows the tokens of.
+[[nodiscard]] Restored restore_known(const Place& place, const Prompt& prompt, const Query& query);
+/// As the format's `prompts`. Throws what opening its index throws: a damaged one knows of no prompts, which is not the same as
+/// that there are none. Throws Error(impossible) for a format that is inspected only.
+[[nodiscard]] std::vector<Prompt> known_prompts(const Place& place);
 
 }  // namespace kvcache::foreign

@@ -1,6 +1,7 @@
 // llama.cpp's saved states: the row of them. They are looked at and checked alone: their quantization blocks, and for some
 // architectures the order of what is rotated in keys, are others than MLX has.
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
 #include <filesystem>
@@ -46,6 +47,14 @@ std::string_view name_of(const LlamaState& state, std::size_t index) {
   return index == 0 ? "attention" : "sliding window";
 }
 
+/// "1, 450, 7483, ...": whose prompt it is, as nothing in the file names the model or the text.
+std::string head_of(const std::vector<std::int32_t>& ids) {
+  constexpr std::size_t most = 8;
+  const std::size_t n = std::min(ids.size(), most);
+  return fmt::format("{}{}", fmt::join(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n), ", "),
+                     ids.size() > n ? ", ..." : "");
+}
+
 Entry look(const Place&, const Item& item) {
   return described(item, [&](Entry& entry) {
     const LlamaState state = read_llama_state(*file_source(item.path));
@@ -54,6 +63,7 @@ Entry look(const Place&, const Item& item) {
     entry.tokens = static_cast<std::int64_t>(state.ids.size());
     entry.settings = {{"kind", state.sequence ? "one sequence" : "whole context"},
                       {"memory", state.stream_counts ? "since the middle of 2025" : "before the middle of 2025"}};
+    if (!state.ids.empty()) entry.settings.emplace_back("begins with", head_of(state.ids));
     for (std::size_t i = 0; i < state.memories.size(); ++i) {
       const LlamaMemory& memory = state.memories[i];
       entry.settings.emplace_back(std::string(name_of(state, i)),
@@ -72,8 +82,9 @@ Report check(const Place&, const Item& item) {
       return;
     }
     const auto tokens = static_cast<std::uint64_t>(state.ids.size());
+    // Several streams are of several sequences, and the ids of one of them.
     if (!state.memories.empty() && state.media == 0 && state.memories[0].kind == LlamaMemory::Kind::attention &&
-        state.memories[0].cells != tokens)
+        state.memories[0].streams == 1 && state.memories[0].cells != tokens)
       add_finding(report, "KV908", fmt::format("{} token ids and {} cells", tokens, state.memories[0].cells), "attention");
     for (std::size_t i = 0; i < state.memories.size(); ++i) {
       const bool only_here = i > 0 || state.memories[i].kind == LlamaMemory::Kind::recurrent;

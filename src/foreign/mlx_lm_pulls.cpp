@@ -165,7 +165,13 @@ std::vector<Report> check_manifest(const Place& place, std::span<const Item> ite
 
 Restored from_store(const EntryStore& store, const Query& query, bool provisional) {
   Restored out;
-  const std::optional<EntryStore::Match> match = store.match();
+  std::string passed_over;
+  const std::optional<EntryStore::Match> match = store.match(passed_over);
+  if (!match && !passed_over.empty()) {
+    out.outcome = Restored::Outcome::refused;
+    out.why = std::move(passed_over);
+    return out;
+  }
   if (!match) {
     std::int64_t nearest = 0;
     for (const EntryStore::Entry& entry : store.entries) nearest = std::max(nearest, entry.common);

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <thread>
 #include <utility>
 
 #include "foreign/foreign_format.h"
+#include "foreign/prompt_file.h"
 #include "foreign/row_tools.h"
 #include "kvcache/error.h"
 #include "platform/in_order.h"
@@ -126,6 +128,28 @@ Report check_item(const Place& place, const Item& item, const VerifyCache& verif
   return out;
 }
 
+[[noreturn]] void refuse_to_restore(const Format& format) {
+  throw Error(ErrorKind::impossible, fmt::format("a {} is inspected only: {}", format.title, format.inspect_only_because));
+}
+
+/// Runs what restores. What it throws refuses the query, but for what a server at work may have done.
+Restored attempt(const std::function<Restored()>& restore) {
+  Restored out;
+  try {
+    out = restore();
+    if (out.outcome == Restored::Outcome::restored && !out.cache.layers.empty()) require_seen(out.cache, out.ids);
+    return out;
+  } catch (const Error& error) {
+    out = Restored{};
+    if (error.kind() == ErrorKind::io) {
+      out.why = fmt::format("{} (a server at work may have evicted it meanwhile)", error.what());
+      return out;
+    }
+    refuse(out, error);
+    return out;
+  }
+}
+
 std::string without_slash(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return path;
@@ -189,22 +213,20 @@ void verify_place(const Place& place, const std::function<void(Report)>& take, c
 }
 
 Restored restore(const Place& place, const Query& query) {
-  Restored out;
-  if (place.format->restore == nullptr) {
-    out.outcome = Restored::Outcome::refused;
-    out.why = fmt::format("a {} is inspected only: {}", place.format->title, place.format->inspect_only_because);
-    return out;
-  }
-  try {
+  return attempt([&] {
+    if (place.format->restore == nullptr) refuse_to_restore(*place.format);
     return place.format->restore(place, query);
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::io) {
-      out.why = fmt::format("{} (a server at work may have evicted it meanwhile)", error.what());
-      return out;
-    }
-    refuse(out, error);
-    return out;
-  }
+  });
+}
+
+Restored restore_known(const Place& place, const Prompt& prompt, const Query& query) {
+  return attempt([&] { return place.format->restore_prompt(place, prompt, query); });
+}
+
+std::vector<Prompt> known_prompts(const Place& place) {
+  if (place.format->restore == nullptr) refuse_to_restore(*place.format);
+  if (place.format->prompts == nullptr || place.format->restore_prompt == nullptr) return {};
+  return place.format->prompts(place);
 }
 
 }  // namespace kvcache::foreign

@@ -58,6 +58,15 @@ std::optional<std::int64_t> agreed_tokens(const PromptCache& cache) {
   return tokens;
 }
 
+void require_seen(const PromptCache& cache, std::span<const std::int32_t> ids) {
+  const std::optional<std::int64_t> tokens = agreed_tokens(cache);
+  if (ids.empty() || !tokens || *tokens == static_cast<std::int64_t>(ids.size())) return;
+  throw Error(
+      ErrorKind::impossible,
+      fmt::format("{} token ids, but its layers have seen {} tokens: they are not those of one prompt", ids.size(), *tokens),
+      {}, "KV908");
+}
+
 std::vector<std::int32_t> ids_held(const PromptCache& cache, std::span<const std::int32_t> ids) {
   const auto n = static_cast<std::int64_t>(ids.size());
   const std::int64_t tokens = agreed_tokens(cache).value_or(n);

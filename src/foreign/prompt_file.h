@@ -18,6 +18,10 @@ namespace kvcache::foreign {
 /// Tokens of every layer that counts them. Throws Error(impossible) where two disagree, or where it is a batch.
 [[nodiscard]] std::optional<std::int64_t> agreed_tokens(const PromptCache& cache);
 
+/// That every layer that counts tokens has seen as many as there are ids: a stamp with others would be a lie. Ids that are not
+/// known are none. Throws Error(impossible, code KV908) with both numbers.
+void require_seen(const PromptCache& cache, std::span<const std::int32_t> ids);
+
 /// Servers save a prompt with its last token or without it: the cache has seen `ids` or all but one. Returns those that it
 /// holds. Throws Error(impossible) with both numbers.
 [[nodiscard]] std::vector<std::int32_t> ids_held(const PromptCache& cache, std::span<const std::int32_t> ids);

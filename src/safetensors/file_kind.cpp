@@ -83,6 +83,15 @@ constexpr Magic magics[] = {
 constexpr FileKind pickle = {"a Python pickle",
                              "pickles can run code when they are loaded; mlx-lm saves caches with save_prompt_cache()"};
 
+// PyTorch's form of today: an archive that begins with the pickle.
+constexpr FileKind pickle_in_zip = {"a zip archive of PyTorch, with a Python pickle in it", pickle.hint};
+
+bool is_pickle_in_zip(std::string_view start) {
+  constexpr std::size_t name_at = 30;
+  return start.starts_with("PK\x03\x04"sv) && start.size() > name_at &&
+         start.substr(name_at).find("data.pkl") != std::string_view::npos;
+}
+
 bool is_pickle(std::string_view start) {
   if (start.size() < 3 || start[0] != '\x80' || start[1] < 2 || start[1] > 5) return false;
   return "\x95\x8c\x8d\x8a\x8f\x88\x89}])(cXBCGJKMNTU"sv.find(start[2]) != std::string_view::npos;
@@ -148,6 +157,7 @@ std::string start_of(InputStream& input) {
 const FileKind* file_kind(std::string_view start) noexcept {
   if (start.empty()) return &empty;
   if (begins_like_safetensors(start)) return nullptr;
+  if (is_pickle_in_zip(start)) return &pickle_in_zip;
   for (const Magic& magic : magics)
     if (start.size() >= magic.at && start.substr(magic.at).starts_with(magic.bytes)) return &magic.kind;
   if (is_pickle(start)) return &pickle;

@@ -96,6 +96,11 @@ void change(const Options& options, PromptCache& cache, std::vector<std::string>
   }
 }
 
+/// Where --model lies; empty: not given.
+std::string model_of(const Options& options) {
+  return options.model.empty() ? std::string() : detail::require_model(options.model);
+}
+
 /// What another project has left: a prompt of it becomes a file.
 int import_one(Context& context, const Options& options, const Goal& goal, const std::vector<foreign::Place>& places,
                const std::string& path, const OutputOptions& output) {
@@ -106,10 +111,11 @@ int import_one(Context& context, const Options& options, const Goal& goal, const
     throw Error(ErrorKind::usage, "a folder of another project is not replaced by a file", "-o OUT writes a new file");
   const auto stats = std::make_shared<CastStats>();
   const auto edit = [&](PromptCache& cache, std::vector<std::string>& done) { change(options, cache, done, stats); };
+  const std::string model = model_of(options);
   if (options.import.all)
-    return import_all(context, places, path, options.import, *goal.to, output, options.encoding, options.model, edit);
+    return import_all(context, places, path, options.import, *goal.to, output, options.encoding, model, edit);
   check_output(output, {path, options.import.tokens});
-  return import_prompt(context, places, path, options.import, *goal.to, output, options.encoding, options.model, edit);
+  return import_prompt(context, places, path, options.import, *goal.to, output, options.encoding, model, edit);
 }
 
 /// A folder, which holds nothing that is known, is no file of ours either.
@@ -166,7 +172,7 @@ int export_one(Context& context, const Options& options, const foreign::ExportTa
   if (options.files.size() != 1) throw Error(ErrorKind::usage, fmt::format("--to {} takes one file", target.id));
   foreign::ExportRequest request;
   request.model_name = options.import.model_name;
-  request.model_folder = options.model;
+  request.model_folder = model_of(options);
   request.block_size = options.import.block_size;
   request.like = options.like;
   return export_entry(context, target, options.files[0], options.import.tokens, std::move(request), options.output);

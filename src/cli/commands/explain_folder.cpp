@@ -8,6 +8,7 @@
 #include "cli/render/explanation.h"
 #include "foreign/explain.h"
 #include "kvcache/error.h"
+#include "model/find_model.h"
 
 namespace kvcache::cli {
 
@@ -44,7 +45,7 @@ int explain_folder(Context& context, const std::string& folder, const ExplainFol
   if (!options.tokens.empty()) query.tokens = read_token_ids(context, options.tokens);
   out.prompt_tokens = query.tokens.size();
   query.model_name = options.model_name;
-  query.model_folder = options.model;
+  if (!options.model.empty()) query.model_folder = detail::require_model(options.model);
   query.block_size = options.block_size.value_or(0);
   std::optional<foreign::Running> running;
   if (!options.like.empty()) {

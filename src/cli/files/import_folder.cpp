@@ -43,12 +43,29 @@ struct KnownPrompt {
   Prompt prompt;
 };
 
-std::vector<KnownPrompt> known_prompts(const std::vector<Place>& places) {
+/// Prompts that the places know the tokens of. One that cannot be read is reported, and `worst` is its exit code; it is thrown
+/// where it is all that there is.
+std::vector<KnownPrompt> known_prompts(Context& context, const std::vector<Place>& places, int& worst) {
   std::vector<KnownPrompt> out;
+  std::vector<std::pair<std::string, Error>> failed;
   for (const Place& place : places) {
-    if (place.format->prompts == nullptr) continue;
-    for (Prompt& prompt : place.format->prompts(place)) out.push_back({&place, std::move(prompt)});
+    try {
+      for (Prompt& prompt : foreign::known_prompts(place)) out.push_back({&place, std::move(prompt)});
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      failed.emplace_back(place.path, error);
+    }
   }
+  for (const auto& [path, error] : failed) {
+    // What can be looked at only stands in nobody's way.
+    if (!out.empty() && error.kind() == ErrorKind::impossible) continue;
+    const std::string before = std::exchange(context.subject, path);
+    if (out.empty()) throw Error(error);
+    worst = std::max(worst, report_error(context, error));
+    context.subject = before;
+  }
+  if (out.empty())
+    throw Error(ErrorKind::usage, "it does not say which tokens it holds", "--tokens ids.json, with the ids of the prompt");
   return out;
 }
 
@@ -87,11 +104,12 @@ void write_found(Context& context, const Place& place, Restored found, std::size
 }
 
 /// Nothing begins as the prompt does: exit code 1, and why.
-int report_miss(const Context& context, const std::string& path, const OutputOptions& output, const Restored& miss,
-                std::size_t asked) {
+int report_miss(const Context& context, const std::string& path, const std::string& tokens, const OutputOptions& output,
+                const Restored& miss, std::size_t asked) {
   say(fmt::format("kvcache {}: {}: nothing to import: {}", context.command, shown_path(path), miss.why));
   say("hint: " + (miss.remedy.empty()
-                      ? fmt::format("`kvcache explain {} --tokens FILE` says how far the prompt leads", shell_path(path))
+                      ? fmt::format("`kvcache explain {} --tokens {}` says how far the prompt leads", shell_path(path),
+                                    tokens.empty() || tokens == "-" ? "ids.json" : shell_path(tokens))
                       : documents::hint_of(miss.remedy, path)));
   if (output.json)
     print_late_json(context, {{"schema", fmt::format("kvcache.{}/1", context.command)},
@@ -118,16 +136,15 @@ int import_prompt(Context& context, const std::vector<Place>& places, const std:
   context.subject = path;
   foreign::Query query = query_of(options, model_folder);
   if (options.tokens.empty()) {
-    const std::vector<KnownPrompt> known = known_prompts(places);
-    if (known.empty())
-      throw Error(ErrorKind::usage, "it does not say which tokens it holds", "--tokens FILE, with the ids of the prompt");
+    int ignored = 0;  // one prompt is asked for, and there is one
+    const std::vector<KnownPrompt> known = known_prompts(context, places, ignored);
     if (known.size() > 1)
       throw Error(ErrorKind::usage, fmt::format("{} prompts are known here", known.size()),
-                  "--tokens FILE for one of them, or --all -o DIR/ for each");
+                  "--tokens ids.json for one of them, or --all -o DIR/ for each");
     const Place& place = *known[0].place;
-    Restored found = place.format->restore_prompt(place, known[0].prompt, query);
+    Restored found = foreign::restore_known(place, known[0].prompt, query);
     const auto asked = static_cast<std::size_t>(known[0].prompt.tokens);
-    if (found.outcome == Restored::Outcome::miss) return report_miss(context, path, output, found, asked);
+    if (found.outcome == Restored::Outcome::miss) return report_miss(context, path, options.tokens, output, found, asked);
     if (found.outcome == Restored::Outcome::refused) throw Error(ErrorKind::impossible, found.why, found.remedy);
     write_found(context, place, std::move(found), asked, target, output, encoding, edit);
     return 0;
@@ -147,7 +164,8 @@ int import_prompt(Context& context, const std::vector<Place>& places, const std:
     from = &place;
   }
   if (!best) best = Restored{};
-  if (best->outcome == Restored::Outcome::miss) return report_miss(context, path, output, *best, query.tokens.size());
+  if (best->outcome == Restored::Outcome::miss)
+    return report_miss(context, path, options.tokens, output, *best, query.tokens.size());
   if (best->outcome == Restored::Outcome::refused) throw Error(ErrorKind::impossible, best->why, best->remedy);
   write_found(context, *from, *std::move(best), query.tokens.size(), target, output, encoding, edit);
   return 0;
@@ -157,15 +175,13 @@ int import_all(Context& context, const std::vector<Place>& places, const std::st
                const Target& target, const OutputOptions& output, const EncodeOptions& encoding,
                const std::string& model_folder, const std::function<void(PromptCache&, std::vector<std::string>&)>& edit) {
   context.subject = path;
-  const std::vector<KnownPrompt> known = known_prompts(places);
-  if (known.empty())
-    throw Error(ErrorKind::usage, "it does not say which tokens it holds", "--tokens FILE, with the ids of a prompt");
+  int worst = 0;
+  const std::vector<KnownPrompt> known = known_prompts(context, places, worst);
   std::error_code error;
   const bool made = fs::create_directory(output.path, error);
   if (error || !fs::is_directory(output.path))
     throw Error(ErrorKind::usage, fmt::format("--all writes into a folder, and {} is none", shown_path(output.path)),
                 "-o DIR/");
-  int worst = 0;
   std::size_t written = 0;
   std::vector<Json> summaries;
   for (std::size_t i = 0; i < known.size(); ++i) {
@@ -178,7 +194,7 @@ int import_all(Context& context, const std::vector<Place>& places, const std::st
     context.subject = prompt.path;
     try {
       check_output(one, {prompt.path});
-      Restored found = place->format->restore_prompt(*place, prompt, query_of(options, model_folder));
+      Restored found = foreign::restore_known(*place, prompt, query_of(options, model_folder));
       if (found.outcome != Restored::Outcome::restored) throw Error(ErrorKind::impossible, found.why, found.remedy);
       write_found(context, *place, std::move(found), static_cast<std::size_t>(prompt.tokens), target, one, encoding, edit);
       ++written;

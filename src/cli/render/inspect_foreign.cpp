@@ -97,7 +97,7 @@ Json one_folder(const foreign::Place& place) {
 
 void add_settings(const Json& settings, std::string_view indent, std::string& out) {
   for (const auto& [key, value] : settings.items())
-    out += fmt::format("{}{:<14}{}\n", indent, printable(key), printable(value.get<std::string>()));
+    out += fmt::format("{}{:<13} {}\n", indent, printable(key), printable(value.get<std::string>()));
 }
 
 }  // namespace
@@ -133,11 +133,11 @@ std::string foreign_text(const Json& document) {
       out += fmt::format("{} {}\n", count.get<std::uint64_t>(), what);
     return out;
   }
-  out += fmt::format("  {:<14}{}\n  {:<14}{}\n", "tokens", document["tokens"].get<std::int64_t>(), "verdict",
+  out += fmt::format("  {:<13} {}\n  {:<13} {}\n", "tokens", document["tokens"].get<std::int64_t>(), "verdict",
                      document["verdict"].get<std::string>());
   add_settings(document["settings"], "  ", out);
   if (document.contains("never_again"))
-    out += fmt::format("  {:<14}{}\n", "never used", document["never_again"].get<std::string>());
+    out += fmt::format("  {:<13} {}\n", "never used", document["never_again"].get<std::string>());
   if (document.contains("tensors"))
     for (const Json& tensor : document["tensors"])
       out += fmt::format("  {:<40} {:<5} {}\n", tensor["key"].get<std::string>(), tensor["dtype"].get<std::string>(),

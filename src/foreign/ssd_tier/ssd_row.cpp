@@ -169,12 +169,8 @@ Restored restore_from(const Place& place, const Query& query) {
 
 std::vector<Prompt> prompts(const Place& place) {
   std::vector<Prompt> out;
-  try {
-    for (const Row& row : read_rows(place.path))
-      if (row.problem.empty()) out.push_back({row.folder, data_folder(place, row.folder), row.num_tokens});
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::interrupted) throw;
-  }
+  for (const Row& row : read_rows(place.path))
+    if (row.problem.empty()) out.push_back({row.folder, data_folder(place, row.folder), row.num_tokens});
   return out;
 }
 
