@@ -14,6 +14,8 @@ namespace kvcache::detail {
 namespace {
 
 constexpr std::string_view npy_magic = "\x93NUMPY";
+constexpr std::string_view tagged_magic = "RMTKBIN1";  // of Rapid-MLX
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 std::uint64_t integer_at(std::string_view bytes, std::size_t at, std::size_t size, bool big_endian) {
   std::uint64_t value = 0;
@@ -98,12 +100,27 @@ std::vector<std::int32_t> parse_npy(std::string_view bytes) {
   return integers(data, item, type[2] == 'i', type[1] == '>');
 }
 
+/// Magic, number of ids, length of an identifier, the identifier, the ids.
+std::vector<std::int32_t> parse_tagged(std::string_view bytes) {
+  constexpr std::size_t fixed = 16;
+  const auto refuse = [] {
+    throw Error(ErrorKind::usage, "a list of token ids that is cut off, or goes on behind its end", "save it again");
+  };
+  if (bytes.size() < fixed) refuse();
+  const std::uint64_t count = integer_at(bytes, 8, 4, false);
+  const std::uint64_t identifier = integer_at(bytes, 12, 4, false);
+  if (bytes.size() != fixed + identifier + 4 * count) refuse();
+  return integers(bytes.substr(fixed + identifier), 4, true, false);
+}
+
 }  // namespace
 
 std::vector<std::int32_t> parse_token_file(std::string_view bytes, std::string_view name) {
   if (bytes.starts_with(npy_magic)) return parse_npy(bytes);
-  const bool text = !name.ends_with(".bin") && bytes.find_first_not_of("0123456789[],-+ \t\r\n") == std::string_view::npos;
-  if (text) return parse_token_ids(bytes);
+  if (bytes.starts_with(tagged_magic)) return parse_tagged(bytes);
+  if (bytes.starts_with(byte_order_mark)) bytes.remove_prefix(byte_order_mark.size());
+  // Whatever the name: four digits or blanks as an id would be one beyond any vocabulary.
+  if (bytes.find_first_not_of("0123456789[],-+ \t\r\n") == std::string_view::npos) return parse_token_ids(bytes);
   // A text with a mistake in it is not taken for numbers.
   bool printable = !name.ends_with(".bin");
   for (const char c : bytes) printable = printable && (c == '\n' || c == '\t' || c == '\r' || (c >= ' ' && c <= '~'));

@@ -7,8 +7,9 @@
 
 namespace kvcache::detail {
 
-/// A JSON list, integers as text, numpy's .npy (any integers, one sequence), or little-endian int32 and nothing else. What is
-/// no text is one of the last two; `name` may end in .bin, which is the very last. Throws Error(usage).
+/// A JSON list, integers as text, numpy's .npy (any integers, one sequence), what Rapid-MLX keeps beside an entry, or
+/// little-endian int32 and nothing else: what it is, its bytes tell. `name` may end in .bin: then it is the last if it is not
+/// digits throughout. Throws Error(usage).
 [[nodiscard]] std::vector<std::int32_t> parse_token_file(std::string_view bytes, std::string_view name);
 
 /// The same of a prompt, which is not empty: Error(usage) for no ids.

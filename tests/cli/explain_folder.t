@@ -106,7 +106,7 @@ Into a server's folder, and back.
   $ kvcache diff chat.safetensors back.safetensors | tail -1
   metadata model: none and rapid
   $ kvcache convert "$MODELS/llama-f16.safetensors" --to rapid-mlx -o rapid
-  kvcache convert: TESTDATA/golden/models/files/llama-f16.safetensors: servers find a cache by its token ids, and they are not in this file
+  kvcache convert: TESTDATA/golden/models/files/llama-f16.safetensors: servers find a cache by its token ids, and they are neither in this file nor beside it
   hint: --tokens ids.json, or first: kvcache stamp TESTDATA/golden/models/files/llama-f16.safetensors --tokens ids.json --in-place
   [2]
   $ kvcache convert chat.safetensors --to vllm-mlx -o vllm2

@@ -86,9 +86,8 @@ What a server left: each prompt whose tokens it knows is found, and is what it w
   $ kvcache store check --data --store served
   11 objects, 36.8 kB: nothing is wrong
   $ kvcache store import $F/vllm-mlx-neg-torn-index/store --identity torn --store served
-  warning: TESTDATA/configs/../golden/foreign/vllm-mlx-neg-torn-index/store/example--tiny: vllm-mlx persisted entries: it does not say which tokens it holds
-  hint: --tokens T, with the ids of a prompt
+  warning: TESTDATA/configs/../golden/foreign/vllm-mlx-neg-torn-index/store/example--tiny: index.json is no JSON: it was cut off while it was written, and the server refuses to start
   imported 0 entries, 0 B
-  [2]
+  [3]
   $ kvcache store check --data --store served
   11 objects, 36.8 kB: nothing is wrong

@@ -7,10 +7,10 @@
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
 #include "cli/terminal/words.h"
+#include "foreign/known_ids.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
-#include "kvcache/stamp.h"
 
 namespace kvcache::cli {
 namespace {
@@ -18,11 +18,11 @@ namespace {
 std::vector<std::int32_t> ids_of(Context& context, const Document& document, const std::string& file,
                                  const std::string& tokens) {
   if (!tokens.empty()) return read_token_ids(context, tokens);
-  const std::optional<Stamp> stamp = find_stamp(document.cache);
-  if (!stamp || !stamp->tokens || !stamp->tokens->ids)
-    throw Error(ErrorKind::usage, "servers find a cache by its token ids, and they are not in this file",
+  std::optional<std::vector<std::int32_t>> ids = foreign::known_ids(document.cache, file);
+  if (!ids)
+    throw Error(ErrorKind::usage, "servers find a cache by its token ids, and they are neither in this file nor beside it",
                 fmt::format("--tokens ids.json, or first: kvcache stamp {} --tokens ids.json --in-place", shell_path(file)));
-  return *stamp->tokens->ids;
+  return *std::move(ids);
 }
 
 }  // namespace

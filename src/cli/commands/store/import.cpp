@@ -15,10 +15,10 @@
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
 #include "documents/hint.h"
+#include "foreign/known_ids.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
 #include "kvcache/fleet.h"
-#include "kvcache/stamp.h"
 #include "model/find_model.h"
 
 namespace kvcache::cli {
@@ -99,12 +99,19 @@ class Importing {
       failed(file, failure);
       return;
     }
-    const auto stamp = find_stamp(document->cache);
-    if (!stamp || !stamp->tokens || !stamp->tokens->ids) {
+    std::optional<store::TokenIds> ids;
+    try {
+      ids = foreign::known_ids(document->cache, file);
+    } catch (const Error& failure) {
+      if (failure.kind() == ErrorKind::interrupted) throw;
+      failed(file, failure);
+      return;
+    }
+    if (!ids) {
       ++skipped_;
       return;
     }
-    put(file, *document, *stamp->tokens->ids, options_.prompt.extras());
+    put(file, *document, *std::move(ids), options_.prompt.extras());
   }
 
   void take_place(const foreign::Place& place) {
@@ -119,23 +126,21 @@ class Importing {
       return;
     }
     std::vector<foreign::Prompt> prompts;
-    if (place.format->prompts != nullptr) prompts = place.format->prompts(place);
+    try {
+      prompts = foreign::known_prompts(place);
+    } catch (const Error& failure) {
+      if (failure.kind() == ErrorKind::interrupted) throw;
+      failed(place.path, failure);
+      return;
+    }
     if (prompts.empty()) {
-      failed(place.path,
-             place.format->restore == nullptr
-                 ? Error(ErrorKind::impossible, fmt::format("{}: {}", place.format->title, place.format->inspect_only_because))
-                 : Error(ErrorKind::usage, fmt::format("{}: it does not say which tokens it holds", place.format->title),
-                         "--tokens T, with the ids of a prompt"));
+      failed(place.path, Error(ErrorKind::usage, fmt::format("{}: it does not say which tokens it holds", place.format->title),
+                               "--tokens T, with the ids of a prompt"));
       return;
     }
     for (const foreign::Prompt& prompt : prompts) {
-      if (place.format->restore_prompt == nullptr) {
-        failed(prompt.path,
-               Error(ErrorKind::impossible, fmt::format("{}: {}", place.format->title, place.format->inspect_only_because)));
-        continue;
-      }
       try {
-        put_restored(prompt.path, place.format->restore_prompt(place, prompt, query), place);
+        put_restored(prompt.path, foreign::restore_known(place, prompt, query), place);
       } catch (const Error& failure) {
         if (failure.kind() == ErrorKind::interrupted) throw;
         failed(prompt.path, failure);

@@ -12,9 +12,9 @@
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
 #include "cli/terminal/words.h"
+#include "foreign/known_ids.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
-#include "kvcache/stamp.h"
 
 namespace kvcache::cli {
 namespace {
@@ -29,18 +29,18 @@ struct Options {
   bool json = false;
 };
 
-store::TokenIds ids_of_stamp(const Document& document) {
-  const auto stamp = find_stamp(document.cache);
-  if (!stamp || !stamp->tokens || !stamp->tokens->ids)
+store::TokenIds ids_of(const Document& document, const std::string& file) {
+  auto ids = foreign::known_ids(document.cache, file);
+  if (!ids)
     throw Error(ErrorKind::usage, "no token ids: the file has no stamp with them",
                 "--tokens T gives them; `kvcache stamp FILE --tokens T` stores them in the file");
-  return *stamp->tokens->ids;
+  return *std::move(ids);
 }
 
 Json put_one(Context& context, const Options& options, store::Store& into, store::Prompt prompt, const std::string& file) {
   context.subject = file;
   const Document document = read_sound_named(context, file);
-  if (options.prompt.tokens.empty()) prompt.tokens = ids_of_stamp(document);
+  if (options.prompt.tokens.empty()) prompt.tokens = ids_of(document, file);
   store::PutOptions how;
   how.label = options.label;
   how.pin = options.pin;
