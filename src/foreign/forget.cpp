@@ -8,7 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "foreign/entries/entry_folder.h"
 #include "foreign/manifest.h"
+#include "foreign/mlxpc_store.h"
 #include "foreign/row_tools.h"
 #include "foreign/small_file.h"
 #include "foreign/sqlite_rows.h"
@@ -84,7 +86,13 @@ void change_text(const std::string& path, const std::function<std::string(const 
   write_small_file(path, text, path);
 }
 
-void change_json(const std::string& path, const Names& names, void (*change)(Json&, const Names&), int indent) {
+/// An index of a form that is not known here is left as it is: what else in it tells of an entry, nobody can say.
+[[noreturn]] void refuse_version(const std::string& what) {
+  throw Error(ErrorKind::unreadable, what + ": only its server can delete entries, or you the folder as a whole", {}, "KV902");
+}
+
+void change_json(const std::string& path, const Names& names, const std::function<void(Json&, const Names&)>& change,
+                 int indent) {
   change_text(path, [&](const std::string& text) {
     Json index = Json::parse(text, nullptr, false);
     if (!index.is_object()) throw Error(ErrorKind::unreadable, fmt::format("{} is no JSON object", printable(path, 500)));
@@ -100,19 +108,47 @@ Names file_names(std::span<const std::string> entries) {
 }
 
 void forget_entry_numbers(const Place& place, std::span<const std::string> entries) {
-  change_json(place.path + "/index.json", file_names(entries), forget_numbered, 2);
+  const auto owner = place.format->id == "vllm-mlx" ? entries::Owner::vllm_mlx : entries::Owner::rapid_mlx;
+  const auto change = [owner](Json& index, const Names& names) {
+    const auto version = index.find("version");
+    if (version == index.end() || !version->is_number_integer()) refuse_version("index.json has no version");
+    try {
+      entries::require_known_version(version->get<std::int64_t>(), owner);
+    } catch (const Error& error) {
+      refuse_version(error.what());
+    }
+    forget_numbered(index, names);
+  };
+  change_json(place.path + "/index.json", file_names(entries), change, 2);
   // A shortcut into the list that was: the server makes it anew.
   std::error_code ignored;
   fs::remove(place.path + "/radix.index", ignored);
 }
 
 void forget_mlxpc(const Place& place, std::span<const std::string> entries) {
-  change_json(place.path + "/index.json", file_names(entries), forget_snapshots, -1);
+  const auto change = [](Json& index, const Names& names) {
+    const auto header = index.find("header");
+    if (header != index.end() && header->is_object() && header->contains("indexLayout")) {
+      const Json& layout = (*header)["indexLayout"];
+      if (!layout.is_null() && layout != known_mlxpc_layout)
+        refuse_version(
+            fmt::format("an index of layout {}, and {} is known here", printable(layout.dump(), 32), known_mlxpc_layout));
+    }
+    forget_snapshots(index, names);
+  };
+  change_json(place.path + "/index.json", file_names(entries), change, -1);
 }
 
 /// Rows of one table whose column is one of these texts.
 void forget_rows(const std::string& path, std::string_view table, std::string_view column, const Names& values) {
   if (std::error_code unknown; !fs::exists(path, unknown)) return;
+  // None of these databases numbers itself so far.
+  each_row(path, "PRAGMA user_version", [](const std::vector<SqliteValue>& row) {
+    const auto* version = std::get_if<std::int64_t>(&row.at(0));
+    if (version == nullptr || *version != 0)
+      refuse_version(
+          fmt::format("an index of version {}, and those without a number are known here", version == nullptr ? -1 : *version));
+  });
   const std::string list = Json(std::vector<std::string>(values.begin(), values.end())).dump();
   change_rows(path, fmt::format("DELETE FROM {} WHERE {} IN (SELECT value FROM json_each(?1))", table, column), {list});
 }

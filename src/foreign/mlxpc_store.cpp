@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr std::int64_t known_layout = 1;
 constexpr int rows_axis = 2;
 
 [[noreturn]] void refuse(const std::string& what, const char* code = "") {
@@ -80,7 +79,7 @@ MlxpcIndex read_mlxpc_index(std::string_view json) {
   MlxpcIndex index;
   const auto layout = header.find("indexLayout");
   index.has_layout = layout != header.end() && !layout->is_null();
-  if (index.has_layout && integer(header, "indexLayout") != known_layout)
+  if (index.has_layout && integer(header, "indexLayout") != known_mlxpc_layout)
     refuse(fmt::format("layout {} of mlx-prompt-cache is not known here", integer(header, "indexLayout")), "KV123");
   index.model = text(signature, "modelId");
   index.signature = fmt::format("{}|{}|{}|{}", index.model, text(signature, "kvDType"), word(signature, "kvBits", "-"),

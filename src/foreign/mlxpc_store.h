@@ -14,6 +14,9 @@
 
 namespace kvcache::foreign {
 
+/// What index.json says as indexLayout.
+inline constexpr std::int64_t known_mlxpc_layout = 1;
+
 /// index.json.
 struct MlxpcIndex {
   struct Boundary {

@@ -314,6 +314,33 @@ class LiveFolders(unittest.TestCase):
         self.assertEqual(self.tool("prune", store, "--older-than", "0s", "--yes").returncode, 5)
         self.assertEqual(listing(store), before)
 
+    def test_prune_leaves_an_index_of_an_unknown_version(self):
+        """Nobody can say what else in it tells of an entry: neither it nor the entries change."""
+        def expect_left(store):
+            before = listing(store)
+            done = self.tool("prune", store, "--older-than", "0s", "--yes")
+            self.assertEqual(done.returncode, 5, done.stderr)
+            self.assertIn(b"known here", done.stderr)
+            self.assertEqual(listing(store), before)
+
+        for case, versions in (("vllm-mlx-dense-bf16", (3, 5, "4", None)), ("rapid-dense-bf16", (1, 4))):
+            store = self.copy(case)
+            path = next(os.path.join(base, "index.json") for base, _, names in os.walk(store) if "index.json" in names)
+            with open(path, encoding="utf-8") as f:
+                index = json.load(f)
+            for version in versions:
+                with open(path, "w", encoding="utf-8") as f:
+                    json.dump(dict(index, version=version), f)
+                before = listing(store)
+                done = self.tool("prune", store, "--older-than", "0s", "--yes")
+                self.assertEqual((done.returncode, listing(store)), (5, before), (case, version, done.stderr))
+        store, _ = self.vmlx_blocks("CREATE TABLE blocks (block_hash TEXT PRIMARY KEY)", lambda stem: (stem,))
+        database = sqlite3.connect(os.path.join(store, "block_index.db"))
+        database.execute("PRAGMA user_version = 2")
+        database.commit()
+        database.close()
+        expect_left(store)
+
     def test_prune_leaves_an_entry_that_changes_meanwhile_and_its_row(self):
         # A torn index is no list to take anything out of: nothing goes.
         store = self.copy("vllm-mlx-dense-bf16")

@@ -167,6 +167,14 @@ bool has_rapid_name(const std::string& folder) {
 
 }  // namespace
 
+void require_known_version(std::int64_t version, Owner owner) {
+  const bool known = owner == Owner::vllm_mlx ? version == vllm_version : version == rapid_newest || version == rapid_oldest;
+  if (!known)
+    refuse(fmt::format("an index of version {}, and {} known here: servers of another version ignore the folder", version,
+                       owner == Owner::vllm_mlx ? "4 is" : "2 and 3 are"),
+           "KV902");
+}
+
 EntryIndex parse_index(std::string_view json, Owner owner) {
   EntryIndex out;
   out.owner = owner;
@@ -180,11 +188,7 @@ EntryIndex parse_index(std::string_view json, Owner owner) {
   const Json* list = array_member(object, "entries");
   if (!version) refuse("index.json has no version", "KV906");
   out.version = *version;
-  const bool known = owner == Owner::vllm_mlx ? *version == vllm_version : *version == rapid_newest || *version == rapid_oldest;
-  if (!known)
-    refuse(fmt::format("an index of version {}, and {} known here: servers of another version ignore the folder", *version,
-                       owner == Owner::vllm_mlx ? "4 is" : "2 and 3 are"),
-           "KV902");
+  require_known_version(*version, owner);
   if (list == nullptr) refuse("index.json has no entries", "KV906");
   out.fingerprint = text_member(object, "model_fingerprint").value_or("");
   out.save_uuid = text_member(object, "save_uuid").value_or("");

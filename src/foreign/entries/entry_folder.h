@@ -30,6 +30,9 @@ struct EntryIndex {
   std::vector<IndexEntry> entries;
 };
 
+/// Throws Error(unreadable, code KV902) for a version of index.json that is not read here.
+void require_known_version(std::int64_t version, Owner owner);
+
 /// Throws Error(unreadable): KV906 where it is torn or contradicts itself (both servers then refuse the folder), KV902 for a
 /// version that is not read.
 [[nodiscard]] EntryIndex parse_index(std::string_view json, Owner owner);
