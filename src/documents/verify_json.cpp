@@ -17,6 +17,8 @@ Json json_of(const Finding& finding, const std::string& file) {
   return out;
 }
 
+}  // namespace
+
 Json json_of(const FileReport& report) {
   Json findings = Json::array();
   for (const Finding& finding : report.findings) findings.push_back(json_of(finding, report.path));
@@ -35,8 +37,6 @@ Json json_of(const FileReport& report) {
   }
   return out;
 }
-
-}  // namespace
 
 std::string_view name(Severity severity) noexcept {
   switch (severity) {

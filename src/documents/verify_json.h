@@ -11,6 +11,9 @@ namespace kvcache::documents {
 /// "info", "warning", "error"
 [[nodiscard]] std::string_view name(Severity severity) noexcept;
 
+/// An element of `files`.
+[[nodiscard]] Json json_of(const FileReport& report);
+
 /// Gets the reports one by one, in the order of the arguments, then the counts.
 class VerifyJson {
  public:
