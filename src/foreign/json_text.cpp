@@ -19,6 +19,7 @@ const Json* member(const Json& object, std::string_view key) {
 class Limits final : public nlohmann::json_sax<Json> {
  public:
   std::string_view why = "is no JSON";
+  const char* hint = "";
 
   bool null() override { return value(); }
   bool boolean(bool /*value*/) override { return value(); }
@@ -38,8 +39,12 @@ class Limits final : public nlohmann::json_sax<Json> {
 
  private:
   bool value() {
+    static_assert(most_json_values == 2'097'152);
     if (++values_ <= most_json_values) return true;
-    why = "has too many values";
+    why = "has more than 2,097,152 values, and no more are read";
+    hint =
+        "name a prompt cache that it speaks of by itself: those are read without it, and `ls` and `prune` do without it as "
+        "well";
     return false;
   }
   bool deeper() {
@@ -59,12 +64,14 @@ class Limits final : public nlohmann::json_sax<Json> {
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view what) {
-  const auto refuse = [&](std::string_view why) { throw Error(ErrorKind::unreadable, fmt::format("{} {}", what, why)); };
+  const auto refuse = [&](std::string_view why, const char* hint) {
+    throw Error(ErrorKind::unreadable, fmt::format("{} {}", what, why), hint);
+  };
   Limits limits;
-  if (!Json::sax_parse(text, &limits)) refuse(limits.why);
+  if (!Json::sax_parse(text, &limits)) refuse(limits.why, limits.hint);
   // Not with a callback: that parser looks at all of a list again at the end of each object in it.
   Json json = Json::parse(text, nullptr, false);
-  if (json.is_discarded()) refuse(limits.why);
+  if (json.is_discarded()) refuse(limits.why, "");
   return json;
 }
 

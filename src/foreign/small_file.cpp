@@ -17,7 +17,8 @@ std::string read_small_file(const std::string& path, std::uint64_t most) {
         ErrorKind::unreadable,
         fmt::format("{}: {} is too large, no more than {} are read of such a file", printable(path, 500),
                     detail::human_bytes(static_cast<double>(source->size())), detail::human_bytes(static_cast<double>(most))),
-        "what lies beside it can be listed, and each prompt cache among it be named by itself");
+        Remedy(Remedy::Action::inspect, {{"file", path.substr(0, path.rfind('/'))}}) +
+            " says what lies beside it, and each prompt cache among it can be named by itself");
   std::string out(static_cast<std::size_t>(source->size()), '\0');
   source->read_at(0, std::as_writable_bytes(std::span(out.data(), out.size())));
   return out;

@@ -182,6 +182,7 @@ EntryIndex parse_index(std::string_view json, Owner owner) {
   try {
     object = parse_json(json, "index.json");
   } catch (const Error& error) {
+    if (!error.remedy().empty()) throw Error(error.kind(), error.what(), error.remedy(), "KV906");
     refuse(std::string(error.what()) + ": it was cut off while it was written, and the server refuses to start", "KV906");
   }
   const auto version = integer_member(object, "version");
