@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <exception>
 
 #include "kvcache/error.h"
-#include "remote/address.h"
 #include "remote/curl.h"
 #include "remote/environment.h"
 
@@ -201,38 +199,33 @@ void set_certificates(CURL* easy, const Login& login) {
   if (!folder.empty()) check(curl().easy_setopt(easy, CURLOPT_CAPATH, folder.c_str()));
 }
 
-// curl signs nothing and adds "Authorization" for passwords only.
 void set_login(CURL* easy, const Login& login) {
-  if (login.kind != Login::Kind::basic) return;
+  if (login.kind == Login::Kind::none || login.kind == Login::Kind::bearer) return;
   check(curl().easy_setopt(easy, CURLOPT_USERNAME, login.user.c_str()));
   check(curl().easy_setopt(easy, CURLOPT_PASSWORD, login.password.c_str()));
-  check(curl().easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC));
+  if (login.kind == Login::Kind::basic)
+    check(curl().easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC));
+  else
+    check(curl().easy_setopt(easy, CURLOPT_AWS_SIGV4, fmt::format("aws:amz:{}:s3", login.region).c_str()));
 }
 
-void sign(const Request& request, Signer& signer, Headers& headers) {
-  const UrlParts parts = url_parts(request.url);
-  const std::string name = parts.host.find(':') == std::string::npos ? parts.host : fmt::format("[{}]", parts.host);
-  const bool usual = parts.port == (parts.scheme == "https" ? "443" : "80");
-  const std::string host = usual ? name : fmt::format("{}:{}", name, parts.port);
-  const std::string payload = request.body == nullptr ? std::string(empty_sha256) : request.body->sha256();
-  const Login& login = request.login;
-  signer.sign({request.method, request.url, host, payload}, login.user, login.password, login.session, login.region,
-              std::time(nullptr), headers);
-}
-
-std::unique_ptr<curl_slist, ListDelete> header_list(const Request& request, Signer& signer) {
-  Headers headers = request.headers;
-  if (request.body != nullptr) headers.emplace_back("Content-Type", "application/octet-stream");
-  if (request.login.kind == Login::Kind::bearer) headers.emplace_back("Authorization", "Bearer " + request.login.password);
-  if (request.login.kind == Login::Kind::aws) sign(request, signer, headers);
+// curl signs every header that is given here. None may be given to be left out ("Expect:"): it would be signed as well, and
+// not sent.
+std::unique_ptr<curl_slist, ListDelete> header_list(const Request& request) {
   std::unique_ptr<curl_slist, ListDelete> list;
-  for (const auto& [name, value] : headers) {
-    const std::string line = fmt::format("{}: {}", name, value);
-    curl_slist* const longer = curl().slist_append(list.get(), line.c_str());
+  const auto add = [&](const std::string& line) {
+    curl_slist* longer = curl().slist_append(list.get(), line.c_str());
     if (longer == nullptr) throw std::bad_alloc();
     (void)list.release();
     list.reset(longer);
+  };
+  for (const auto& [name, value] : request.headers) add(fmt::format("{}: {}", name, value));
+  if (request.login.kind == Login::Kind::bearer) add("Authorization: Bearer " + request.login.password);
+  if (request.login.kind == Login::Kind::aws) {
+    add(fmt::format("x-amz-content-sha256: {}", request.body == nullptr ? std::string(empty_sha256) : request.body->sha256()));
+    if (!request.login.session.empty()) add("x-amz-security-token: " + request.login.session);
   }
+  if (request.body != nullptr) add("Content-Type: application/octet-stream");
   return list;
 }
 
@@ -258,7 +251,7 @@ void set_method(CURL* easy, const Request& request) {
 
 void Http::Connection::prepare(const Options& options, const Request& request) {
   const bool reads = request.method == "GET" && request.body == nullptr && !request.alone;
-  if (reads && reader_ && reader_->same_as(request.login)) return;
+  if (reads && reader_ == request.login) return;
   reader_.reset();
   CURL* const handle = easy.get();
   curl().easy_reset(handle);  // keeps connections
@@ -345,7 +338,7 @@ Answer Http::exchange(const Request& request, Receiver* receiver) {
   std::unique_ptr<Connection> connection = take_connection();
   CURL* const easy = connection->easy.get();
   Transfer transfer(*this, request, receiver);
-  const auto headers = header_list(request, signer_);
+  const auto headers = header_list(request);
   connection->prepare(options_, request);
   check(curl().easy_setopt(easy, CURLOPT_URL, request.url.c_str()));
   check(curl().easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get()));

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "kvcache/remote.h"
-#include "remote/signature.h"
 
 namespace kvcache::remote {
 
@@ -25,10 +24,7 @@ struct Login {
   std::string password;  ///< or the token, or the secret key
   std::string session;   ///< aws: the session token, or empty
   std::string region;    ///< aws
-  /// Whether a connection that is set up for the one serves the other.
-  [[nodiscard]] bool same_as(const Login& other) const {
-    return kind == other.kind && user == other.user && password == other.password;
-  }
+  [[nodiscard]] bool operator==(const Login&) const = default;
 };
 
 /// Bytes to send, which may be asked for again.
@@ -46,7 +42,7 @@ class Body {
 struct Request {
   std::string method = "GET";
   std::string url;
-  Headers headers = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};
   Login login = {};
   const Body* body = nullptr;
   /// Looked at beside the stop token: somebody no longer needs the answer.
@@ -110,7 +106,6 @@ class Http {
   void run(Connection& connection, Transfer& transfer);
 
   const Options& options_;
-  Signer signer_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Connection>> idle_;
   std::atomic<std::uint64_t> requests_ = 0, repetitions_ = 0, received_ = 0, sent_ = 0;
