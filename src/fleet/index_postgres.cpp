@@ -364,7 +364,7 @@ bool PostgresIndex::sweep_some(const std::function<void(const std::string& name)
         "float8) FROM setting WHERE key = 'grace'))) LIMIT 1");
     if (!due.bind(std::int64_t{now}).step()) return false;
   }
-  connection_->begin_beside();
+  connection_->begin_removing_objects();
   try {
     // One janitor.
     Statement alone = connection_->prepare("SELECT CASE WHEN pg_try_advisory_xact_lock(?) THEN 1 ELSE 0 END");

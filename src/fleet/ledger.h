@@ -22,7 +22,7 @@ class Ledger {
   Ledger& operator=(const Ledger&) = delete;
   virtual ~Ledger() = default;
 
-  /// Alone with a name, among all hosts, as long as what is returned lives. A host that dies lets go. Waits.
+  /// Alone with a name, among all hosts, as long as what is returned lives. A process that dies lets go. Waits.
   [[nodiscard]] virtual std::shared_ptr<void> alone(const std::string& name) = 0;
   /// The time of grace of a going name begins anew. Waits for whoever removes it just now.
   virtual void renew(const std::string& name) = 0;

@@ -23,6 +23,20 @@ constexpr std::int64_t connect_patience = 10'000;
 constexpr std::int64_t answer_patience = 150'000;
 constexpr int glance = 100;  // between looks at whether to stop
 
+// How long the server believes in a client that says nothing: one whose power is gone, or whose network. Who holds a name alone
+// may be sending an object for minutes. The write lock stops everybody, for a few statements: there a client that was stopped
+// (Ctrl-Z) counts as gone, too. Of the janitor the server has to think longer than a request to remove an object can be on its
+// way: what it was about to remove may not become another one's.
+constexpr const char* session_patience =
+    "SET tcp_keepalives_idle = 240; SET tcp_keepalives_interval = 30; SET tcp_keepalives_count = 4; SET tcp_user_timeout = "
+    "'360s'";
+constexpr const char* begin_writing =
+    "BEGIN; SET LOCAL tcp_keepalives_idle = 15; SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3; "
+    "SET LOCAL tcp_user_timeout = '45s'; SET LOCAL idle_in_transaction_session_timeout = '45s'";
+constexpr const char* begin_removing =
+    "BEGIN; SET LOCAL tcp_keepalives_idle = 900; SET LOCAL tcp_user_timeout = '1000s'; SET LOCAL "
+    "idle_in_transaction_session_timeout = 0";
+
 constexpr Oid int8_type = 20;
 constexpr Oid text_type = 25;
 constexpr Oid bytea_type = 17;
@@ -164,8 +178,8 @@ void Postgres::connect() {
                        text(pq().db(connection_.get())));
   execute(
       fmt::format("SET search_path TO {}; SET lock_timeout = '60s'; SET statement_timeout = '120s'; SET client_encoding TO "
-                  "UTF8; SET bytea_output TO hex",
-                  schema_));
+                  "UTF8; SET bytea_output TO hex; {}",
+                  schema_, session_patience));
 }
 
 void Postgres::wait(bool to_write, std::int64_t until) {
@@ -293,7 +307,7 @@ void Postgres::begin(Kind kind) {
     if (kind == Kind::read) {
       start("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     } else {
-      start("BEGIN");
+      start(begin_writing);
       // Each statement sees what was committed before it: after the lock, all that others have written.
       (void)send(fmt::format("SELECT pg_advisory_xact_lock({})", lock_number("write")), {});
     }
@@ -306,7 +320,8 @@ void Postgres::begin(Kind kind) {
 }
 
 bool Postgres::begin_unless_busy() {
-  begin_beside();
+  start(begin_writing);
+  depth_ = 1;
   try {
     Rows row(send(fmt::format("SELECT CASE WHEN pg_try_advisory_xact_lock({}) THEN 1 ELSE 0 END", lock_number("write")), {}));
     if (row.step() && row.integer(0) == 1) return true;
@@ -318,8 +333,8 @@ bool Postgres::begin_unless_busy() {
   return false;
 }
 
-void Postgres::begin_beside() {
-  start("BEGIN");
+void Postgres::begin_removing_objects() {
+  start(begin_removing);
   depth_ = 1;
 }
 

@@ -43,8 +43,8 @@ class Postgres final : public store::detail::SqlConnection {
   void begin(Kind kind) override;
   /// As begin(Kind::write), but where somebody else writes nothing is begun. Returns whether it was.
   [[nodiscard]] bool begin_unless_busy();
-  /// A transaction that writes, and that others which write do not wait for.
-  void begin_beside();
+  /// A transaction that others which write do not wait for; in it objects may be removed of which the index knows nothing.
+  void begin_removing_objects();
   void commit() override;
   void roll_back() noexcept override;
   [[nodiscard]] bool in_transaction() const noexcept { return depth_ > 0; }

@@ -63,7 +63,8 @@ def answers(port):
 class Postgres:
     """A server of its own in a folder of its own; a database and a user called kvcache, without a password."""
 
-    def __init__(self):
+    def __init__(self, listen="127.0.0.1"):
+        self.listen = listen
         found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb")) or [shutil.which("initdb") or ""]
         self.programs = os.path.dirname(found[-1])
         if not self.programs:
@@ -85,8 +86,11 @@ class Postgres:
             data = self.folder + "/data"
             subprocess.run([self.programs + "/initdb", "-D", data, "-U", "kvcache", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
                            check=True, cwd="/", stdout=subprocess.DEVNULL, **self.user)
+            if self.listen != "127.0.0.1":
+                with open(data + "/pg_hba.conf", "a", encoding="ascii") as rules:
+                    rules.write("host all all samenet trust\n")
             self.port, = free_ports(1)
-            settings = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off",
+            settings = {"port": self.port, "listen_addresses": self.listen, "unix_socket_directories": "", "fsync": "off",
                         "synchronous_commit": "off", "full_page_writes": "off", "max_connections": 40, "shared_buffers": "16MB",
                         "autovacuum_naptime": "5s", "logging_collector": "off"}
             options = [part for name, value in settings.items() for part in ("-c", "%s=%s" % (name, value))]

@@ -69,8 +69,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reset()
         self.fault = fault
         service.answer(self, body)
+        if self.fault == "stall":  # others are served meanwhile
+            service.stalled.wait(30)
+            self.hang_up()
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_any
+
+    def hang_up(self):
+        self.close_connection = True
+        try:
+            self.connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
 
     def reset(self):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -98,6 +108,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(size))
+        if fault == "stall" and (self.command == "HEAD" or not body):
+            self.flush_headers()  # and not the empty line
+            return None
         self.end_headers()
         if self.command == "HEAD" or status in (204, 304):
             return None
@@ -105,10 +118,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if fault in ("short", "stall"):
                 self.wfile.write(body[:len(body) // 2])
                 self.wfile.flush()
-                if fault == "stall":
-                    self.server.service.stalled.wait(30)
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
+                if fault == "short":
+                    self.hang_up()
             else:
                 self.wfile.write(body)
         except OSError:
@@ -127,7 +138,8 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 class Service:
     """with Service() as service: service.url, service.objects["bucket/key"]."""
 
-    def __init__(self, signed=True, conditional=True, ranges=True, page=1000):
+    def __init__(self, signed=True, conditional=True, ranges=True, page=1000, listen="127.0.0.1"):
+        self.listen = listen.replace("*", "")  # of all addresses
         self.signed, self.conditional, self.ranges, self.page = signed, conditional, ranges, page
         self.objects, self.uploads = {}, {}
         self.requests, self.headers, self.faults = [], [], {}
@@ -137,7 +149,7 @@ class Service:
         self.stalled = threading.Event()
 
     def __enter__(self):
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server((self.listen, 0), Handler)
         self.server.service = self
         self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
