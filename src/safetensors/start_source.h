@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "kvcache/byte_source.h"
+#include "tensor/scratch.h"
 
 namespace kvcache::detail {
 
@@ -16,9 +16,8 @@ namespace kvcache::detail {
 /// has to outlive it.
 class StartSource final : public ByteSource {
  public:
-  explicit StartSource(const ByteSource& source) : source_(source), size_(source.size()) {
-    constexpr std::uint64_t at_once = 16U << 10U;
-    start_.resize(static_cast<std::size_t>(std::min(size_, at_once)));
+  explicit StartSource(const ByteSource& source)
+      : source_(source), size_(source.size()), start_(scratch_.first(std::min<std::uint64_t>(size_, at_once))) {
     if (!start_.empty()) source.read_at(0, start_);
   }
   [[nodiscard]] std::string label() const override { return source_.label(); }
@@ -29,9 +28,12 @@ class StartSource final : public ByteSource {
   }
 
  private:
+  static constexpr std::size_t at_once = 16U << 10U;
+
   const ByteSource& source_;
   const std::uint64_t size_;
-  std::vector<std::byte> start_;
+  const Scratch scratch_{at_once};  ///< the same for each of ten thousand files
+  const std::span<std::byte> start_;
 };
 
 }  // namespace kvcache::detail

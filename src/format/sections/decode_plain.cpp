@@ -16,7 +16,7 @@ void Decoder::decode_kv(Layer& l) {
   // Early Swift tests for its plain class first: chunked and recurrent layers are labelled KVCache there. The number of
   // metadata values and the shapes give them away.
   const bool early_swift_label = l.in.class_text == "KVCache" && l.in.depth == 0;
-  const EraSet mislabelling = eras_where([](const EraTraits& t) { return t.mislabels; });
+  static const EraSet mislabelling = eras_where([](const EraTraits& t) { return t.mislabels; });
   if (early_swift_label && l.meta.form == Meta::Form::list && l.meta.values.size() == 2) {
     l.report("KV712", "class KVCache with the two metadata values of a ChunkedKVCache, as mlx-swift-lm before 2.31 writes it",
              {}, Remedy(Remedy::Action::convert, {{"to", "mlx-swift-lm"}}) + " writes the class it is");

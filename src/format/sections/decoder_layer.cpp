@@ -75,7 +75,8 @@ IntegerError parse_int32_list(std::string_view text, std::vector<std::int64_t>& 
 }
 
 Decoder::Layer::Layer(Decoder& d, const LayerInput& input) : decoder(d), in(input), meta(flatten(input)) {
-  out.eras = eras_laid_out_as(LayoutName::sections);
+  static const EraSet sections = eras_laid_out_as(LayoutName::sections);
+  out.eras = sections;
 }
 
 void Decoder::Layer::report(std::string_view code, const std::string& message, const std::string& key, Remedy remedy) {
@@ -131,16 +132,18 @@ std::string Decoder::Layer::describe_arrays() const {
 }
 
 bool Decoder::Layer::expect_no_meta() {
+  // Most layers ask for one of these; the table of eras is gone through once.
   const auto with = [](NoMeta form) { return eras_where([form](const EraTraits& t) { return t.no_meta == form; }); };
+  static const EraSet with_absent = with(NoMeta::absent), with_scalar = with(NoMeta::scalar), with_list = with(NoMeta::list);
   switch (meta.form) {
     case Meta::Form::absent:
-      only(with(NoMeta::absent), "no metadata");
+      only(with_absent, "no metadata");
       return true;
     case Meta::Form::scalar:
       if (!meta.values[0].empty())
         return fail("KV305",
                     fmt::format("metadata '{}' of a {} that has none", printable(meta.values[0]), printable(in.class_text)));
-      only(with(NoMeta::scalar), "metadata is an empty text");
+      only(with_scalar, "metadata is an empty text");
       return true;
     case Meta::Form::list:
       if (in.framed) {  // a child of a framed list counts its metadata; only Swift counts an empty one
@@ -152,7 +155,7 @@ bool Decoder::Layer::expect_no_meta() {
         return true;
       }
       if (meta.values.size() != 1 || !meta.values[0].empty()) break;
-      only(with(NoMeta::list), "metadata is a list with one empty text");
+      only(with_list, "metadata is a list with one empty text");
       return true;
     case Meta::Form::tree:
       break;
