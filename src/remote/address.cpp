@@ -184,6 +184,11 @@ UrlParts url_parts(const std::string& url) {
   return last.parts;
 }
 
+bool is_web(const std::string& url) {
+  const std::string scheme = in_small_letters(url.substr(0, url.find("://")));
+  return scheme == "http" || scheme == "https";
+}
+
 std::string resolve_url(const std::string& base, const std::string& location) {
   const UrlHandle url;
   if (!url.set(CURLUPART_URL, base.c_str(), CURLU_PATH_AS_IS) ||

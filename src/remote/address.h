@@ -42,6 +42,8 @@ struct UrlParts {
 };
 /// Throws Error(usage) for what is no URL, and for other schemes than http and https.
 [[nodiscard]] UrlParts url_parts(const std::string& url);
+/// Whether it is one of http:// or https:// at all.
+[[nodiscard]] bool is_web(const std::string& url);
 /// `location`, which may be relative, as seen from `base`.
 [[nodiscard]] std::string resolve_url(const std::string& base, const std::string& location);
 

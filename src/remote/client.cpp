@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "common/escape.h"
+#include "common/remote_name.h"
 #include "kvcache/error.h"
 #include "remote/address.h"
 #include "remote/curl.h"
@@ -73,8 +74,10 @@ std::string hint_for(const Answer& answer) {
   switch (answer.status) {
     case 401:
     case 403:
-      return "are there credentials that may read it? s3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; hf: "
+      return "are there credentials for it? s3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; hf: "
              "HF_TOKEN; https: https://USER:PASSWORD@HOST/";
+    case 407:
+      return "https_proxy=http://USER:PASSWORD@HOST:PORT says who asks, and no_proxy=HOST whom to ask directly";
     default:
       return {};
   }
@@ -86,23 +89,33 @@ std::string error_code(const Answer& answer) {
   return first_text(answer.body, "Code");
 }
 
-std::string in_words(const Answer& answer) {
+namespace {
+
+/// Of the statuses that people meet most.
+std::string usual_words(const Answer& answer, const std::string& code) {
   switch (answer.status) {
     case 401:
       return "the server wants to know who asks (401)";
-    case 403: {
-      const std::string code = error_code(answer);
+    case 403:
       return code.empty() ? "access denied (403)" : fmt::format("access denied (403, {})", kvcache::detail::escaped(code, 60));
-    }
-    case 404: {
-      const std::string code = error_code(answer);
-      if (code == "NoSuchBucket") return "there is no such bucket (404)";
-      return "there is no such object (404)";
-    }
+    case 404:
+      return code == "NoSuchBucket" ? "there is no such bucket (404)" : "there is no such object (404)";
+    case 407:
+      return "the proxy wants to know who asks (407)";
     default:
-      break;
+      return {};
   }
+}
+
+}  // namespace
+
+std::string in_words(const Answer& answer) {
   const std::string code = error_code(answer);
+  if (const std::string words = usual_words(answer, code); !words.empty()) {
+    // The Hub's: that a repository is gated, or which revision is missing.
+    const std::string said = answer.header("x-error-message");
+    return said.empty() ? words : fmt::format("{}: {}", words, kvcache::detail::escaped(said, 160));
+  }
   if (code.empty()) return fmt::format("the server answered {}", answer.status);
   const std::string message = first_text(answer.body, "Message");
   return fmt::format("the server answered {}: {}{}", answer.status, kvcache::detail::escaped(code, 60),
@@ -123,11 +136,25 @@ void Client::pause(milliseconds time, const Request& request) const {
   }
 }
 
+// What is wrong there is no fault of who named the first address.
+Answer Client::exchange_elsewhere(const Request& request, Receiver* receiver) {
+  const std::string server = kvcache::detail::without_secrets(request.url.substr(0, request.url.find_first_of("?#")));
+  try {
+    check_encryption(request.url, options_);
+    return http_.exchange(request, receiver);
+  } catch (const Broken& broken) {
+    throw Broken{fmt::format("{} (at {}, to which the server refers)", broken.what, server), broken.stalled};
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::usage) throw;
+    throw Error(ErrorKind::io, fmt::format("the server refers to {}: {}", server, error.what()), error.remedy(), "KV100");
+  }
+}
+
 Answer Client::follow(Request request, Receiver* receiver) {
   const std::string first = request.url;
   for (int redirections = 0;; ++redirections) {
-    check_encryption(request.url, options_);
-    Answer answer = http_.exchange(request, receiver);
+    if (redirections == 0) check_encryption(request.url, options_);
+    Answer answer = redirections == 0 ? http_.exchange(request, receiver) : exchange_elsewhere(request, receiver);
     const std::string location = answer.header("location");
     if (!is_redirection(answer.status) || location.empty() || request.body != nullptr) return answer;
     // Amazon's way to say that the bucket is in another region: to be signed anew (S3Service).
@@ -137,7 +164,7 @@ Answer Client::follow(Request request, Receiver* receiver) {
                   "is the address right? the server sends whoever asks round in a circle", "KV100");
     request.url = resolve_url(request.url, location);
     // For good: a server may not send us back with what another one should not see.
-    if (!url_parts(request.url).same_server(url_parts(first))) request.login = {};
+    if (!is_web(request.url) || !url_parts(request.url).same_server(url_parts(first))) request.login = {};
   }
 }
 

@@ -26,6 +26,7 @@ class Client {
 
  private:
   [[nodiscard]] Answer follow(Request request, Receiver* receiver);
+  [[nodiscard]] Answer exchange_elsewhere(const Request& request, Receiver* receiver);
   void pause(std::chrono::milliseconds time, const Request& request) const;
 
   const Options& options_;

@@ -71,6 +71,15 @@ std::string hint_for(CURLcode code) {
   }
 }
 
+/// Which variable names a proxy, where one does: then it may be that one which is not there.
+std::string proxy_note(const std::string& url) {
+  const std::string scheme = url.substr(0, url.find(':'));
+  for (const std::string& name : {scheme + "_proxy", std::string(scheme == "http" ? "" : "HTTPS_PROXY"),
+                                  std::string("all_proxy"), std::string("ALL_PROXY")})
+    if (!name.empty() && !variable(name.c_str()).empty()) return fmt::format(" (by way of the proxy that {} names?)", name);
+  return {};
+}
+
 struct ListDelete {
   void operator()(curl_slist* list) const { curl().slist_free_all(list); }
 };
@@ -220,6 +229,8 @@ std::unique_ptr<curl_slist, ListDelete> header_list(const Request& request) {
     list.reset(longer);
   };
   for (const auto& [name, value] : request.headers) add(fmt::format("{}: {}", name, value));
+  // Ranges are of the file as it is. Some that stand before S3 change this header, which would be a part of the signature.
+  if (request.login.kind != Login::Kind::aws) add("Accept-Encoding: identity");
   if (request.login.kind == Login::Kind::bearer) add("Authorization: Bearer " + request.login.password);
   if (request.login.kind == Login::Kind::aws) {
     add(fmt::format("x-amz-content-sha256: {}", request.body == nullptr ? std::string(empty_sha256) : request.body->sha256()));
@@ -328,7 +339,10 @@ void Http::run(Connection& connection, Transfer& transfer) {
   }
   if (transfer.failure) std::rethrow_exception(transfer.failure);
   if (result == CURLE_OK || (transfer.enough && result == CURLE_WRITE_ERROR)) return;
-  const std::string what = fmt::format("{}", curl().easy_strerror(result));
+  const std::string what = result == CURLE_UNSUPPORTED_PROTOCOL ? "the answer is none of HTTP"
+                           : result == CURLE_COULDNT_CONNECT
+                               ? fmt::format("{}{}", curl().easy_strerror(result), proxy_note(transfer.request.url))
+                               : curl().easy_strerror(result);
   if (may_pass(result)) throw Broken{what};
   throw Error(ErrorKind::io, what, hint_for(result), "KV100");
 }

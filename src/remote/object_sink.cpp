@@ -45,6 +45,17 @@ class FilePart final : public Body {
   mutable std::string sha256_;
 };
 
+/// KV100 is of what is read.
+template <typename F>
+void as_output(const F& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    if (error.code() != "KV100") throw;
+    throw Error(error.kind(), error.what(), error.remedy());
+  }
+}
+
 std::string random_word() {
   std::random_device random;
   return fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
@@ -81,7 +92,7 @@ std::uint64_t ObjectSink::part_size(std::size_t index) const {
 
 void ObjectSink::write_at(std::uint64_t offset, std::span<const std::byte> data) {
   file_.pwrite_all(offset, data);
-  count(offset, data.size());
+  as_output([&] { count(offset, data.size()); });
 }
 
 // Who writes says when a range is complete, but not of which bytes within it others will write later; so bytes are counted.
@@ -214,14 +225,16 @@ void ObjectSink::finish_parts() {
 }
 
 void ObjectSink::commit() {
-  if (size_ <= single_put_bytes && parts_.empty()) {
-    put_whole();
-  } else {
-    finish_parts();
-    complete_upload();
-    stop_sending();
-    upload_id_.clear();
-  }
+  as_output([&] {
+    if (size_ <= single_put_bytes && parts_.empty()) {
+      put_whole();
+    } else {
+      finish_parts();
+      complete_upload();
+      stop_sending();
+      upload_id_.clear();
+    }
+  });
   file_ = detail::File();
 }
 
@@ -276,6 +289,17 @@ void ObjectSink::refuse_existing() const {
               Remedy(Remedy::Action::repeat, {{"overwrite", ""}}) + " replaces it");
 }
 
+void ObjectSink::look_first() {
+  as_output([&] {
+    const Answer answer = head();
+    if (answer.success()) refuse_existing();
+    if (answer.status == 404) return;
+    // Who may write and not look is told nothing. The service will know.
+    if (answer.status == 403 && service_.keeps_existing(object_)) return;
+    refuse(answer, "cannot tell whether it exists");
+  });
+}
+
 void ObjectSink::check_free() {
   const Answer answer = head();
   if (answer.success()) refuse_existing();
@@ -286,10 +310,14 @@ bool ObjectSink::is_conditional(bool of_parts) {
   if (overwrite_) return false;
   if (of_parts ? service_.is_amazon() : service_.keeps_existing(object_)) return true;
   check_free();
+  return false;
+}
+
+void ObjectSink::written(bool conditional, bool of_parts) const {
+  if (overwrite_ || conditional) return;
   service_.client().warn(
       fmt::format("{}: the name was free, but this service would not keep {} that somebody else writes there at this moment",
                   label_, of_parts ? "a large object" : "an object"));
-  return false;
 }
 
 void ObjectSink::put_whole() {
@@ -310,7 +338,7 @@ void ObjectSink::put_whole() {
       if (error.kind() == ErrorKind::io && is_ours()) return;
       throw;
     }
-    if (answer.success()) return;
+    if (answer.success()) return written(conditional, false);
     if (answer.status == 412) {
       if (is_ours()) return;  // an answer was lost
       refuse_existing();
@@ -329,7 +357,8 @@ void ObjectSink::complete_upload() {
   const bool conditional = is_conditional(true);
   std::string xml = "<CompleteMultipartUpload>";
   for (std::size_t i = 0; i < parts_.size(); ++i)
-    xml += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", i + 1, detail::markup_escaped(parts_[i].etag));
+    xml +=
+        fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", i + 1, detail::markup_escaped(parts_[i].etag));
   const TextBody body(xml + "</CompleteMultipartUpload>");
   TextReceiver text;
   Answer answer;
@@ -346,7 +375,7 @@ void ObjectSink::complete_upload() {
     if (error.kind() == ErrorKind::io && is_ours()) return;
     throw;
   }
-  if (answer.success() && first_text(text.text, "Code").empty()) return;
+  if (answer.success() && first_text(text.text, "Code").empty()) return written(conditional, true);
   if (is_ours()) return;
   if (answer.success()) answer.body = std::move(text.text);  // 200, and then it failed
   if (answer.status == 412) refuse_existing();

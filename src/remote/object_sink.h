@@ -26,6 +26,9 @@ class ObjectSink final : public ByteSink {
   ObjectSink(std::shared_ptr<void> owner, S3Service& service, ObjectAddress object, std::string label, bool overwrite);
   ~ObjectSink() override;
 
+  /// Refuses a name that is taken, as far as can be told. Throws Error(usage), Error(io).
+  void look_first();
+
   [[nodiscard]] std::string label() const override { return label_; }
   void reserve(std::uint64_t size) override;
   void write_at(std::uint64_t offset, std::span<const std::byte> data) override;
@@ -51,8 +54,10 @@ class ObjectSink final : public ByteSink {
   void remove_twins();
   void complete_upload();
   void put_whole();
-  /// Whether "If-None-Match: *" is to be sent. Says so where it would be of no use, and looks whether the name is free.
+  /// Whether "If-None-Match: *" is to be sent. Where it would be of no use, looks whether the name is free.
   [[nodiscard]] bool is_conditional(bool of_parts);
+  /// All of it is there: says so where nobody kept others from writing there meanwhile.
+  void written(bool conditional, bool of_parts) const;
   [[nodiscard]] bool is_ours();
   void check_free();
   [[noreturn]] void refuse_existing() const;

@@ -141,7 +141,10 @@ std::optional<std::uint64_t> Remote::size(const std::string& name) const {
 std::unique_ptr<ByteSink> Remote::create(const std::string& name, bool overwrite) const {
   ObjectAddress object = object_address(name, "written");
   require_key(name, object);
-  return std::make_unique<ObjectSink>(state_, state_->s3, std::move(object), name, overwrite);
+  auto sink = std::make_unique<ObjectSink>(state_, state_->s3, std::move(object), name, overwrite);
+  // There is no point in sending gigabytes otherwise.
+  if (!overwrite) sink->look_first();
+  return sink;
 }
 
 void Remote::remove(const std::string& name) const {

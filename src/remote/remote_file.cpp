@@ -45,12 +45,22 @@ ContentRange range_of(const Answer& answer) {
   return *range;
 }
 
+/// Bytes that are those of a compressed form are not those of the file; gzip is known to who reads it.
+void check_encoding(const Answer& answer) {
+  const std::string encoding = answer.header("content-encoding");
+  for (const std::string_view known : {"", "identity", "gzip", "x-gzip", "aws-chunked", "aws-chunked,gzip", "gzip,aws-chunked"})
+    if (encoding == known) return;
+  throw Error(ErrorKind::io, fmt::format("the server sends it compressed, as '{}'", kvcache::detail::escaped(encoding, 40)),
+              "download it, and use the file", "KV100");
+}
+
 /// The first bytes, and what the answer says about the whole.
 class FirstRange final : public Receiver {
  public:
   explicit FirstRange(std::vector<std::byte>& out) : out_(out) {}
 
   void begin(const Answer& answer) override {
+    check_encoding(answer);
     out_.clear();
     size_.reset();
     expected_.reset();
@@ -222,8 +232,7 @@ void RemoteFile::open() {
     const auto range = parse_content_range(answer.header("content-range"));
     head_.clear();
     if (range && range->size == 0) return;
-    ask_for_size();
-    if (version_.size == 0) return;
+    if (ask_for_size() && version_.size == 0) return;
   }
   if (!answer.success()) refuse(answer, "cannot be read");
   remember(answer.url);
@@ -231,14 +240,12 @@ void RemoteFile::open() {
   if (first.whole()) ++whole_answers_;
   if (first.size()) {
     version_.size = *first.size();
-  } else if (first.whole()) {
+  } else if (first.whole() || !ask_for_size()) {
     download(std::atomic<bool>(false));
-  } else {
-    ask_for_size();
   }
 }
 
-void RemoteFile::ask_for_size() {
+bool RemoteFile::ask_for_size() {
   const Answer answer = send_(
       [this] {
         Request request = get_();
@@ -246,10 +253,9 @@ void RemoteFile::ask_for_size() {
         return request;
       },
       nullptr);
-  if (!answer.success()) refuse(answer, "cannot be read");
-  const auto size = parse_size(answer.header("content-length"));
-  if (!size) throw Error(ErrorKind::io, "the server does not say how long it is", "download it, and use the file", "KV100");
-  version_.size = *size;
+  const auto size = answer.success() ? parse_size(answer.header("content-length")) : std::nullopt;
+  if (size) version_.size = *size;
+  return size.has_value();
 }
 
 void RemoteFile::download(const std::atomic<bool>& cancelled) {

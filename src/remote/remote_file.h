@@ -43,7 +43,8 @@ class RemoteFile {
 
  private:
   void open();
-  void ask_for_size();
+  /// With a HEAD. False where that is refused, or says nothing: then only the whole tells.
+  [[nodiscard]] bool ask_for_size();
   void download(const std::atomic<bool>& cancelled);
   [[nodiscard]] Request get_range(std::uint64_t offset, std::uint64_t size) const;
   /// Where a redirection has led to, so that it is not followed for each range anew.

@@ -1,12 +1,9 @@
 #include "cli/files/open.h"
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <utility>
 
 #include "cli/files/remote_use.h"
-#include "cli/terminal/words.h"
 #include "common/remote_name.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
@@ -17,12 +14,8 @@
 
 namespace kvcache::cli {
 
-// Looks first whether the name is free: there is no point in sending gigabytes otherwise.
 std::unique_ptr<ByteSink> remote_sink(const Context& context, const std::string& name, bool overwrite) {
-  const remote::Remote& remote = remote_of(context);
-  if (!overwrite && remote.exists(name))
-    throw Error(ErrorKind::usage, fmt::format("output {} exists", shown_path(name)), "--force replaces it");
-  return remote.create(name, overwrite);
+  return remote_of(context).create(name, overwrite);
 }
 
 namespace {
