@@ -132,6 +132,19 @@ class Remote(unittest.TestCase):
                 self.assertEqual(there.stdout.replace(b"s3://b/k.safetensors", self.large.encode()), here.stdout)
                 self.assertLess(len(service.requests), 250, command)
 
+    def test_a_store_takes_over_objects(self):
+        with open(self.path("ids.json"), "w", encoding="ascii") as f:
+            json.dump(list(range(200)), f)
+        self.good("stamp", self.small, "--tokens", "ids.json", "-o", "stamped")
+        with Service() as service:
+            for key in ("k.safetensors", "other", "p/k.safetensors"):
+                service.objects["b/" + key] = Object(self.bytes_of(self.path("stamped")))
+            for name in ("s3://b/k.safetensors", "s3://b/other", "s3://b/p/", service.url + "/b/other"):
+                service.signed = name.startswith("s3:")
+                shown = json.loads(self.good("store", "import", name, "--identity", name, "--store", "store", "--json", service=service))
+                self.assertEqual((shown["entries"], shown["skipped"]), (1, 0), name)
+            self.bad(5, "there is no such object", "store", "import", "s3://b/nothing", "--identity", "m", "--store", "store", service=service)
+
     # Every fault, at every request.
 
     def test_every_fault_at_every_request(self):

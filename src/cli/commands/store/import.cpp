@@ -14,6 +14,7 @@
 #include "cli/options/numbers.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
+#include "common/remote_name.h"
 #include "documents/hint.h"
 #include "foreign/known_ids.h"
 #include "kvcache/edit.h"
@@ -55,7 +56,8 @@ class Importing {
   void take(const std::string& folder) {
     context_.subject = fleet::shown(folder);
     std::error_code error;
-    if (fleet::is_address(folder) || std::filesystem::exists(folder + "/FORMAT", error)) {
+    const bool elsewhere = detail::is_remote_name(folder) && !fleet::is_address(folder);
+    if (!elsewhere && (fleet::is_address(folder) || std::filesystem::exists(folder + "/FORMAT", error))) {
       const Store::Imported imported = into_.import(open_to_read(context_, folder));
       entries_ += imported.entries;
       known_ += imported.known;
@@ -64,7 +66,8 @@ class Importing {
     }
     if (!identity_) identity_ = options_.prompt.read_identity(context_);
     context_.subject = folder;
-    if (is_remote_folder(folder)) {
+    if (elsewhere) {
+      if (!is_remote_folder(folder)) return take_file(folder);
       for (const catalog::ListedFile& file : find_remote(context_, folder)) take_file(file.path);
       return;
     }
