@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "common/escape.h"
 #include "common/sha256.h"
 #include "kvcache/error.h"
 #include "remote/environment.h"
@@ -16,6 +17,7 @@ namespace {
 constexpr std::size_t most_text = 64U << 20U;
 
 struct Profile {
+  std::string name;
   Settings credentials, config;
 };
 
@@ -26,7 +28,7 @@ Profile read_profile() {
     const std::string path = variable(variable_name);
     return path.empty() ? in_home(usual) : path;
   };
-  return {read_settings(file("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"), name),
+  return {name, read_settings(file("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"), name),
           read_settings(file("AWS_CONFIG_FILE", ".aws/config"), name)};
 }
 
@@ -57,6 +59,17 @@ Login login_of(const Profile& profile) {
   return login;
 }
 
+/// Why nobody is asking, where a profile says that somebody should.
+std::string why_nobody(const Profile& profile) {
+  const bool chosen = !first_variable("AWS_PROFILE", "AWS_DEFAULT_PROFILE").empty();
+  const std::string name = kvcache::detail::escaped(profile.name, 60);
+  if (chosen && profile.credentials.empty() && profile.config.empty()) return fmt::format("there is no profile '{}'", name);
+  for (const Settings* settings : {&profile.credentials, &profile.config})
+    for (const char* way : {"credential_process", "sso_session", "sso_start_url", "role_arn", "web_identity_token_file"})
+      if (settings->contains(way)) return fmt::format("profile '{}' has its keys by {}, which is not done here", name, way);
+  return chosen ? fmt::format("profile '{}' has no keys", name) : std::string();
+}
+
 // A bucket that can be a part of a host's name: with a dot in it, no certificate would be of that host.
 bool fits_in_host(const std::string& bucket) {
   return bucket.size() >= 3 && bucket.size() <= 63 && std::all_of(bucket.begin(), bucket.end(), [](char c) {
@@ -74,6 +87,7 @@ std::string random_word() {
 S3Service::S3Service(Client& client, const Options& options) : client_(client) {
   const Profile profile = read_profile();
   login_ = login_of(profile);
+  if (login_.kind == Login::Kind::none) why_nobody_ = why_nobody(profile);
   endpoint_ = first_of({options.endpoint_url, first_variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
                         setting(profile.config, "s3.endpoint_url"), setting(profile.config, "endpoint_url")});
   while (endpoint_.ends_with('/')) endpoint_.pop_back();
@@ -118,6 +132,12 @@ Request S3Service::request(const std::string& method, const ObjectAddress& objec
 Answer S3Service::send(const std::function<Request()>& make, Receiver* receiver) {
   Answer answer = client_.send(make, receiver);
   if (answer.success() || answer.status == 404) return answer;
+  if ((answer.status == 401 || answer.status == 403) && !why_nobody_.empty())
+    throw Error(
+        ErrorKind::io, fmt::format("{}, and {}", in_words(answer), why_nobody_),
+        "AWS_PROFILE names a profile of ~/.aws/credentials or ~/.aws/config with aws_access_key_id; of others `aws configure "
+        "export-credentials --format env` prints the variables to set",
+        "KV100");
   std::string meant = answer.header("x-amz-bucket-region");
   if (meant.empty()) meant = first_text(answer.body, "Region");
   {

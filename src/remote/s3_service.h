@@ -41,6 +41,7 @@ class S3Service {
   std::string endpoint_;  // without a slash at its end; empty: Amazon's
   bool path_style_ = false;
   Login login_;
+  std::string why_nobody_;  // asks, in words, or empty
   mutable std::mutex mutex_;
   std::string region_;
   std::mutex probing_;

@@ -208,6 +208,17 @@ class Remote(unittest.TestCase):
             with open(self.path(".aws/config"), "w", encoding="utf-8") as f:
                 f.write("[profile work]\nregion = us-east-1\nendpoint_url = %s\n" % service.url)
             self.good("inspect", "s3://b/k", AWS_PROFILE="work")
+            self.good("ls", "S3://b/", AWS_PROFILE="work")
+            # Somebody should ask, and nobody does: it works where everybody may, and says why where not.
+            with open(self.path(".aws/config"), "a", encoding="utf-8") as f:
+                f.write("[profile sso]\nsso_session = x\n[profile bare]\nregion = us-east-1\n")
+            for profile, words in (("nothere", "there is no profile 'nothere'"), ("bare", "profile 'bare' has no keys"),
+                                   ("sso", "profile 'sso' has its keys by sso_session, which is not done here")):
+                everybody = {"AWS_PROFILE": profile, "AWS_ENDPOINT_URL": service.url}
+                service.signed = True
+                self.bad(5, words, "inspect", "s3://b/k", **everybody)
+                service.signed = False
+                self.good("inspect", "s3://b/k", **everybody)
 
     def test_passwords_are_not_shown(self):
         with Service(signed=False) as service:

@@ -12,7 +12,8 @@ using catalog::ListedFile;
 
 bool is_remote_folder(const std::string& name) {
   constexpr std::string_view scheme = "s3://";
-  return name.starts_with(scheme) && (name.ends_with('/') || name.find('/', scheme.size()) == std::string::npos);
+  const bool s3 = name.starts_with(scheme) || name.starts_with("S3://");
+  return s3 && (name.ends_with('/') || name.find('/', scheme.size()) == std::string::npos);
 }
 
 std::vector<ListedFile> find_remote(const Context& context, const std::string& folder) {
