@@ -37,11 +37,15 @@ struct ExportTarget {
   /// Throws Error(impossible), with the layer and the reason, for what the server would never use or could not restore;
   /// Error(usage), Error(io). Nothing is left half-written: an index that lists the entry is replaced last.
   Exported (*write)(const ExportRequest& request);
+  std::string_view images_key = {};  ///< user metadata that tells images apart, where its entries have a place for it
 };
 
 [[nodiscard]] std::span<const ExportTarget> export_targets() noexcept;
 /// Nothing for what is none of them.
 [[nodiscard]] const ExportTarget* find_export_target(std::string_view id) noexcept;
+/// As the target's `write`. Throws Error(impossible), too, where ids alone do not tell the prompt and the server would find it
+/// by them.
+[[nodiscard]] Exported export_to(const ExportTarget& target, const ExportRequest& request);
 
 // The targets, each in a file of its own.
 [[nodiscard]] Exported export_apc(const ExportRequest& request);

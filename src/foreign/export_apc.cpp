@@ -1,12 +1,16 @@
 // To mlx-vlm's automatic prefix cache: a whole cache, exact_<hash>.safetensors.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "foreign/apc_hash.h"
 #include "foreign/apc_store.h"
 #include "foreign/export.h"
+#include "foreign/header_fields.h"
+#include "foreign/known_ids.h"
+#include "foreign/row_tools.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
@@ -108,6 +112,24 @@ class Writer {
   }
 };
 
+/// Of a prompt with images, as mlx-vlm itself has told them apart; 0: there are none.
+std::int64_t images_of(const PromptCache& cache) {
+  const auto found = cache.metadata.find(std::string(apc_images_key));
+  if (found == cache.metadata.end()) return 0;
+  const auto value = whole_number<std::int64_t>(found->second);
+  if (!value)
+    throw Error(ErrorKind::impossible,
+                fmt::format("metadata '{}' is no hash: '{}'", apc_images_key, printable(found->second, 40)));
+  return *value;
+}
+
+/// What the server will delete.
+std::size_t others_in(const std::string& folder) {
+  const std::vector<std::string> files = files_in(folder);
+  return static_cast<std::size_t>(std::ranges::count_if(
+      files, [](const std::string& name) { return name.ends_with(".safetensors") && apc_name(name) == ApcName::other; }));
+}
+
 }  // namespace
 
 Exported export_apc(const ExportRequest& request) {
@@ -117,13 +139,14 @@ Exported export_apc(const ExportRequest& request) {
   for (std::size_t i = 0; i < request.cache->layers.size(); ++i)
     writer.add(*request.cache->layers[i], fmt::format("c{}", i), fmt::format("layer {}", i), tokens);
   const std::int64_t block_size = request.block_size > 0 ? request.block_size : usual_block;
-  const std::int64_t hash = apc_exact_hash(0, static_cast<std::uint32_t>(block_size), request.ids);
+  const std::int64_t extra = images_of(*request.cache);
+  const std::int64_t hash = apc_exact_hash(extra, static_cast<std::uint32_t>(block_size), request.ids);
   const std::string stem = apc_exact_stem(hash);
   std::string ids;
   for (const std::int32_t id : request.ids) ids += (ids.empty() ? "" : ",") + std::to_string(id);
   writer.metadata["layout"] = "exact_cache_v1";
   writer.metadata["cache_hash"] = std::to_string(hash);
-  writer.metadata["extra_hash"] = "0";
+  writer.metadata["extra_hash"] = std::to_string(extra);
   writer.metadata["token_ids"] = std::move(ids);
   writer.metadata["num_entries"] = std::to_string(request.cache->layers.size());
   writer.metadata["store_id"] = stem;
@@ -139,6 +162,11 @@ Exported export_apc(const ExportRequest& request) {
   out.bytes = write_safetensors(out.path, writer.tensors, writer.metadata, how);
   out.notes.push_back(
       fmt::format("for prompts of more than {} tokens: mlx-vlm uses only a cache that is shorter than the prompt", tokens));
+  const std::size_t others = others_in(request.folder);
+  if (others > 0)
+    out.notes.push_back(fmt::format(
+        "{} in {} {} not mlx-vlm's: it deletes every other .safetensors of its folder when it starts",
+        others == 1 ? "1 file" : fmt::format("{} files", others), printable(request.folder, 500), others == 1 ? "is" : "are"));
   const std::string name = fs::path(request.folder).lexically_normal().filename().string();
   if (name.find("_s1-") == std::string::npos)
     out.notes.emplace_back(

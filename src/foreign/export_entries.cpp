@@ -13,6 +13,7 @@
 #include "foreign/small_file.h"
 #include "kvcache/byte_sink.h"
 #include "kvcache/caches.h"
+#include "kvcache/document.h"
 #include "kvcache/encode.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
@@ -27,6 +28,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t vllm_version = 4;
 constexpr std::int64_t rapid_version = 3;
+constexpr Era usual_era = Era::P3;
 
 /// A file that is not there yet.
 void write_new(const std::string& path, std::string_view text) {
@@ -83,12 +85,32 @@ std::uint64_t bytes_of(const PromptCache& cache) {
   return bytes;
 }
 
+/// The era of mlx-lm that the server saves in, as an entry that it has saved shows; without one, that of most servers.
+Era era_of(const Json& index, const std::string& folder) {
+  if (!index.contains("entries")) return usual_era;
+  std::size_t left = 64;  // all of one server: the first that tells is enough, and most do not
+  for (const Json& entry : index["entries"]) {
+    if (left-- == 0) break;
+    if (!entry.is_object() || !entry.contains("index") || !entry["index"].is_number_integer()) continue;
+    try {
+      const Document document =
+          read_document(fmt::format("{}/entry_{}.safetensors", folder, entry["index"].get<std::int64_t>()));
+      if (document.candidates.has(usual_era)) continue;
+      if (document.format != nullptr && document.format->family == Family::mlx_lm && document.format->writable)
+        return document.format->era;
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+    }
+  }
+  return usual_era;
+}
+
 /// The cache with nothing but what the server itself stores beside it.
-Encoded encoded_entry(const ExportRequest& request) {
+Encoded encoded_entry(const ExportRequest& request, Era era) {
   PromptCache cache = request.cache->copy();
   cache.metadata.clear();
   cache.metadata["num_tokens"] = std::to_string(request.ids.size());
-  return encode(cache, Era::P3);
+  return encode(cache, era);
 }
 
 struct Entry {
@@ -104,7 +126,7 @@ Entry write_entry(const ExportRequest& request, const Json& index, const std::st
   Entry entry;
   entry.index = next_index(index, request.folder);
   entry.path = fmt::format("{}/entry_{}.safetensors", request.folder, entry.index);
-  const Encoded encoded = encoded_entry(request);
+  const Encoded encoded = encoded_entry(request, era_of(index, request.folder));
   entry.bytes = write_safetensors(entry.path, encoded.tensors, encoded.metadata);
   try {
     write_new(fmt::format("{}/entry_{}_tokens.bin", request.folder, entry.index), token_bytes);
@@ -230,6 +252,9 @@ Exported export_rapid_mlx(const ExportRequest& request) {
               {"cache_types", std::move(types)},
               {"message_boundary", false},
               {"message_boundary_sequence", 0}});
+  // A shortcut into the list that was: the server makes it anew.
+  std::error_code ignored;
+  fs::remove(request.folder + "/radix.index", ignored);
   Exported out{entry.path, entry.bytes, static_cast<std::int64_t>(request.ids.size()), {}};
   out.notes.emplace_back(
       "Rapid-MLX reads the folder when it starts, and swaps it for a new one when it saves: export while it is stopped");

@@ -37,4 +37,10 @@ std::optional<std::vector<std::int32_t>> known_ids(const PromptCache& cache, con
   return ids_held(cache, *ids);
 }
 
+std::string beside_ids(const Metadata& user) {
+  for (const std::string_view key : {apc_images_key, omlx_images_key})
+    if (const auto found = user.find(std::string(key)); found != user.end()) return fmt::format("{}={}", key, found->second);
+  return {};
+}
+
 }  // namespace kvcache::foreign

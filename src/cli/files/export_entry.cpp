@@ -41,7 +41,7 @@ int export_entry(Context& context, const foreign::ExportTarget& target, const st
   while (request.folder.size() > 1 && request.folder.ends_with('/')) request.folder.pop_back();
   context.subject = file;
   const WriteGuard guard;
-  const foreign::Exported written = target.write(request);
+  const foreign::Exported written = foreign::export_to(target, request);
   context.subject.clear();
   if (output.json)
     print_json({{"schema", "kvcache.convert/1"},

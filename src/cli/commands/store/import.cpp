@@ -172,7 +172,9 @@ class Importing {
     try {
       store::PutOptions how;
       how.label = options_.label;
-      const store::Put done = into_.put(document, {std::move(ids), *identity_, options_.prompt.salt, std::move(extras)}, how);
+      std::string salt = options_.prompt.salt;
+      if (extras.empty()) salt = salt_of(context_, document, std::move(salt));
+      const store::Put done = into_.put(document, {std::move(ids), *identity_, std::move(salt), std::move(extras)}, how);
       ++entries_;
       bytes_ += done.bytes;
     } catch (const Error& failure) {

@@ -41,6 +41,7 @@ Json put_one(Context& context, const Options& options, store::Store& into, store
   context.subject = file;
   const Document document = read_sound_named(context, file);
   if (options.prompt.tokens.empty()) prompt.tokens = ids_of(document, file);
+  if (prompt.extras.empty()) prompt.salt = salt_of(context, document, std::move(prompt.salt));
   store::PutOptions how;
   how.label = options.label;
   how.pin = options.pin;

@@ -18,6 +18,7 @@
 #include "common/human.h"
 #include "common/utc_text.h"
 #include "edit/stamp_now.h"
+#include "foreign/known_ids.h"
 #include "kvcache/error.h"
 #include "kvcache/fleet.h"
 #include "kvcache/printable.h"
@@ -133,6 +134,15 @@ store::Prompt PromptOptions::read(Context& context) const {
   prompt.extras = extras();
   prompt.tokens = read_token_ids(context, tokens);
   return prompt;
+}
+
+std::string salt_of(const Context& context, const Document& document, std::string given) {
+  if (!given.empty()) return given;
+  std::string more = foreign::beside_ids(document.cache.metadata);
+  if (!more.empty())
+    warn(context,
+         fmt::format("its prompt holds more than text: that is its salt, and it is found with --salt {}", shell_word(more)));
+  return more;
 }
 
 store::Entry find_entry(const store::Store& store, const std::string& id) {

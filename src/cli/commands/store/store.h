@@ -41,6 +41,9 @@ struct PromptOptions {
   /// Token ids, identity, salt and media. `tokens` has to be given.
   [[nodiscard]] store::Prompt read(Context& context) const;
 };
+/// The salt that was given; without one, what an import has left of a prompt that ids alone do not tell: images. Says how it is
+/// found again.
+[[nodiscard]] std::string salt_of(const Context& context, const Document& document, std::string given);
 void add_prompt(CLI::App& app, PromptOptions& options, bool tokens_required);
 
 /// The entry whose id begins so. Throws Error(usage) for none or several.
