@@ -10,6 +10,7 @@
 #include "foreign/apc_store.h"
 #include "foreign/format_rows.h"
 #include "foreign/header_fields.h"
+#include "foreign/known_ids.h"
 #include "foreign/row_tools.h"
 #include "foreign/stored_layers.h"
 #include "kvcache/caches.h"
@@ -198,7 +199,7 @@ Restored restore_file(const Place& place, const Query& query) {
   out.ids = exact.ids;
   note_tuples(tuples, out);
   if (exact.extra != 0) {
-    out.cache.metadata["apc_extra_hash"] = std::to_string(exact.extra);
+    out.cache.metadata[std::string(apc_images_key)] = std::to_string(exact.extra);
     out.notes.emplace_back("its prompt holds more than text (images): the ids alone do not say which");
   }
   if (!exact.block_size) out.notes.emplace_back("its hash does not prove its ids");
@@ -211,7 +212,7 @@ void note_extra(const ApcStore& store, const ApcStore::Match& match, Restored& o
   for (const ApcStore::Block& block : match.exact ? std::vector<ApcStore::Block>{} : match.chain)
     if (block.extra != 0) extra = block.extra;
   if (extra == 0) return;
-  out.cache.metadata["apc_extra_hash"] = std::to_string(extra);
+  out.cache.metadata[std::string(apc_images_key)] = std::to_string(extra);
   out.notes.emplace_back("its prompt holds more than text (images): the ids alone do not say which");
 }
 
@@ -276,7 +277,7 @@ std::vector<Prompt> prompts(const Place& place) {
 }
 
 Restored restore_prompt(const Place& place, const Prompt& prompt, const Query& query) {
-  if (prompt.name.starts_with("exact_")) {
+  if (place.is_file || prompt.name.starts_with("exact_")) {
     Query whole = query;
     whole.tokens.clear();
     return restore_file({place.format, prompt.path, true}, whole);

@@ -231,7 +231,8 @@ Restored restore_from(const Place& place, const Query& query) {
   Restored out;
   const DflashStore store(place.path);
   std::vector<std::string> rejected;
-  for (const DflashStore::Candidate& candidate : store.candidates(query.tokens, rejected)) {
+  const std::vector<DflashStore::Candidate> candidates = store.candidates(query.tokens, rejected);
+  for (const DflashStore::Candidate& candidate : candidates) {
     const std::string& path = store.entries[candidate.entry].path;
     try {
       const DflashSnapshot snapshot = store.read(candidate.entry);
@@ -256,6 +257,15 @@ Restored restore_from(const Place& place, const Query& query) {
       if (!candidate.server_too)
         found.notes.emplace_back(
             "dflash-mlx itself uses it only for a prompt that goes on: a generation has nothing to answer with");
+      const std::string& key = store.entries[candidate.entry].name.key;
+      const auto is_as_good = [&](const DflashStore::Candidate& other) {
+        return other.tokens == candidate.tokens && store.entries[other.entry].name.key != key;
+      };
+      if (query.model_name.empty() && std::ranges::any_of(candidates, is_as_good))
+        found.notes.push_back(
+            fmt::format("doubt: of {}, and snapshots of as many tokens are here of other models or settings: the model's name "
+                        "tells them apart",
+                        printable(snapshot.target)));
       for (std::string& text : rejected) found.notes.push_back("passed over: " + std::move(text));
       return found;
     } catch (const Error& error) {

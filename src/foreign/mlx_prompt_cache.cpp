@@ -169,8 +169,14 @@ Restored restore_from(const Place& place, const Query& query) {
   return out;
 }
 
-std::vector<Prompt> prompts(const Place&) {
+std::vector<Prompt> prompts(const Place& place) {
+  // Ids are in none of them; a file says where to look.
+  if (place.is_file) return {{fs::path(place.path).stem().string(), place.path, 0}};
   return {};
+}
+
+Restored restore_prompt(const Place& place, const Prompt&, const Query& query) {
+  return restore_from(place, query);
 }
 
 }  // namespace
@@ -186,6 +192,6 @@ const Format mlx_prompt_cache_format = {"mlx-prompt-cache",
                                         check_place,
                                         restore_from,
                                         prompts,
-                                        nullptr};
+                                        restore_prompt};
 
 }  // namespace kvcache::foreign

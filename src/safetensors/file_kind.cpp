@@ -45,6 +45,7 @@ constexpr Magic magics[] = {
      "\x00\x05\x16\x07\x00"sv,
      {"an AppleDouble file", "macOS keeps attributes of a file in it: the cache is the file of the same name without ._"}},
     {0, "\x00\x05\x16\x00\x00"sv, {"an AppleSingle file", unpack}},
+    {0, "RMTKBIN1"sv, {"the token ids of an entry of Rapid-MLX", "the entry itself is the .safetensors beside them"}},
     {0, "GGUF"sv, {"a GGUF model", other_model}},
     {0, "FUGG"sv, {"a GGUF model (big-endian)", other_model}},
     {0, "lmgg"sv, {"a GGML model", other_model}},

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import sqlite3
 import struct
 import subprocess
@@ -467,6 +468,105 @@ class ForeignRules(unittest.TestCase):
             keys, values = pair(rows)
             self.write(safetensors({"0.0": keys, "0.1": values}, {}), store, "0" * 16, "arrays.safetensors")
             self.assertEqual(self.convert(store, IDS)[0], status)
+
+    # parts, images, and the server's own form
+
+    def test_a_part_says_where_the_rest_is(self):
+        store, hashes = self.omlx([pair(48)])
+        self.refuses(os.path.join(store, hashes[0][0], hashes[0] + ".safetensors"), None, 4, "part of a prompt", "name the folder")
+        state = {"layer_0_state_0": Array("F32", [1, 3, 4])}
+        info = [{"class_name": "ArraysCache", "cache_type": "ArraysCache", "meta_state": "[]", "has_state": "true", "state_count": "1"}]
+        sidecar = self.write(safetensors(state, {"request_id": "r", "token_count": "48", "num_layers": "1", "layer_info": json.dumps(info),
+                                                 "gdn_sidecar_format_version": "2"}), self.store(), hashes[0] + ".safetensors")
+        self.assertIn("recurrent state of a block", self.tool("inspect", sidecar)[1])
+        self.assertEqual(self.tool("verify", sidecar)[0], 0)
+        self.refuses(sidecar, None, 4, "belongs to a block")
+        store = self.store()
+        self.shard(store, [pair(48)], range(3))
+        self.refuses(os.path.join(store, os.listdir(store)[0]), None, 4, "a shard holds blocks")
+        ids_alone = self.write(self.tagged(IDS[:40]), self.store(), "entry_0_tokens.bin")
+        self.assertIn("the token ids of an entry of Rapid-MLX", self.tool("inspect", ids_alone)[2])
+
+    def test_omlx_explain_compares_all_of_the_signature(self):
+        store, hashes = self.omlx([pair(48)], signature={"gdn_sidecar_state_dtype": "bf16"})
+        other, _ = self.omlx([pair(48)])
+        like = os.path.join(store, hashes[0][0], hashes[0] + ".safetensors")
+        self.assertEqual([s["matches"] for s in self.explained(store, None, "--like", like)["places"][0]["signatures"]], [True])
+        signatures = self.explained(other, None, "--like", like)["places"][0]["signatures"]
+        self.assertEqual([s["matches"] for s in signatures], [False])
+        self.assertIn("gdn_sidecar_state_dtype", signatures[0]["differences"][0])
+
+    def test_images_are_not_forgotten(self):
+        layers = [pair(48)]
+        store = self.store()
+        self.exact(store, layers, IDS[:48], 77)
+        source = os.path.join(self.folder, "images.safetensors")
+        tokens = self.write(json.dumps(IDS), self.folder, "ids.json")
+        self.assertEqual(self.tool("convert", store, "--tokens", tokens, "--to", "mlx-lm@0.31", "-o", source)[0], 0)
+        out = self.store()
+        self.assertEqual(self.tool("convert", source, "--to", "mlx-vlm-apc", "-o", out + "/")[0], 0)
+        name, = os.listdir(out)
+        self.assertEqual(read(os.path.join(out, name))[1]["extra_hash"], "77")
+        self.assertEqual(name, os.listdir(store)[0])
+        for target, more in (("vllm-mlx", ()), ("rapid-mlx", ()), ("omlx", ("--model-name", "m", "--block-size", "16"))):
+            status, _, said = self.tool("convert", source, "--to", target, "-o", self.store() + "/", *more)
+            self.assertEqual(status, 4, said)
+            self.assertIn("apc_extra_hash=77", said)
+
+    def test_omlx_images_are_not_forgotten(self):
+        image = "ab" * 32
+        store, layers, name = self.store(), [pair(BLOCK)], None
+        part = IDS[:BLOCK]
+        name = digest(b"momlx-root" + ("(" + ", ".join(map(str, part)) + ")('" + image + "',)").encode())
+        metadata = {"omlx_cache_format_version": "5", "block_hash": name, "token_count": str(BLOCK), "num_layers": "1", "model_name": "m",
+                    "block_size": str(BLOCK), "layer_cache_types": '["KVCache"]', "layer_meta_states": "[[]]", "layer_0_state_count": "2"}
+        self.write(safetensors({"layer_0_state_0": layers[0][0], "layer_0_state_1": layers[0][1]}, metadata), store, name[0], name + ".safetensors")
+        self.write(json.dumps({"format_version": 1, "renderer_version": 2, "block_hash": name, "parent_hash": None, "model": "m", "token_start": 0,
+                               "token_count": BLOCK, "token_ids": part, "media": [{"fingerprint": "sha256:" + image}]}), store, name[0],
+                   name + ".tokens")
+        self.assertIn("images", self.restores(store, None, layers, BLOCK))
+        self.assertEqual(read(os.path.join(self.folder, "out %d.safetensors" % self.n))[1]["1.omlx_extra_keys"], image)
+
+    def test_export_is_in_the_form_of_the_server(self):
+        layers = [pair(40)]
+        source = self.write(prompt_cache(layers, {}), self.folder, "source.safetensors")
+        newest = os.path.join(self.folder, "newest.safetensors")
+        self.assertEqual(self.tool("convert", source, "--to", "mlx-lm@0.32", "-o", newest)[0], 0)
+        with open(newest, "rb") as f:
+            theirs = f.read()
+        tokens = self.write(json.dumps(IDS[:40]), self.folder, "ids.json")
+        for entry, mark in ((theirs, "1.0"), (prompt_cache(layers, {}), "2.0")):
+            store = self.entries(self.rapid_index(), [entry], [self.tagged(IDS[:40])], "org--m--0123456789abcdef")
+            folder = os.path.join(store, "org--m--0123456789abcdef")
+            self.write("{}", folder, "radix.index")
+            status, _, said = self.tool("convert", source, "--to", "rapid-mlx", "--tokens", tokens, "-o", folder + "/")
+            self.assertEqual(status, 0, said)
+            self.assertEqual(read(os.path.join(folder, "entry_1.safetensors"))[1][mark], "KVCache")
+            self.assertFalse(os.path.exists(os.path.join(folder, "radix.index")))
+
+    def test_export_says_what_mlx_vlm_will_delete(self):
+        source = self.write(prompt_cache([pair(40)], {}), self.folder, "source.safetensors")
+        tokens = self.write(json.dumps(IDS[:40]), self.folder, "ids.json")
+        out = self.store()
+        self.write(prompt_cache([pair(4)], {}), out, "mine.safetensors")
+        status, _, said = self.tool("convert", source, "--to", "mlx-vlm-apc", "--tokens", tokens, "-o", out + "/")
+        self.assertEqual((status, "1 file" in said and "deletes" in said), (0, True), said)
+
+    def test_the_same_prompt_of_several_models_is_said(self):
+        first, second = [pair(48)], [pair(48)]
+        store, _ = self.omlx(first)
+        other, _ = self.omlx(second, model="n")
+        shutil.copytree(other, store, dirs_exist_ok=True)
+        said = self.restores(store, IDS, first, 48)
+        self.assertIn("of model 'm'", said)
+        self.assertIn("of 'n'", said)
+        self.assertNotIn("doubt", self.restores(store, IDS, second, 48, "--model-name", "n"))
+        store = self.store()
+        for name, layers in (("a", first), ("b", second)):
+            os.mkdir(os.path.join(store, name))
+            self.exact(os.path.join(store, name), layers, IDS[:48])
+        self.assertIn("as much of the prompt is in", self.restores(store, IDS, first, 48))
+        self.assertNotIn("as much", self.restores(os.path.join(store, "b"), IDS, second, 48))
 
     # token ids
 

@@ -155,11 +155,14 @@ int import_prompt(Context& context, const std::vector<Place>& places, const std:
   const auto rank = [](const Restored& r) {
     return std::pair(static_cast<int>(r.outcome == Restored::Outcome::restored), r.tokens());
   };
+  std::vector<std::string> as_good;  // other places with as much of the prompt
   for (const Place& place : places) {
     Restored found = foreign::restore(place, query);
+    if (best && found.outcome == Restored::Outcome::restored && rank(found) == rank(*best)) as_good.push_back(place.path);
     const bool better = !best || rank(found) > rank(*best) ||
                         (best->outcome == Restored::Outcome::miss && found.outcome == Restored::Outcome::refused);
     if (!better) continue;
+    as_good.clear();
     best = std::move(found);
     from = &place;
   }
@@ -167,6 +170,9 @@ int import_prompt(Context& context, const std::vector<Place>& places, const std:
   if (best->outcome == Restored::Outcome::miss)
     return report_miss(context, path, options.tokens, output, *best, query.tokens.size());
   if (best->outcome == Restored::Outcome::refused) throw Error(ErrorKind::impossible, best->why, best->remedy);
+  if (!as_good.empty())
+    warn(context, fmt::format("taken from {}; as much of the prompt is in {}: name the folder of the model that it is for",
+                              shown_path(from->path), shown_path(as_good.front())));
   write_found(context, *from, *std::move(best), query.tokens.size(), target, output, encoding, edit);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <utility>
 
@@ -56,6 +57,12 @@ void read_signature(const Metadata& metadata, BlockFacts& facts) {
   if (const auto types = signature.find("layer_cache_types"); types != signature.end() && types->is_array())
     for (Json& type : *types)
       if (type.is_string()) type = canonical_class(type.get<std::string>());
+  static constexpr std::array<std::string_view, 6> told = {"model_name",        "num_layers",         "block_size",
+                                                           "layer_cache_types", "turboquant_kv_bits", "payload_layout"};
+  for (const auto& [key, value] : signature.items())
+    if (std::ranges::find(told, key) == told.end())
+      facts.other_settings.emplace_back(
+          key, value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', true, Json::error_handler_t::replace));
   facts.signature = signature.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 

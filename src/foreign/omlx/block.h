@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "foreign/json_text.h"
@@ -72,9 +73,10 @@ struct BlockFacts {  // NOLINT(bugprone-exception-escape): moving JSON does not 
   std::int64_t block_size = 0;  ///< of the settings; where they are not stored, token_count
   bool has_settings = false;    ///< block size and signature are stored
   std::int64_t num_layers = 0;
-  std::vector<std::string> classes;  ///< of layers, as stored
-  std::string signature;             ///< canonical, or empty
-  std::string stored_signature;      ///< as stored, or empty
+  std::vector<std::string> classes;                                 ///< of layers, as stored
+  std::string signature;                                            ///< canonical, or empty
+  std::string stored_signature;                                     ///< as stored, or empty
+  std::vector<std::pair<std::string, std::string>> other_settings;  ///< what else servers compare in it, by name
   Json meta_states;
   std::string turboquant_bits;
   std::string payload_layout;

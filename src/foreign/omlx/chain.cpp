@@ -4,12 +4,14 @@
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <memory>
 #include <utility>
 
 #include "cache/invariants/keys_and_values.h"
 #include "foreign/header_fields.h"
+#include "foreign/known_ids.h"
 #include "foreign/omlx/block_hash.h"
 #include "foreign/stored_layers.h"
 #include "kvcache/caches.h"
@@ -180,7 +182,11 @@ class Walk {
       std::string hash = block_hash(model_, parent, ids);
       if (!store_.has_block(hash) && store_.extra_keys) {
         const std::vector<std::string> keys = store_.extra_keys(parent, ids);
-        if (!keys.empty()) hash = block_hash(model_, parent, ids, keys);
+        if (!keys.empty()) {
+          hash = block_hash(model_, parent, ids, keys);
+          images_from_ = std::min(images_from_, at);
+          images_ = fmt::format("{}", fmt::join(keys, ","));
+        }
       }
       if (!take(hash, block_size_, at + block_size_)) return;
       parent = hash;
@@ -387,6 +393,10 @@ class Walk {
     }
     for (std::size_t i = 0; i < layers; ++i) out_.cache.layers.push_back(make_layer(i, rows[i], member_rows[i], sliced[i]));
     if (!model_.empty()) out_.cache.metadata["model"] = model_;
+    if (images_from_ < end_) {
+      out_.cache.metadata[std::string(omlx_images_key)] = images_;
+      out_.notes.emplace_back("its prompt holds more than text (images): the ids alone do not say which");
+    }
     const auto left = static_cast<std::int64_t>(ids_.size()) - end_;
     if (left > 0)
       out_.notes.push_back(fmt::format("{} of the {} tokens are not in it: they have to be computed", left, ids_.size()));
@@ -484,12 +494,14 @@ class Walk {
   std::span<const std::int32_t> ids_;
   Restored out_;
   std::optional<BlockFacts> first_;
-  std::map<std::pair<std::size_t, std::size_t>, RowKind> kinds_;  // by layer and member, as the first block has them
-  std::vector<Link> chain_;                                       // all that follow one another
-  std::vector<Link> used_;                                        // up to the restore point
-  bool terminal_ = false;                                         // the last of them is no whole block
-  std::int64_t end_ = 0;                                          // tokens up to there
-  std::string wrong_;                                             // a state that is there and cannot be used
+  std::map<std::pair<std::size_t, std::size_t>, RowKind> kinds_;         // by layer and member, as the first block has them
+  std::vector<Link> chain_;                                              // all that follow one another
+  std::vector<Link> used_;                                               // up to the restore point
+  bool terminal_ = false;                                                // the last of them is no whole block
+  std::int64_t end_ = 0;                                                 // tokens up to there
+  std::string wrong_;                                                    // a state that is there and cannot be used
+  std::string images_;                                                   // keys of the hash beside the ids, the last ones
+  std::int64_t images_from_ = std::numeric_limits<std::int64_t>::max();  // token
   std::vector<StoredLayer> last_;
   std::optional<GdnSidecar> gdn_;
 };

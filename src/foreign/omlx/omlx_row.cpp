@@ -32,14 +32,23 @@ std::string stem_of(const std::string& path) {
   return fs::path(path).stem().string();
 }
 
+bool is_gdn(const Metadata& metadata) {
+  return find_metadata(metadata, "gdn_sidecar_format_version") != nullptr && find_metadata(metadata, "layer_info") != nullptr;
+}
+
 Role role_in(const Place& place, const std::string& path) {
-  if (place.is_file) return Role::block;
+  if (place.is_file) {
+    const std::optional<Header> header = header_of_damaged(path);
+    return header && is_gdn(header->metadata) ? Role::gdn : Role::block;
+  }
   return role_of(std::string_view(path).substr(place.path.size() + 1));
 }
 
 bool owns_file(const FileLook& file) {
-  return file.header != nullptr && find_metadata(file.header->metadata, "block_hash") != nullptr &&
-         find_metadata(file.header->metadata, "layer_cache_types") != nullptr;
+  if (file.header == nullptr) return false;
+  const Metadata& metadata = file.header->metadata;
+  return is_gdn(metadata) ||
+         (find_metadata(metadata, "block_hash") != nullptr && find_metadata(metadata, "layer_cache_types") != nullptr);
 }
 
 std::vector<Item> items(const Place& place) {
@@ -78,10 +87,21 @@ void describe_facts(const BlockFacts& facts, Entry& entry) {
                     {"layers", layers_in_words(facts)}};
   if (!facts.turboquant_bits.empty()) entry.settings.emplace_back("TurboQuant bits", facts.turboquant_bits);
   if (!facts.payload_layout.empty()) entry.settings.emplace_back("payload", facts.payload_layout);
+  for (const Setting& setting : facts.other_settings) entry.settings.push_back(setting);
   entry.never_again = never_again(facts);
 }
 
-Entry look(const Place& /*place*/, const Item& item) {
+/// Recurrent state that was named by itself.
+void describe_gdn(const std::string& path, Entry& entry) {
+  const GdnSidecar sidecar = read_gdn(LazyFile::open(path));
+  entry.version = std::to_string(sidecar.version);
+  entry.tokens = sidecar.token_count;
+  entry.settings = {{"layers", std::to_string(sidecar.layers.size())}};
+  if (!sidecar.codecs.empty()) entry.settings.emplace_back("stored in", fmt::format("{}", fmt::join(sidecar.codecs, ", ")));
+  entry.verdict = "recurrent state of a block";
+}
+
+Entry look(const Place& place, const Item& item) {
   if (item.kind == Item::Kind::temporary) {
     Entry entry = entry_of(item);
     entry.verdict = "begun and not finished, or staged by a request";
@@ -90,6 +110,10 @@ Entry look(const Place& /*place*/, const Item& item) {
   if (item.kind != Item::Kind::entry) return entry_of(item);
   return described(item, [&](Entry& entry) {
     entry.whole_cache = false;
+    if (place.is_file && role_in(place, item.path) == Role::gdn) {
+      describe_gdn(item.path, entry);
+      return;
+    }
     const Block block = read_block(item.path);
     describe_facts(block.facts, entry);
     entry.layers_without_state = layers_without_state(block);
@@ -336,9 +360,13 @@ Restored restore_ids(const FolderIndex& index, const Query& query, std::span<con
   const std::set<Candidate> candidates = candidates_in(index, query);
   std::optional<Restored> best;
   std::optional<Candidate> winner;
+  std::set<std::string> as_good;  // models with as much of the prompt
   for (const Candidate& candidate : candidates) {
     Restored found = restore_chain(store, candidate.first, candidate.second, ids, true);
+    if (best && found.outcome == Restored::Outcome::restored && found.tokens() == best->tokens())
+      as_good.insert(candidate.first);
     if (best && !is_better(found, *best)) continue;
+    as_good.clear();
     best = std::move(found);
     winner = candidate;
   }
@@ -347,15 +375,23 @@ Restored restore_ids(const FolderIndex& index, const Query& query, std::span<con
     none.why = "no block here is of a format that is known, or of the model and the block size that were asked for";
     return none;
   }
-  if (best->outcome != Restored::Outcome::restored || query.look_only) return *std::move(best);
-  return restore_chain(store, winner->first, winner->second, ids, false);
+  if (best->outcome != Restored::Outcome::restored) return *std::move(best);
+  if (!query.look_only) best = restore_chain(store, winner->first, winner->second, ids, false);
+  as_good.erase(winner->first);
+  if (!as_good.empty())
+    best->notes.push_back(
+        fmt::format("doubt: of model '{}', and as much of the prompt is here of '{}': the model's name tells them apart",
+                    printable(winner->first), printable(fmt::format("{}", fmt::join(as_good, "', '")), 300)));
+  return *std::move(best);
 }
 
 Restored restore_from(const Place& place, const Query& query) {
   if (place.is_file) {
     Restored out;
     out.outcome = Restored::Outcome::refused;
-    out.why = "a block is a part of a prompt: the others are in its folder";
+    out.why = role_in(place, place.path) == Role::gdn
+                  ? "recurrent state belongs to a block: that, and those before it, are in its folder"
+                  : "a block is a part of a prompt: the others are in its folder";
     out.remedy = "name the folder of the cache instead";
     return out;
   }
@@ -365,7 +401,7 @@ Restored restore_from(const Place& place, const Query& query) {
 
 std::vector<Prompt> prompts(const Place& place) {
   std::vector<Prompt> out;
-  if (place.is_file) return out;
+  if (place.is_file) return {{stem_of(place.path), place.path, 0}};  // which says where the rest of it is
   const ProvedIds proved = prove_ids(FolderIndex(place.path));
   for (const auto& [hash, node] : proved.nodes)
     if (!node.is_parent) out.push_back({hash, node.path, node.tokens});
@@ -373,6 +409,7 @@ std::vector<Prompt> prompts(const Place& place) {
 }
 
 Restored restore_prompt(const Place& place, const Prompt& prompt, const Query& query) {
+  if (place.is_file) return restore_from(place, query);
   const FolderIndex index(place.path);
   const ProvedIds proved = prove_ids(index);
   return restore_ids(index, query, ids_up_to(proved, prompt.name));
