@@ -133,11 +133,11 @@ Answer S3Service::send(const std::function<Request()>& make, Receiver* receiver)
   Answer answer = client_.send(make, receiver);
   if (answer.success() || answer.status == 404) return answer;
   if ((answer.status == 401 || answer.status == 403) && !why_nobody_.empty())
-    throw Error(
-        ErrorKind::io, fmt::format("{}, and {}", in_words(answer), why_nobody_),
-        "AWS_PROFILE names a profile of ~/.aws/credentials or ~/.aws/config with aws_access_key_id; of others `aws configure "
-        "export-credentials --format env` prints the variables to set",
-        "KV100");
+    throw Error(ErrorKind::io, fmt::format("{}, and {}", in_words(answer), why_nobody_),
+                "AWS_PROFILE names a profile of ~/.aws/credentials or ~/.aws/config with aws_access_key_id; those of others "
+                "are printed by "
+                "`aws configure export-credentials`",
+                "KV100");
   std::string meant = answer.header("x-amz-bucket-region");
   if (meant.empty()) meant = first_text(answer.body, "Region");
   {
