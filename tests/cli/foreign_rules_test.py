@@ -310,6 +310,10 @@ class ForeignRules(unittest.TestCase):
             problems = self.explained(store)["places"][0]["problems"]
             self.assertTrue(any(word in p for p in problems), problems)
             self.assertIn(word, self.tool("explain", store)[1].replace("\n", " "))
+        store = self.entries("", [cache], [int32(IDS[:40])])
+        os.remove(os.path.join(store, "org--m", "index.json"))
+        for tokens, status in ((None, 3), (IDS, 4)):
+            self.refuses(store, tokens, status, "no index.json")
 
     def test_vllm_folder_is_of_a_model(self):
         config = {"num_hidden_layers": 1, "hidden_size": 64, "vocab_size": 32000, "head_dim": 8, "model_type": "qwen3"}
@@ -321,7 +325,8 @@ class ForeignRules(unittest.TestCase):
         other = os.path.dirname(self.write(json.dumps({**config, "hidden_size": 128}), self.store(), "config.json"))
         self.restores(store, IDS, layers, 40, "--model", own)
         self.restores(store, IDS, layers, 40, "--model", os.path.join(own, "config.json"))
-        self.refuses(store, IDS, 1, fingerprint, more=("--model", other))
+        self.assertNotIn("doubt", self.restores(store, IDS, layers, 40, "--model", own))
+        self.assertIn("warning: doubt: its index is of the model " + fingerprint, self.restores(store, IDS, layers, 40, "--model", other))
         self.assertEqual(self.explained(store, None, "--model", own)["places"][0]["problems"], [])
         self.assertIn(fingerprint, self.explained(store, None, "--model", other)["places"][0]["problems"][0])
 

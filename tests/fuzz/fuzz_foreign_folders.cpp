@@ -153,15 +153,8 @@ void ask(const foreign::Place& place) {
   query.tokens = prompt();
   static_cast<void>(foreign::explain(place, std::nullopt, query));
   look_through(foreign::restore(place, query));
-  if (place.format->restore_prompt == nullptr) return;
-  for (const foreign::Prompt& one : place.format->prompts(place)) {
-    try {
-      look_through(place.format->restore_prompt(place, one, foreign::Query{}));
-    } catch (const Error& error) {
-      // An index may name what is not there.
-      if (error.kind() != ErrorKind::io) throw;
-    }
-  }
+  for (const foreign::Prompt& one : foreign::known_prompts(place))
+    look_through(foreign::restore_known(place, one, foreign::Query{}));
 }
 
 /// A block of omlx under every name that a chain asks for: its hash stands in the way of nothing.

@@ -54,7 +54,17 @@ std::string read_head(const std::string& path, std::size_t most) {
   return out;
 }
 
+bool has_index(const std::string& folder) {
+  std::error_code unknown;
+  return fs::exists(folder + "/index.json", unknown);
+}
+
 EntryIndex read_index(const Place& place, Owner owner) {
+  // The whole folder may be gone, as a server exchanges it: that is said as what it is.
+  if (std::error_code unknown; fs::exists(place.path, unknown) && !has_index(place.path))
+    throw Error(ErrorKind::unreadable, "it has entries and no index.json, which is written last: no server uses any of them",
+                Remedy("the entries are prompt caches of their own: ") + Remedy(Remedy::Action::convert) + " takes each",
+                "KV906");
   return parse_index(read_small_file(place.path + "/index.json"), owner);
 }
 
@@ -96,7 +106,9 @@ PromptCache open_entry(const Place& place, const IndexEntry& entry, std::span<co
   return std::move(document.cache);
 }
 
-void describe_restored(Restored& out, const Place& place, Owner owner) {
+void describe_restored(Restored& out, const Place& place, const Query& query, Owner owner) {
+  // What the server makes of a config.json is not all in it: some models compute it.
+  if (std::string doubt = other_model(place, query.model_folder, owner); !doubt.empty()) out.losses.push_back(std::move(doubt));
   const std::string model = model_of(place.path, owner);
   if (!model.empty()) out.cache.metadata.try_emplace("model", model);
   out.cache.metadata.erase("num_tokens");  // the stamp says it
@@ -123,12 +135,12 @@ bool is_unfinished(const std::string& folder) {
 }
 
 /// Why a server would take nothing of the folder. Empty: it would.
-std::string why_not_served(const Place& place, const Query& query, Owner owner) {
+std::string why_not_served(const Place& place) {
   if (is_unfinished(place.path))
     return "it was begun and not put in the place of the folder that it is to replace: no server reads it";
   if (const std::string main = replaced_by(place.path); !main.empty())
     return fmt::format("it is left over from an exchange of folders: {} is the one in use", printable(main, 4096));
-  return other_model(place, query.model_folder, owner);
+  return {};
 }
 
 /// An entry that shares tokens with the prompt.
@@ -266,10 +278,10 @@ bool owns(const FolderLook& folder, Owner owner) {
     entries = entries || entry_number(name, ".safetensors");
     if (ids.empty() && entry_number(name, "_tokens.bin")) ids = name;
   }
-  const bool has_index = folder.has_file("index.json");
-  if (!entries && !has_index) return false;
+  const bool indexed = folder.has_file("index.json");
+  if (!entries && !indexed) return false;
   try {
-    if (has_index) {
+    if (indexed) {
       constexpr std::size_t enough = 4096;
       const std::string head = read_head(folder.at("index.json"), enough);
       if (head.find("\"model_fingerprint\"") != std::string::npos) return owner == Owner::vllm_mlx;
@@ -385,10 +397,7 @@ std::vector<Report> check_place(const Place& place, std::span<const Item> items,
     }
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    std::error_code missing;
-    if (!fs::exists(place.path + "/index.json", missing))
-      report(place.path, "KV906", "it has entries and no index.json, which is written last: no server uses any of them",
-             Remedy("the entries are prompt caches of their own: ") + Remedy(Remedy::Action::convert) + " takes each");
+    if (!has_index(place.path)) report(place.path, error.code(), error.what(), error.remedy());
     return out;  // a torn one is reported itself
   }
   for (const Item& item : items) {
@@ -407,13 +416,13 @@ std::string other_model(const Place& place, const std::string& model_folder, Own
   const std::string theirs = read_index(place, owner).fingerprint;
   const std::string own = vllm_mlx_fingerprint_of(model_folder);
   if (theirs.empty() || own.empty() || theirs == own) return {};
-  return fmt::format("its index is of the model {}, and {} is {}: vllm-mlx uses nothing of it", printable(theirs),
-                     printable(model_folder, 500), own);
+  return fmt::format("doubt: its index is of the model {}, and {} gives {}: the server uses nothing of it if it counts so, too",
+                     printable(theirs), printable(model_folder, 500), own);
 }
 
 Restored restore(const Place& place, const Query& query, Owner owner) {
   Restored out;
-  out.why = why_not_served(place, query, owner);
+  out.why = why_not_served(place);
   if (!out.why.empty()) return out;
   const EntryIndex index = read_index(place, owner);
   std::vector<Candidate> candidates;
@@ -441,7 +450,7 @@ Restored restore(const Place& place, const Query& query, Owner owner) {
       out.cache = std::move(cache);
       out.ids = std::move(held);
       out.entry = cache_path(place.path, candidate.entry->index);
-      describe_restored(out, place, owner);
+      describe_restored(out, place, query, owner);
       return out;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
@@ -470,7 +479,7 @@ std::vector<Prompt> prompts(const Place& place, Owner owner) {
 
 Restored restore_prompt(const Place& place, const Prompt& prompt, const Query& query, Owner owner) {
   Restored out;
-  out.why = why_not_served(place, query, owner);
+  out.why = why_not_served(place);
   if (!out.why.empty()) return out;
   try {
     const EntryIndex index = read_index(place, owner);
@@ -479,7 +488,7 @@ Restored restore_prompt(const Place& place, const Prompt& prompt, const Query& q
       out.cache = open_entry(place, entry, read_ids(place, index, entry), out.ids);
       out.outcome = Restored::Outcome::restored;
       out.entry = prompt.path;
-      describe_restored(out, place, owner);
+      describe_restored(out, place, query, owner);
       return out;
     }
     out.why = "the index no longer lists it";

@@ -67,7 +67,7 @@ struct TaggedIds {
 [[nodiscard]] Restored restore(const Place& place, const Query& query, Owner owner);
 [[nodiscard]] std::vector<Prompt> prompts(const Place& place, Owner owner);
 [[nodiscard]] Restored restore_prompt(const Place& place, const Prompt& prompt, const Query& query, Owner owner);
-/// Why entries here are of another model than that of the folder. Empty: they are not, or nothing tells.
+/// Why entries here may be of another model than that of the folder, a doubt. Empty: they are not, or nothing tells.
 [[nodiscard]] std::string other_model(const Place& place, const std::string& model_folder, Owner owner);
 
 }  // namespace kvcache::foreign::entries
