@@ -277,25 +277,28 @@ class FolderObjects final : public Objects {
       const std::string path = path_of(draft.name);
       folders.insert(path.substr(0, path.rfind('/')));
     };
-    for (Draft& draft : drafts) {
-      draft.stored = false;
-      if (!draft.replaces && size(draft.name)) {
-        is_there(draft);
-        continue;
+    const auto write_all = [&] {
+      for (Draft& draft : drafts) {
+        draft.stored = false;
+        if (!draft.replaces && size(draft.name)) {
+          is_there(draft);
+          continue;
+        }
+        try {
+          files.push_back({&draft, file_for(path_of(draft.name), draft.replaces)});
+        } catch (const Error& error) {
+          if (error.kind() != ErrorKind::usage || draft.replaces) throw;
+          is_there(draft);
+          continue;
+        }
+        if (!seen && files.back().file->has_hidden_name()) seen = hold();
+        LateSink sink(*files.back().file);
+        draft.write(sink);
       }
-      try {
-        files.push_back({&draft, file_for(path_of(draft.name), draft.replaces)});
-      } catch (const Error& error) {
-        if (error.kind() != ErrorKind::usage || draft.replaces) throw;
-        is_there(draft);
-        continue;
-      }
-      if (!seen && files.back().file->has_hidden_name()) seen = hold();
-      LateSink sink(*files.back().file);
-      draft.write(sink);
-    }
-    at_once(files.size() + (meanwhile ? 1 : 0),
-            [&](std::uint64_t i) { i < files.size() ? files[i].file->flush() : meanwhile(); });
+    };
+    // Before the disk is busy with the files: what it does meanwhile would wait behind them.
+    at_once(meanwhile ? 2 : 1, [&](std::uint64_t i) { i == 0 ? write_all() : meanwhile(); });
+    at_once(files.size(), [&](std::uint64_t i) { files[i].file->flush(); });
     for (Unnamed& one : files) {
       try {
         one.file->give_name();
