@@ -89,23 +89,23 @@ std::uint64_t size_of(const std::string& path) {
   return error ? 0 : bytes;
 }
 
-bool is_index(std::span<const Item> items, const std::string& path) {
-  return std::ranges::any_of(items, [&](const Item& item) { return item.kind == Item::Kind::index && item.path == path; });
-}
-
 /// What stands in the way of the whole place, and which of its entries nothing will use.
 void add_reports(const Place& place, std::span<const Item> items, Explanation& out) {
   constexpr std::size_t most_problems = 20;
   const auto add_problem = [&](const std::string& path, const Finding& finding) {
-    if (finding.severity == Severity::info || out.problems.size() == most_problems) return;
+    if (out.problems.size() == most_problems) return;
     const std::string name = path == place.path ? std::string() : fs::path(path).filename().string() + ": ";
     out.problems.push_back(name + finding.message);
   };
   std::vector<Report> reports = place.format->check_place(place, items);
+  std::set<std::string> of_place = {place.path};  // and its indexes
   for (const Item& item : items)
-    if (item.kind == Item::Kind::index) reports.push_back(place.format->check(place, item));
+    if (item.kind == Item::Kind::index) {
+      of_place.insert(item.path);
+      reports.push_back(place.format->check(place, item));
+    }
   for (const Report& report : reports) {
-    const bool of_all = report.path == place.path || is_index(items, report.path);
+    const bool of_all = of_place.contains(report.path);
     for (const Finding& finding : report.findings) {
       if (of_all) {
         add_problem(report.path, finding);
