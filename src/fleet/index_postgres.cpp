@@ -297,17 +297,25 @@ void PostgresIndex::compact() {
   for (const char* const table : {"node", "entry", "namespace", "trash"}) connection_->execute(fmt::format("VACUUM {}", table));
 }
 
-std::shared_ptr<void> PostgresIndex::alone(const std::string& name) {
+namespace {
+
+/// Waits for longer than one statement may: whoever has it, or was cut off while it did, lets go in the end.
+void wait_patiently(const std::function<void()>& statement) {
   constexpr int most_attempts = 10;  // of a minute each
-  const std::int64_t number = connection_->lock_number(name);
   for (int attempt = 1;; ++attempt) {
     try {
-      connection_->prepare("SELECT pg_advisory_lock(?)").bind(number).run();
-      break;
+      return statement();
     } catch (const ServerError& error) {
       if (error.state() != "55P03" || attempt == most_attempts) throw;
     }
   }
+}
+
+}  // namespace
+
+std::shared_ptr<void> PostgresIndex::alone(const std::string& name) {
+  const std::int64_t number = connection_->lock_number(name);
+  wait_patiently([&] { connection_->prepare("SELECT pg_advisory_lock(?)").bind(number).run(); });
   return {nullptr, [this, number](void*) {
             try {
               connection_->prepare("SELECT pg_advisory_unlock(?)").bind(number).run();
@@ -317,7 +325,8 @@ std::shared_ptr<void> PostgresIndex::alone(const std::string& name) {
 }
 
 void PostgresIndex::renew(const std::string& name) {
-  connection_->prepare("UPDATE trash SET since = clock_timestamp() WHERE name = ? AND gone = 0").bind(name).run();
+  wait_patiently(
+      [&] { connection_->prepare("UPDATE trash SET since = clock_timestamp() WHERE name = ? AND gone = 0").bind(name).run(); });
 }
 
 void PostgresIndex::is_there(const std::string& name) {

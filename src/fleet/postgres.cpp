@@ -23,18 +23,18 @@ constexpr std::int64_t connect_patience = 10'000;
 constexpr std::int64_t answer_patience = 150'000;
 constexpr int glance = 100;  // between looks at whether to stop
 
-// How long the server believes in a client that says nothing: one whose power is gone, or whose network. Who holds a name alone
-// may be sending an object for minutes. The write lock stops everybody, for a few statements: there a client that was stopped
-// (Ctrl-Z) counts as gone, too. Of the janitor the server has to think longer than a request to remove an object can be on its
-// way: what it was about to remove may not become another one's.
+// How long the server believes in a client that says nothing: one whose power is gone, or whose network, so that its end was
+// never heard of. Who holds a name alone may be sending an object for a while. The write lock stops everybody, for a few
+// statements: there a client that was stopped (Ctrl-Z) counts as gone, too. Of the janitor the server has to think longer than
+// a request to remove an object can be on its way: what it was about to remove may not become another one's.
 constexpr const char* session_patience =
-    "SET tcp_keepalives_idle = 240; SET tcp_keepalives_interval = 30; SET tcp_keepalives_count = 4; SET tcp_user_timeout = "
-    "'360s'";
+    "SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 20; SET tcp_keepalives_count = 3; SET tcp_user_timeout = "
+    "'120s'";
 constexpr const char* begin_writing =
     "BEGIN; SET LOCAL tcp_keepalives_idle = 15; SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3; "
     "SET LOCAL tcp_user_timeout = '45s'; SET LOCAL idle_in_transaction_session_timeout = '45s'";
 constexpr const char* begin_removing =
-    "BEGIN; SET LOCAL tcp_keepalives_idle = 900; SET LOCAL tcp_user_timeout = '1000s'; SET LOCAL "
+    "BEGIN; SET LOCAL tcp_keepalives_idle = 240; SET LOCAL tcp_user_timeout = '300s'; SET LOCAL "
     "idle_in_transaction_session_timeout = 0";
 
 constexpr Oid int8_type = 20;

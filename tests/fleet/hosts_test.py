@@ -23,12 +23,12 @@ if __name__ == "__main__":
     FleetCase.binary = os.path.abspath(sys.argv.pop(1))
 WORKERS = 2  # of each host
 TIME = SECONDS if LONG else SECONDS / 2
-CUT = (0.3, 8) if LONG else (0.3, 3)  # seconds
-# A process that is cut off asks again, and gives up in less than this.
-LONGEST = 60
+CUT = (0.3, 8) if LONG else (0.3, 2)  # seconds
+# Who is cut off gives up soon. Others wait for what it held: where its end was never heard of, as long as the server believes in it.
+LONGEST = 330 if LONG else 60
 NEW_NETWORK = 0x40000000  # CLONE_NEWNET
-# What libpq's own address says of cables that are cut; kvcache's own is half a minute.
-PATIENCE = "tcp_user_timeout=1000&keepalives_idle=1&keepalives_interval=1&keepalives_count=1"
+# What libpq's own address says of cables that are cut; kvcache's own is half a minute. In a short run no cut is as long.
+PATIENCE = "tcp_user_timeout=5000&keepalives_idle=1&keepalives_interval=1&keepalives_count=5"
 
 
 def ip(*arguments):
@@ -152,7 +152,7 @@ class Hosts(FleetCase):
                         with lock:
                             counts["hit"] += 1
                         self.compare(out, seed, tokens)
-                    elif code == 5 and (what == "get" or host.was_cut(begin)):
+                    elif code == 5 and (what == "get" or host.was_cut(begin) or "others are writing to it" in said):
                         # It says where it could not get through: to the index or to the objects.
                         self.assertTrue("10.77." in said or "s3://fleet/" in said, said)
                         with lock:
