@@ -573,6 +573,37 @@ class ForeignRules(unittest.TestCase):
         self.assertIn("as much of the prompt is in", self.restores(store, IDS, first, 48))
         self.assertNotIn("as much", self.restores(os.path.join(store, "b"), IDS, second, 48))
 
+    def test_pickles_are_named_and_not_opened(self):
+        store = self.store()
+        pickle = self.write(b"\x80\x04\x95abc.", store, "prompt.dill")
+        archive = os.path.join(self.store(), "prompt.pt")
+        with zipfile.ZipFile(archive, "w") as out:
+            out.writestr("archive/data.pkl", b"\x80\x02}q.")
+        for path in (pickle, archive):
+            for words in (("inspect", path), ("verify", path), ("convert", path, "--to", "mlx-lm", "-o", os.path.join(self.folder, "o.safetensors")),
+                          ("explain", path)):
+                status, out, said = self.tool(*words)
+                self.assertIn(status, (1, 3))
+                self.assertIn("pickle", out + said, words)
+        self.assertIn("prompt.dill is a Python pickle", self.tool("explain", store)[1])
+
+    def test_llama_states_are_looked_at_only(self):
+        def memory(cells, streams=1, first=0):
+            out = struct.pack("<I", streams)
+            for _ in range(streams):
+                out += struct.pack("<I", cells) + b"".join(struct.pack("<iIi", first + i, 1, 0) for i in range(cells)) + struct.pack("<II", 0, 1)
+                out += (struct.pack("<iQ", 1, 16) + b"\0" * 16 * cells) * 2
+            return out
+        tokens = struct.pack("<I", 20) + int32(IDS[:20])
+        session = self.write(b"nsgg" + struct.pack("<I", 9) + tokens + struct.pack("<I", 5) + b"llama" + memory(20, 2), self.store(), "a.bin")
+        self.assertEqual(self.tool("verify", session)[0], 0)
+        window = self.write(b"qsgg" + struct.pack("<I", 2) + tokens + memory(20) + memory(8, 1, 12), self.store(), "slot.bin")
+        out = self.tool("inspect", window)[1]
+        self.assertIn("sliding window 1 layers, 8 cells", out)
+        self.assertIn(", ".join(map(str, IDS[:8])) + ", ...", out)
+        for tokens in (None, IDS):
+            self.refuses(window, tokens, 4, "inspected only")
+
     # token ids
 
     def test_tokens_are_what_their_bytes_say(self):

@@ -1,14 +1,19 @@
 #include "cli/commands/explain_folder.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <filesystem>
 
 #include "cli/cli11.h"
 #include "cli/files/open.h"
 #include "cli/options/numbers.h"
 #include "cli/render/explanation.h"
+#include "cli/terminal/words.h"
 #include "foreign/explain.h"
 #include "kvcache/error.h"
 #include "model/find_model.h"
+#include "safetensors/file_kind.h"
 
 namespace kvcache::cli {
 
@@ -34,6 +39,39 @@ bool is_path_to_explain(const std::string& what) {
   std::error_code error;
   return what.find('/') != std::string::npos || std::filesystem::exists(what, error);
 }
+
+namespace {
+
+/// What a file is, or files of a folder, where no server that is known here has written them: pickles are named and never
+/// opened.
+std::string what_instead(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> files;
+  std::error_code error;
+  constexpr std::size_t most_files = 64;  // of a folder of pickles the first ones tell
+  if (fs::is_directory(path, error)) {
+    for (fs::directory_iterator it(path, error), end; !error && it != end && files.size() < most_files; it.increment(error)) {
+      std::error_code unknown;
+      if (it->is_regular_file(unknown) && !it->is_symlink(unknown)) files.push_back(it->path().string());
+    }
+  } else {
+    files.push_back(path);
+  }
+  std::ranges::sort(files);
+  for (const std::string& file : files) {
+    const detail::FileKind* kind = nullptr;
+    try {
+      kind = detail::file_kind_of(*file_source(file));
+    } catch (const Error& failure) {
+      if (failure.kind() == ErrorKind::interrupted) throw;
+    }
+    if (kind == nullptr || (file != path && kind->name.find("pickle") == std::string_view::npos)) continue;
+    return fmt::format("{}{}: {}", file == path ? "" : shown_path(file) + " is ", kind->name, kind->hint);
+  }
+  return {};
+}
+
+}  // namespace
 
 int explain_folder(Context& context, const std::string& folder, const ExplainFolderOptions& options, bool json) {
   ExplainedFolder out;
@@ -62,6 +100,7 @@ int explain_folder(Context& context, const std::string& folder, const ExplainFol
   else if (std::filesystem::is_directory(folder, error))
     places = foreign::places_below(folder);
   for (const foreign::Place& place : places) out.places.push_back(foreign::explain(place, running, query));
+  if (out.places.empty()) out.instead = what_instead(folder);
   context.subject.clear();
   if (json)
     print_json(json_of(out));

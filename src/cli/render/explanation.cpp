@@ -259,7 +259,9 @@ void print_explanation(const Context& context, const ExplainedFolder& folder) {
       for (const std::string& said : prompt_lines(folder, *place.prompt)) line(said);
     if (&place != &folder.places.back()) print("\n");
   }
-  if (folder.places.empty()) line(fmt::format("{}: no folder of a server that is known here", shown_path(folder.path)));
+  if (folder.places.empty())
+    line(fmt::format("{}: {}", shown_path(folder.path),
+                     folder.instead.empty() ? "no folder of a server that is known here" : folder.instead));
   if (const std::string prune = prune_line(folder.path, folder.places); !prune.empty())
     print(fmt::format("fix: {} frees {}\n", prune, size_of(bytes_of_dead_signatures(folder.places))));
 }

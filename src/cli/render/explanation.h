@@ -11,9 +11,10 @@
 namespace kvcache::cli {
 
 struct ExplainedFolder {
-  std::string path;    ///< as the user gave it
-  std::string tokens;  ///< of the file, or empty
-  std::string like;    ///< of the file, or empty
+  std::string instead;  ///< where there are no places: what it is, a clause, or empty
+  std::string path;     ///< as the user gave it
+  std::string tokens;   ///< of the file, or empty
+  std::string like;     ///< of the file, or empty
   std::size_t prompt_tokens = 0;
   std::vector<foreign::Explanation> places;
   /// The place of which most of the prompt can be restored, or the first.
