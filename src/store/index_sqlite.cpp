@@ -21,6 +21,7 @@ using detail::Statement;
 using detail::Transaction;
 
 constexpr std::uint64_t reserve_bytes = 512U << 10U;  // a removal of some dozens of blocks writes about a quarter of it
+constexpr std::uint32_t longest_log = 512;            // pages of it that are brought into the database
 constexpr int patience = 60'000;                      // milliseconds that a writer waits for others
 
 // Ids are blobs that as bytes stand in the order of the ids. Those of a block of 256 fit into an entry of node_children: above
@@ -57,13 +58,15 @@ class SqliteIndex final : public detail::SqlIndex {
     if (create) make_tables();
     check_version();
     db_->execute(network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL");
-    db_->execute("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=512; PRAGMA cache_size=-4096");
+    db_->execute("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-4096");
+    db_->execute(fmt::format("PRAGMA wal_autocheckpoint={}", longest_log));
   }
 
   [[nodiscard]] std::string label() const override { return path_; }
 
   void touch(std::span<const Touch> touches) noexcept override {
     quietly([&] { note(touches); });
+    renew_log();
   }
 
   void count(std::uint64_t tokens_asked, std::uint64_t tokens_found) noexcept override {
@@ -75,6 +78,7 @@ class SqliteIndex final : public detail::SqlIndex {
   // Removing needs room for the log before it can give any back.
   Published publish(const Publication& publication) override {
     Published out = SqlIndex::publish(publication);
+    renew_log();
     make_reserve();
     return out;
   }
@@ -113,9 +117,20 @@ class SqliteIndex final : public detail::SqlIndex {
 
   /// What a commit wrote to the log before it failed is complete for whoever reads the log after a crash, until something is
   /// written over it.
-  [[nodiscard]] bool is_unsettled() override { return db_->log_may_have_more(); }
+  [[nodiscard]] bool is_unsettled() override { return db_->log_frames() >= longest_log || db_->log_may_have_more(); }
 
  private:
+  /// A long log that a change has just brought into the database is begun anew by the next change, of this process alone: who
+  /// opens the index first, as every run of the tool does, takes nothing of what it finds in the log for brought in.
+  void renew_log() noexcept {
+    try {
+      if (db_->log_frames() < longest_log) return;
+    } catch (const std::exception&) {
+      return;
+    }
+    quietly([&] { tick(); });
+  }
+
   void truncate_log() {
     // What is deleted is overwritten; the log still has it until it is begun anew.
     db_->execute("PRAGMA wal_checkpoint(TRUNCATE)");

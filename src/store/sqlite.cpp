@@ -24,20 +24,6 @@ sqlite3_file* file_of(sqlite3* db, int which) {
   return file != nullptr && file->pMethods != nullptr ? file : nullptr;
 }
 
-/// The beginning of the shared memory of a log (sqlite.org/walformat.html, "The WAL-Index File Format"). Numbers in the order
-/// of the machine, salts as they are in the log.
-struct LogHeader {
-  std::uint32_t version;
-  std::uint32_t unused;
-  std::uint32_t changes;
-  std::uint8_t initialized;
-  std::uint8_t big_endian_sums;
-  std::uint16_t page_size;
-  std::uint32_t frames;
-  std::uint32_t pages;
-  std::array<std::uint32_t, 2> sums;
-  std::array<std::uint8_t, 8> salts;
-};
 constexpr std::uint32_t known_log_version = 3007000;
 
 /// SQLite says so itself only where it was writing to a file; the log's shared memory has to be made as well.
@@ -151,26 +137,36 @@ void Database::flush_log() {
   }
 }
 
-bool Database::log_may_have_more() {
+std::optional<Database::LogHeader> Database::log_header() {
   sqlite3_file* database = file_of(db_, SQLITE_FCNTL_FILE_POINTER);
-  sqlite3_file* file = log();
-  if (database == nullptr || file == nullptr || database->pMethods->iVersion < 2) return true;
-  void volatile* memory = nullptr;  // NOLINT(misc-misplaced-const): SQLite's type
+  if (database == nullptr || log() == nullptr || database->pMethods->iVersion < 2) return std::nullopt;
+  void volatile* memory = nullptr;
   constexpr int region = 32768;
-  if (database->pMethods->xShmMap(database, 0, region, 0, &memory) != SQLITE_OK || memory == nullptr) return true;
+  if (database->pMethods->xShmMap(database, 0, region, 0, &memory) != SQLITE_OK || memory == nullptr) return std::nullopt;
   LogHeader header{};
-  // Whoever writes has the lock, which is this connection.
   std::memcpy(&header, const_cast<const void*>(memory), sizeof header);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  if (header.version != known_log_version) return std::nullopt;
+  return header;
+}
+
+std::uint32_t Database::log_frames() {
+  const std::optional<LogHeader> header = log_header();
+  return header ? header->frames : 0;
+}
+
+bool Database::log_may_have_more() {
+  const std::optional<LogHeader> header = log_header();
   // A log that was begun anew has its new salts when it is first written to.
-  if (header.version != known_log_version || header.frames == 0) return true;
+  if (!header || header->frames == 0) return true;
   constexpr sqlite3_int64 before_frames = 32;
   constexpr sqlite3_int64 before_page = 24;
-  const sqlite3_int64 page = header.page_size == 1 ? 65536 : header.page_size;  // as the format has it
+  const sqlite3_int64 page = header->page_size == 1 ? 65536 : header->page_size;  // as the format has it
   std::array<std::uint8_t, before_page> next{};
+  sqlite3_file* file = log();
   const int code = file->pMethods->xRead(file, next.data(), static_cast<int>(next.size()),
-                                         before_frames + sqlite3_int64{header.frames} * (before_page + page));
+                                         before_frames + sqlite3_int64{header->frames} * (before_page + page));
   if (code == SQLITE_IOERR_SHORT_READ) return false;
-  return code != SQLITE_OK || std::equal(header.salts.begin(), header.salts.end(), next.begin() + 8);
+  return code != SQLITE_OK || std::equal(header->salts.begin(), header->salts.end(), next.begin() + 8);
 }
 
 Database::~Database() {

@@ -3,8 +3,11 @@
 
 #include <sqlite3.h>
 
+#include <array>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,13 +50,32 @@ class Database final : public SqlConnection {
   /// Make durable what the log has and its name: for the latter each connection flushes the folder once, when it first flushes
   /// the log. Nothing where there is no log. Not beside other calls. Throws Error(io).
   void flush_log();
+  /// Pages in the log, about, while others write. 0 where that cannot be told.
+  [[nodiscard]] std::uint32_t log_frames();
   /// Whether a change may be in the log whose end failed, or whose process was killed: of no effect, until somebody reads the
   /// log after a crash. Within a transaction that writes. True where that cannot be told.
   [[nodiscard]] bool log_may_have_more();
   [[noreturn]] void fail(int code) const;
 
  private:
+  /// The beginning of the shared memory of a log (sqlite.org/walformat.html, "The WAL-Index File Format"). Numbers in the order
+  /// of the machine, salts as they are in the log. Complete while this connection has a transaction that writes.
+  struct LogHeader {
+    std::uint32_t version;
+    std::uint32_t unused;
+    std::uint32_t changes;
+    std::uint8_t initialized;
+    std::uint8_t big_endian_sums;
+    std::uint16_t page_size;
+    std::uint32_t frames;
+    std::uint32_t pages;
+    std::array<std::uint32_t, 2> sums;
+    std::array<std::uint8_t, 8> salts;
+  };
+
   [[nodiscard]] sqlite3_file* log();
+  /// Nothing where there is no log, or it is of a kind that is not known.
+  [[nodiscard]] std::optional<LogHeader> log_header();
   [[nodiscard]] sqlite3_stmt* prepared(std::string_view sql);
 
   sqlite3* db_ = nullptr;

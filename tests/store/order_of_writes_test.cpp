@@ -115,6 +115,18 @@ TEST_F(OrderOfWrites, NothingHasANameWhenAFileCannotBeFlushed) {
   EXPECT_EQ(store_.check(true, false).leftovers, std::vector<std::string>());
 }
 
+// Each run of the tool is the only one that has the index open.
+TEST_F(OrderOfWrites, TheLogStaysShort) {
+  const std::string path = folder_ / "s";
+  store_ = Store::open(folder_ / "other");
+  // Nothing goes with one of these that would be a second change.
+  for (int i = 0; i < 80; ++i) {
+    Store store = Store::open(path);
+    put(store, std::to_string(1000 + i) + "abcd");
+  }
+  EXPECT_LT(std::filesystem::file_size(path + "/store.db-wal"), 5U << 19U);
+}
+
 /// What whoever reads the index after a crash at this moment finds.
 std::string label_after_crash(const Folder& crashed, const std::string& store, const std::string& id) {
   for (const char* const name : {"store.db", "store.db-wal", "store.db-shm"}) std::filesystem::remove(crashed / name);
