@@ -37,8 +37,8 @@ class Objects {
   virtual void replace(const std::string& name, const Writer& write) = 0;
   /// One of several objects that are stored together.
   struct Draft {
-    std::string name;
-    Writer write;
+    std::string name;       ///< as of put()
+    Writer write;           ///< as of put()
     bool replaces = false;  ///< replace(), else put()
     bool stored = false;    ///< what became of it
   };
