@@ -15,7 +15,8 @@ using Json = nlohmann::json;
 /// Most values of one text: a parsed one takes some fifty bytes.
 inline constexpr std::size_t most_json_values = std::size_t{1} << 21U;
 
-/// Throws Error(unreadable) for what is no JSON, is nested deeper than 64 or has too many values, with a hint then. `what`: "index.json".
+/// Throws Error(unreadable) for what is no JSON, is nested deeper than 64 or has too many values, with a hint then. `what`:
+/// "index.json".
 [[nodiscard]] Json parse_json(std::string_view text, std::string_view what);
 
 // Members of an object; nothing where it is no object, or the member is missing or of another type.
