@@ -91,11 +91,13 @@ class LiveFolders(unittest.TestCase):
                 with open(path, "rb") as f:
                     contents[path] = f.read()
             stop = threading.Event()
+            # One stays: whoever lists a folder in which every name moves all the time may see none of them.
+            moving = files[1:]
 
             def serve():
                 turn = 0
                 while not stop.is_set():
-                    path = files[turn % len(files)]
+                    path = moving[turn % len(moving)]
                     turn += 1
                     if os.path.exists(path):
                         os.remove(path)
