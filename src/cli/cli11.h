@@ -3,12 +3,14 @@
 // They are objects with strings and functions in them, and every source that includes the header has its own: eight in each of
 // fifty sources, made before main and taken down after it by every run, whatever it is asked: a quarter of the instructions of
 // `kvcache --version` and 25 of its pages. None is used here (numbers are checked in options/numbers.h), so their names become
-// null pointers. What CLI11 renames or adds is made as before; what we used would not compile.
+// null pointers: what used one of them would not compile. Other releases than the one that this was tried with are included as
+// they are.
 #pragma once
 
 #include <CLI/Error.hpp>
 #include <CLI/StringTools.hpp>
 #include <CLI/TypeTools.hpp>
+#include <CLI/Version.hpp>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -19,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#if CLI11_VERSION_MAJOR == 2 && CLI11_VERSION_MINOR == 1
 #define ExistingFile *const ExistingFile = nullptr
 #define ExistingDirectory *const ExistingDirectory = nullptr
 #define ExistingPath *const ExistingPath = nullptr
@@ -36,5 +39,6 @@
 #undef Number
 #undef NonNegativeNumber
 #undef PositiveNumber
+#endif
 
 #include <CLI/App.hpp>
