@@ -9,9 +9,11 @@ namespace kvcache::fleet {
 namespace {
 
 using store::detail::SqlConnection;
+using store::detail::SqlValue;
 
 std::int64_t setting(Postgres& connection, const std::string& name) {
-  const auto rows = connection.run("SELECT CAST(setting AS BIGINT) FROM pg_settings WHERE name = '" + name + "'", {});
+  const SqlValue value(name);
+  const auto rows = connection.run("SELECT CAST(setting AS BIGINT) FROM pg_settings WHERE name = ?1", {&value, 1});
   return rows->step() ? rows->integer(0) : -1;
 }
 
