@@ -1,6 +1,6 @@
 // kvcache: the program from start to end.
 //
-//   signals  ->  parse the command line  ->  run the command  ->  flush  ->  exit code
+//   descriptors, signals  ->  parse the command line  ->  run the command  ->  flush  ->  exit code
 //
 // Everything that goes wrong on the way is an exception, and this is where all of them end.
 #include <cstdlib>
@@ -13,6 +13,7 @@
 #include "cli/terminal/signals.h"
 #include "cli/terminal/stdout.h"
 #include "kvcache/error.h"
+#include "platform/standard_streams.h"
 #ifdef KVCACHE_HAS_SQLITE
 #include "sqlite/sqlite_access.h"
 #endif
@@ -35,6 +36,7 @@ int main(int argc, char** argv) {
   using namespace kvcache::cli;
   Context context;
   try {
+    kvcache::detail::reserve_standard_streams();
     handle_signals();
 #ifdef KVCACHE_HAS_SQLITE
     kvcache::foreign::use_sqlite(kvcache::sqlite::access());

@@ -113,3 +113,18 @@ Token ids may come the same way, to every command that wants them; a file called
   $ cp stamped.safetensors ./-
   $ kvcache verify ./-
   ./-: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1; KV716)
+
+A process that is started without standard output: it does not become that of a file.
+
+  $ kvcache create --layers 1 --heads 1 --head-dim 8 --tokens 2 -o - >&-
+  kvcache create: cannot write standard output: Bad file descriptor
+  [5]
+  $ kvcache trim - -n 3 -o - <"$MODELS/llama-f16.safetensors" >&-
+  kvcache trim: cannot write standard output: Bad file descriptor
+  [5]
+  $ kvcache trim - -n 3 -o - <&- >&-
+  kvcache trim: -: cannot be read: Bad file descriptor
+  [5]
+  $ kvcache trim "$MODELS/llama-f16.safetensors" -n 3 -o kept.safetensors <&- >&-; kvcache verify kept.safetensors
+  trimmed 3 of 43 tokens: 40 left; wrote kept.safetensors (41.7 kB)
+  kept.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
