@@ -33,12 +33,6 @@ struct End {
   std::vector<std::int64_t> held;
 };
 
-std::int64_t rows_in(const ObjectInfo& object) {
-  std::int64_t rows = 0;
-  for (const auto& [begin, end] : object.rows) rows += end - begin;
-  return rows;
-}
-
 class Search {
  public:
   Search(const Index& index, const Namespace& space, const Layout& layout, std::span<const std::int32_t> ids,

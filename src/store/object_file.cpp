@@ -104,6 +104,12 @@ std::string edge_group(std::size_t window) {
   return fmt::format("edge{}", window);
 }
 
+std::int64_t rows_in(const ObjectInfo& object) {
+  std::int64_t rows = 0;
+  for (const auto& [begin, end] : object.rows) rows += end - begin;
+  return rows;
+}
+
 std::string object_name(const Digest& hash, std::string_view group) {
   return fmt::format("{}.{}.safetensors", hash, group);
 }

@@ -20,6 +20,8 @@ inline constexpr std::string_view rows_group = "rows";
 inline constexpr std::string_view state_group = "state";
 [[nodiscard]] std::string window_group(std::size_t window);  ///< rows of a complete block
 [[nodiscard]] std::string edge_group(std::size_t window);    ///< rows that lie in no complete block
+/// How many rows it holds.
+[[nodiscard]] std::int64_t rows_in(const ObjectInfo& object);
 
 /// `<hash>.<group>.safetensors`
 [[nodiscard]] std::string object_name(const Digest& hash, std::string_view group);

@@ -10,6 +10,7 @@
 #include "kvcache/sha256.h"
 #include "kvcache/stamp.h"
 #include "kvcache/verify.h"
+#include "store/compare_known.h"
 #include "store/impl.h"
 #include "store/object_file.h"
 #include "store/publishing.h"
@@ -152,7 +153,6 @@ class Putting {
 
   Put run() {
     chain_ = chain_of(space_.name, prompt_.tokens, extras_, space_.block);
-    if (options_.check) compare_known();
     Index::Published published;
     const auto publish = [&](bool again) {
       if (again) {
@@ -163,6 +163,7 @@ class Putting {
       }
       objects_of_put_.clear();
       collect();
+      while (options_.check && differs()) collect();
       make_room_for(needed_bytes());
       write();
       published = index_.publish(publication_);
@@ -282,11 +283,31 @@ class Putting {
     return out;
   }
 
+  /// There is such an object of `node` already; it has `rows` rows, of which ours are the first.
+  template <typename Ours>
+  void rely_on(const Node& node, const Ours& ours, std::int64_t rows = 0) {
+    if (options_.check) relied_.push_back({ours(), node.hash, rows});
+  }
+
+  /// What is there already is compared; from the first that differs on, everything is stored apart.
+  bool differs() {
+    for (const Known& known : relied_) {
+      const auto other = difference(objects_, known, options_.how);
+      if (!other) continue;
+      extras_.push_back({static_cast<std::uint32_t>(known.ours.node.first), 1, "other rows " + *other});
+      chain_ = chain_of(space_.name, prompt_.tokens, extras_, space_.block);
+      result_.differs = true;
+      return true;
+    }
+    return false;
+  }
+
   /// What is not there yet.
   void collect() {
     publication_ = {};
     publication_.space = space_;
     todo_.clear();
+    relied_.clear();
     const std::vector<Node> path = known_space_ || index_has_space() ? index_.path(chain_.blocks) : std::vector<Node>();
     check_ids(path);
     if (!path.empty()) publication_.needed.push_back(path.back().hash);
@@ -303,12 +324,21 @@ class Putting {
         ++result_.new_blocks;
       } else if (known == nullptr) {
         ++result_.new_blocks;
+      } else if (layout_.has_rows()) {
+        rely_on(
+            *known, [&] { return rows_of(node); }, space_.block);
       }
       for (std::size_t w = 0; w < held_.size(); ++w) {
         const bool there = known != nullptr && known->object(window_group(w)) != nullptr;
-        if (!there && !within(layout_.windows()[w].held(tokens_, held_[w]), node.first, node.end())) continue;
+        const bool ours = within(layout_.windows()[w].held(tokens_, held_[w]), node.first, node.end());
+        if (!there && !ours) continue;
         covered[w].emplace_back(node.first, node.end());
-        if (!there) wanted.push_back(window_rows(node, w, window_group(w), {{node.first, node.end()}}));
+        if (!ours) continue;
+        const auto rows = [&] { return window_rows(node, w, window_group(w), {{node.first, node.end()}}); };
+        if (there)
+          rely_on(*known, rows, space_.block);
+        else
+          wanted.push_back(rows());
       }
       if (i + 1 == chain_.blocks.size() && chain_.tail.empty()) {
         end = node;
@@ -327,12 +357,17 @@ class Putting {
         if (node.hash != end.hash) continue;
         end.objects = node.objects;
         there = node.object(rows_group) != nullptr;
+        if (there)
+          rely_on(
+              node, [&] { return rows_of(end); }, node.end() - node.first);
       }
       for (const Node& node : around.behind) {
         if (there || !layout_.has_rows() || node.object(rows_group) == nullptr) continue;
         if (common_tokens(node, prompt_.tokens, extras_) != static_cast<std::int64_t>(end.ids.size())) continue;
         there = true;  // its rows begin with these
         publication_.needed.push_back(node.hash);
+        rely_on(
+            node, [&] { return rows_of(end); }, node.end() - node.first);
       }
       if (layout_.has_rows() && !there) of_end.push_back(rows_of(end));
     }
@@ -343,16 +378,27 @@ class Putting {
   void finish_end(Node end, std::vector<ObjectContents> wanted, const std::vector<std::vector<Span>>& covered) {
     const std::vector<ObjectInfo> known = std::move(end.objects);
     end.objects.clear();
-    const auto has = [&](std::string_view group) {
-      return std::ranges::any_of(known, [&](const ObjectInfo& one) { return one.group == group; });
-    };
+    const auto there = [&](std::string_view group) { return std::ranges::find(known, group, &ObjectInfo::group); };
     end.held = held_;
     if (layout_.has_state()) end.cut = least();
     for (std::size_t w = 0; w < held_.size(); ++w) {
-      const auto rest = without(layout_.windows()[w].held(tokens_, held_[w]), covered[w]);
-      if (!rest.empty() && !has(edge_group(w))) wanted.push_back(window_rows(end, w, edge_group(w), rest));
+      const auto ours = layout_.windows()[w].held(tokens_, held_[w]);
+      const auto rest = without(ours, covered[w]);
+      if (rest.empty()) continue;
+      const auto edge = there(edge_group(w));
+      if (edge == known.end()) {
+        wanted.push_back(window_rows(end, w, edge_group(w), rest));
+      } else if (std::ranges::all_of(edge->rows, [&](const Span& one) { return within(ours, one.first, one.second); })) {
+        rely_on(
+            end, [&] { return window_rows(end, w, edge_group(w), edge->rows); }, rows_in(*edge));
+      }
     }
-    if (layout_.has_state() && !has(state_group)) wanted.push_back(state_of(end));
+    if (layout_.has_state()) {
+      if (there(state_group) == known.end())
+        wanted.push_back(state_of(end));
+      else
+        rely_on(end, [&] { return state_of(end); });
+    }
     for (ObjectContents& one : wanted) {
       one.node = end;
       // Where no object of rows tells the tokens before the end's, the end tells them all.
@@ -499,8 +545,6 @@ class Putting {
     return std::move(result_);
   }
 
-  void compare_known();
-
   Store& store_;
   Index& index_;
   Objects& objects_;
@@ -520,39 +564,12 @@ class Putting {
   std::vector<std::pair<std::size_t, OpenWindow>> windows_;   // in the order of leaves
   std::vector<std::int64_t> held_;                            // rows of each of Layout::windows()
   std::vector<std::pair<std::size_t, ObjectContents>> todo_;  // of which node of the publication
+  std::vector<Known> relied_;                                 // what is there instead, to be compared
   Index::Publication publication_;
   Digest end_hash_;
   std::vector<NewObject> objects_of_put_;
   Put result_;
 };
-
-/// Rows of known blocks are compared by their checksums; from the first that differs on, everything is stored apart.
-void Putting::compare_known() {
-  const std::vector<Node> path = index_.path(chain_.blocks);
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    const std::string name = object_name(path[i].hash, rows_group);
-    if (path[i].object(rows_group) == nullptr) continue;
-    const StoredObject stored(objects_.open(name), name);
-    const ObjectContents ours = rows_of(block_node(i));
-    std::vector<NamedTensor> mine;
-    std::vector<NamedTensor> theirs;
-    for (std::size_t part = 0; part < ours.parts.size(); ++part)
-      for (std::size_t a = 0; a < ours.parts[part].arrays.size(); ++a) {
-        const std::string key = row_key(part, a, ours.parts[part].arrays.size());
-        mine.push_back({key, ours.parts[part].arrays[a]});
-        theirs.push_back(
-            {key, stored.rows(part, a, ours.parts[part].arrays.size(), ours.specs[part]->arrays[a], space_.block)});
-      }
-    const auto sums = checksums(mine, options_.how.threads, {}, options_.how.stop);
-    if (sums == checksums(theirs, options_.how.threads, {}, options_.how.stop)) continue;
-    std::string text;
-    for (const auto& [key, sum] : sums) text += fmt::format("{} {:08x}\n", key, sum);
-    extras_.push_back({static_cast<std::uint32_t>(path[i].first), 1, "other rows " + sha256(text)});
-    chain_ = chain_of(space_.name, prompt_.tokens, extras_, space_.block);
-    result_.differs = true;
-    return compare_known();
-  }
-}
 
 }  // namespace
 

@@ -136,13 +136,53 @@ Rows of known blocks are those that were put first; --check compares them, and k
   $ kvcache store put turn1.safetensors --tokens turn1.json --identity llama --check
   10 tokens as entry ce8f3c8efdc5: 0 new of 2 blocks, wrote 900 B
   $ kvcache store put other.safetensors --tokens turn1.json --identity llama --check --label second
-  warning: rows of known blocks are others than those stored: this cache is stored apart, and `store export` gives it back
-  10 tokens as entry 49d19b9f3cef: 2 new of 2 blocks, wrote 5.64 kB
+  warning: what is stored of these tokens is not what this cache has: it is stored apart, and `store export` gives it back
+  10 tokens as entry 07e604452f33: 2 new of 2 blocks, wrote 5.64 kB
   $ kvcache -q store export $(kvcache store ls --json | jq -r '.entries[] | select(.label == "second") | .entry') -o back.safetensors
   $ kvcache diff other.safetensors back.safetensors
   no difference in 640 values of 2 layers
   $ kvcache -q store get --tokens turn1.json --identity llama --leave 0 -o first.safetensors; kvcache diff turn1.safetensors first.safetensors
   no difference in 640 values of 2 layers
+
+So is what is in no whole block, what windows hold, and what rows of longer prompts begin with.
+
+  $ export KVCACHE_STORE="$PWD/checked2"; kvcache -q store init --block 8
+  $ for seed in 1 2; do kvcache -q create --layers 2 --heads 2 --head-dim 8 --tokens 6 --fill random --seed $seed -o plain$seed.safetensors; done
+  $ for seed in 1 2; do kvcache -q create --layers 2 --heads 2 --head-dim 8 --tokens 27 --max-size 20 --fill random --seed $seed -o window$seed.safetensors; done
+  $ for seed in 1 2; do kvcache -q create --config "$CONFIGS/lfm2.json" --tokens 6 --fill random --seed $seed -o state$seed.safetensors; done
+  $ seq 6 > six; seq 27 > all
+  $ put() { kvcache store put $1.safetensors --tokens $2 --identity $3 --check --label $1; }
+  $ put plain1 six p; put plain2 six p; put plain1 six p; put plain2 six p
+  6 tokens as entry aef3b306b180: 0 new of 0 blocks, wrote 3.91 kB
+  warning: what is stored of these tokens is not what this cache has: it is stored apart, and `store export` gives it back
+  6 tokens as entry 9c9bfb13f62c: 0 new of 0 blocks, wrote 2.95 kB
+  6 tokens as entry aef3b306b180: 0 new of 0 blocks, wrote 964 B
+  warning: what is stored of these tokens is not what this cache has: it is stored apart, and `store export` gives it back
+  6 tokens as entry 9c9bfb13f62c: 0 new of 0 blocks, wrote 964 B
+  $ put window1 all w; put window2 all w; put window1 all w; put window2 all w
+  27 tokens as entry ad67ccbe035f: 3 new of 3 blocks, wrote 6.86 kB
+  warning: what is stored of these tokens is not what this cache has: it is stored apart, and `store export` gives it back
+  27 tokens as entry 23647f2b8d3d: 1 new of 3 blocks, wrote 5.89 kB
+  27 tokens as entry ad67ccbe035f: 0 new of 3 blocks, wrote 964 B
+  warning: what is stored of these tokens is not what this cache has: it is stored apart, and `store export` gives it back
+  27 tokens as entry 23647f2b8d3d: 0 new of 3 blocks, wrote 964 B
+  $ put state1 six s; put state2 six s; put state1 six s; put state2 six s
+  6 tokens as entry 8468741f7462: 0 new of 0 blocks, wrote 24.6 kB
+  warning: what is stored of these tokens is not what this cache has: it is stored apart, and `store export` gives it back
+  6 tokens as entry b8d63f6f7c6d: 0 new of 0 blocks, wrote 23.8 kB
+  6 tokens as entry 8468741f7462: 0 new of 0 blocks, wrote 964 B
+  warning: what is stored of these tokens is not what this cache has: it is stored apart, and `store export` gives it back
+  6 tokens as entry b8d63f6f7c6d: 0 new of 0 blocks, wrote 964 B
+  $ get() { kvcache -q store export $(kvcache store ls --json | jq -r ".entries[] | select(.label == \"$1\") | .entry") -o back.safetensors --force; kvcache diff $1.safetensors back.safetensors; }
+  $ for n in 1 2; do get plain$n; get window$n; get state$n; done
+  no difference in 384 values of 2 layers
+  no difference in 1280 values of 2 layers
+  no difference in 10240 values of 3 layers
+  no difference in 384 values of 2 layers
+  no difference in 1280 values of 2 layers
+  no difference in 10240 values of 3 layers
+  $ kvcache store check --data
+  19 objects, 58.8 kB: nothing is wrong
 
 A store keeps to its limits; what is pinned stays, and what was used last.
 

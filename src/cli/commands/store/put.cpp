@@ -55,7 +55,7 @@ Json put_one(Context& context, const Options& options, store::Store& into, store
   for (const std::string& warning : put.warnings) warn(context, warning);
   if (put.differs)
     warn(context,
-         "rows of known blocks are others than those stored: this cache is stored apart, and `store export` gives it back");
+         "what is stored of these tokens is not what this cache has: it is stored apart, and `store export` gives it back");
   if (!context.quiet)
     say(fmt::format("{} as entry {}: {} new of {}, wrote {}{}", count_of(static_cast<std::uint64_t>(put.entry.tokens), "token"),
                     short_id(put.entry.id), put.new_blocks, count_of(put.blocks, "block"),
@@ -99,7 +99,7 @@ Action declare(CLI::App& app, Context& context) {
   add_prompt(app, options->prompt, false);
   app.add_option("--label", options->label, "A word to find it by: the conversation's")->type_name("L");
   app.add_flag("--pin", options->pin, "Never evict it");
-  app.add_flag("--check", options->check, "Compare the rows of known blocks; others are stored apart");
+  app.add_flag("--check", options->check, "Compare what is stored of these tokens already; a cache that differs is stored apart");
   app.add_flag("--json", options->json, "Print what was done as JSON to standard output");
   add_store(app, options->store);
   return [&context, options] { return run(context, *options); };
