@@ -99,7 +99,8 @@ Action declare(CLI::App& app, Context& context) {
   add_prompt(app, options->prompt, false);
   app.add_option("--label", options->label, "A word to find it by: the conversation's")->type_name("L");
   app.add_flag("--pin", options->pin, "Never evict it");
-  app.add_flag("--check", options->check, "Compare what is stored of these tokens already; a cache that differs is stored apart");
+  app.add_flag("--check", options->check,
+               "Compare what is stored of these tokens already; a cache that differs is stored apart");
   app.add_flag("--json", options->json, "Print what was done as JSON to standard output");
   add_store(app, options->store);
   return [&context, options] { return run(context, *options); };
