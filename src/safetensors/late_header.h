@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kvcache/byte_sink.h"
 #include "kvcache/safetensors.h"
 
 namespace kvcache::detail {
@@ -28,6 +29,10 @@ class DataObserver {
 /// As write_safetensors() without gzip, but the header comes last: `metadata` is called when all data passed the observer, and
 /// what it throws leaves nothing behind. `like`: metadata of the same size, as JSON.
 std::uint64_t write_with_late_header(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& like,
+                                     const WriteOptions& options, DataObserver& observer,
+                                     const std::function<Metadata()>& metadata);
+/// The same into a sink, which is committed, or aborted where anything is thrown.
+std::uint64_t write_with_late_header(ByteSink& out, const std::vector<NamedTensor>& tensors, const Metadata& like,
                                      const WriteOptions& options, DataObserver& observer,
                                      const std::function<Metadata()>& metadata);
 

@@ -58,14 +58,35 @@ std::uint64_t write_file(const std::string& path, const std::string& header, con
   return write_to(out, header, tensors, options, late);
 }
 
+/// Before anything is written: what the format cannot hold is refused.
+std::string header_or_abort(ByteSink& out, const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
+  try {
+    return render_header(tensors, metadata);
+  } catch (...) {
+    out.abort();
+    throw;
+  }
+}
+
+LateHeader late_header(const std::vector<NamedTensor>& tensors, detail::DataObserver& observer,
+                       const std::function<Metadata()>& metadata) {
+  return {&observer, [&] { return render_header(tensors, metadata()); }};
+}
+
 }  // namespace
 
 std::uint64_t detail::write_with_late_header(const std::string& path, const std::vector<NamedTensor>& tensors,
                                              const Metadata& like, const WriteOptions& options, DataObserver& observer,
                                              const std::function<Metadata()>& metadata) {
   if (options.gzip) throw Error(ErrorKind::usage, "what is compressed has its header first");
-  return write_file(path, render_header(tensors, like), tensors, options,
-                    {&observer, [&] { return render_header(tensors, metadata()); }});
+  return write_file(path, render_header(tensors, like), tensors, options, late_header(tensors, observer, metadata));
+}
+
+std::uint64_t detail::write_with_late_header(ByteSink& out, const std::vector<NamedTensor>& tensors, const Metadata& like,
+                                             const WriteOptions& options, DataObserver& observer,
+                                             const std::function<Metadata()>& metadata) {
+  if (options.gzip) throw Error(ErrorKind::usage, "what is compressed has its header first");
+  return write_to(out, header_or_abort(out, tensors, like), tensors, options, late_header(tensors, observer, metadata));
 }
 
 std::uint64_t write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
@@ -76,14 +97,7 @@ std::uint64_t write_safetensors(const std::string& path, const std::vector<Named
 
 std::uint64_t write_safetensors(ByteSink& out, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
                                 const WriteOptions& options) {
-  std::string header;
-  try {
-    header = render_header(tensors, metadata);
-  } catch (...) {
-    out.abort();
-    throw;
-  }
-  return write_to(out, header, tensors, options);
+  return write_to(out, header_or_abort(out, tensors, metadata), tensors, options);
 }
 
 namespace {

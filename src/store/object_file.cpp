@@ -11,10 +11,10 @@
 #include "kvcache/error.h"
 #include "kvcache/format.h"
 #include "kvcache/stamp.h"
-#include "safetensors/data_pass.h"
+#include "safetensors/late_header.h"
+#include "stamp/passing_checksums.h"
 #include "store/planes.h"
 #include "store/state.h"
-#include "store/write_with_checksums.h"
 
 namespace kvcache::store::detail {
 namespace {
@@ -188,10 +188,11 @@ std::uint64_t write_object_file(ByteSink& out, const ObjectFile& file, const Wri
     metadata.emplace(object_stamp_key, to_json(stamp));
     return metadata;
   };
-  // What is not there need not be written, if nobody looks at it on its way.
-  if (out.descriptor() >= 0 && kvcache::detail::mostly_holes(file.tensors))
-    return write_safetensors(out, file.tensors, with_stamp(checksums(file.tensors, how.threads, {}, how.stop)), how);
-  return write_with_checksums(out, file.tensors, how, with_stamp);
+  kvcache::detail::PassingChecksums sums(file.tensors.size());
+  std::map<std::string, std::uint32_t> zeros;
+  for (const NamedTensor& named : file.tensors) zeros.insert_or_assign(named.key, 0);
+  return kvcache::detail::write_with_late_header(out, file.tensors, with_stamp(std::move(zeros)), how, sums,
+                                                 [&] { return with_stamp(sums.by_key(file.tensors)); });
 }
 
 ObjectFile label_file(const std::string& label, Time now) {
