@@ -94,7 +94,7 @@ class Importing {
       return published.done;
     };
     until_published(into_.index(), into_.objects(),
-                    {publish, [this] { return written(); }, [&] { return make_room_for_disk(into_, bytes, bytes, gone); },
+                    {publish, objects_of_entry_, [&] { return make_room_for_disk(into_, bytes, bytes, gone); },
                      "it can take entries over"});
     discard(into_.index(), into_.objects(), published.discarded);
     ++out_.entries;
@@ -103,13 +103,6 @@ class Importing {
       ++out_.objects;
       out_.bytes += one.bytes;
     }
-  }
-
-  std::vector<std::string> written() const {
-    std::vector<std::string> names;
-    for (const NewObject& one : objects_of_entry_)
-      if (one.stored) names.push_back(one.name);
-    return names;
   }
 
   [[nodiscard]] std::uint64_t missing_bytes(const std::vector<Node>& nodes) const {

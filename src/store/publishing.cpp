@@ -47,8 +47,11 @@ void store_all(Index& index, Objects& objects, std::span<NewObject> wanted) {
 
 void until_published(Index& index, Objects& objects, const Attempt& attempt) {
   const auto forget = [&] {
+    std::vector<std::string> names;
+    for (const NewObject& one : attempt.objects)
+      if (one.stored) names.push_back(one.name);
     try {
-      discard(index, objects, attempt.written());
+      discard(index, objects, names);
     } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the first error counts; `store gc` finds what is left
     }
   };

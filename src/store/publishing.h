@@ -27,10 +27,10 @@ void store_all(Index& index, Objects& objects, std::span<NewObject> wanted);
 
 /// One way of bringing something in.
 struct Attempt {
-  std::function<bool(bool again)> publish;            ///< stores and publishes; false: others have changed what it builds on
-  std::function<std::vector<std::string>()> written;  ///< names of what it has stored that is not published
-  std::function<bool()> make_room;                    ///< evicts for a full disk; false: nothing went
-  std::string what;                                   ///< "this cache can be put", for a message
+  std::function<bool(bool again)> publish;  ///< stores and publishes; false: others have changed what it builds on
+  const std::vector<NewObject>& objects;    ///< what it stores, anew with each call of `publish`
+  std::function<bool()> make_room;          ///< evicts for a full disk; false: nothing went
+  std::string what;                         ///< "this cache can be put", for a message
 };
 
 /// Until it is published. Where the disk is full something is evicted, once. What was stored in vain is discarded.

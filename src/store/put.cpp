@@ -170,7 +170,7 @@ class Putting {
       return published.done;
     };
     until_published(index_, objects_,
-                    {publish, [this] { return written(); }, [this] { return make_room_on_disk(); }, "this cache can be put"});
+                    {publish, objects_of_put_, [this] { return make_room_on_disk(); }, "this cache can be put"});
     return finish(std::move(published));
   }
 
@@ -522,14 +522,6 @@ class Putting {
       return std::ranges::all_of(objects_of_put_, [&](const NewObject& one) { return there(one.name); }) &&
              there(object_name(space_.name, "namespace"));
     };
-  }
-
-  /// What was stored and is not in the index.
-  std::vector<std::string> written() const {
-    std::vector<std::string> names;
-    for (const NewObject& one : objects_of_put_)
-      if (one.stored) names.push_back(one.name);
-    return names;
   }
 
   Put finish(Index::Published published) {
