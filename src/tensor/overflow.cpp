@@ -19,10 +19,14 @@ float as_float(Dtype dtype, std::uint32_t bits) {
   return scalar::load(dtype, raw.data());
 }
 
-bool is_infinite_in(Dtype dtype, float value) {
+float rounded_to(Dtype dtype, float value) {
   std::array<std::byte, sizeof(float)> raw{};
   scalar::store(dtype, value, raw.data());
-  return std::isinf(scalar::load(dtype, raw.data()));
+  return scalar::load(dtype, raw.data());
+}
+
+bool is_infinite_in(Dtype dtype, float value) {
+  return std::isinf(rounded_to(dtype, value));
 }
 
 float largest_code(int bits) {
@@ -67,11 +71,11 @@ float largest_of(Dtype dtype, const std::byte* values, std::size_t count) {
 
 // Not by single values: where this says no, no code whatever can make it true.
 bool can_overflow(const GroupLayout& layout, float scale, float bias) {
-  const float product = largest_code(layout.bits) * std::fabs(scale);
+  // Decoding rounds twice, and the first time may be upwards: the product, then the sum.
+  const float product = rounded_to(layout.dtype, largest_code(layout.bits) * std::fabs(scale));
   const bool opposite = std::signbit(scale) != std::signbit(bias) || bias == 0.0F;
   // Of opposite signs, the sum is no larger than the larger of the two.
-  return !std::isfinite(product) || is_infinite_in(layout.dtype, product) ||
-         (!opposite && is_infinite_in(layout.dtype, product + std::fabs(bias)));
+  return std::isinf(product) || (!opposite && is_infinite_in(layout.dtype, product + std::fabs(bias)));
 }
 
 }  // namespace

@@ -132,6 +132,20 @@ RC_GTEST_PROP(OverflowProperty, DecodingSaysWhatItWouldMakeInfinite, ()) {
   RC_ASSERT(layout.dtype != Dtype::F16 || !decode(Dtype::F32, false));
 }
 
+// 15 x 3276 is 49140, which rounds up to 49152: only that and 16376 reach 65520, from where halfs are infinite.
+TEST(Overflow, ProductsThatRoundUpwardsCount) {
+  for (const auto& [dtype, scale, bias] :
+       {std::tuple{Dtype::F16, 3276.0F, 16376.0F}, std::tuple{Dtype::F16, -3276.0F, -16376.0F},
+        std::tuple{Dtype::BF16, 0x1.22P+123F, 0x1.DEP+126F}}) {
+    const GroupLayout layout{dtype, 4, 32};
+    const test::FloatBytes codes(layout.weight_bytes(), std::byte{0xFF});
+    const auto scales = test::to_bytes(dtype, {scale});
+    const auto biases = test::to_bytes(dtype, {bias});
+    EXPECT_EQ(overflowing_value(layout, {codes.data(), scales.data(), biases.data()}), 0U) << name(dtype);
+    EXPECT_TRUE(may_overflow(layout, scales.data(), biases.data(), 1)) << name(dtype);
+  }
+}
+
 TEST(Overflow, SafeScalesAreTheLargest) {
   // 15 x 4368 is 65520, which rounds to infinity; one step less does not.
   EXPECT_EQ(largest_safe_scale(Dtype::F16, 4), 0x6C43U);
