@@ -79,17 +79,20 @@ class Elements {
   std::optional<Dtype> dtype_;
 };
 
-/// What its stamp says of the model's config.json. One that cannot be read is a finding of verify.
-std::optional<std::string> stamped_config(const PromptCache& cache) {
-  if (!cache.metadata.contains(std::string(stamp_key))) return std::nullopt;
+/// One that cannot be read is a finding of verify.
+void describe_stamp(const PromptCache& cache, ListedFile& file) {
+  if (!cache.metadata.contains(std::string(stamp_key))) return;
   try {
     const std::optional<Stamp> stamp = find_stamp(cache);
     const auto digest = stamp->model_sha256.find("config.json");
-    if (digest != stamp->model_sha256.end()) return digest->second;
+    if (digest != stamp->model_sha256.end()) file.config_sha256 = digest->second;
+    if (stamp->crc32) file.stamp.emplace_back("checksums");
+    if (!stamp->model_sha256.empty()) file.stamp.emplace_back("model");
+    if (stamp->tokens) file.stamp.emplace_back("tokens");
+    if (stamp->text) file.stamp.emplace_back("text");
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::unreadable) throw;
   }
-  return std::nullopt;
 }
 
 void describe_layers(const Document& document, ListedFile& file) {
@@ -114,7 +117,7 @@ void describe_cache(const Document& document, bool whole_files, ListedFile& file
   file.recognised = detail::is_surely_prompt_cache(document.file.header());
   file.verdict = "ok";
   describe_layers(document, file);
-  if (const auto config = stamped_config(document.cache)) file.config_sha256 = *config;
+  describe_stamp(document.cache, file);
   Findings findings = check(document);
   if (whole_files) std::ranges::move(check_stamp(document, {}), std::back_inserter(findings));
   for (const Finding& finding : findings) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/find_files.h"
@@ -36,7 +37,8 @@ struct ListedFile {
   std::uint64_t bytes = 0;
   std::chrono::system_clock::time_point modified;
   std::chrono::system_clock::time_point accessed;  ///< as the file system keeps it (platform/file_times.h); not known: 1970
-  std::string verdict;                             ///< "ok", "errors (KV411)", or why it is broken
+  std::vector<std::string_view> stamp;  ///< what its stamp holds: of checksums, model, tokens and text; in that order
+  std::string verdict;                  ///< "ok", "errors (KV411)", or why it is broken
 
   /// It says itself that it is a cache or a block, intact or not: what `prune` may delete.
   bool recognised = false;

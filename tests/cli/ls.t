@@ -21,6 +21,7 @@ A folder, with what is in it; files that are no caches are counted, broken ones 
      "classes": "KVCache",
      "elements": "F16",
      "bits": null,
+     "stamp": [],
      "verdict": "ok"
     },
     {
@@ -34,6 +35,7 @@ A folder, with what is in it; files that are no caches are counted, broken ones 
      "classes": null,
      "elements": null,
      "bits": null,
+     "stamp": [],
      "verdict": "the header is not JSON: syntax error at byte 203, near '\"1.1\":'"
     },
     {
@@ -47,6 +49,7 @@ A folder, with what is in it; files that are no caches are counted, broken ones 
      "classes": "KVCache",
      "elements": "F16",
      "bits": null,
+     "stamp": [],
      "verdict": "errors (KV501)"
     }
    ],
@@ -136,6 +139,16 @@ What is asked for: several conditions have to hold, and the order may be turned.
   some/short.safetensors,cache,example/tiny,mlx-lm@0.31,KVCache,F16,6,1184
   some/small.safetensors,cache,llama,mlx-lm@0.31,QuantizedKVCache,4 bits,43,15808
   some/stamped.safetensors,cache,llama,mlx-lm@0.31,KVCache,F16,43,45120
+  $ kvcache ls some --csv | grep -v small | cut -d, -f11-
+  stamp,verdict
+  ,ok
+  ,ok
+  checksums,ok
+  $ printf 'Hi' >hi; kvcache stamp some/short.safetensors --text hi --in-place -q
+  $ kvcache ls some | sed -nE 's/  +([0-9]+ (s|min|h|d|months|years?) +){2}/  AGES  /; /s(hort|tamped)/p'; kvcache ls some --csv | grep short | grep -o '"[^"]*".*'
+  short.safetensors         6  1.47 kB  F16  AGES  mlx-lm@0.31  example/tiny  stamped: checksums, text
+  stamped.safetensors      43  45.1 kB  F16  AGES  mlx-lm@0.31  llama         stamped: checksums
+  "checksums,text",ok
   $ cd some; kvcache ls --names -0 | tr '\0' '+'; cd ..
   long.safetensors+short.safetensors+small.safetensors+stamped.safetensors+
   $ kvcache ls some --names --csv

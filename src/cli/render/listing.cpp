@@ -1,6 +1,7 @@
 #include "cli/render/listing.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
 #include <chrono>
@@ -106,11 +107,13 @@ Json duplicates_json(const std::vector<catalog::Duplicates>& found) {
   return out;
 }
 
-/// What is said behind a name: of a file that is fine, nothing.
+/// What is said behind a name: what its stamp holds, and of one that is not fine, why.
 std::string remark(const ListedFile& f) {
   const bool plain = f.verdict == "ok" || f.verdict == "warnings" || f.kind == ListedFile::Kind::block ||
                      f.kind == ListedFile::Kind::temporary;
-  return plain ? "" : printable(f.verdict);
+  std::string out = f.stamp.empty() ? "" : fmt::format("stamped: {}", fmt::join(f.stamp, ", "));
+  if (plain) return out;
+  return (out.empty() ? "" : out + "; ") + printable(f.verdict);
 }
 
 std::string folders_text(const Listing& listing, const Style& style) {
@@ -211,6 +214,7 @@ Json file_json(const ListedFile& f) {
           {"classes", text_or_null(f.classes)},
           {"elements", text_or_null(f.elements)},
           {"bits", f.bits == 0 ? Json(nullptr) : Json(f.bits)},
+          {"stamp", f.stamp},
           {"verdict", f.verdict}};
 }
 
@@ -261,14 +265,14 @@ std::string listing_text(const Context& context, const Listing& listing) {
 }
 
 std::string listing_csv(const Listing& listing) {
-  std::string out = "path,kind,model,format,classes,values,tokens,bytes,modified,accessed,verdict\r\n";
+  std::string out = "path,kind,model,format,classes,values,tokens,bytes,modified,accessed,stamp,verdict\r\n";
   for (const ListedFile& f : shown(listing)) {
     const auto time = [](system_clock::time_point point) {
       return fmt::format("{}", point == system_clock::time_point() ? "" : std::to_string(seconds(point)));
     };
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\r\n", csv_cell(f.path), kind_name(f), csv_cell(f.model), f.format,
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\r\n", csv_cell(f.path), kind_name(f), csv_cell(f.model), f.format,
                        csv_cell(f.classes), f.elements, f.tokens, f.bytes, time(f.modified), time(f.accessed),
-                       csv_cell(f.verdict));
+                       csv_cell(fmt::format("{}", fmt::join(f.stamp, ","))), csv_cell(f.verdict));
   }
   return out;
 }
