@@ -53,9 +53,9 @@ Estimates beyond what a number holds, of what cannot be quantized, and of two th
   [2]
   $ kvcache create --layers 2 --heads 2 --head-dim 32 --tokens 8 -q -o narrow.safetensors
   $ kvcache estimate --like narrow.safetensors --tokens 1000 --bits 4
-  1000 tokens    size  a further token  of plain
-  F16          512 kB            512 B     100 %
-  4 bits       160 kB            160 B      31 %
+  1000 tokens    size  per new token  of plain
+  F16          512 kB          512 B     100 %
+  4 bits       160 kB          160 B      31 %
   in groups of 32 (--group-size 32): keys are 32 wide, which 64 does not divide
   $ kvcache estimate --like narrow.safetensors --config huge.json --tokens 1
   kvcache estimate: --config and --like exclude each other

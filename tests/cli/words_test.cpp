@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "cli/files/output.h"
 #include "cli/terminal/hint_line.h"
 #include "cli/terminal/progress_bar.h"
 
@@ -71,6 +72,17 @@ TEST(ProgressLine, KnowsNothingOfTheTimeAtFirst) {
   EXPECT_THAT(progress_line("reading", 999'999, 5'000'000'000'000, 1, 100), HasSubstr("h"));
   EXPECT_THAT(progress_line("reading", 1, 4, 60, 100), StartsWith("reading ["));
   EXPECT_THAT(progress_line("reading", 1, 4, 60, 100), EndsWith("3 min 0 s left"));
+}
+
+TEST(SizeWritten, SaysTheTimeOfWhatTookLong) {
+  Written written;
+  written.bytes = 442'000'000;
+  written.seconds = 0.9;
+  EXPECT_EQ(size_written(written), "442 MB");
+  written.seconds = 4.4;
+  EXPECT_EQ(size_written(written), "442 MB in 4 s");
+  written.seconds = 200;
+  EXPECT_EQ(size_written(written), "442 MB in 3 min 20 s");
 }
 
 }  // namespace

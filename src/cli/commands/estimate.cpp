@@ -210,7 +210,7 @@ int run(Context& context, const Options& options) {
                              : count_of(static_cast<std::uint64_t>(request.tokens), "token"),
                 Align::left},
                {options.fits ? "tokens" : "size", Align::right},
-               {"a further token", Align::right},
+               {"per new token", Align::right},
                {options.fits ? "" : "of plain", Align::right}});
   for (const Row& row : rows) {
     if (options.fits) {

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <system_error>
 
@@ -11,6 +13,7 @@
 #include "cli/files/open.h"
 #include "cli/files/read_inputs.h"
 #include "cli/files/remote_use.h"
+#include "cli/terminal/duration.h"
 #include "cli/terminal/progress_bar.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
@@ -124,7 +127,9 @@ void write_by(Context& context, const OutputOptions& options, const Document& in
     warn(context, fmt::format("{} is named as if it were compressed; --gzip compresses it", shown_path(written.path)));
   ProgressBar bar(context, "writing");
   how.progress = bar.callback();
+  const auto start = std::chrono::steady_clock::now();
   writing(context, written.path, [&] { written.bytes = write(how); });
+  written.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 void writing(Context& context, const std::string& path, const std::function<void()>& write) {
@@ -147,11 +152,15 @@ std::string stamp_note(const CarriedStamp& stamp) {
   return fmt::format("; {} dropped from its stamp", fmt::join(stamp.dropped, ", "));
 }
 
+std::string size_written(const Written& written) {
+  const std::string size = human_bytes(static_cast<double>(written.bytes));
+  return written.seconds < 1 ? size : fmt::format("{} in {}", size, time_text(std::round(written.seconds)));
+}
+
 void print_summary(const Context& context, const OutputOptions& options, const Written& written, std::string_view what,
                    const Json& more) {
   if (!context.quiet)
-    say(fmt::format("{}; wrote {} ({}){}", what, shown_output(written.path), human_bytes(static_cast<double>(written.bytes)),
-                    stamp_note(written.stamp)));
+    say(fmt::format("{}; wrote {} ({}){}", what, shown_output(written.path), size_written(written), stamp_note(written.stamp)));
   print_json_summary(context, options, written, more);
 }
 

@@ -47,6 +47,7 @@ struct Written {
   const Dialect* format = nullptr;  ///< nullptr: not known
   std::int64_t tokens = 0;
   std::uint64_t bytes = 0;
+  double seconds = 0;       ///< that the writing took, and all that is computed meanwhile
   CarriedStamp stamp = {};  ///< what of the input's stamp is still true
 };
 
@@ -76,6 +77,9 @@ void write_by(Context& context, const OutputOptions& options, const Document& in
 
 /// "; checksums dropped from the stamp", or nothing: for the end of a summary.
 [[nodiscard]] std::string stamp_note(const CarriedStamp& stamp);
+
+/// "442 MB", and of what took a second or more "442 MB in 4 s".
+[[nodiscard]] std::string size_written(const Written& written);
 
 /// "WHAT; wrote out.safetensors (12.3 kB)" on standard error, unless -q; with --json a summary on standard output:
 /// {"schema":"kvcache.COMMAND/1","path":...,"output":...,"format":...,"tokens":...,"bytes":...} and the keys of `more`. The

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <utility>
 
+#include "cli/terminal/duration.h"
 #include "cli/terminal/words.h"
 #include "platform/terminal.h"
 
@@ -18,14 +18,6 @@ constexpr auto interval = std::chrono::milliseconds(100);
 constexpr std::size_t widest_bar = 30;
 constexpr std::size_t narrowest_bar = 8;
 constexpr auto wipe_line = "\r\x1b[K";
-
-/// "4 s", "3 min 20 s", "2 h 5 min"
-std::string time_text(double seconds) {
-  const auto whole = static_cast<std::uint64_t>(std::min(std::ceil(seconds), 1e9));
-  if (whole < 60) return fmt::format("{} s", whole);
-  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
-  return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
-}
 
 /// "1.20 of 2.80 GB", or with two units where they differ.
 std::string bytes_text(std::uint64_t done, std::uint64_t total) {
