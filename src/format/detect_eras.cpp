@@ -10,7 +10,7 @@
 namespace kvcache::detail {
 namespace {
 
-/// "layer 3 (KVCache: metadata is an empty text) is of mlx-lm@0.31".
+/// "layer 3 (KVCache: empty text as metadata) is of mlx-lm@0.31".
 std::string say_format(const Document& document, std::size_t layer) {
   const LayerSource& s = document.sources[layer];
   const Dialect* newest = preferred(s.eras);

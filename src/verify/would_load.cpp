@@ -72,8 +72,8 @@ bool LayerLoader::reads_form(EraSet eras) const {
 
 std::string LayerLoader::other_form(const LayerSource& source) const {
   const Dialect* writer = preferred(source.eras);
-  return fmt::format("it is in the form of {}{}{}", writer == nullptr ? "no known format" : writer->id,
-                     source.evidence.empty() ? "" : ": ", source.evidence.empty() ? "" : source.evidence.back());
+  const std::string as = writer == nullptr ? "no known runtime saves it" : fmt::format("{} saves it", writer->id);
+  return fmt::format("it is saved as {}{}", as, source.evidence.empty() ? "" : fmt::format(" ({})", source.evidence.back()));
 }
 
 std::optional<std::string> LayerLoader::plain(std::size_t layer) const {
@@ -96,7 +96,7 @@ std::optional<std::string> LayerLoader::arrays(const ArraysCache& cache, const L
   const ArraysCache::State& s = cache.state();
   if (python()) {
     if (s.mamba && !loader_.mamba_class) return "it has no class MambaCache";
-    if (!s.mamba && !loader_.arrays_class) return "its ArraysCache needs a size that the loader does not pass";
+    if (!s.mamba && !loader_.arrays_class) return "its loader cannot make an ArraysCache: the class wants a size";
     if (!loader_.release.slots_usable)
       return "it restores the state without left_padding and lengths, and raises in the first step";
     if (!s.mamba && s.slots.size() == 2 && loader_.release.mamba_needed)

@@ -17,7 +17,7 @@ New tokens go behind the old ones, in every layer.
     0      KVCache      12  1×2×64  F16    6.14 kB
     1      KVCache      12  1×2×64  F16    6.14 kB
     2      KVCache      12  1×2×64  F16    6.14 kB
-    0-2     metadata is an empty text
+    0-2     empty text as metadata
 
 Beside recurrent state nothing is appended: only the model can move that along. An update is any safetensors file of these names; this one
 holds two arrays of zeros.

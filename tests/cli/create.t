@@ -15,7 +15,7 @@ A cache of zeros, by its sizes.
   $ kvcache inspect --layers zeros.safetensors | grep -E '^  [0-9]'
     0      KVCache       5  1×2×64  F16    2.56 kB
     1      KVCache       5  1×2×64  F16    2.56 kB
-    0-1     metadata is an empty text
+    0-1     empty text as metadata
   $ kvcache create --layers 2 --heads 2 --head-dim 64 -o empty.safetensors && kvcache -q verify empty.safetensors
   created 2 layers of 0 tokens; wrote empty.safetensors (384 B)
 
@@ -25,13 +25,13 @@ Every class that needs no model.
   created 1 layer of 20 tokens; wrote window.safetensors (4.35 kB)
   $ kvcache inspect --layers window.safetensors | grep -E '^  [0-9]'; kvcache -q verify window.safetensors
     0      RotatingKVCache      20  1×2×64  F16    4.10 kB  wrapped, 8 rows,
-    0       rotating metadata has 4 fields
+    0       4 metadata fields
   $ kvcache create --layers 1 --heads 2 --head-dim 64 --max-size 3 --tokens 20 -o narrow.safetensors
   created 1 layer of 20 tokens; wrote narrow.safetensors (1.79 kB)
   $ kvcache -q create --layers 1 --heads 2 --head-dim 64 --class QuantizedKVCache --bits 4 --tokens 20 --fill random -o q.safetensors
   $ kvcache inspect --layers q.safetensors | grep -E '^  [0-9]'; kvcache -q verify --data q.safetensors
     0      QuantizedKVCache      20  1×2×64  4b/64  2.88 kB
-    0       quantized metadata has 3 fields
+    0       3 metadata fields
     0       quantized arrays are nested
   $ kvcache -q create --layers 1 --heads 2 --head-dim 64 --class ChunkedKVCache --chunk-size 8 --tokens 20 -o chunk.safetensors
   $ kvcache inspect --layers chunk.safetensors | grep -E '^  [0-9]'
@@ -75,8 +75,8 @@ As a model's config.json says.
     4      RotatingKVCache     600  1×1×256  F16    524 kB  wrapped, 512 rows,
     5      KVCache             600  1×1×256  F16    614 kB
     6      RotatingKVCache     600  1×1×256  F16    524 kB  wrapped, 512 rows,
-    0-1, 3-4, 6  rotating metadata has 4 fields
-    2, 5         metadata is an empty text
+    0-1, 3-4, 6  4 metadata fields
+    2, 5         empty text as metadata
   $ kvcache create --config "$CONFIGS/falcon_h1.json" --tokens 43 --to mlx-lm@2026-08 -o falcon.safetensors
   created 3 layers of 43 tokens; wrote falcon.safetensors (62.1 kB)
   $ kvcache inspect --json falcon.safetensors | grep -c '"shape"'; kvcache inspect --json "$MODELS/falcon_h1_tiny-bf16.safetensors" | grep -c '"shape"'

@@ -27,7 +27,7 @@ Defaults of options: variables of the environment, and a configuration file with
   all/a.safetensors
   all/b.safetensors
   $ kvcache verify -q all/a.safetensors | head -n 1
-  all/a.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
+  all/a.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is saved as mlx-lm@0.31 saves it (empty text as metadata)
   $ KVCACHE_CONFIG= kvcache verify -q all/a.safetensors
   $ mkdir other; printf '[ls]\nsort = "name:desc"\n' >other/config.toml; KVCACHE_CONFIG=other/config.toml kvcache ls all --names
   all/c.safetensors

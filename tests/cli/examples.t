@@ -37,8 +37,8 @@ Inspect.
     loads in  mlx-lm 0.19 to 0.31, mlxrs 0.1
     not in    mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
               of classes (ValueError)
-              mlx-swift-lm 3.31 to 3.33: layer 0 (KVCache): it is in the form of
-              mlx-lm@0.31: metadata is an empty text
+              mlx-swift-lm 3.31 to 3.33: layer 0 (KVCache): it is saved as
+              mlx-lm@0.31 saves it (empty text as metadata)
     note      mlx_lm.generate --prompt-cache-file fails without this user
               metadata: tokenizer_config; `kvcache metadata chat.safetensors set \
               'tokenizer_config={"trust_remote_code": null}' --in-place`
@@ -51,7 +51,7 @@ Inspect.
     2      KVCache      40  1×2×64  F16    20.5 kB
   
     Layers  What speaks for the format
-    0-2     metadata is an empty text
+    0-2     empty text as metadata
   $ fresh
   > kvcache inspect --stats chat.safetensors
   chat.safetensors: 62.0 kB
@@ -161,26 +161,26 @@ Estimate.
 
   $ fresh
   > kvcache estimate --model mlx-community/Llama-3.2-3B-Instruct-4bit --fits 16GiB
-  in 17.2 GB   tokens  a further token
-  BF16        1398101          12.3 kB
-  8 bits      2631720          6.53 kB
-  4 bits      4971026          3.46 kB
+  in 17.2 GB   tokens  per new token
+  BF16        1398101        12.3 kB
+  8 bits      2631720        6.53 kB
+  4 bits      4971026        3.46 kB
   llama: 3 x plain, as mlx_lm/models/llama.py makes them; not in config.json, so
   assumed: head_dim 128
 
   $ fresh
   > kvcache estimate --config Llama-3.2-3B/config.json --tokens 32k
-  32000 tokens    size  a further token  of plain
-  BF16          393 MB          12.3 kB     100 %
-  8 bits        209 MB          6.53 kB      53 %
-  4 bits        111 MB          3.46 kB      28 %
+  32000 tokens    size  per new token  of plain
+  BF16          393 MB        12.3 kB     100 %
+  8 bits        209 MB        6.53 kB      53 %
+  4 bits        111 MB        3.46 kB      28 %
   llama: 3 x plain, as mlx_lm/models/llama.py makes them; not in config.json, so
   assumed: head_dim 128
   $ fresh
   > kvcache estimate --like chat.safetensors --tokens 100000 --bits 4
-  100000 tokens     size  a further token  of plain
-  F16             154 MB          1.54 kB     100 %
-  4 bits         43.2 MB            432 B      28 %
+  100000 tokens     size  per new token  of plain
+  F16             154 MB        1.54 kB     100 %
+  4 bits         43.2 MB          432 B      28 %
 
 Models.
 

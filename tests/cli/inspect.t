@@ -15,7 +15,7 @@ What a person wants to know first.
               its first tokens are gone (and 3 more layers)
     loads in  mlx-lm 0.28 to 0.31, mlxrs 0.1
     not in    mlx-lm 0.19, mlx-swift-lm 3.31 to 3.33: layer 0 (RotatingKVCache):
-              it is in the form of mlx-lm@0.31: rotating metadata has 4 fields
+              it is saved as mlx-lm@0.31 saves it (4 metadata fields)
               mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
               of classes (ValueError)
     note      mlx_lm.generate --prompt-cache-file fails without this user
@@ -35,8 +35,8 @@ What a person wants to know first.
     can trim  yes
     loads in  mlx-lm 0.28 to 0.31
     not in    mlx-lm 0.19, mlxrs 0.1, mlx-swift-lm 3.31 to 3.33: layer 0
-              (QuantizedKVCache): it is in the form of mlx-lm@0.31: quantized
-              arrays are nested
+              (QuantizedKVCache): it is saved as mlx-lm@0.31 saves it (quantized
+              arrays are nested)
               mlx-lm 0.32: it reads nothing but mlx-lm@0.32, and fails on the list
               of classes (ValueError)
   $ kvcache inspect --layers cache-list.safetensors
@@ -53,9 +53,9 @@ What a person wants to know first.
     Layers  What speaks for the format
     0-1     children are nested in the keys
     0       class ArraysCache
-    0-1     metadata is an empty text
+    0-1     empty text as metadata
     0       slots are nested
-    2       rotating metadata has 4 fields
+    2       4 metadata fields
   $ kvcache inspect --layers rotating-wrapped-keep.safetensors
   rotating-wrapped-keep.safetensors: 8.71 kB
     Layer  Class            Tokens  B×H×D   Dtype     Size  Notes
@@ -67,7 +67,7 @@ What a person wants to know first.
                                                             3, keep 2, no trim
   
     Layers  What speaks for the format
-    0-1     rotating metadata has 4 fields
+    0-1     4 metadata fields
   $ kvcache inspect --tensors --metadata kv-f16.safetensors
   kv-f16.safetensors: 31.3 kB
     In data  Bytes  Dtype  Key  Shape
@@ -127,7 +127,7 @@ A layer that cannot be understood is shown; verify says why.
     1      KVCache           6  1×2×8  F16    384 B
   
     Layers  What speaks for the format
-    1       metadata is an empty text
+    1       empty text as metadata
   $ kvcache inspect --json class-unknown-0.safetensors | grep -c '"class": "KVCache"'
   1
 

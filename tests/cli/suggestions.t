@@ -5,11 +5,11 @@ What the tool suggests can be copied into a shell as it is: whole, quoted where 
   $ deep=a-folder-with-a-long-name-0123456789/and-another-one-0123456789/and-yet-another-one-0123456789
   $ mkdir -p "$deep"; cp "$HOSTILE/layers-batch-differs.safetensors" "$deep/differs.safetensors"
   $ kvcache verify --for mlx-swift-lm "it's a cache.safetensors"
-  it's a cache.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
+  it's a cache.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is saved as mlx-lm@0.31 saves it (empty text as metadata)
     hint: kvcache convert 'it'\''s a cache.safetensors' --to mlx-swift-lm@3.31 -o 'it'\''s a cache-new.safetensors'
   [1]
   $ kvcache verify --for mlx-swift-lm -- -dash.safetensors
-  -dash.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
+  -dash.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is saved as mlx-lm@0.31 saves it (empty text as metadata)
     hint: kvcache convert ./-dash.safetensors --to mlx-swift-lm@3.31 -o ./-dash-new.safetensors
   [1]
   $ kvcache trim "$deep/differs.safetensors" -n 1 -o out.safetensors
@@ -22,7 +22,7 @@ What the tool suggests can be copied into a shell as it is: whole, quoted where 
   [4]
   $ cp "$HOSTILE/tile-ok-forward.safetensors" "$(printf 'red\033[31m.safetensors')"
   $ kvcache verify --for mlx-swift-lm red*
-  red\x1b[31m.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
+  red\x1b[31m.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is saved as mlx-lm@0.31 saves it (empty text as metadata)
     hint: kvcache convert $'red\033[31m.safetensors' --to mlx-swift-lm@3.31 -o $'red\033[31m-new.safetensors'
   [1]
   $ kvcache inspect "it's a cache.safetensors" | tail -3

@@ -28,7 +28,7 @@ For a runtime.
   $ kvcache verify --for mlx-lm@0.31 tile-ok-forward.safetensors
   tile-ok-forward.safetensors: ok (mlx-lm 0.19 to 0.31, mlxrs 0.1)
   $ kvcache verify --for mlx-lm@0.31 --for mlx-swift-lm@3.31 tile-ok-forward.safetensors
-  tile-ok-forward.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text
+  tile-ok-forward.safetensors: error KV720: mlx-swift-lm@3.31: layer 0 (KVCache): it is saved as mlx-lm@0.31 saves it (empty text as metadata)
     hint: kvcache convert tile-ok-forward.safetensors --to mlx-swift-lm@3.31 -o tile-ok-forward-new.safetensors
   [1]
   $ kvcache verify -q --for all tile-ok-forward.safetensors | wc -l

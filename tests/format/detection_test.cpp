@@ -95,8 +95,8 @@ TEST(Detection, TheTableOfLeavesIsLikeNoOther) {
 TEST(Detection, SaysWhatItGoesBy) {
   const test::Folder folder;
   const Document document = test::written(folder, encode(cache_of(test::plain(), test::rotating()), Era::P1));
-  EXPECT_EQ(document.sources[0].evidence, std::vector<std::string>{"metadata is an empty text"});
-  EXPECT_EQ(document.sources[1].evidence, std::vector<std::string>{"rotating metadata has 5 fields"});
+  EXPECT_EQ(document.sources[0].evidence, std::vector<std::string>{"empty text as metadata"});
+  EXPECT_EQ(document.sources[1].evidence, std::vector<std::string>{"5 metadata fields"});
 }
 
 TEST(Detection, LayersOfDifferentRuntimesAreAFinding) {

@@ -26,7 +26,7 @@ TOUR = [
      "mlx-lm@0.31 43 4 KVCache"),
     ("print(cache.layers[3].window, cache.trimmable, cache.bytes)", "None True 44032"),
     ("print(cache.loads_in['mlx-swift-lm@3.31'].reason)",
-     "layer 0 (KVCache): it is in the form of mlx-lm@0.31: metadata is an empty text"),
+     "layer 0 (KVCache): it is saved as mlx-lm@0.31 saves it (empty text as metadata)"),
     ("print([finding.code for _, finding in kvcache.verify('chat.safetensors', load_in='mlx-swift-lm').findings])", "['KV720']"),
     ("print(cache.convert('mlx-swift-lm').save('swift.safetensors').bytes, kvcache.open('swift.safetensors').format)",
      "44800 mlx-swift-lm@3.33"),

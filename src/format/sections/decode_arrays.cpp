@@ -28,7 +28,7 @@ void Decoder::decode_arrays(Layer& l) {
     if (!l.expect_fields({2, 3, 4})) return;
     const std::size_t fields = l.meta.values.size();
     l.only(with_layout(SlotLayout::listed) & eras_where([&](const EraTraits& t) { return t.slot_fields >= fields; }),
-           fmt::format("slot metadata has {} fields", fields));
+           fmt::format("{} metadata fields", fields));
     if (fields == 3 && l.meta.values[2].empty())
       l.only(eras_of(Family::mlx_swift_lm), "left paddings are an empty text, which mlxrs takes for an empty list of them");
     std::int64_t slots = 0;

@@ -48,7 +48,7 @@ void Decoder::decode_rotating(Layer& l) {
   const std::size_t fields = l.meta.values.size();
   // An open change of mlx-swift-lm appends an eighth to its seven.
   l.only(eras_where([&](const EraTraits& t) { return t.rotating_fields == std::min<std::size_t>(fields, 7); }),
-         fmt::format("rotating metadata has {} fields", fields));
+         fmt::format("{} metadata fields", fields));
   const bool has_step = fields >= 5;
   RotatingKVCache::State state;
   std::int64_t step = 0;

@@ -82,7 +82,7 @@ void Decoder::decode_quantized(Layer& l) {
   if (!l.expect_fields({3, 4})) return;
   const std::size_t fields = l.meta.values.size();
   l.only(eras_where([&](const EraTraits& t) { return t.quantized_fields == fields; }),
-         fields == 3 ? "quantized metadata has 3 fields" : "quantized metadata has 4 fields");
+         fields == 3 ? "3 metadata fields" : "4 metadata fields");
   const std::size_t first = fields - 3;
   QuantizedKVCache::State state;
   std::int64_t step = 0;

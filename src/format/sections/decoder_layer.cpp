@@ -143,7 +143,7 @@ bool Decoder::Layer::expect_no_meta() {
       if (!meta.values[0].empty())
         return fail("KV305",
                     fmt::format("metadata '{}' of a {} that has none", printable(meta.values[0]), printable(in.class_text)));
-      only(with_scalar, "metadata is an empty text");
+      only(with_scalar, "empty text as metadata");
       return true;
     case Meta::Form::list:
       if (in.framed) {  // a child of a framed list counts its metadata; only Swift counts an empty one
