@@ -91,7 +91,8 @@ void make_room_to_write(Store& store, const Settings& settings, std::uint64_t by
   const auto text = [](std::uint64_t size) { return kvcache::detail::human_bytes(static_cast<double>(size)); };
   if (settings.max_size && bytes > *settings.max_size)
     throw Error(ErrorKind::impossible,
-                fmt::format("it takes {}, and the store is not to take more than {}", text(bytes), text(*settings.max_size)),
+                fmt::format("it takes up to {} of objects, and those of the store are not to take more than {}", text(bytes),
+                            text(*settings.max_size)),
                 Remedy(Remedy::Action::store, {{"verb", "init"}, {"max_size", "SIZE"}}) + " sets another limit");
   std::optional<std::uint64_t> limit;
   if (settings.max_size) limit = *settings.max_size - bytes;
@@ -111,7 +112,9 @@ void make_room_to_write(Store& store, const Settings& settings, std::uint64_t by
 bool make_room_for_disk(Store& store, std::uint64_t bytes, std::uint64_t least, std::uint64_t& gone) {
   const std::uint64_t held = store.index().bytes();
   const auto space = store.objects().space();
-  const std::uint64_t needed = bytes + (std::uint64_t{1} << 20U);  // the index and names take some as well
+  // The index, its log and names take some as well, the less the fewer nodes there can be.
+  constexpr std::uint64_t mebibyte = 1U << 20U;
+  const std::uint64_t needed = bytes + std::min(bytes / 4, mebibyte) + mebibyte / 8;
   if (!space || held == 0 || space->first + held < least) return false;
   std::uint64_t freed = make_room(store, std::nullopt, needed, true);
   // Where the disk has free bytes after all, it is something else of it that has run out: a quota, its nodes for files.

@@ -204,6 +204,26 @@ ObjectFile label_file(const std::string& label, Time now) {
   return {std::move(encoded.tensors), std::move(encoded.metadata), {}};
 }
 
+std::uint64_t most_header_bytes(const ObjectContents& contents) {
+  constexpr std::uint64_t fixed = 1280;    // label and stamp
+  constexpr std::uint64_t of_array = 192;  // its entry, its checksum, its shape or planes
+  constexpr std::uint64_t of_id = 12;
+  std::uint64_t arrays = contents.model_state.size();
+  std::uint64_t facts = 0;
+  for (const ObjectPart& part : contents.parts) {
+    arrays += part.arrays.size();
+    facts += part.facts.size();
+  }
+  for (const auto& [key, array] : contents.model_state) facts += 2 * key.size();
+  for (const Extra& extra : contents.node.extras) facts += 2 * extra.digest.size() + 64;
+  // Text in text: a quotation mark takes three more.
+  return fixed + of_array * arrays + of_id * (contents.node.ids.size() + contents.all_ids.size()) + 2 * facts;
+}
+
+std::uint64_t most_label_bytes(const std::string& label) {
+  return 2048 + 2 * label.size();
+}
+
 StoredObject::StoredObject(std::shared_ptr<const ByteSource> source, const std::string& name)
     : file_(SafetensorsFile::open(std::move(source))), name_(name) {
   const Metadata& metadata = file_.header().metadata;

@@ -54,6 +54,9 @@ std::uint64_t write_object_file(ByteSink& out, const ObjectFile& file, const Wri
 [[nodiscard]] ObjectFile object_file(const ObjectContents& contents, Time now, bool compress);
 /// A file that holds no arrays but a label: entries, namespaces.
 [[nodiscard]] ObjectFile label_file(const std::string& label, Time now);
+/// Bytes that a file takes beside its arrays, at most; and one of label_file() in all.
+[[nodiscard]] std::uint64_t most_header_bytes(const ObjectContents& contents);
+[[nodiscard]] std::uint64_t most_label_bytes(const std::string& label);
 
 /// An object that is read.
 class StoredObject {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <list>
 #include <map>
 #include <mutex>
@@ -136,11 +137,7 @@ class FolderObjects final : public Objects {
     if (!create) return;
     kvcache::detail::make_private_folder(root_);
     kvcache::detail::make_private_folder(root_ + "/trash");
-    if (kvcache::detail::make_private_folder(root_ + "/objects")) {
-      for (int i = 0; i < 256; ++i) kvcache::detail::make_private_folder(fmt::format("{}/objects/{:02x}", root_, i));
-      kvcache::detail::make_names_durable(root_ + "/objects");
-      kvcache::detail::make_names_durable(root_);
-    }
+    make_folders();
     if (!kvcache::detail::file_size(root_ + "/lock")) {
       try {
         file_sink(root_ + "/lock", {})->commit();
@@ -248,6 +245,22 @@ class FolderObjects final : public Objects {
   }
 
  private:
+  /// What a disk that is too small for all of them has taken is given back.
+  void make_folders() const {
+    const std::string objects = root_ + "/objects";
+    if (!kvcache::detail::make_private_folder(objects)) return;
+    try {
+      for (int i = 0; i < 256; ++i) kvcache::detail::make_private_folder(fmt::format("{}/{:02x}", objects, i));
+      kvcache::detail::make_names_durable(objects);
+      kvcache::detail::make_names_durable(root_);
+    } catch (const Error&) {
+      std::error_code unused;  // one that somebody else has put something into stays
+      for (int i = 0; i < 256; ++i) std::filesystem::remove(fmt::format("{}/{:02x}", objects, i), unused);
+      std::filesystem::remove(objects, unused);
+      throw;
+    }
+  }
+
   [[nodiscard]] std::string path_of(const std::string& name) const {
     return fmt::format("{}/objects/{}/{}", root_, name.substr(0, 2), name);
   }
@@ -324,8 +337,10 @@ class FolderObjects final : public Objects {
     try {
       return std::make_unique<OutputFile>(path, options);
     } catch (const Error& error) {
-      // Somebody has removed an empty folder.
-      if (error.kind() != ErrorKind::io || !kvcache::detail::make_private_folder(path.substr(0, path.rfind('/')))) throw;
+      // Somebody has removed an empty folder, or could not make it.
+      const std::string folder = path.substr(0, path.rfind('/'));
+      if (error.kind() != ErrorKind::io || !kvcache::detail::make_private_folder(folder)) throw;
+      kvcache::detail::make_names_durable(folder.substr(0, folder.rfind('/')));
       return std::make_unique<OutputFile>(path, options);
     }
   }

@@ -466,9 +466,12 @@ class Putting {
     return bytes;
   }
 
+  /// At least what the objects will take, and hardly more.
   [[nodiscard]] std::uint64_t needed_bytes() const {
-    constexpr std::uint64_t header = 16U << 10U;
-    return array_bytes() + header * (1 + todo_.size());
+    std::uint64_t bytes = array_bytes() + most_label_bytes(entry_label(publication_.entry));
+    if (!known_space_) bytes += most_label_bytes(space_label(space_));
+    for (const auto& [node, one] : todo_) bytes += most_header_bytes(one);
+    return bytes;
   }
 
   /// Before anything is evicted: what this entry goes on from is in use.

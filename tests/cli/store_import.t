@@ -61,8 +61,8 @@ A limit holds for what is taken over as for what is put: the entries used last s
   ["n2","n3","n4"]
   $ test "$(kvcache store check --data --json --store small | jq .bytes)" -le 400000 && echo within
   within
-  $ kvcache -q store init --max-size 50kB --store tiny; kvcache store import many --store tiny 2>&1 | sed 's/[0-9.]* kB, and/SIZE, and/'
-  kvcache store import: many: it takes SIZE, and the store is not to take more than 50.0 kB
+  $ kvcache -q store init --max-size 50kB --store tiny; kvcache store import many --store tiny 2>&1 | sed 's/[0-9.]* kB of/SIZE of/'
+  kvcache store import: many: it takes up to SIZE of objects, and those of the store are not to take more than 50.0 kB
   hint: `kvcache store init --max-size SIZE` sets another limit
 
 What a server left: each prompt whose tokens it knows is found, and is what it was.

@@ -128,6 +128,14 @@ class Limits(ToolTest):
                 result = self.run_tool(*arguments, stdout=full)
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertIn("warning: standard output", result.stderr)
+            for more in (["--json"], []):
+                os.makedirs(self.path("old"), exist_ok=True)
+                shutil.copy(self.path("in.safetensors"), self.path("old/a.safetensors"))
+                result = self.run_tool("prune", "old", "--older-than", "0s", *more, stdout=full)
+                self.assertEqual((result.returncode, self.names("old")), (5, ["a.safetensors"]), result.stderr)
+                result = self.run_tool("prune", "old", "--older-than", "0s", "--yes", *more, stdout=full)
+                self.assertEqual((result.returncode, self.names("old")), (0, []), result.stderr)
+                self.assertIn("warning: standard output", result.stderr)
             for arguments in (["trim", "in.safetensors", "-n", "1", "-o", "out2.safetensors"],
                               ["extract", "batch.safetensors", "--all", "-o", "parts2"],
                               ["mask", "batch.safetensors", "--queries", "2", "--array", "-o", "mask.safetensors"],

@@ -2,6 +2,7 @@
 """The tool with a store on disks that are really small, really read-only, or somebody else's. usage: disks_test.py KVCACHE"""
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -132,6 +133,35 @@ class Disks(ToolTest):
                     if done.returncode == 5:
                         self.assertRegex(done.stderr, FULL)
         self.assertTrue({("init", 0), ("init", 5), ("put", 0), ("put", 5), ("gc", 0)} <= said, said)
+
+    def test_no_more_is_evicted_than_is_needed(self):
+        self.mount("-t", "tmpfs", "-o", "size=3m", "tmpfs")
+        self.store("init", "--block", "32")
+        for chat in range(3):
+            self.put(chat)
+        self.fill()
+        done = json.loads(self.put(3, 0, "--json").stdout)["puts"][0]
+        self.assertGreater(done["evicted"], 0)
+        self.assertLess(done["evicted"], 2.5 * done["bytes"])
+        self.assertIn("c3", self.labels())
+
+    def test_a_limit_is_not_far_from_what_is_written(self):
+        self.store("init", "--max-size", "1kB")
+        said = self.put(0, 4).stderr
+        estimate = 1000 * float(re.search(r"it takes up to ([0-9.]+) kB of objects", said)[1])
+        self.store("init", "--max-size", "1GB")
+        done = json.loads(self.put(0, 0, "--json").stdout)["puts"][0]
+        self.assertGreaterEqual(1.01 * estimate, done["bytes"])
+        self.assertLess(estimate, 1.15 * done["bytes"])
+
+    def test_a_disk_that_is_too_small_for_a_store(self):
+        with open(self.path("image"), "wb") as f:
+            f.truncate(600 << 10)
+        if not shutil.which("mkfs.ext4") or subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", self.path("image")], check=False).returncode != 0:
+            self.skipTest("needs mkfs.ext4")
+        self.mount("-o", "loop", self.path("image"))
+        self.assertRegex(self.put(0, 5).stderr, FULL)
+        self.assertFalse(os.path.exists(self.path("disk/store/objects")))
 
     def test_a_full_disk_for_what_is_got(self):
         self.mount("-t", "tmpfs", "-o", "size=100k", "tmpfs")

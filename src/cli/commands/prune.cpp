@@ -8,6 +8,7 @@
 #include "catalog/prune_plan.h"
 #include "cli/cli11.h"
 #include "cli/commands.h"
+#include "cli/files/output.h"
 #include "cli/options/numbers.h"
 #include "cli/options/quantities.h"
 #include "cli/options/selection_options.h"
@@ -50,7 +51,7 @@ catalog::PruneRequest request_of(const Options& options) {
   return request;
 }
 
-void print_plan_json(const catalog::PrunePlan& plan, bool yes) {
+Json plan_json(const catalog::PrunePlan& plan, bool yes) {
   Json files = Json::array();
   for (const catalog::PruneFile& f : plan.files) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(f.file.modified.time_since_epoch()).count();
@@ -67,15 +68,15 @@ void print_plan_json(const catalog::PrunePlan& plan, bool yes) {
     const PruneCounts counts = count_pruned(plan, fates);
     return {{"files", counts.files}, {"bytes", counts.bytes}};
   };
-  print_json({{"schema", "kvcache.prune/1"},
-              {"dry_run", !yes},
-              {"files", std::move(files)},
-              {"totals",
-               {{"caches", totals({Fate::keep, Fate::remove, Fate::removed, Fate::failed, Fate::changed})},
-                {"chosen", totals({Fate::remove, Fate::removed, Fate::failed, Fate::changed})},
-                {"deleted", totals({Fate::removed})},
-                {"failed", totals({Fate::failed})},
-                {"not_caches", plan.others}}}});
+  return {{"schema", "kvcache.prune/1"},
+          {"dry_run", !yes},
+          {"files", std::move(files)},
+          {"totals",
+           {{"caches", totals({Fate::keep, Fate::remove, Fate::removed, Fate::failed, Fate::changed})},
+            {"chosen", totals({Fate::remove, Fate::removed, Fate::failed, Fate::changed})},
+            {"deleted", totals({Fate::removed})},
+            {"failed", totals({Fate::failed})},
+            {"not_caches", plan.others}}}};
 }
 
 /// Of somebody at a terminal: whether the plan is to be carried out.
@@ -120,10 +121,12 @@ int run(Context& context, const Options& options) {
     const WriteGuard guard;
     catalog::carry_out(plan);
   }
-  if (options.json)
-    print_plan_json(plan, yes);
-  else
-    print(prune_text(context, plan, yes));
+  if (yes) {
+    // What is done is done, whether or not it can be told.
+    options.json ? print_late_json(context, plan_json(plan, yes)) : print_late(context, prune_text(context, plan, yes));
+  } else {
+    options.json ? print_json(plan_json(plan, yes)) : print(prune_text(context, plan, yes));
+  }
   // With -q as well: a list of files alone does not tell.
   if (!yes && !options.json)
     print(count_pruned(plan, {Fate::remove}).files == 0 ? "nothing was deleted\n" : "nothing was deleted: --yes does it\n");

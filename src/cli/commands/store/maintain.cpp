@@ -91,24 +91,28 @@ int run_check(Context& context, const Options& options) {
   Store checked = open();
   context.subject.clear();
   const Store::Checked found = options.rebuild ? checked.rebuild() : checked.check(options.data, options.repair);
+  const bool changed = options.repair || options.rebuild;
   if (options.json) {
-    print_json({{"schema", "kvcache.store-check/1"},
-                {"objects", found.objects},
-                {"bytes", found.bytes},
-                {"problems", found.problems},
-                {"leftovers", found.leftovers.size()},
-                {"repaired", found.repaired}});
+    const Json document = {{"schema", "kvcache.store-check/1"},
+                           {"objects", found.objects},
+                           {"bytes", found.bytes},
+                           {"problems", found.problems},
+                           {"leftovers", found.leftovers.size()},
+                           {"repaired", found.repaired}};
+    changed ? print_late_json(context, document) : print_json(document);
   } else {
-    for (const std::string& problem : found.problems) print(problem + '\n');
+    std::string text;
+    for (const std::string& problem : found.problems) text += problem + '\n';
     const auto leftovers = found.leftovers.size();
     if (!context.quiet)
-      print(fmt::format(
+      text += fmt::format(
           "{}, {}: {}{}{}\n", count_of(found.objects, "object"), human_bytes(static_cast<double>(found.bytes)),
           found.problems.empty() ? "nothing is wrong" : count_of(found.problems.size(), "problem"),
           found.repaired == 0 ? "" : fmt::format(", {} repaired", found.repaired),
           leftovers == 0 || options.repair
               ? ""
-              : fmt::format("; {} of puts that did not end, which `kvcache store gc` removes", count_of(leftovers, "object"))));
+              : fmt::format("; {} of puts that did not end, which `kvcache store gc` removes", count_of(leftovers, "object")));
+    changed ? print_late(context, text) : print(text);
   }
   return found.problems.empty() || options.rebuild || found.repaired >= found.problems.size() ? 0 : 1;
 }
@@ -135,7 +139,7 @@ int run_export(Context& context, const Options& options) {
 
 Action declare_init(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  add_bytes(app, "--max-size", options->max_size, "Never keep more than this after a put: 50GB, 10GiB");
+  add_bytes(app, "--max-size", options->max_size, "Never keep objects of more than this after a put: 50GB, 10GiB");
   app.add_option("--min-free", options->min_free, "Leave this much of the disk free: 5%, 20GB")
       ->type_name("SIZE")
       ->check(not_empty());
