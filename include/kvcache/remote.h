@@ -62,6 +62,9 @@ class Remote {
 
   /// All objects whose names begin with s3://BUCKET/PREFIX, in the order of their keys. Throws Error(usage), Error(io).
   [[nodiscard]] std::vector<Listed> list(const std::string& prefix) const;
+  /// The same in pages, for who has something to do with the first ones already: each call gives the next, none of them empty,
+  /// and after the last one nothing. Not safe to call from several threads at once.
+  [[nodiscard]] std::function<std::vector<Listed>()> pages(const std::string& prefix) const;
 
   /// Whether there is an object (or a file) of this name. Throws Error(io) where that cannot be told.
   [[nodiscard]] bool exists(const std::string& name) const;

@@ -22,6 +22,9 @@ std::shared_ptr<const ByteSource> Remote::open(const std::string& /*name*/) cons
 std::vector<Listed> Remote::list(const std::string& /*prefix*/) const {
   refuse();
 }
+std::function<std::vector<Listed>()> Remote::pages(const std::string& /*prefix*/) const {
+  refuse();
+}
 bool Remote::exists(const std::string& /*name*/) const {
   refuse();
 }

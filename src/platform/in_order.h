@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -13,70 +14,97 @@
 
 namespace kvcache::detail {
 
-/// Calls work(0) ... work(n-1) on `workers` threads and take(i, result) on this one, in order and as soon as possible, so that
-/// at most a few results wait. An exception of either ends the rest and comes out here.
-template <typename Result>
-void in_order(std::size_t n, std::size_t workers, const std::function<Result(std::size_t)>& work,
-              const std::function<void(std::size_t, Result)>& take) {
-  if (workers <= 1 || n <= 1) {
-    for (std::size_t i = 0; i < n; ++i) take(i, work(i));
-    return;
-  }
+/// Calls next() until it gives nothing more, work(item) with what it gave on `workers` threads, and take(result) on this one,
+/// in the same order and as soon as possible, so that at most a few results wait. next() is called by one thread at a time. An
+/// exception of any of them ends the rest and comes out here.
+template <typename Item, typename Result>
+void in_order_of(const std::function<std::optional<Item>()>& next, std::size_t workers, const std::function<Result(Item)>& work,
+                 const std::function<void(Result)>& take) {
   // Results that may wait: a slow first file does not make thousands of others pile up in memory.
   const std::size_t ahead = 16 * workers;
+  std::mutex asking;  // for the next item: before `mutex`
   std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<std::optional<Result>> done(n);
-  std::size_t next = 0, taken = 0;
+  // Whoever waits is woken for what they wait for alone: of thousands of results most change nothing for anybody.
+  std::condition_variable arrived, room;
+  std::deque<std::optional<Result>> results;  // from `taken` on
+  std::size_t taken = 0;
+  bool all_begun = false;
   std::exception_ptr failure;
+  const auto fail = [&](std::exception_ptr error) {
+    const std::lock_guard lock(mutex);
+    if (!failure) failure = std::move(error);
+    arrived.notify_one();
+    room.notify_one();
+  };
 
-  const auto run = [&] {
-    for (;;) {
+  // What to work on, and which result that will be; nothing where there is no more to do.
+  using Numbered = std::pair<std::size_t, Item>;
+  const auto begin = [&]() -> std::optional<Numbered> {
+    const std::lock_guard asks(asking);
+    {
       std::unique_lock lock(mutex);
-      changed.wait(lock, [&] { return failure || next == n || next < taken + ahead; });
-      if (failure || next == n) return;
-      const std::size_t i = next++;
-      lock.unlock();
-      std::optional<Result> result;
-      std::exception_ptr error;
-      try {
-        result = work(i);
-      } catch (...) {
-        error = std::current_exception();
+      room.wait(lock, [&] { return failure || results.size() < ahead; });
+      if (failure || all_begun) return std::nullopt;
+    }
+    std::optional<Item> item = next();
+    const std::lock_guard lock(mutex);
+    if (!item) {
+      all_begun = true;
+      arrived.notify_one();
+      return std::nullopt;
+    }
+    results.emplace_back();
+    return Numbered(taken + results.size() - 1, *std::move(item));
+  };
+  const auto run = [&] {
+    try {
+      while (std::optional<Numbered> item = begin()) {
+        Result result = work(std::move(item->second));
+        const std::lock_guard lock(mutex);
+        results[item->first - taken] = std::move(result);
+        if (item->first == taken) arrived.notify_one();
       }
-      lock.lock();
-      done[i] = std::move(result);
-      if (error && !failure) failure = error;
-      changed.notify_all();
+    } catch (...) {
+      fail(std::current_exception());
     }
   };
   std::vector<std::thread> threads;
   try {
-    while (threads.size() < std::min(workers, n)) threads.emplace_back(run);
+    while (workers > 1 && threads.size() < workers) threads.emplace_back(run);
   } catch (const std::exception&) {
     // No more threads (or memory for one) to be had: those that exist do all the work.
-    if (threads.empty()) return in_order(n, 1, work, take);
+  }
+  if (threads.empty()) {
+    while (std::optional<Item> item = next()) take(work(*std::move(item)));
+    return;
   }
 
   try {
-    for (std::size_t i = 0; i < n; ++i) {
+    for (;;) {
       std::unique_lock lock(mutex);
-      changed.wait(lock, [&] { return failure || done[i]; });
-      if (failure) break;
-      Result result = *std::move(done[i]);
-      done[i].reset();
-      taken = i + 1;
+      arrived.wait(lock, [&] { return failure || (results.empty() ? all_begun : results.front().has_value()); });
+      if (failure || results.empty()) break;
+      Result result = *std::move(results.front());
+      results.pop_front();
+      ++taken;
       lock.unlock();
-      changed.notify_all();
-      take(i, std::move(result));
+      room.notify_one();
+      take(std::move(result));
     }
   } catch (...) {
-    const std::lock_guard lock(mutex);
-    failure = std::current_exception();
+    fail(std::current_exception());
   }
-  changed.notify_all();
   for (std::thread& thread : threads) thread.join();
   if (failure) std::rethrow_exception(failure);
+}
+
+/// The same of work(0) ... work(n-1), and take(i, result).
+template <typename Result>
+void in_order(std::size_t n, std::size_t workers, const std::function<Result(std::size_t)>& work,
+              const std::function<void(std::size_t, Result)>& take) {
+  std::size_t begun = 0, taken = 0;
+  in_order_of<std::size_t, Result>([&] { return begun < n ? std::optional(begun++) : std::nullopt; }, std::min(workers, n),
+                                   work, [&](Result result) { take(taken++, std::move(result)); });
 }
 
 /// The same for work so short that handing it over counts: `batch` of it at once.

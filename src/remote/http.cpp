@@ -240,6 +240,11 @@ std::unique_ptr<curl_slist, ListDelete> header_list(const Request& request) {
   return list;
 }
 
+void set_range(CURL* easy, const std::optional<ByteRange>& range) {
+  const std::string text = range ? fmt::format("{}-{}", range->offset, range->offset + range->size - 1) : std::string();
+  check(curl().easy_setopt(easy, CURLOPT_RANGE, range ? text.c_str() : nullptr));
+}
+
 void set_method(CURL* easy, const Request& request) {
   if (request.method == "HEAD") {
     check(curl().easy_setopt(easy, CURLOPT_NOBODY, 1L));
@@ -356,6 +361,7 @@ Answer Http::exchange(const Request& request, Receiver* receiver) {
   connection->prepare(options_, request);
   check(curl().easy_setopt(easy, CURLOPT_URL, request.url.c_str()));
   check(curl().easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get()));
+  set_range(easy, request.range);
   check(curl().easy_setopt(easy, CURLOPT_HEADERDATA, &transfer));
   check(curl().easy_setopt(easy, CURLOPT_WRITEDATA, &transfer));
   check(curl().easy_setopt(easy, CURLOPT_READDATA, &transfer));

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "kvcache/byte_source.h"
 #include "kvcache/remote.h"
 
 namespace kvcache::remote {
@@ -43,6 +44,8 @@ struct Request {
   std::string method = "GET";
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers = {};
+  /// Of the body of the answer. Not among `headers`, which are signed: what stands before S3 may change it.
+  std::optional<ByteRange> range = {};
   Login login = {};
   const Body* body = nullptr;
   /// Looked at beside the stop token: somebody no longer needs the answer.

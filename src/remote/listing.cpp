@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
+#include <utility>
 
 #include "kvcache/error.h"
 #include "remote/content_range.h"
@@ -82,22 +82,42 @@ class PageReceiver final : public Receiver {
 
 }  // namespace
 
-std::vector<Listed> list_objects(S3Service& service, const ObjectAddress& prefix) {
-  const ObjectAddress bucket{prefix.bucket, {}};
-  std::vector<Listed> out;
-  std::string token;
-  do {
-    Query query = {{"list-type", "2"}, {"prefix", prefix.key}, {"encoding-type", "url"}};
-    if (!token.empty()) query.emplace("continuation-token", token);
-    PageReceiver receiver(prefix.bucket);
-    const Answer answer = service.send([&] { return service.request("GET", bucket, query); }, &receiver);
-    if (!answer.success()) refuse(answer, "cannot be listed");
-    if (!token.empty() && receiver.page.next == token)
-      throw Error(ErrorKind::io, "the server gives the same page of the list again and again", {}, "KV100");
-    token = receiver.page.next;
-    std::move(receiver.page.objects.begin(), receiver.page.objects.end(), std::back_inserter(out));
-  } while (!token.empty());
-  return out;
+Listing::Listing(std::shared_ptr<void> owner, S3Service& service, ObjectAddress prefix)
+    : owner_(std::move(owner)), service_(service), prefix_(std::move(prefix)) {
+  ask_ahead({});
+}
+
+Page Listing::ask(const std::string& token) const {
+  const ObjectAddress bucket{prefix_.bucket, {}};
+  Query query = {{"list-type", "2"}, {"prefix", prefix_.key}, {"encoding-type", "url"}};
+  if (!token.empty()) query.emplace("continuation-token", token);
+  PageReceiver receiver(prefix_.bucket);
+  const Answer answer = service_.send(
+      [&] {
+        Request request = service_.request("GET", bucket, query);
+        request.cancelled = &cancelled_;
+        return request;
+      },
+      &receiver);
+  if (!answer.success()) refuse(answer, "cannot be listed");
+  if (!token.empty() && receiver.page.next == token)
+    throw Error(ErrorKind::io, "the server gives the same page of the list again and again", {}, "KV100");
+  return std::move(receiver.page);
+}
+
+void Listing::ask_ahead(const std::string& token) {
+  // Where no thread is to be had it is asked for when it is needed.
+  page_ = std::async(std::launch::async | std::launch::deferred, [this, token] { return ask(token); });
+}
+
+std::vector<Listed> Listing::next() {
+  while (page_.valid()) {
+    Page page = page_.get();
+    if (!page.next.empty()) ask_ahead(page.next);
+    // One without objects need not be the last.
+    if (!page.objects.empty()) return std::move(page.objects);
+  }
+  return {};
 }
 
 }  // namespace kvcache::remote

@@ -1,6 +1,9 @@
 // What is in a bucket.
 #pragma once
 
+#include <atomic>
+#include <future>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +21,27 @@ struct Page {
 /// Throws Broken for what is no such answer.
 [[nodiscard]] Page parse_page(std::string_view xml, const std::string& bucket);
 
-/// Every object whose key begins with that of `prefix`. Throws Error(io).
-[[nodiscard]] std::vector<Listed> list_objects(S3Service& service, const ObjectAddress& prefix);
+/// Every object whose key begins with that of `prefix`, page by page. While one is looked at, the next is asked for.
+class Listing {
+ public:
+  /// `owner`: what `service` is part of, kept as long as this.
+  Listing(std::shared_ptr<void> owner, S3Service& service, ObjectAddress prefix);
+  Listing(const Listing&) = delete;
+  Listing& operator=(const Listing&) = delete;
+  ~Listing() { cancelled_ = true; }
+
+  /// Nothing after the last. Throws Error(io).
+  [[nodiscard]] std::vector<Listed> next();
+
+ private:
+  [[nodiscard]] Page ask(const std::string& token) const;
+  void ask_ahead(const std::string& token);
+
+  std::shared_ptr<void> owner_;
+  S3Service& service_;
+  ObjectAddress prefix_;
+  std::atomic<bool> cancelled_ = false;
+  std::future<Page> page_;  // the last member: it is waited for while the others are still there
+};
 
 }  // namespace kvcache::remote

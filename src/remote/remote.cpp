@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "common/remote_name.h"
 #include "kvcache/error.h"
@@ -114,7 +116,16 @@ std::shared_ptr<const ByteSource> Remote::open(const std::string& name) const {
 }
 
 std::vector<Listed> Remote::list(const std::string& prefix) const {
-  return list_objects(state_->s3, object_address(prefix, "listed"));
+  std::vector<Listed> out;
+  Listing listing(state_, state_->s3, object_address(prefix, "listed"));
+  for (std::vector<Listed> page = listing.next(); !page.empty(); page = listing.next())
+    std::move(page.begin(), page.end(), std::back_inserter(out));
+  return out;
+}
+
+std::function<std::vector<Listed>()> Remote::pages(const std::string& prefix) const {
+  return
+      [listing = std::make_shared<Listing>(state_, state_->s3, object_address(prefix, "listed"))] { return listing->next(); };
 }
 
 bool Remote::exists(const std::string& name) const {

@@ -218,7 +218,7 @@ Request RemoteFile::get_range(std::uint64_t offset, std::uint64_t size) const {
       request.url = redirected_;
     }
   }
-  request.headers.emplace_back("Range", fmt::format("bytes={}-{}", offset, offset + size - 1));
+  request.range = ByteRange{offset, size};
   // A weak one never matches.
   if (!version_.etag.empty() && !is_weak(version_.etag)) request.headers.emplace_back("If-Match", version_.etag);
   return request;

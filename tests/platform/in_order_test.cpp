@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "platform/in_order.h"
 
@@ -49,6 +52,37 @@ TEST(InOrder, AnExceptionOfTheTakerEndsTheWork) {
     };
     EXPECT_THROW(in_order<std::size_t>(1000, workers, same, take), std::runtime_error);
     EXPECT_EQ(taken, (Indices{0, 1, 2}));
+  }
+}
+
+TEST(InOrder, ItemsAreAskedForOneAfterTheOther) {
+  for (const std::size_t workers : {1U, 9U}) {
+    std::size_t given = 0;
+    std::atomic<int> asking = 0;
+    const auto next = [&]() -> std::optional<std::string> {
+      EXPECT_EQ(++asking, 1);
+      std::this_thread::yield();
+      --asking;
+      return given < 1000 ? std::optional(std::to_string(given++)) : std::nullopt;
+    };
+    std::size_t taken = 0;
+    in_order_of<std::string, std::string>(
+        next, workers, [](const std::string& item) { return item + "!"; },
+        [&](const std::string& result) { EXPECT_EQ(result, std::to_string(taken++) + "!"); });
+    EXPECT_EQ(taken, 1000U) << workers << " workers";
+  }
+}
+
+TEST(InOrder, AnExceptionOfTheNextItemComesOut) {
+  for (const std::size_t workers : {1U, 4U}) {
+    std::size_t given = 0, taken = 0;
+    const auto next = [&]() -> std::optional<std::size_t> {
+      if (given == 500) throw std::runtime_error("no more");
+      return given++;
+    };
+    EXPECT_THROW((in_order_of<std::size_t, std::size_t>(next, workers, same, [&](std::size_t) { ++taken; })),
+                 std::runtime_error);
+    EXPECT_LE(taken, 500U);
   }
 }
 

@@ -289,9 +289,13 @@ class Remote(unittest.TestCase):
             checked = json.loads(self.good("verify", "-r", "--json", "s3://b/p/", service=service))
             self.assertEqual(checked["summary"]["files"], 40)
             service.delay = 0.2
+            service.reset()
             begin = time.monotonic()
             self.good("ls", "s3://b/p/", service=service)
             self.assertLess(time.monotonic() - begin, 8)  # one after the other it would be 9.2 s and more
+            # Objects are read while the list goes on.
+            lists = ["list-type" in request for request in service.requests]
+            self.assertLess(lists.index(False), max(i for i, is_list in enumerate(lists) if is_list))
             self.bad(5, "cannot be listed", "ls", "s3://b/p/", service=service,
                      AWS_ACCESS_KEY_ID="other")
 

@@ -1,6 +1,8 @@
 #include "cli/files/list_named.h"
 
-#include <algorithm>
+#include <functional>
+#include <optional>
+#include <utility>
 
 #include "cli/files/remote_use.h"
 #include "common/remote_name.h"
@@ -16,16 +18,42 @@ bool is_remote_folder(const std::string& name) {
   return s3 && (name.ends_with('/') || name.find('/', scheme.size()) == std::string::npos);
 }
 
-std::vector<ListedFile> find_remote(const Context& context, const std::string& folder) {
-  std::vector<ListedFile> out;
-  for (remote::Listed& object : remote_of(context).list(folder)) {
-    if (!catalog::is_named_as_cache(object.name) && !object.name.ends_with(".gz")) continue;
-    ListedFile file;
-    file.path = std::move(object.name);
-    file.bytes = object.bytes;
-    file.modified = object.modified;
-    out.push_back(std::move(file));
+namespace {
+
+/// Objects that may be caches, one after the other, of pages of a list.
+class Objects {
+ public:
+  explicit Objects(std::function<std::vector<remote::Listed>()> pages) : pages_(std::move(pages)) {}
+
+  std::optional<ListedFile> next() {
+    for (;;) {
+      if (at_ == page_.size()) {
+        page_ = pages_();
+        at_ = 0;
+        if (page_.empty()) return std::nullopt;
+      }
+      remote::Listed& object = page_[at_++];
+      if (!catalog::is_named_as_cache(object.name) && !object.name.ends_with(".gz")) continue;
+      ListedFile file;
+      file.path = std::move(object.name);
+      file.bytes = object.bytes;
+      file.modified = object.modified;
+      return file;
+    }
   }
+
+ private:
+  std::function<std::vector<remote::Listed>()> pages_;
+  std::vector<remote::Listed> page_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+std::vector<ListedFile> find_remote(const Context& context, const std::string& folder) {
+  Objects objects(remote_of(context).pages(folder));
+  std::vector<ListedFile> out;
+  while (std::optional<ListedFile> file = objects.next()) out.push_back(*std::move(file));
   return out;
 }
 
@@ -42,15 +70,13 @@ std::vector<catalog::Found> list_named(const Context& context, const std::string
     take(std::move(file));
     return {};
   }
-  const std::vector<ListedFile> found = find_remote(context, place);
-  detail::in_order<ListedFile>(
-      found.size(), remote_workers,
-      [&](std::size_t i) {
-        ListedFile file = found[i];
-        catalog::list_source(file, [&] { return remote.open(file.path); });
-        return file;
-      },
-      [&](std::size_t, ListedFile file) { take(std::move(file)); });
+  Objects objects(remote.pages(place));
+  detail::in_order_of<ListedFile, ListedFile>([&] { return objects.next(); }, remote_workers,
+                                              [&](ListedFile file) {
+                                                catalog::list_source(file, [&] { return remote.open(file.path); });
+                                                return file;
+                                              },
+                                              [&](ListedFile file) { take(std::move(file)); });
   return {};
 }
 
