@@ -27,6 +27,7 @@ void add_remote_options(CLI::App& app, Context& context) {
 
 remote::Remote& remote_of(const Context& context) {
   RemoteUse& use = *context.remote;
+  const std::lock_guard lock(use.making);
   if (!use.remote) {
     use.options.stall_timeout = std::chrono::milliseconds(std::lround(use.timeout * 1000));
     use.options.connect_timeout = std::min(use.options.connect_timeout, use.options.stall_timeout);

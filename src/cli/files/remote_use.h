@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "cli/command.h"
@@ -18,12 +19,13 @@ struct RemoteUse {
   remote::Options options;
   double timeout = 30;                     ///< seconds
   std::unique_ptr<remote::Remote> remote;  ///< once it is needed
+  std::mutex making;                       ///< of `remote`
 };
 
 /// --endpoint-url and the other global options. They are for every command: any may be given an address.
 void add_remote_options(CLI::App& app, Context& context);
 
-/// Made at the first call, of the options.
+/// Made at the first call, of the options. Safe to call from several threads.
 [[nodiscard]] remote::Remote& remote_of(const Context& context);
 
 /// What was sent and received so far.
