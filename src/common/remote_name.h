@@ -1,6 +1,7 @@
 // Names of what lies elsewhere: "https://...", "s3://...". What to call it in messages.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -15,10 +16,20 @@ namespace kvcache::detail {
   return true;
 }
 
+/// The scheme of an address in small letters, or nothing.
+[[nodiscard]] inline std::string scheme_of(std::string_view name) {
+  if (!is_remote_name(name)) return {};
+  std::string scheme(name.substr(0, name.find(':')));
+  for (char& c : scheme)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return scheme;
+}
+
 /// The same name without what must not be seen: who asks (USER:PASSWORD@), and the query of a web address, in which signatures
 /// and tokens are. Anything else stays as it is; keys of S3 may hold any character.
 [[nodiscard]] inline std::string without_secrets(std::string_view name) {
-  if (!is_remote_name(name) || !(name.starts_with("http") || name.starts_with("HTTP"))) return std::string(name);
+  const std::string scheme = scheme_of(name);
+  if (scheme != "http" && scheme != "https") return std::string(name);
   const std::size_t authority = name.find("://") + 3;
   const std::size_t query = name.find_first_of("?#", authority);
   const std::string_view plain = name.substr(0, query);
@@ -31,14 +42,18 @@ namespace kvcache::detail {
 }
 
 /// What a file of it would be called: the last part of its path, of a web address without its query, of hf:// without
-/// @REVISION.
+/// @REVISION, in which there may be slashes.
 [[nodiscard]] inline std::string local_name(std::string_view name) {
-  if (is_remote_name(name)) {
-    const std::string_view scheme = name.substr(0, name.find(':'));
-    const std::size_t last = name.rfind('/');
-    if (scheme == "hf" && name.rfind('@') != std::string_view::npos && name.rfind('@') > last)
-      name = name.substr(0, name.rfind('@'));
-    if (scheme == "http" || scheme == "https") name = name.substr(0, name.find_first_of("?#"));
+  const std::string scheme = scheme_of(name);
+  if (scheme == "http" || scheme == "https") name = name.substr(0, name.find_first_of("?#"));
+  if (scheme == "hf") {
+    name.remove_prefix(scheme.size() + 3);
+    std::size_t path = 0;  // behind OWNER/REPO
+    for (int parts = name.starts_with("datasets/") || name.starts_with("spaces/") ? 3 : 2; parts > 0; --parts)
+      path = std::min(name.find('/', path), name.size() - 1) + 1;
+    const bool has_revision = name.substr(0, path).find('@') != std::string_view::npos;
+    name.remove_prefix(path);
+    if (!has_revision) name = name.substr(0, name.rfind('@'));
   }
   const std::size_t slash = name.rfind('/');
   return std::string(slash == std::string_view::npos ? name : name.substr(slash + 1));

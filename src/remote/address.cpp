@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <memory>
-#include <vector>
 
 #include "common/remote_name.h"
 #include "kvcache/error.h"
@@ -18,12 +17,6 @@ using kvcache::detail::without_secrets;
 
 [[noreturn]] void refuse(const std::string& message, const std::string& hint) {
   throw Error(ErrorKind::usage, message, hint);
-}
-
-std::string in_small_letters(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
 }
 
 struct UrlHandle {
@@ -68,25 +61,42 @@ ObjectAddress parse_object(std::string_view rest) {
   return out;
 }
 
+[[noreturn]] void refuse_hub(std::string_view rest) {
+  refuse(fmt::format("hf://{} names no file of a repository", rest), "hf://OWNER/REPO/PATH or hf://OWNER/REPO/PATH@REVISION");
+}
+
+/// What comes before the next slash, which is taken away with it.
+std::string_view next_part(std::string_view& left) {
+  const std::size_t slash = left.find('/');
+  if (slash == std::string_view::npos) return {};
+  const std::string_view part = left.substr(0, slash);
+  left.remove_prefix(slash + 1);
+  return part;
+}
+
 HubAddress parse_hub(std::string_view rest) {
-  std::vector<std::string_view> parts;
-  const bool typed = rest.starts_with("datasets/") || rest.starts_with("spaces/");
   std::string_view left = rest;
-  for (std::size_t i = 0; i < (typed ? 3U : 2U); ++i) {
-    const std::size_t slash = left.find('/');
-    if (slash == std::string_view::npos || slash == 0)
-      refuse(fmt::format("hf://{} names no file of a repository", rest),
-             "hf://OWNER/REPO/PATH or hf://OWNER/REPO/PATH@REVISION");
-    parts.push_back(left.substr(0, slash));
-    left.remove_prefix(slash + 1);
-  }
+  const bool typed = rest.starts_with("datasets/") || rest.starts_with("spaces/");
   HubAddress out;
-  for (const std::string_view part : parts) out.repo += (out.repo.empty() ? "" : "/") + std::string(part);
-  const std::size_t at = left.rfind('@');
-  out.path = left.substr(0, at);
-  out.revision = at == std::string_view::npos ? "main" : std::string(left.substr(at + 1));
-  if (out.path.empty() || out.revision.empty())
-    refuse(fmt::format("hf://{} names no file of a repository", rest), "hf://OWNER/REPO/PATH or hf://OWNER/REPO/PATH@REVISION");
+  for (std::size_t i = 0; i < (typed ? 3U : 2U); ++i) {
+    const std::string_view part = next_part(left);
+    if (part.empty()) refuse_hub(rest);
+    out.repo += fmt::format("{}{}", i == 0 ? "" : "/", part);
+  }
+  // As huggingface_hub has it, OWNER/REPO@REVISION/PATH, or behind the path.
+  if (const std::size_t at = out.repo.find('@'); at != std::string::npos) {
+    out.revision = percent_decoded(std::string_view(out.repo).substr(at + 1));
+    out.repo.resize(at);
+    // refs/pr/1 and refs/convert/parquet
+    if (out.revision == "refs")
+      for (int i = 0; i < 2; ++i) out.revision += fmt::format("/{}", next_part(left));
+    out.path = left;
+  } else {
+    const std::size_t behind = left.rfind('@');
+    out.path = left.substr(0, behind);
+    out.revision = behind == std::string_view::npos ? "main" : std::string(left.substr(behind + 1));
+  }
+  if (out.repo.ends_with('/') || out.path.empty() || out.revision.empty() || out.revision.ends_with('/')) refuse_hub(rest);
   return out;
 }
 
@@ -98,6 +108,13 @@ int hex_digit(char c) {
 }
 
 }  // namespace
+
+std::string in_small_letters(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return out;
+}
 
 Address parse_address(const std::string& name) {
   const std::size_t end = name.find("://");

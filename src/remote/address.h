@@ -27,6 +27,8 @@ using Address = std::variant<WebAddress, ObjectAddress, HubAddress>;
 
 /// Bytes other than unreserved characters (RFC 3986) as %XX, once; `/` stays where `path` says so.
 [[nodiscard]] std::string percent_encoded(std::string_view text, bool path);
+/// ASCII alone.
+[[nodiscard]] std::string in_small_letters(std::string_view text);
 /// "%2F" as "/"; what is no escape stays.
 [[nodiscard]] std::string percent_decoded(std::string_view text);
 

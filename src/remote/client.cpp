@@ -71,6 +71,12 @@ void check_encryption(const std::string& url, const Options& options) {
 }
 
 std::string hint_for(const Answer& answer) {
+  const std::string code = error_code(answer);
+  if (code == "RequestTimeTooSkewed")
+    return fmt::format("the clock of this machine is wrong, or the service's, which says {}",
+                       kvcache::detail::escaped(answer.header("date"), 40));
+  if (code == "ExpiredToken")
+    return "the keys were for a time that is over: AWS_SESSION_TOKEN and its keys have to be new ones";
   switch (answer.status) {
     case 401:
     case 403:

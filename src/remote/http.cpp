@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "kvcache/error.h"
+#include "remote/address.h"
 #include "remote/curl.h"
 #include "remote/environment.h"
 
@@ -19,13 +20,6 @@ constexpr int poll_ms = 50;
 // Of an error page: more than any service writes.
 constexpr std::size_t most_kept = 64U << 10U;
 constexpr std::string_view empty_sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.back() == '\r' || text.back() == '\n' || text.back() == ' ' || text.back() == '\t'))
@@ -119,7 +113,7 @@ struct Http::Transfer {
     }
     const std::size_t colon = line.find(':');
     if (colon != std::string_view::npos)
-      answer.headers[lower(line.substr(0, colon))] = std::string(trimmed(line.substr(colon + 1)));
+      answer.headers[in_small_letters(line.substr(0, colon))] = std::string(trimmed(line.substr(colon + 1)));
   }
 
   void begin() {

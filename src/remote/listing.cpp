@@ -38,14 +38,14 @@ std::string decoded_key(std::string key) {
 Page parse_page(std::string_view xml, const std::string& bucket) {
   Page page;
   Listed object;
-  std::string key;
+  std::string key, token;
   bool encoded = false, truncated = false, is_listing = false;
   std::vector<std::string> keys;
   const bool complete = read_xml(xml, [&](const std::string& path, const std::string& text) {
     if (path == "ListBucketResult") is_listing = true;
     if (path == "ListBucketResult/EncodingType") encoded = text == "url";
     if (path == "ListBucketResult/IsTruncated") truncated = text == "true";
-    if (path == "ListBucketResult/NextContinuationToken") page.next = text;
+    if (path == "ListBucketResult/NextContinuationToken") token = text;
     if (path == "ListBucketResult/Contents/Key") key = text;
     if (path == "ListBucketResult/Contents/Size") object.bytes = parse_size(text).value_or(0);
     if (path == "ListBucketResult/Contents/LastModified") object.modified = parse_time(text);
@@ -56,11 +56,15 @@ Page parse_page(std::string_view xml, const std::string& bucket) {
     object = {};
   });
   if (!complete || !is_listing) throw Broken{"the answer is no list of objects"};
-  // Whether keys are encoded may be said after them.
-  for (std::size_t i = 0; i < keys.size(); ++i)
-    page.objects[i].name = fmt::format("s3://{}/{}", bucket, encoded ? decoded_key(keys[i]) : keys[i]);
-  if (!truncated) page.next.clear();
-  if (truncated && page.next.empty()) throw Broken{"a list of objects that does not say how it goes on"};
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    // Whether keys are encoded may be said after them.
+    if (encoded) keys[i] = decoded_key(std::move(keys[i]));
+    page.objects[i].name = fmt::format("s3://{}/{}", bucket, keys[i]);
+  }
+  if (!truncated) return page;
+  if (token.empty() && keys.empty()) throw Broken{"a list of objects that does not say how it goes on"};
+  // Services that know ListObjects alone overlook list-type, and have no tokens.
+  page.next = token.empty() ? Query{{"marker", keys.back()}} : Query{{"continuation-token", token}};
   return page;
 }
 
@@ -87,12 +91,13 @@ Listing::Listing(std::shared_ptr<void> owner, S3Service& service, ObjectAddress 
   ask_ahead({});
 }
 
-Page Listing::ask(const std::string& token) const {
+Page Listing::ask(const Query& which) const {
   const ObjectAddress bucket{prefix_.bucket, {}};
   Query query = {{"list-type", "2"}, {"prefix", prefix_.key}, {"encoding-type", "url"}};
-  if (!token.empty()) query.emplace("continuation-token", token);
+  query.insert(which.begin(), which.end());
   PageReceiver receiver(prefix_.bucket);
   const Answer answer = service_.send(
+      prefix_.bucket,
       [&] {
         Request request = service_.request("GET", bucket, query);
         request.cancelled = &cancelled_;
@@ -100,14 +105,14 @@ Page Listing::ask(const std::string& token) const {
       },
       &receiver);
   if (!answer.success()) refuse(answer, "cannot be listed");
-  if (!token.empty() && receiver.page.next == token)
+  if (!which.empty() && receiver.page.next == which)
     throw Error(ErrorKind::io, "the server gives the same page of the list again and again", {}, "KV100");
   return std::move(receiver.page);
 }
 
-void Listing::ask_ahead(const std::string& token) {
+void Listing::ask_ahead(const Query& which) {
   // Where no thread is to be had it is asked for when it is needed.
-  page_ = std::async(std::launch::async | std::launch::deferred, [this, token] { return ask(token); });
+  page_ = std::async(std::launch::async | std::launch::deferred, [this, which] { return ask(which); });
 }
 
 std::vector<Listed> Listing::next() {

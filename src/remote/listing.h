@@ -13,10 +13,10 @@
 
 namespace kvcache::remote {
 
-/// A page of the answer to ListObjectsV2.
+/// A page of the answer to ListObjectsV2, or to ListObjects of a service that knows no other.
 struct Page {
   std::vector<Listed> objects;  ///< named s3://BUCKET/KEY
-  std::string next;             ///< the token to go on with, or empty
+  Query next;                   ///< what the next page is asked for with: a token, or the last key; nothing after the last page
 };
 /// Throws Broken for what is no such answer.
 [[nodiscard]] Page parse_page(std::string_view xml, const std::string& bucket);
@@ -34,8 +34,8 @@ class Listing {
   [[nodiscard]] std::vector<Listed> next();
 
  private:
-  [[nodiscard]] Page ask(const std::string& token) const;
-  void ask_ahead(const std::string& token);
+  [[nodiscard]] Page ask(const Query& which) const;
+  void ask_ahead(const Query& which);
 
   std::shared_ptr<void> owner_;
   S3Service& service_;

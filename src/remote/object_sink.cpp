@@ -56,6 +56,23 @@ void as_output(const F& call) {
   }
 }
 
+/// The answer to the last request of an upload. It begins before the service has done anything, with a status of 200, and may
+/// say then that it failed, also for a reason that may pass.
+class Completion final : public Receiver {
+ public:
+  void begin(const Answer& answer) override { text_.begin(answer); }
+  bool take(std::span<const std::byte> bytes) override { return text_.take(bytes); }
+  void end() override {
+    const std::string code = first_text(text_.text, "Code");
+    if (code == "InternalError" || code == "ServiceUnavailable" || code == "SlowDown")
+      throw Broken{fmt::format("the server answered {}", code)};
+  }
+  [[nodiscard]] std::string& text() noexcept { return text_.text; }
+
+ private:
+  TextReceiver text_;
+};
+
 std::string random_word() {
   std::random_device random;
   return fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
@@ -155,7 +172,7 @@ void ObjectSink::send_part(std::size_t index) {
     size = part_size(index);
   }
   const FilePart body(file_, index * part_bytes_, size);
-  const Answer answer = service_.send([&] {
+  const Answer answer = service_.send(object_.bucket, [&] {
     Request request = service_.request("PUT", object_, {{"partNumber", std::to_string(index + 1)}, {"uploadId", upload_id_}});
     request.body = &body;
     request.cancelled = &cancelled_;
@@ -174,6 +191,7 @@ void ObjectSink::begin_upload() {
   TextReceiver text;
   unsigned attempts = 0;
   const Answer answer = service_.send(
+      object_.bucket,
       [&] {
         ++attempts;
         Request request = service_.request("POST", object_, {{"uploads", ""}});
@@ -193,6 +211,7 @@ void ObjectSink::begin_upload() {
 void ObjectSink::remove_twins() {
   TextReceiver text;
   const Answer answer = service_.send(
+      object_.bucket,
       [&] {
         return service_.request("GET", {object_.bucket, {}}, {{"uploads", ""}, {"prefix", object_.key}});
       },
@@ -207,7 +226,7 @@ void ObjectSink::remove_twins() {
   });
   // Of several that are under way nobody can tell whose they are.
   if (twins.size() == 1)
-    (void)service_.send([&] { return service_.request("DELETE", object_, {{"uploadId", twins.front()}}); });
+    (void)service_.send(object_.bucket, [&] { return service_.request("DELETE", object_, {{"uploadId", twins.front()}}); });
 }
 
 void ObjectSink::finish_parts() {
@@ -256,7 +275,7 @@ void ObjectSink::abort() noexcept {
   if (upload_id_.empty()) return;
   std::string problem;
   try {
-    const Answer answer = service_.send([&] {
+    const Answer answer = service_.send(object_.bucket, [&] {
       Request request = service_.request("DELETE", object_, {{"uploadId", upload_id_}});
       request.cleans_up = true;
       return request;
@@ -276,7 +295,7 @@ void ObjectSink::abort() noexcept {
 }
 
 Answer ObjectSink::head() {
-  return service_.send([&] { return service_.request("HEAD", object_); });
+  return service_.send(object_.bucket, [&] { return service_.request("HEAD", object_); });
 }
 
 bool ObjectSink::is_ours() {
@@ -326,7 +345,7 @@ void ObjectSink::put_whole() {
   for (unsigned conflicts = 0;;) {
     Answer answer;
     try {
-      answer = service_.send([&] {
+      answer = service_.send(object_.bucket, [&] {
         Request request = service_.request("PUT", object_);
         request.headers.emplace_back(mark_header, mark_);
         if (conditional) request.headers.emplace_back("If-None-Match", "*");
@@ -360,24 +379,25 @@ void ObjectSink::complete_upload() {
     xml +=
         fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", i + 1, detail::markup_escaped(parts_[i].etag));
   const TextBody body(xml + "</CompleteMultipartUpload>");
-  TextReceiver text;
+  Completion completion;
   Answer answer;
   try {
     answer = service_.send(
+        object_.bucket,
         [&] {
           Request request = service_.request("POST", object_, {{"uploadId", upload_id_}});
           request.body = &body;
           if (conditional) request.headers.emplace_back("If-None-Match", "*");
           return request;
         },
-        &text);
+        &completion);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::io && is_ours()) return;
     throw;
   }
-  if (answer.success() && first_text(text.text, "Code").empty()) return written(conditional, true);
+  if (answer.success() && first_text(completion.text(), "Code").empty()) return written(conditional, true);
   if (is_ours()) return;
-  if (answer.success()) answer.body = std::move(text.text);  // 200, and then it failed
+  if (answer.success()) answer.body = std::move(completion.text());  // 200, and then it failed
   if (answer.status == 412) refuse_existing();
   refuse(answer, "cannot be written");
 }

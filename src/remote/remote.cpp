@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
 #include "common/remote_name.h"
 #include "kvcache/error.h"
+#include "remote/content_range.h"
 #include "remote/environment.h"
 #include "remote/listing.h"
 #include "remote/object_sink.h"
@@ -70,7 +70,8 @@ class Remote::State {
   /// HEAD. Throws Error(usage) for what names no object.
   [[nodiscard]] Answer head(const std::string& name);
   [[nodiscard]] Answer send(const Address& address, const std::function<Request()>& make, Receiver* receiver = nullptr) {
-    return std::holds_alternative<ObjectAddress>(address) ? s3.send(make, receiver) : client.send(make, receiver);
+    const auto* object = std::get_if<ObjectAddress>(&address);
+    return object != nullptr ? s3.send(object->bucket, make, receiver) : client.send(make, receiver);
   }
 };
 
@@ -139,10 +140,8 @@ std::optional<std::uint64_t> Remote::size(const std::string& name) const {
   const Answer answer = state_->head(name);
   if (answer.status == 404) return std::nullopt;
   if (!answer.success()) refuse(answer, "cannot tell how large it is");
-  const std::string text = answer.header("content-length");
-  std::uint64_t bytes = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size())
+  const auto bytes = parse_size(answer.header("content-length"));
+  if (!bytes)
     throw Error(ErrorKind::io,
                 fmt::format("{}: the service does not say how large it is", kvcache::detail::without_secrets(name)), "",
                 "KV100");
@@ -161,7 +160,7 @@ std::unique_ptr<ByteSink> Remote::create(const std::string& name, bool overwrite
 void Remote::remove(const std::string& name) const {
   const ObjectAddress object = object_address(name, "removed");
   require_key(name, object);
-  const Answer answer = state_->s3.send([&] { return state_->s3.request("DELETE", object); });
+  const Answer answer = state_->s3.send(object.bucket, [&] { return state_->s3.request("DELETE", object); });
   if (!answer.success() && answer.status != 404) refuse(answer, "cannot be removed");
 }
 

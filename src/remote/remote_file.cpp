@@ -47,11 +47,16 @@ ContentRange range_of(const Answer& answer) {
 
 /// Bytes that are those of a compressed form are not those of the file; gzip is known to who reads it.
 void check_encoding(const Answer& answer) {
-  const std::string encoding = answer.header("content-encoding");
-  for (const std::string_view known : {"", "identity", "gzip", "x-gzip", "aws-chunked", "aws-chunked,gzip", "gzip,aws-chunked"})
-    if (encoding == known) return;
-  throw Error(ErrorKind::io, fmt::format("the server sends it compressed, as '{}'", kvcache::detail::escaped(encoding, 40)),
-              "download it, and use the file", "KV100");
+  const std::string encodings = in_small_letters(answer.header("content-encoding"));
+  constexpr std::string_view between = ", \t";
+  for (std::size_t begin = 0; (begin = encodings.find_first_not_of(between, begin)) != std::string::npos;) {
+    const std::size_t end = std::min(encodings.find_first_of(between, begin), encodings.size());
+    const std::string_view one = std::string_view(encodings).substr(begin, end - begin);
+    if (one != "identity" && one != "gzip" && one != "x-gzip" && one != "aws-chunked")
+      throw Error(ErrorKind::io, fmt::format("the server sends it compressed, as '{}'", kvcache::detail::escaped(one, 40)),
+                  "download it, and use the file", "KV100");
+    begin = end;
+  }
 }
 
 /// The first bytes, and what the answer says about the whole.

@@ -77,6 +77,16 @@ bool fits_in_host(const std::string& bucket) {
          });
 }
 
+// It becomes a part of a host's name.
+bool is_region_name(const std::string& region) {
+  return region.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == std::string::npos;
+}
+
+/// Those in China are of a company of their own.
+std::string amazon_host(const std::string& region) {
+  return fmt::format("s3.{}.amazonaws.com{}", region, region.starts_with("cn-") ? ".cn" : "");
+}
+
 std::string random_word() {
   std::random_device random;
   return fmt::format("{:08x}{:08x}", random(), random());
@@ -94,22 +104,23 @@ S3Service::S3Service(Client& client, const Options& options) : client_(client) {
   if (!endpoint_.empty()) (void)url_parts(endpoint_);
   region_ = first_of(
       {options.region, first_variable("AWS_REGION", "AWS_DEFAULT_REGION"), setting(profile.config, "region"), "us-east-1"});
-  // It becomes a part of a host's name.
-  if (region_.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != std::string::npos)
+  if (!is_region_name(region_))
     throw Error(ErrorKind::usage, "the region is no name of a region",
                 Remedy(Remedy::Action::repeat, {{"region", "us-east-1"}}));
   path_style_ = options.path_style || !endpoint_.empty() || setting(profile.config, "s3.addressing_style") == "path";
 }
 
-std::string S3Service::region() const {
+std::string S3Service::region(const std::string& bucket) const {
   const std::lock_guard lock(mutex_);
-  return region_;
+  const auto found = regions_.find(bucket);
+  return found == regions_.end() ? region_ : found->second;
 }
 
 std::string S3Service::base_url(const std::string& bucket) const {
   if (!endpoint_.empty()) return fmt::format("{}/{}", endpoint_, bucket);
-  if (path_style_ || !fits_in_host(bucket)) return fmt::format("https://s3.{}.amazonaws.com/{}", region(), bucket);
-  return fmt::format("https://{}.s3.{}.amazonaws.com", bucket, region());
+  const std::string host = amazon_host(region(bucket));
+  return path_style_ || !fits_in_host(bucket) ? fmt::format("https://{}/{}", host, bucket)
+                                              : fmt::format("https://{}.{}", bucket, host);
 }
 
 Request S3Service::request(const std::string& method, const ObjectAddress& object, const Query& query) const {
@@ -125,12 +136,18 @@ Request S3Service::request(const std::string& method, const ObjectAddress& objec
     separator = '&';
   }
   out.login = login_;
-  out.login.region = region();
+  out.login.region = region(object.bucket);
   return out;
 }
 
-Answer S3Service::send(const std::function<Request()>& make, Receiver* receiver) {
-  Answer answer = client_.send(make, receiver);
+Answer S3Service::send(const std::string& bucket, const std::function<Request()>& make, Receiver* receiver) {
+  std::string asked_in;
+  const auto make_noted = [&] {
+    Request request = make();
+    asked_in = request.login.region;
+    return request;
+  };
+  Answer answer = client_.send(make_noted, receiver);
   if (answer.success() || answer.status == 404) return answer;
   if ((answer.status == 401 || answer.status == 403) && !why_nobody_.empty())
     throw Error(ErrorKind::io, fmt::format("{}, and {}", in_words(answer), why_nobody_),
@@ -140,10 +157,11 @@ Answer S3Service::send(const std::function<Request()>& make, Receiver* receiver)
                 "KV100");
   std::string meant = answer.header("x-amz-bucket-region");
   if (meant.empty()) meant = first_text(answer.body, "Region");
+  // Not the one that is known by now: somebody else may have been told meanwhile.
+  if (meant.empty() || meant == asked_in || !is_region_name(meant)) return answer;
   {
     const std::lock_guard lock(mutex_);
-    if (meant.empty() || meant == region_ || meant.find_first_of("/.:@?# ") != std::string::npos) return answer;
-    region_ = meant;
+    regions_[bucket] = meant;
   }
   return client_.send(make, receiver);
 }
@@ -164,19 +182,20 @@ bool S3Service::probe(const ObjectAddress& object) {
       object.bucket, object.key.substr(0, slash == std::string::npos ? 0 : slash + 1) + ".kvcache-probe-" + random_word()};
   const TextBody empty("");
   const auto put = [&] {
-    return send([&] {
-             Request put_request = request("PUT", test);
-             put_request.headers.emplace_back("If-None-Match", "*");
-             put_request.body = &empty;
-             return put_request;
-           })
+    return send(test.bucket,
+                [&] {
+                  Request put_request = request("PUT", test);
+                  put_request.headers.emplace_back("If-None-Match", "*");
+                  put_request.body = &empty;
+                  return put_request;
+                })
         .status;
   };
   const int first = put();
   // 412 is the answer to a repetition of what had arrived already.
   if (first != 412 && (first < 200 || first >= 300)) return false;
   const int second = first == 412 ? first : put();
-  (void)send([&] { return request("DELETE", test); });
+  (void)send(test.bucket, [&] { return request("DELETE", test); });
   return second == 412;
 }
 

@@ -22,8 +22,8 @@ class S3Service {
 
   /// A request about an object, or about the bucket where the key is empty; signed where there are credentials.
   [[nodiscard]] Request request(const std::string& method, const ObjectAddress& object, const Query& query = {}) const;
-  /// As Client::send(), signed for another region where the service says so.
-  [[nodiscard]] Answer send(const std::function<Request()>& make, Receiver* receiver = nullptr);
+  /// As Client::send(), of requests about this bucket: signed anew where the service says that it is in another region.
+  [[nodiscard]] Answer send(const std::string& bucket, const std::function<Request()>& make, Receiver* receiver = nullptr);
 
   /// Whether somebody's object of the same name is certain to be kept: PUT with "If-None-Match: *" is honoured. Asked once per
   /// bucket, with an empty object beside `object`, which is removed again.
@@ -33,7 +33,7 @@ class S3Service {
   [[nodiscard]] Client& client() const noexcept { return client_; }
 
  private:
-  [[nodiscard]] std::string region() const;
+  [[nodiscard]] std::string region(const std::string& bucket) const;
   [[nodiscard]] std::string base_url(const std::string& bucket) const;
   [[nodiscard]] bool probe(const ObjectAddress& object);
 
@@ -42,8 +42,9 @@ class S3Service {
   bool path_style_ = false;
   Login login_;
   std::string why_nobody_;  // asks, in words, or empty
+  std::string region_;      // of buckets that are not known to be elsewhere
   mutable std::mutex mutex_;
-  std::string region_;
+  std::map<std::string, std::string> regions_;  // by bucket
   std::mutex probing_;
   std::map<std::string, bool> keeps_existing_;
 };

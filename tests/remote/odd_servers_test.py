@@ -14,6 +14,7 @@ import tempfile
 import threading
 import unittest
 import urllib.parse
+from xml.sax.saxutils import escape
 
 import s3_server
 
@@ -144,6 +145,8 @@ class OddServers(unittest.TestCase):
         server = self.serve(lambda h: h.say_range(gzip.compress(self.data), Content_Encoding="gzip"))
         self.good(server.url + "/k")
         self.assertEqual(server.seen[0][2]["Accept-Encoding"], "identity")
+        server = self.serve(lambda h: h.say_range(gzip.compress(self.data), Content_Encoding="aws-chunked, GZIP"))
+        self.good(server.url + "/k")
         server = self.serve(lambda h: h.say_range(b"\x0b\x02\x80" + self.data, Content_Encoding="br"))
         self.bad("the server sends it compressed, as 'br'", server.url + "/k")
 
@@ -202,6 +205,77 @@ class OddServers(unittest.TestCase):
         self.assertNotIn("hush", refused)
         wants = self.serve(lambda h: h.say(407, Proxy_Authenticate="Basic"))
         self.assertIn("http://USER:PASSWORD@HOST:PORT", self.bad("the proxy wants to know who asks (407)", "http://127.0.0.1:9/k", http_proxy=wants.url))
+
+    # Many.
+
+    def listed(self, service):
+        done = self.run_tool("ls", "--names", "s3://b/p/", **service.environment())
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        return done.stdout.decode().splitlines()
+
+    def test_odd_lists(self):
+        keys = ["p/%d +%%&=é.safetensors" % i for i in range(5)]
+        item = "<Contents><Key>%s</Key><Size>1</Size></Contents>"
+
+        def as_tokens(query):
+            """Every second page is empty, and tokens are what none should be."""
+            number = int(query.get("continuation-token", "+ /=%?é&<0")[9:])
+            more = "<NextContinuationToken>+ /=%%?é&amp;&lt;%d</NextContinuationToken>" % (number + 1)
+            page = item % escape(keys[number // 2]) if number % 2 else ""
+            return "<IsTruncated>%s</IsTruncated>%s%s" % ("true" if number < 9 else "false", more, page)
+
+        def as_before_tokens(query):
+            left = [key for key in keys if key > query.get("marker", "")]
+            pages = "".join(item % urllib.parse.quote_plus(key) for key in left[:2])
+            return "<EncodingType>url</EncodingType><IsTruncated>%s</IsTruncated>%s" % ("true" if left[2:] else "false", pages)
+
+        for answer in (as_tokens, as_before_tokens):
+            with s3_server.Service() as service:
+                for key in keys:
+                    service.objects["b/" + key] = s3_server.Object(self.data)
+                service.list = lambda request, _, query: request.answer(
+                    200, ("<ListBucketResult>%s</ListBucketResult>" % answer(query)).encode())
+                self.assertEqual(self.listed(service), ["s3://b/" + key for key in keys])
+        with s3_server.Service() as service:
+            service.list = lambda request, *_: request.answer(
+                200, b"<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>k</Key></Contents></ListBucketResult>")
+            self.assertIn(b"gives the same page of the list again", self.run_tool("ls", "s3://b/", **service.environment()).stderr)
+
+    # Where and when.
+
+    def test_buckets_in_other_regions(self):
+        """Each is asked for in a wrong region once, by however many at once."""
+        buckets = {"b": "eu-west-1", "c": "ap-south-1", "d": s3_server.REGION}
+        with s3_server.Service(signed=False) as service:
+            def in_region(request, body):
+                bucket = request.path.split("/")[1].partition("?")[0]
+                region = request.headers.get("Authorization", "").split("/")[2]
+                if region == buckets[bucket]:
+                    return s3_server.Service.answer(service, request, body)
+                if request.command == "HEAD" or bucket == "c":
+                    return request.answer(301, b"", {"x-amz-bucket-region": buckets[bucket]})
+                return request.answer(400, b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>%s</Region></Error>" % buckets[bucket].encode())
+
+            service.answer = in_region
+            for bucket in buckets:
+                for i in range(20):
+                    service.objects["%s/p/%02d.safetensors" % (bucket, i)] = s3_server.Object(self.data)
+            service.delay = 0.02
+            names = ["s3://%s/p/%02d.safetensors" % (bucket, i) for i in range(20) for bucket in buckets]
+            done = self.run_tool("verify", "-q", *names, **service.environment())
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            service.reset()
+            done = self.run_tool("diff", names[0], names[1], **service.environment())
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            self.assertEqual([r.split("/")[1] for r in service.requests][:4], ["b", "b", "c", "c"])
+            self.assertEqual(len(service.requests), 6)  # and one more range of each
+
+    def test_wrong_clocks_and_keys_that_are_over(self):
+        for status, code, words in ((403, "RequestTimeTooSkewed", "the clock of this machine is wrong, or the service's, which says "),
+                                    (400, "ExpiredToken", "AWS_SESSION_TOKEN and its keys have to be new ones")):
+            with s3_server.Service() as service:
+                service.on_get = lambda request, *_: service.error(request, status, code)
+                self.bad(words, "s3://b/k", **service.environment())
 
     # Outputs.
 

@@ -335,7 +335,7 @@ class Remote(unittest.TestCase):
             begun = 1 + asked.index("POST /b/big.safetensors?uploads=")
             done = 1 + next(i for i, r in enumerate(asked) if r.startswith("POST") and "?uploadId" in r)
             # At the beginning of the upload, at a part of it, and at its end.
-            for fault, number in (("lost", begun), ("lost", begun + 2), ("503", begun + 3), ("lost", done)):
+            for fault, number in (("lost", begun), ("lost", begun + 2), ("503", begun + 3), ("lost", done), ("late", done)):
                 service.objects.clear()
                 service.reset({number: fault})
                 self.good("trim", "big", "-n", "1", "-o", "s3://b/big.safetensors", service=service)

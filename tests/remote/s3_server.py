@@ -8,6 +8,7 @@ counted. `faults` maps the number of a request, or "all", to what goes wrong wit
     reset    the connection is reset                    short   half of the body, then the end
     whole    200 with everything in place of 206        etag    another ETag than before
     range    a Content-Range of other bytes             lost    done, and then the connection is reset
+    late     200, and then an error in the body
 """
 import datetime
 import email.utils
@@ -67,6 +68,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(503, b"<Error><Code>SlowDown</Code><Message>Slow Down</Message></Error>", {"Retry-After": "0"})
         if fault == "reset":
             return self.reset()
+        if fault == "late":
+            return self.answer(200, b"\n<Error><Code>InternalError</Code><Message>Try again</Message></Error>")
         self.fault = fault
         service.answer(self, body)
         if self.fault == "stall":  # others are served meanwhile
