@@ -127,7 +127,7 @@ def add_blocks(store, blocks):
                 yield (names[i], parent, space, k % 40 * BLOCK, 0, os.urandom(3 * BLOCK), None, objects, BLOCK * 32768, None, None, i,
                        int(k % 40 == 39))
 
-        db.executemany("INSERT INTO node (hash, parent, space, first, tail, ids, extras, objects, bytes, cut, held, used, leaf) "
+        db.executemany("INSERT INTO node (hash, parent, space, first, tail, ids, extras, objects, bytes, cut, held, used, loose) "
                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows())
         db.execute(children)
     # The log of the copy that this was made from is of another database now.

@@ -33,10 +33,11 @@ CREATE TABLE namespace (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name
   created BIGINT NOT NULL);
 CREATE TABLE node (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, hash BYTEA NOT NULL UNIQUE, parent BYTEA NOT NULL,
   space BIGINT NOT NULL, first BIGINT NOT NULL, tail BIGINT NOT NULL, ids BYTEA NOT NULL, extras TEXT, objects TEXT NOT NULL,
-  bytes BIGINT NOT NULL, cut BIGINT, held TEXT, used BIGINT NOT NULL, leaf BIGINT NOT NULL);
+  bytes BIGINT NOT NULL, cut BIGINT, held TEXT, used BIGINT NOT NULL, loose BIGINT NOT NULL, base BYTEA);
 CREATE INDEX node_children ON node (parent, substr(ids, 1, 512));
-CREATE INDEX node_leaves ON node (used) WHERE leaf = 1;
+CREATE INDEX node_leaves ON node (used) WHERE loose = 1;
 CREATE INDEX node_ends ON node (used) WHERE held IS NOT NULL;
+CREATE INDEX node_bases ON node (base) WHERE base IS NOT NULL;
 CREATE TABLE entry (id TEXT COLLATE "C" PRIMARY KEY, space BIGINT NOT NULL, node BYTEA NOT NULL, tokens BIGINT NOT NULL,
   held BIGINT NOT NULL, label TEXT NOT NULL, pinned BIGINT NOT NULL, created BIGINT NOT NULL, used BIGINT NOT NULL,
   hits BIGINT NOT NULL, format TEXT NOT NULL, metadata TEXT NOT NULL, facets TEXT NOT NULL, bytes BIGINT NOT NULL);
@@ -75,8 +76,13 @@ PostgresIndex::~PostgresIndex() {
 
 bool PostgresIndex::exists() {
   try {
-    const std::string found = text_setting("version");
-    if (found == fmt::to_string(version)) return true;
+    std::string found = text_setting("version");
+    if (found == fmt::to_string(earlier_version) && !read_only_) {
+      upgrade_tables();
+      found = text_setting("version");
+    }
+    is_upgraded_ = found == fmt::to_string(version);
+    if (is_upgraded_ || found == fmt::to_string(earlier_version)) return true;
     throw Error(ErrorKind::unreadable,
                 fmt::format("{} is of version {}, this tool knows {}", label(), printable(found), version),
                 "use a newer kvcache");
@@ -84,6 +90,15 @@ bool PostgresIndex::exists() {
     if (error.state() == "42P01" || error.state() == "3F000") return false;  // no such table, no such schema
     throw;
   }
+}
+
+void PostgresIndex::upgrade_tables() {
+  Transaction transaction(*connection_, Transaction::Kind::write);
+  if (text_setting("version") == fmt::to_string(earlier_version)) {
+    connection_->execute(upgrade("BYTEA"));
+    connection_->prepare("UPDATE setting SET value = ? WHERE key = 'version'").bind(fmt::to_string(version)).run();
+  }
+  transaction.commit();
 }
 
 void PostgresIndex::make(const std::string& id, const std::string& objects) {

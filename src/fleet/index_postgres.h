@@ -61,8 +61,10 @@ class PostgresIndex final : public store::detail::SqlIndex, public Ledger {
   [[nodiscard]] store::detail::SqlConnection& db() const override { return *connection_; }
   void note_dropped(std::span<const Dropped> dropped) override;
   [[nodiscard]] bool still_there(const Publication& publication) override;
+  [[nodiscard]] bool is_upgraded() const override { return is_upgraded_; }
 
  private:
+  void upgrade_tables();
   [[nodiscard]] std::string text_setting(std::string_view key) const;
   [[nodiscard]] std::set<std::string> names_in(std::string_view sql) const;
   /// One round; whether there may be more.
@@ -74,6 +76,7 @@ class PostgresIndex final : public store::detail::SqlIndex, public Ledger {
   std::unique_ptr<Postgres> connection_;
   bool uses_ledger_;
   bool read_only_;
+  bool is_upgraded_ = true;
   mutable std::vector<Touch> touches_;
   mutable std::map<std::string, Day> counts_;
   mutable std::chrono::steady_clock::time_point flushed_;

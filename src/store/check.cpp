@@ -12,6 +12,7 @@
 #include "platform/folder.h"
 #include "store/impl.h"
 #include "store/object_file.h"
+#include "store/rows.h"
 #include "store/space.h"
 
 namespace kvcache::store {
@@ -51,6 +52,11 @@ void check_label(const StoredObject& object, const std::string& name) {
     throw Error(ErrorKind::unreadable, "it is another object than its name says");
   if (hash_of(labelled.node.parent, labelled.node.ids, labelled.node.extras, labelled.node.tail) != labelled.node.hash)
     throw Error(ErrorKind::unreadable, "its token ids are not those of its name");
+  if (!is_rows(labelled.group)) return;
+  const Node& node = labelled.node;
+  if (labelled.rows.size() != 1 || labelled.rows.front().second != node.end() ||
+      labelled.group != rows_group(labelled.rows.front().first - node.first))
+    throw Error(ErrorKind::unreadable, "its rows are not those of its name");
 }
 
 /// What is wrong with an object; empty: nothing. A read that fails may succeed the next time: nobody loses data for that.
@@ -271,6 +277,10 @@ class Rebuilding {
         if (!node.cut) node.cut = labelled.node.cut;
         if (node.held.empty()) node.held = labelled.node.held;
       }
+      const ObjectInfo* rows = is_rows(group) ? node.rows() : nullptr;
+      // Of two puts at once one may have been killed before it could take away what the other had stored otherwise.
+      if (rows != nullptr && rows->rows.front().first <= labelled.rows.front().first) return;
+      if (rows != nullptr) std::erase_if(node.objects, [](const ObjectInfo& one) { return is_rows(one.group); });
       node.objects.push_back({group, bytes, labelled.rows});
     }
   }
@@ -303,8 +313,8 @@ class Rebuilding {
       if (nodes_.contains(entry.node)) continue;
       const auto space = spaces_.find(entry.space);
       if (space == spaces_.end()) continue;
-      const std::int64_t first = entry.tokens / space->second.block * space->second.block;
-      const std::int64_t count = entry.tokens - first;
+      const std::int64_t first = entry.held / space->second.block * space->second.block;
+      const std::int64_t count = entry.held - first;
       for (const Node* node : by_place[{entry.space, first}]) {
         if (count <= 0 || static_cast<std::int64_t>(node->ids.size()) < count) continue;
         Node tail;
@@ -338,7 +348,7 @@ class Rebuilding {
           break;
         }
         const auto node = nodes_.find(at);
-        if (node == nodes_.end() || !spaces_.contains(node->second.space)) break;
+        if (node == nodes_.end() || !spaces_.contains(node->second.space) || !has_first_rows(node->second)) break;
         way.push_back(at);
         if (node->second.first == 0) {
           ok = node->second.parent == root_of(node->second.space);
@@ -363,6 +373,10 @@ class Rebuilding {
       for (Digest at = entry.node; needed.insert(at).second;) {
         Node& node = nodes_.at(at);
         node.used = std::max(node.used, entry.created);
+        for (const Digest& base : bases_of(node)) {
+          needed.insert(base);
+          nodes_.at(base).used = std::max(nodes_.at(base).used, entry.created);
+        }
         if (node.first == 0) break;
         at = node.parent;
       }
@@ -372,8 +386,10 @@ class Rebuilding {
     // Longer nodes that hold the rows of tails.
     for (const auto& [hash, node] : nodes_)
       if (!needed.contains(hash) && (node.first == 0 || needed.contains(node.parent)) && reaches_root(hash) &&
-          gives_rows(node, needed))
+          gives_rows(node, needed)) {
         needed.insert(hash);
+        for (const Digest& base : bases_of(node)) needed.insert(base);
+      }
     for (const Digest& hash : needed) contents.nodes.push_back(nodes_.at(hash));
     std::ranges::stable_sort(
         contents.nodes, [](const Node& a, const Node& b) { return std::pair(a.first, a.tail) < std::pair(b.first, b.tail); });
@@ -382,12 +398,30 @@ class Rebuilding {
     return contents;
   }
 
+  /// Shorter tails that its rows stand on.
+  [[nodiscard]] std::vector<Digest> bases_of(const Node& node) const {
+    std::vector<Digest> out;
+    for (auto base = base_of(node); base;) {
+      out.push_back(*base);
+      const auto found = nodes_.find(*base);
+      base = found == nodes_.end() ? std::nullopt : base_of(found->second);
+    }
+    return out;
+  }
+
+  [[nodiscard]] bool has_first_rows(const Node& node) const {
+    return std::ranges::all_of(bases_of(node), [&](const Digest& base) {
+      const auto found = nodes_.find(base);
+      return found != nodes_.end() && found->second.rows() != nullptr;
+    });
+  }
+
   [[nodiscard]] bool gives_rows(const Node& node, const std::set<Digest>& needed) const {
-    if (node.object(rows_group) == nullptr) return false;
+    if (node.rows() == nullptr) return false;
     return std::ranges::any_of(needed, [&](const Digest& hash) {
       const Node& tail = nodes_.at(hash);
-      return tail.tail && tail.parent == node.parent && tail.object(rows_group) == nullptr &&
-             tail.ids.size() <= node.ids.size() && std::equal(tail.ids.begin(), tail.ids.end(), node.ids.begin());
+      return tail.tail && tail.parent == node.parent && tail.rows() == nullptr && tail.ids.size() <= node.ids.size() &&
+             std::equal(tail.ids.begin(), tail.ids.end(), node.ids.begin());
     });
   }
 

@@ -9,6 +9,7 @@
 #include "store/impl.h"
 #include "store/object_file.h"
 #include "store/publishing.h"
+#include "store/rows.h"
 
 namespace kvcache::store {
 namespace {
@@ -61,21 +62,37 @@ class Importing {
     return nodes;
   }
 
-  /// A tail that stands on the rows of another brings that one along.
+  /// Of a node that only gives others its rows.
+  static Node rows_alone(const Node& node) {
+    Node out = node;
+    std::erase_if(out.objects, [](const ObjectInfo& one) { return !is_rows(one.group); });
+    out.cut.reset();
+    out.held.clear();
+    return out;
+  }
+
+  /// Rows that stand on those of shorter tails bring these along.
+  void add_first_rows(std::vector<Node>& nodes) const {
+    std::vector<Node> all;
+    const std::vector<std::vector<Node>> pieces = pieces_of_rows(from_.index(), nodes);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      for (std::size_t p = 0; p + 1 < pieces[i].size(); ++p) all.push_back(rows_alone(pieces[i][p]));
+      all.push_back(std::move(nodes[i]));
+    }
+    nodes = std::move(all);
+  }
+
+  /// A tail whose rows are the first ones of another's brings that one along.
   void add_rows_of_tail(std::vector<Node>& nodes) const {
-    if (nodes.empty() || !nodes.back().tail || nodes.back().object(rows_group) != nullptr) return;
+    if (nodes.empty() || !nodes.back().tail || nodes.back().rows() != nullptr) return;
     const Node tail = nodes.back();
     const Index::Place place{tail.parent, tail.ids};
     for (const auto& around : from_.index().near({&place, 1}, 64))
       for (const Node& node : around.behind) {
-        if (node.object(rows_group) == nullptr || node.ids.size() < tail.ids.size() ||
+        if (node.rows() == nullptr || node.ids.size() < tail.ids.size() ||
             !std::equal(tail.ids.begin(), tail.ids.end(), node.ids.begin()))
           continue;
-        Node whole = node;
-        std::erase_if(whole.objects, [](const ObjectInfo& one) { return one.group != rows_group; });
-        whole.cut.reset();
-        whole.held.clear();
-        nodes.insert(nodes.end() - 1, std::move(whole));
+        nodes.insert(nodes.end() - 1, rows_alone(node));
         return;
       }
   }
@@ -83,6 +100,7 @@ class Importing {
   void take(const Entry& entry) {
     std::vector<Node> nodes = nodes_of(entry);
     add_rows_of_tail(nodes);
+    add_first_rows(nodes);
     Index::Published published;
     std::uint64_t bytes = 0;
     std::uint64_t gone = 0;

@@ -11,6 +11,7 @@
 #include "platform/folder.h"
 #include "store/chain.h"
 #include "store/object_file.h"
+#include "store/rows.h"
 
 namespace kvcache::store::detail {
 namespace {
@@ -95,11 +96,19 @@ bool is_prefix(const TokenIds& shorter, const TokenIds& longer) {
 
 /// Whether the rows of `tail` are the first ones of `node`.
 bool covers(const Node& node, const Node& tail) {
-  return node.hash != tail.hash && node.object(rows_group) != nullptr && is_prefix(tail.ids, node.ids) &&
+  return node.hash != tail.hash && node.rows() != nullptr && is_prefix(tail.ids, node.ids) &&
          extras_within(node.extras, tail.first, static_cast<std::int64_t>(tail.ids.size())) == tail.extras;
 }
 
 }  // namespace
+
+std::string SqlIndex::upgrade(std::string_view blob) {
+  return fmt::format(
+      "ALTER TABLE node RENAME COLUMN leaf TO loose; ALTER TABLE node ADD COLUMN base {}; CREATE INDEX node_bases ON node "
+      "(base) "
+      "WHERE base IS NOT NULL;",
+      blob);
+}
 
 std::string SqlIndex::today() {
   return time_text(kvcache::detail::system_time()).substr(0, 10);
@@ -262,6 +271,8 @@ Index::Published SqlIndex::publish(const Publication& publication) {
   Change transaction(*this);
   for (const Digest& hash : publication.needed)
     if (!find(hash)) return out;
+  for (const Node& node : publication.nodes)
+    if (const auto base = base_of(node); base && !has_rows(*base, publication.nodes)) return out;
   if (!still_there(publication)) return out;
   for (const Namespace& known : namespaces(publication.space.identity.key))
     if (known.name == publication.space.name && known.block != publication.space.block) return out;
@@ -326,7 +337,7 @@ Index::Removed SqlIndex::remove(std::span<const std::string> ids, std::span<cons
   }
   // What stands on rows of others goes before these.
   std::ranges::stable_sort(ends, [](const Node& a, const Node& b) {
-    const auto rank = [](const Node& n) { return n.object(rows_group) != nullptr; };
+    const auto rank = [](const Node& n) { return n.rows() != nullptr; };
     if (rank(a) != rank(b)) return !rank(a);
     return a.end() > b.end();
   });
@@ -348,13 +359,13 @@ std::vector<Node> SqlIndex::evictable(Phase phase, std::size_t most) const {
     return nodes(
         db().prepare(
                 "SELECT " KVCACHE_NODE_COLUMNS
-                " FROM node WHERE leaf = 1 AND cut IS NULL AND bytes > 0 AND space IN (SELECT id FROM namespace WHERE "
+                " FROM node WHERE loose = 1 AND cut IS NULL AND bytes > 0 AND space IN (SELECT id FROM namespace WHERE "
                 "state = 1) AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.node = hash AND pinned = 1) ORDER BY used LIMIT ?")
             .bind(limit));
   if (phase == Phase::leaves) {
     for (Node& node :
          nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS
-                            " FROM node WHERE leaf = 1 AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.node = hash AND "
+                            " FROM node WHERE loose = 1 AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.node = hash AND "
                             "pinned = 1) ORDER BY used LIMIT ?")
                    .bind(limit)))
       if (!carries_pin(node)) out.push_back(std::move(node));
@@ -380,7 +391,7 @@ Index::Removed SqlIndex::evict(Phase phase, std::span<const Digest> hashes) {
     if (!node || pinned_at(hash)) continue;
     if (phase == Phase::states) {
       strip_end(*node, out);
-    } else if (!has_children(hash) && !carries_pin(*node)) {
+    } else if (!has_children(hash) && !is_base(hash) && !carries_pin(*node)) {
       evict_node(*node, out);
     }
   }
@@ -402,7 +413,7 @@ Index::Removed SqlIndex::forget(std::span<const std::string> names) {
     }
     auto node = find(hash);
     if (!node || node->object(group) == nullptr) continue;
-    if (group == rows_group) {
+    if (is_rows(group)) {
       evict_below(*node, out);
     } else {
       take_object(*node, group, out);
@@ -463,10 +474,18 @@ std::vector<std::string> SqlIndex::check() const {
     out.push_back(fmt::format("{} nodes have no parent", n));
   if (const auto n = count("SELECT count(*) FROM entry WHERE NOT EXISTS (SELECT 1 FROM node WHERE hash = entry.node)"); n > 0)
     out.push_back(fmt::format("{} entries have no node", n));
-  if (const auto n = count("SELECT count(*) FROM node AS n WHERE leaf = CASE WHEN EXISTS (SELECT 1 FROM node WHERE parent = "
-                           "n.hash) THEN 1 ELSE 0 END");
+  if (const auto n = is_upgraded()
+                         ? count("SELECT count(*) FROM node AS n WHERE loose = CASE WHEN EXISTS (SELECT 1 FROM node WHERE "
+                                 "parent = n.hash OR base = n.hash) THEN 1 ELSE 0 END")
+                         : 0;
       n > 0)
-    out.push_back(fmt::format("{} nodes are wrong about having children", n));
+    out.push_back(fmt::format("{} nodes are wrong about what needs them", n));
+  if (const auto n =
+          is_upgraded() ? count("SELECT count(*) FROM node AS n WHERE base IS NOT NULL AND NOT EXISTS (SELECT 1 FROM node AS b "
+                                "WHERE b.hash = n.base AND b.objects LIKE '%[\"rows%')")
+                        : 0;
+      n > 0)
+    out.push_back(fmt::format("rows of {} nodes go on from rows that are missing", n));
   const auto sum =
       count("SELECT CAST((SELECT coalesce(sum(bytes), 0) FROM node) + (SELECT coalesce(sum(bytes), 0) FROM entry) AS BIGINT)");
   if (sum != number("bytes")) out.push_back(fmt::format("objects of {} bytes are counted as {}", sum, number("bytes")));
@@ -562,8 +581,14 @@ void SqlIndex::mark_used(const Digest& hash, Time now) {
 
 void SqlIndex::add(const Node& node, std::int64_t space, Time now, std::vector<std::string>& discarded) {
   if (auto known = find(node.hash)) {
-    for (const ObjectInfo& one : node.objects)
-      if (known->object(one.group) == nullptr) known->objects.push_back(one);
+    for (const ObjectInfo& one : node.objects) {
+      if (known->object(one.group) != nullptr) continue;
+      if (is_rows(one.group) && known->rows() != nullptr) {
+        drop(object_name(node.hash, one.group), one.bytes, discarded);  // others were faster, and have it in other pieces
+      } else {
+        known->objects.push_back(one);
+      }
+    }
     if (!known->cut) known->cut = node.cut;
     if (known->held.empty()) known->held = node.held;
     known->used = std::max(known->used, now);
@@ -573,9 +598,9 @@ void SqlIndex::add(const Node& node, std::int64_t space, Time now, std::vector<s
     Json extras = Json::array();
     for (const Extra& extra : node.extras) extras.push_back({extra.position, extra.length, to_hex(extra.digest)});
     Statement row = db().prepare(
-        "INSERT INTO node (hash, parent, space, first, tail, ids, extras, objects, bytes, cut, held, used, leaf) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CASE WHEN EXISTS (SELECT 1 FROM node WHERE parent = ?1) THEN 0 ELSE 1 "
-        "END)");
+        "INSERT INTO node (hash, parent, space, first, tail, ids, extras, objects, bytes, cut, held, used, base, loose) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CASE WHEN EXISTS (SELECT 1 FROM node WHERE parent = ?1 OR base = ?1) "
+        "THEN 0 ELSE 1 END)");
     row.bind_blob(from_hex(node.hash))
         .bind_blob(parent)
         .bind(space)
@@ -589,11 +614,14 @@ void SqlIndex::add(const Node& node, std::int64_t space, Time now, std::vector<s
     }
     row.bind(objects_text(node.objects)).bind(static_cast<std::int64_t>(bytes_of(node.objects))).bind(node.cut);
     bind_held(row, node);
-    row.bind(now).run();
-    db().prepare("UPDATE node SET leaf = 0 WHERE hash = ? AND leaf = 1").bind_blob(parent).run();
+    row.bind(now);
+    bind_base(row, base_of(node));
+    row.run();
+    settle(node.parent);
+    if (const auto base = base_of(node)) settle(*base);
     change_bytes(static_cast<std::int64_t>(bytes_of(node.objects)));
   }
-  if (node.object(rows_group) != nullptr) supersede(node, discarded);
+  if (node.rows() != nullptr) supersede(node, discarded);
 }
 
 void SqlIndex::bind_held(Statement& row, const Node& node) {
@@ -605,19 +633,55 @@ void SqlIndex::bind_held(Statement& row, const Node& node) {
   }
 }
 
-void SqlIndex::store(const Node& node) {
-  std::int64_t before = 0;
-  {
-    Statement row = db().prepare("SELECT bytes FROM node WHERE hash = ?");
-    row.bind_blob(from_hex(node.hash));
-    if (row.step()) before = row.integer(0);
+void SqlIndex::bind_base(Statement& row, const std::optional<Digest>& base) {
+  if (base) {
+    row.bind_blob(from_hex(*base));
+  } else {
+    row.bind_null();
   }
+}
+
+void SqlIndex::store(const Node& node) {
+  const std::optional<Node> before = find(node.hash);
+  if (!before) return;
   const auto bytes = static_cast<std::int64_t>(bytes_of(node.objects));
-  Statement row = db().prepare("UPDATE node SET objects = ?, bytes = ?, cut = ?, held = ?, used = ? WHERE hash = ?");
-  row.bind(objects_text(node.objects)).bind(bytes).bind(node.cut);
-  bind_held(row, node);
-  row.bind(node.used).bind_blob(from_hex(node.hash)).run();
-  change_bytes(bytes - before);
+  const auto base = base_of(node);
+  {
+    Statement row =
+        db().prepare("UPDATE node SET objects = ?, bytes = ?, cut = ?, held = ?, used = ?, base = ? WHERE hash = ?");
+    row.bind(objects_text(node.objects)).bind(bytes).bind(node.cut);
+    bind_held(row, node);
+    row.bind(node.used);
+    bind_base(row, base);
+    row.bind_blob(from_hex(node.hash)).run();
+  }
+  change_bytes(bytes - static_cast<std::int64_t>(bytes_of(before->objects)));
+  if (const auto was = base_of(*before); was != base) {
+    if (was) settle(*was);
+    if (base) settle(*base);
+  }
+}
+
+void SqlIndex::settle(const Digest& hash) {
+  db().prepare(
+          "UPDATE node SET loose = 1 - loose WHERE hash = ?1 AND loose = CASE WHEN EXISTS (SELECT 1 FROM node WHERE parent = "
+          "?1 "
+          "OR base = ?1) THEN 1 ELSE 0 END")
+      .bind_blob(from_hex(hash))
+      .run();
+}
+
+bool SqlIndex::is_base(const Digest& hash) const {
+  Statement row = db().prepare("SELECT 1 FROM node WHERE base = ? LIMIT 1");
+  row.bind_blob(from_hex(hash));
+  return row.step();
+}
+
+bool SqlIndex::has_rows(const Digest& hash, std::span<const Node> coming) const {
+  const auto is = [&](const Node& node) { return node.hash == hash && node.rows() != nullptr; };
+  if (std::ranges::any_of(coming, is)) return true;
+  const auto node = find(hash);
+  return node && is(*node);
 }
 
 std::vector<Node> SqlIndex::tails_within(const Node& node) const {
@@ -648,9 +712,9 @@ std::vector<Node> SqlIndex::tails_within(const Node& node) const {
 
 void SqlIndex::supersede(const Node& node, std::vector<std::string>& discarded) {
   for (Node& tail : tails_within(node)) {
-    if (tail.object(rows_group) == nullptr || !covers(node, tail)) continue;
-    drop(object_name(tail.hash, rows_group), tail.object(rows_group)->bytes, discarded);
-    std::erase_if(tail.objects, [](const ObjectInfo& one) { return one.group == rows_group; });
+    if (tail.rows() == nullptr || !covers(node, tail) || is_base(tail.hash)) continue;
+    drop(object_name(tail.hash, tail.rows()->group), tail.rows()->bytes, discarded);
+    std::erase_if(tail.objects, [](const ObjectInfo& one) { return is_rows(one.group); });
     store(tail);
   }
 }
@@ -668,10 +732,9 @@ bool SqlIndex::covered_by_other(const Node& tail, const Digest& but) const {
 
 std::vector<Node> SqlIndex::standing_on(const Node& node) const {
   std::vector<Node> out;
-  if (node.object(rows_group) == nullptr) return out;
+  if (node.rows() == nullptr) return out;
   for (Node& tail : tails_within(node))
-    if (tail.object(rows_group) == nullptr && covers(node, tail) && !covered_by_other(tail, node.hash))
-      out.push_back(std::move(tail));
+    if (tail.rows() == nullptr && covers(node, tail) && !covered_by_other(tail, node.hash)) out.push_back(std::move(tail));
   return out;
 }
 
@@ -763,19 +826,23 @@ void SqlIndex::delete_node(const Node& node, Removed& out) {
   }
   db().prepare("DELETE FROM node WHERE hash = ?").bind_blob(from_hex(node.hash)).run();
   change_bytes(-static_cast<std::int64_t>(bytes_of(node.objects)));
-  // What its child was used for, the parent was used for.
-  if (!has_children(node.parent))
-    db().prepare("UPDATE node SET leaf = 1, used = CASE WHEN used < ?1 THEN ?1 ELSE used END WHERE hash = ?")
+  // What its child was used for, the parent was used for, and so was what its rows went on from.
+  const auto let_go = [&](const Digest& hash) {
+    settle(hash);
+    db().prepare("UPDATE node SET used = CASE WHEN used < ?1 THEN ?1 ELSE used END WHERE hash = ? AND loose = 1")
         .bind(node.used)
-        .bind_blob(from_hex(node.parent))
+        .bind_blob(from_hex(hash))
         .run();
+  };
+  let_go(node.parent);
+  if (const auto base = base_of(node)) let_go(*base);
 }
 
 void SqlIndex::drop_end(const Digest& hash, std::span<const std::pair<Digest, ObjectInfo>> given, Removed& out) {
   // What is left of longer ones, whose ends were evicted, stands on the rows up to here and not on the state.
   if (auto node = find(hash); node && has_entries(hash) && !is_end(hash)) strip_end(std::move(*node), out);
   for (auto node = find(hash); node && !has_entries(node->hash); node = find(node->parent)) {
-    if (has_children(node->hash)) {
+    if (has_children(node->hash) || is_base(node->hash)) {
       if (node->hash == hash) strip_end(*node, out);
       return;
     }
@@ -791,12 +858,15 @@ void SqlIndex::drop_end(const Digest& hash, std::span<const std::pair<Digest, Ob
       break;  // the longest: the others are its first rows, or come when this one is stored
     }
     delete_node(*node, out);
+    // A tail that was only there for these rows.
+    if (const auto base = base_of(*node)) drop_end(*base, given, out);
   }
 }
 
 void SqlIndex::evict_node(const Node& node, Removed& out) {
   for (const Node& tail : standing_on(node)) evict_node(tail, out);
-  const auto parent = find(node.parent);
+  // A shorter tail is nearer than the block before both.
+  const auto parent = find(base_of(node).value_or(node.parent));
   for (const Entry& entry : entries({{}, node.hash, {}, {}, {}})) {
     if (parent) {
       db().prepare("UPDATE entry SET node = ?, held = ? WHERE id = ?")
@@ -812,11 +882,19 @@ void SqlIndex::evict_node(const Node& node, Removed& out) {
   delete_node(node, out);
 }
 
+std::vector<Node> SqlIndex::needing(const Digest& hash) const {
+  std::vector<Node> out = children(hash, 1U << 30U);
+  for (Node& one :
+       nodes(db().prepare("SELECT " KVCACHE_NODE_COLUMNS " FROM node WHERE base = ? ORDER BY ids").bind_blob(from_hex(hash))))
+    out.push_back(std::move(one));
+  return out;
+}
+
 void SqlIndex::evict_below(const Node& node, Removed& out) {
   std::vector<Node> todo = {node};
-  // Children first.
+  // What needs it first.
   for (std::size_t i = 0; i < todo.size(); ++i)
-    for (Node& child : children(todo[i].hash, 1U << 30U)) todo.push_back(std::move(child));
+    for (Node& one : needing(todo[i].hash)) todo.push_back(std::move(one));
   for (auto one = todo.rbegin(); one != todo.rend(); ++one)
     if (find(one->hash)) evict_node(*one, out);
 }

@@ -22,7 +22,8 @@
 namespace kvcache::store::detail {
 
 /// Tables: setting (key, value), with 'bytes' and 'clock'; namespace; node, whose ids are blobs of big-endian numbers, three
-/// bytes each up to 0xFEFFFF, else 0xFF and four, which as bytes stand in the order of the ids; entry; day.
+/// bytes each up to 0xFEFFFF, else 0xFF and four, which as bytes stand in the order of the ids; entry; day. A node's `base` is
+/// the tail that its rows go on from, and it is `loose` where nothing needs it: no child, and no rows that go on from its own.
 class SqlIndex : public Index {
  public:
   [[nodiscard]] Settings settings() const override;
@@ -66,7 +67,13 @@ class SqlIndex : public Index {
     return !publication.still_there || publication.still_there();
   }
 
-  static constexpr int version = 2;
+  static constexpr int version = 3;
+  static constexpr int earlier_version = 2;
+  /// What makes an index of this version of an earlier one, `blob` being the engine's type for bytes. Processes of earlier
+  /// releases that have it open cannot write to it any more: they would remove rows that others go on from.
+  [[nodiscard]] static std::string upgrade(std::string_view blob);
+  /// Whether it is of the newest version: one that is only read may be older.
+  [[nodiscard]] virtual bool is_upgraded() const = 0;
 
   /// A setting that is a number; 0 where it is not there.
   [[nodiscard]] std::int64_t number(std::string_view key) const;
@@ -116,6 +123,7 @@ class SqlIndex : public Index {
   void mark_used(const Digest& hash, Time now);
   void add(const Node& node, std::int64_t space, Time now, std::vector<std::string>& discarded);
   static void bind_held(Statement& row, const Node& node);
+  static void bind_base(Statement& row, const std::optional<Digest>& base);
   /// What of a node may change.
   void store(const Node& node);
 
@@ -129,6 +137,14 @@ class SqlIndex : public Index {
   [[nodiscard]] std::vector<Node> standing_on(const Node& node) const;
 
   [[nodiscard]] bool has_children(const Digest& hash) const;
+  /// Whether rows of longer nodes go on from its rows.
+  [[nodiscard]] bool is_base(const Digest& hash) const;
+  /// Children, and those whose rows go on from its rows.
+  [[nodiscard]] std::vector<Node> needing(const Digest& hash) const;
+  /// Notes whether there are any: only what is loose can be evicted.
+  void settle(const Digest& hash);
+  /// Whether it has rows, or comes with them.
+  [[nodiscard]] bool has_rows(const Digest& hash, std::span<const Node> coming) const;
   [[nodiscard]] bool has_entries(const Digest& hash) const;
   /// Whether an entry ends there that is whole.
   [[nodiscard]] bool is_end(const Digest& hash) const;

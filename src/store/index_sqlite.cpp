@@ -32,10 +32,11 @@ CREATE TABLE namespace (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, ident
   layout TEXT NOT NULL, salted INTEGER NOT NULL, state INTEGER NOT NULL, block INTEGER NOT NULL, created INTEGER NOT NULL) STRICT;
 CREATE TABLE node (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, parent BLOB NOT NULL, space INTEGER NOT NULL,
   first INTEGER NOT NULL, tail INTEGER NOT NULL, ids BLOB NOT NULL, extras TEXT, objects TEXT NOT NULL, bytes INTEGER NOT NULL,
-  cut INTEGER, held TEXT, used INTEGER NOT NULL, leaf INTEGER NOT NULL) STRICT;
+  cut INTEGER, held TEXT, used INTEGER NOT NULL, loose INTEGER NOT NULL, base BLOB) STRICT;
 CREATE INDEX node_children ON node (parent, ids);
-CREATE INDEX node_leaves ON node (used) WHERE leaf = 1;
+CREATE INDEX node_leaves ON node (used) WHERE loose = 1;
 CREATE INDEX node_ends ON node (used) WHERE held IS NOT NULL;
+CREATE INDEX node_bases ON node (base) WHERE base IS NOT NULL;
 CREATE TABLE entry (id TEXT PRIMARY KEY, space INTEGER NOT NULL, node BLOB NOT NULL, tokens INTEGER NOT NULL, held INTEGER NOT NULL,
   label TEXT NOT NULL, pinned INTEGER NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL, hits INTEGER NOT NULL,
   format TEXT NOT NULL, metadata TEXT NOT NULL, facets TEXT NOT NULL, bytes INTEGER NOT NULL) STRICT;
@@ -56,6 +57,7 @@ class SqliteIndex final : public detail::SqlIndex {
     // On another computer's disk the shared memory of a write-ahead log is not shared.
     const bool network = kvcache::detail::on_network(path.substr(0, path.rfind('/')));
     if (create) make_tables();
+    with_reserve([this] { upgrade_tables(); });
     check_version();
     db_->execute(network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL");
     db_->execute("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-4096");
@@ -114,6 +116,7 @@ class SqliteIndex final : public detail::SqlIndex {
 
  protected:
   [[nodiscard]] detail::SqlConnection& db() const override { return *db_; }
+  [[nodiscard]] bool is_upgraded() const override { return is_upgraded_; }
 
   /// What a commit wrote to the log before it failed is complete for whoever reads the log after a crash, until something is
   /// written over it.
@@ -258,9 +261,17 @@ class SqliteIndex final : public detail::SqlIndex {
     make_reserve();
   }
 
-  void check_version() const {
+  void upgrade_tables() {
+    if (user_version() != earlier_version) return;
+    Transaction transaction(*db_, Transaction::Kind::write);
+    if (user_version() == earlier_version) db_->execute(upgrade("BLOB") + fmt::format("PRAGMA user_version = {}", version));
+    transaction.commit();
+  }
+
+  void check_version() {
     const std::int64_t found = user_version();
-    if (found == version) return;
+    is_upgraded_ = found == version;
+    if (is_upgraded_ || found == earlier_version) return;
     throw Error(ErrorKind::unreadable,
                 found == 0 ? fmt::format("{} is no index of a store", printable(path_, 4096))
                            : fmt::format("{} is of version {}, this tool knows {}", printable(path_, 4096), found, version),
@@ -290,6 +301,7 @@ class SqliteIndex final : public detail::SqlIndex {
 
   std::string path_;
   std::unique_ptr<Database> db_;
+  bool is_upgraded_ = true;
 };
 
 }  // namespace

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "common/human.h"
 #include "kvcache/error.h"
 #include "store/impl.h"
 #include "store/object_file.h"
+#include "store/rows.h"
 #include "store/space.h"
 
 namespace kvcache::store {
@@ -134,14 +136,18 @@ ObjectInfo store_apart(Index& index, Objects& objects, const Index::Uncovered& o
   for (const Namespace& space : index.namespaces()) {
     if (space.name != one.tail.space) continue;
     const Layout layout = Layout::parse(space.layout);
-    const std::string from = object_name(one.from.hash, rows_group);
+    const ObjectInfo* const rows = one.from.rows();
+    if (rows == nullptr || rows->rows.empty()) continue;
+    // What others have of its first rows these stand on as well.
+    const std::int64_t begin = rows->rows.front().first;
+    const std::string from = object_name(one.from.hash, rows->group);
     const StoredObject stored(objects.open(from), from);
     ObjectContents contents;
     contents.node = one.tail;
-    contents.group = rows_group;
-    contents.rows = {{one.tail.first, one.tail.end()}};
-    const auto all = static_cast<std::int64_t>(one.from.ids.size());
-    const auto wanted = static_cast<std::int64_t>(one.tail.ids.size());
+    contents.group = rows->group;
+    contents.rows = {{begin, one.tail.end()}};
+    const std::int64_t all = rows_in(*rows);
+    const std::int64_t wanted = one.tail.end() - begin;
     std::size_t next = 0;
     for (const auto& [spec, where] : layout.leaves()) {
       if (spec->kind != Kind::rows) continue;
@@ -152,9 +158,9 @@ ObjectInfo store_apart(Index& index, Objects& objects, const Index::Uncovered& o
       contents.specs.push_back(spec);
       contents.parts.push_back(std::move(part));
     }
-    ObjectInfo info{std::string(rows_group), 0, contents.rows};
-    write_file(objects, object_name(one.tail.hash, rows_group), object_file(contents, time_now(), index.settings().compress),
-               false, info.bytes);
+    ObjectInfo info{contents.group, 0, contents.rows};
+    write_file(objects, object_name(one.tail.hash, contents.group),
+               object_file(contents, time_now(), index.settings().compress), false, info.bytes);
     return info;
   }
   throw Error(ErrorKind::io, "a namespace of the store is missing",
@@ -226,22 +232,26 @@ std::vector<std::pair<Namespace, Store::Usage>> Store::usage() const {
   }
   struct Reach {
     Digest parent;
+    Digest base;  // whose rows are the first of its own
     std::uint64_t bytes = 0;
     bool reached = false;
     std::size_t place = 0;
   };
   std::map<Digest, Reach> reach;
-  std::vector<Digest> order;
+  std::vector<std::tuple<std::int64_t, std::int64_t, Digest>> order;  // first, end: parents and bases before what needs them
   impl_->index->each_node([&](const Node& node) {
     const std::size_t place = places.at(node.space);
     Usage& usage = out[place].second;
     ++usage.nodes;
-    if (!node.tail || node.object(rows_group) != nullptr) usage.stored_tokens += node.ids.size();
+    if (const ObjectInfo* own = node.rows())
+      usage.stored_tokens += static_cast<std::uint64_t>(rows_in(*own));
+    else if (!node.tail)
+      usage.stored_tokens += node.ids.size();
     std::uint64_t rows = 0;
     for (const ObjectInfo& object : node.objects) {
       usage.objects += object.bytes;
       rows += object.bytes;
-      if (object.group == rows_group) {
+      if (is_rows(object.group)) {
         usage.rows += object.bytes;
       } else if (object.group == state_group) {
         usage.states += object.bytes;
@@ -250,26 +260,28 @@ std::vector<std::pair<Namespace, Store::Usage>> Store::usage() const {
       }
     }
     if (!out[place].first.state) return;
-    reach[node.hash] = {node.parent, rows, node.cut.has_value(), place};
-    order.push_back(node.hash);
+    reach[node.hash] = {node.parent, base_of(node).value_or(Digest()), rows, node.cut.has_value(), place};
+    order.emplace_back(node.first, node.end(), node.hash);
     // The state of a tail stands on the rows of a longer node beside it as well: that one is no dead end.
     if (node.cut && node.tail) {
       const Index::Place beside{node.parent, node.ids};
       for (const auto& around : impl_->index->near({&beside, 1}, 4))
         for (const Node& other : around.behind)
-          if (other.object(rows_group) != nullptr &&
+          if (other.rows() != nullptr &&
               std::equal(node.ids.begin(), node.ids.end(), other.ids.begin(),
                          other.ids.begin() + static_cast<std::ptrdiff_t>(std::min(node.ids.size(), other.ids.size()))))
             if (const auto found = reach.find(other.hash); found != reach.end()) found->second.reached = true;
     }
   });
-  for (auto hash = order.rbegin(); hash != order.rend(); ++hash) {
-    const Reach& one = reach[*hash];
+  std::ranges::sort(order);
+  for (auto at = order.rbegin(); at != order.rend(); ++at) {
+    const Reach& one = reach[std::get<Digest>(*at)];
     if (!one.reached) {
       out[one.place].second.dead += one.bytes;
-    } else if (const auto parent = reach.find(one.parent); parent != reach.end()) {
-      parent->second.reached = true;
+      continue;
     }
+    for (const Digest& needed : {one.parent, one.base})
+      if (const auto found = reach.find(needed); found != reach.end()) found->second.reached = true;
   }
   for (const Entry& entry : impl_->index->entries({})) {
     const auto found = places.find(entry.space);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "store/object_file.h"
+#include "store/rows.h"
 
 namespace kvcache::store::detail {
 namespace {
@@ -47,7 +48,8 @@ class Search {
         chain_(chain_of(space.name, ids, extras, space.block)),
         stored_(layout.windows().size()) {}
 
-  Found run() {
+  /// Nothing where what was found has changed meanwhile.
+  std::optional<Found> run() {
     walk_blocks();
     look_beyond();
     Found found;
@@ -60,6 +62,7 @@ class Search {
       found.plan = best(cap);
     }
     if (exact_ && found.plan && found.plan->tokens != limit_) found.plan.reset();
+    if (found.plan && !find_rows(*found.plan)) return std::nullopt;
     found.reason = why(found, cap);
     return found;
   }
@@ -117,7 +120,7 @@ class Search {
     const std::int64_t end = node.first + common;
     if (common < static_cast<std::int64_t>(node.ids.size())) leaves_ = true;
     matched_ = std::max(matched_, end);
-    if (node.object(rows_group) != nullptr && end > rows_end_) {
+    if (node.rows() != nullptr && end > rows_end_) {
       rows_end_ = end;
       partial_ = node;
     }
@@ -360,21 +363,40 @@ class Search {
     plan.tokens = *tokens;
     plan.blocks = static_cast<std::uint64_t>(*tokens / block_);
     if (state != nullptr) plan.state = state->node;
-    const auto used = static_cast<std::size_t>((*tokens + block_ - 1) / block_);
     if (layout_.has_rows()) {
-      for (std::size_t i = 0; i < used; ++i) {
-        const Node& node = i < path_.size() ? path_[i] : *partial_;
-        const std::int64_t end = std::min(*tokens, node.end());
-        if (node.object(rows_group) == nullptr) return std::nullopt;
-        plan.rows.push_back(
-            {object_name(node.hash, rows_group), static_cast<std::int64_t>(node.ids.size()), 0, end - node.first});
-      }
+      const std::size_t used = blocks_of(*tokens);
+      for (std::size_t i = 0; i < used; ++i)
+        if (with_rows(i).rows() == nullptr) return std::nullopt;
     }
     const End* end = end_at(*tokens);
     if (end == nullptr && !all_covered(*tokens)) return std::nullopt;
     for (std::size_t w = 0; w < stored_.size(); ++w) plan.windows.push_back(pieces_of(w, spans_of(w, *tokens, end)));
     plan.node = node_at(*tokens, state);
     return plan;
+  }
+
+  /// Of block `i` of a plan: whose rows are taken.
+  [[nodiscard]] const Node& with_rows(std::size_t i) const { return i < path_.size() ? path_[i] : *partial_; }
+  [[nodiscard]] std::size_t blocks_of(std::int64_t tokens) const {
+    return static_cast<std::size_t>((tokens + block_ - 1) / block_);
+  }
+
+  /// Which objects the rows are in. False where some have gone since they were found.
+  [[nodiscard]] bool find_rows(Plan& plan) const {
+    if (!layout_.has_rows()) return true;
+    std::vector<Node> nodes;
+    for (std::size_t i = 0; i < blocks_of(plan.tokens); ++i) nodes.push_back(with_rows(i));
+    for (const std::vector<Node>& pieces : pieces_of_rows(index_, nodes)) {
+      if (pieces.empty()) return false;
+      for (const Node& piece : pieces) {
+        const ObjectInfo& object = *piece.rows();
+        if (object.rows.empty()) return false;
+        const auto [begin, end] = object.rows.front();
+        if (begin < plan.tokens)
+          plan.rows.push_back({object_name(piece.hash, object.group), end - begin, 0, std::min(end, plan.tokens) - begin});
+      }
+    }
+    return true;
   }
 
   /// A node that holds the last of these tokens.
@@ -456,7 +478,11 @@ class Search {
 
 Found find_prefix(const Index& index, const Namespace& space, const Layout& layout, std::span<const std::int32_t> ids,
                   std::span<const Extra> extras, std::int64_t limit, bool exact) {
-  return Search(index, space, layout, ids, extras, limit, exact).run();
+  for (int tries = 0; tries < 8; ++tries)
+    if (auto found = Search(index, space, layout, ids, extras, limit, exact).run()) return std::move(*found);
+  Found none;
+  none.reason = "rows that the index tells of are missing in it, which `check` says more about";
+  return none;
 }
 
 }  // namespace kvcache::store::detail

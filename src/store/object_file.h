@@ -16,7 +16,6 @@ namespace kvcache::store::detail {
 /// The key of user metadata under which an object says what it is.
 inline constexpr std::string_view label_key = "kvcache_store";
 
-inline constexpr std::string_view rows_group = "rows";
 inline constexpr std::string_view state_group = "state";
 [[nodiscard]] std::string window_group(std::size_t window);  ///< rows of a complete block
 [[nodiscard]] std::string edge_group(std::size_t window);    ///< rows that lie in no complete block

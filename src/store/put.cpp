@@ -14,6 +14,7 @@
 #include "store/impl.h"
 #include "store/object_file.h"
 #include "store/publishing.h"
+#include "store/rows.h"
 #include "store/space.h"
 #include "store/state.h"
 
@@ -242,13 +243,14 @@ class Putting {
     return out;
   }
 
-  ObjectContents rows_of(const Node& node) const {
-    ObjectContents out = contents(node, std::string(rows_group), {{node.first, node.end()}});
+  /// Rows of a node, those before `begin` being elsewhere.
+  ObjectContents rows_of(const Node& node, std::int64_t begin, std::int64_t end) const {
+    ObjectContents out = contents(node, rows_group(begin - node.first), {{begin, end}});
     for (std::size_t i = 0; i < leaves_.size(); ++i) {
       const Spec& spec = *layout_.leaves()[i].first;
       if (spec.kind != Kind::rows) continue;
       ObjectPart part;
-      for (const Tensor& array : row_arrays(*leaves_[i])) part.arrays.push_back(array.slice(row_axis, node.first, node.end()));
+      for (const Tensor& array : row_arrays(*leaves_[i])) part.arrays.push_back(array.slice(row_axis, begin, end));
       out.specs.push_back(&spec);
       out.parts.push_back(std::move(part));
     }
@@ -281,6 +283,38 @@ class Putting {
     }
     if (document_.cache.model_state) out.model_state = document_.cache.model_state->entries;
     return out;
+  }
+
+  /// What of a node's rows is to be stored: those behind the rows of the longest tail that its tokens go on from, as long as
+  /// that is not in too many pieces.
+  ObjectContents new_rows(const Node& node, std::span<const Node> before) {
+    for (const Node& tail : before) {
+      if (!tail.tail || tail.rows() == nullptr || tail.ids.size() >= node.ids.size()) continue;
+      if (common_tokens(tail, prompt_.tokens, extras_) != static_cast<std::int64_t>(tail.ids.size())) continue;
+      const std::vector<Node> pieces = pieces_of_rows(index_, {&tail, 1}).front();
+      if (pieces.empty() || pieces.size() >= most_pieces) break;
+      publication_.needed.push_back(tail.hash);
+      rely_on_rows(tail, tail.end());
+      return rows_of(node, tail.end(), node.end());
+    }
+    return rows_of(node, node.first, node.end());
+  }
+
+  /// The rows of `node` before `end` are ours.
+  void rely_on_rows(const Node& node, std::int64_t end) {
+    if (!options_.check) return;
+    const std::vector<Node> pieces = pieces_of_rows(index_, {&node, 1}).front();
+    for (const Node& piece : pieces) {
+      const auto [from, to] = piece.rows()->rows.front();
+      if (from >= end) continue;
+      rely_on(
+          piece, [&, begin = from, behind = std::min(to, end)] { return rows_of(piece, begin, behind); }, to - from);
+    }
+  }
+
+  [[nodiscard]] Index::Neighbours beside(const Node& node) const {
+    const Index::Place place{node.parent, node.ids};
+    return index_.near({&place, 1}, 16).front();
   }
 
   /// There is such an object of `node` already; it has `rows` rows, of which ours are the first.
@@ -319,14 +353,15 @@ class Putting {
       const Node* known = i < path.size() ? &path[i] : nullptr;
       Node node = block_node(i);
       std::vector<ObjectContents> wanted;
-      if (layout_.has_rows() && (known == nullptr || known->object(rows_group) == nullptr)) {
-        wanted.push_back(rows_of(node));
+      if (layout_.has_rows() && (known == nullptr || known->rows() == nullptr)) {
+        // Below a block that is new as well there is nothing.
+        const Index::Neighbours around = i <= path.size() ? beside(node) : Index::Neighbours();
+        wanted.push_back(new_rows(node, around.before));
         ++result_.new_blocks;
       } else if (known == nullptr) {
         ++result_.new_blocks;
       } else if (layout_.has_rows()) {
-        rely_on(
-            *known, [&] { return rows_of(node); }, space_.block);
+        rely_on_rows(*known, known->end());
       }
       for (std::size_t w = 0; w < held_.size(); ++w) {
         const bool there = known != nullptr && known->object(window_group(w)) != nullptr;
@@ -350,26 +385,22 @@ class Putting {
     }
     if (!chain_.tail.empty()) {
       end = tail_node();
-      const Index::Place place{end.parent, end.ids};
-      const Index::Neighbours around = index_.near({&place, 1}, 16).front();
+      const Index::Neighbours around = beside(end);
       bool there = false;
       for (const Node& node : around.before) {
         if (node.hash != end.hash) continue;
         end.objects = node.objects;
-        there = node.object(rows_group) != nullptr;
-        if (there)
-          rely_on(
-              node, [&] { return rows_of(end); }, node.end() - node.first);
+        there = node.rows() != nullptr;
+        if (there) rely_on_rows(node, end.end());
       }
       for (const Node& node : around.behind) {
-        if (there || !layout_.has_rows() || node.object(rows_group) == nullptr) continue;
+        if (there || !layout_.has_rows() || node.rows() == nullptr) continue;
         if (common_tokens(node, prompt_.tokens, extras_) != static_cast<std::int64_t>(end.ids.size())) continue;
         there = true;  // its rows begin with these
         publication_.needed.push_back(node.hash);
-        rely_on(
-            node, [&] { return rows_of(end); }, node.end() - node.first);
+        rely_on_rows(node, end.end());
       }
-      if (layout_.has_rows() && !there) of_end.push_back(rows_of(end));
+      if (layout_.has_rows() && !there) of_end.push_back(new_rows(end, around.before));
     }
     finish_end(std::move(end), std::move(of_end), covered);
     publication_.entry = entry();

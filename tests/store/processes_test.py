@@ -18,7 +18,7 @@ TOOL = os.path.abspath(sys.argv.pop(1))
 SECONDS = float(os.environ.get("KVCACHE_KILL_SECONDS", "15"))
 AT_ONCE = 8
 STUCK = 300  # seconds
-LENGTHS = [40, 64, 100, 128, 200, 256, 300]
+LENGTHS = [40, 46, 52, 64, 100, 128, 200, 256, 300]
 CHATS = 3
 
 

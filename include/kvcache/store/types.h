@@ -53,7 +53,7 @@ using Span = std::pair<std::int64_t, std::int64_t>;
 
 /// One object of a node: a safetensors file named `<hash of the node>.<group>.safetensors`.
 struct ObjectInfo {
-  std::string group;        ///< "rows", "window0", "edge0", "state"
+  std::string group;        ///< "rows", "rows-87" (behind the first 87), "window0", "edge0", "state"
   std::uint64_t bytes = 0;  ///< of the file
   std::vector<Span> rows;   ///< the positions whose rows it holds, in the order it holds them; none for "state"
 };
@@ -79,6 +79,12 @@ struct Node {
   [[nodiscard]] const ObjectInfo* object(std::string_view group) const {
     for (const ObjectInfo& one : objects)
       if (one.group == group) return &one;
+    return nullptr;
+  }
+  /// The object of its rows, or nullptr. Of a group "rows-N" it has not the first N, which a tail of just these tokens has.
+  [[nodiscard]] const ObjectInfo* rows() const {
+    for (const ObjectInfo& one : objects)
+      if (one.group.starts_with("rows")) return &one;
     return nullptr;
   }
 };
