@@ -44,6 +44,17 @@ class Fleet(FleetCase):
         self.run_tool("store", "rm", "--all", "--purge", "-q", "--store", self.store)
         self.assertEqual(self.objects(), [])
 
+    def test_an_index_of_the_release_before_is_made_a_new_one(self):
+        out = os.path.join(self.folder, "out3")
+        self.put(0, 7)
+        self.database.sql("SET search_path TO t%d; DROP INDEX node_bases; ALTER TABLE node DROP COLUMN base; ALTER TABLE node RENAME COLUMN "
+                          "loose TO leaf; UPDATE setting SET value = '2' WHERE key = 'version'" % self.number)
+        self.put(0, 8)
+        self.assertEqual(self.get(0, 8, out), 8)
+        self.assertEqual(self.get(0, 7, out), 7)
+        self.assertEqual(self.database.sql("SELECT value FROM t%d.setting WHERE key = 'version'" % self.number), "3")
+        self.check()
+
     def test_each_fault_gives_the_right_bytes_or_an_error(self):
         out = os.path.join(self.folder, "out2")
         # Each request of each command; in a short run the first, the fourth, ...

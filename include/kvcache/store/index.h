@@ -132,7 +132,8 @@ class Index {
   /// What can be evicted of one phase, the one used longest ago first, nothing pinned.
   [[nodiscard]] virtual std::vector<Node> evictable(Phase phase, std::size_t most) const = 0;
   /// Evict these nodes or, in Phase::states, only their states and windows. Entries that end there end at the parent from now
-  /// on; those of which nothing is left are gone. What has got children or a pin meanwhile stays.
+  /// on, or at the tail that the rows went on from; those of which nothing is left are gone. What has got children or a pin
+  /// meanwhile stays.
   virtual Removed evict(Phase phase, std::span<const Digest> nodes) = 0;
   /// Take these objects out of the nodes that have them: they are damaged or lost. Nodes without rows lose their children.
   virtual Removed forget(std::span<const std::string> names) = 0;
