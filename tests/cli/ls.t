@@ -231,6 +231,9 @@ Files and folders that are left out, by options and by a file in the folder.
   $ kvcache ls tree --names --exclude '*.tmp.*' --exclude old/
   tree/a.safetensors
   tree/new/e.safetensors
+  $ kvcache ls --names --exclude 'a*' --exclude old/ tree
+  tree/b.tmp.safetensors
+  tree/new/e.safetensors
   $ kvcache ls tree --names --exclude 'old/**' --exclude '!d.safetensors'
   tree/a.safetensors
   tree/b.tmp.safetensors

@@ -109,7 +109,7 @@ Token ids are taken as they come: lists, text, numpy's files of any integers, 32
 A salt and media are part of what tokens are.
 
   $ export KVCACHE_STORE="$PWD/salted"; kvcache -q store init --block 4
-  $ kvcache -q store put turn1.safetensors --tokens turn1.json --identity llama --salt secret --media 2+3:cafe
+  $ kvcache -q store put --tokens turn1.json --identity llama --salt secret --media 2+3:cafe turn1.safetensors
   $ kvcache store probe --tokens turn1.json --identity llama --salt secret --media 2+3:cafe
   9 of 10 tokens from entry 8200ba31613b (all 10 tokens are stored; 1 is left to be processed)
   $ kvcache store probe --tokens turn1.json --identity llama --salt secret --media 2+3:beef

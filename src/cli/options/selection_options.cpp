@@ -134,7 +134,7 @@ std::string listed_format(const std::string& id) {
 }
 
 void add_exclude(CLI::App& app, std::vector<std::string>& patterns) {
-  app.add_option("--exclude", patterns, std::string(exclude_help))->type_name("GLOB")->expected(1)->take_all();
+  app.add_option("--exclude", patterns, std::string(exclude_help))->type_name("GLOB")->allow_extra_args(false);
 }
 
 }  // namespace kvcache::cli

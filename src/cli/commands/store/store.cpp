@@ -88,7 +88,8 @@ void add_prompt(CLI::App& app, PromptOptions& options, bool tokens_required) {
   app.add_option("--salt", options.salt, "A secret; without it nothing that was put under it can be found")->type_name("S");
   app.add_option("--media", options.media,
                  "What stands at a token beside its id, and a digest of it: an image's. POS+N: at N tokens from there on")
-      ->type_name("POS:DIGEST");
+      ->type_name("POS:DIGEST")
+      ->allow_extra_args(false);
 }
 
 store::Identity PromptOptions::read_identity(Context& context) const {
