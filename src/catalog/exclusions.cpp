@@ -62,4 +62,10 @@ bool Exclusions::leaves_out(std::string_view path, bool folder) const {
   return false;
 }
 
+bool Exclusions::leaves_out_on_its_way(std::string_view path) const {
+  for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1))
+    if (leaves_out(path.substr(0, slash), true)) return true;
+  return leaves_out(path, false);
+}
+
 }  // namespace kvcache::catalog

@@ -24,6 +24,8 @@ class Exclusions {
   [[nodiscard]] bool empty() const noexcept { return patterns_.empty(); }
   /// `path`: from the folder that is searched.
   [[nodiscard]] bool leaves_out(std::string_view path, bool folder) const;
+  /// The same of a file that nobody came to folder by folder: it or one of the folders that it is in.
+  [[nodiscard]] bool leaves_out_on_its_way(std::string_view path) const;
 
  private:
   struct Pattern {

@@ -286,6 +286,13 @@ class Remote(unittest.TestCase):
             self.assertEqual([f["path"] for f in shown["files"]], ["s3://b/p/a+b %02d&.safetensors" % i for i in range(40)])
             self.assertEqual({f["tokens"] for f in shown["files"]}, {200})
             self.assertEqual(shown["remote"]["requests"], 6 + 40)
+            service.objects["b/p/old/tmp/x.safetensors"] = Object(data)
+            for bucket in ("s3://b/p/", "s3://b"):
+                for command in (("ls",), ("verify", "-r")):
+                    some = json.loads(self.good(*command, "--json", "--exclude", "*1?&*", "--exclude", "tmp/", "--exclude", "/q*", bucket, service=service))
+                    self.assertEqual(len(some["files"]), 30, (command, bucket))
+            del service.objects["b/p/old/tmp/x.safetensors"]
+            self.bad(2, "only folders on this machine are pruned", "prune", "s3://b/p/", service=service)
             checked = json.loads(self.good("verify", "-r", "--json", "s3://b/p/", service=service))
             self.assertEqual(checked["summary"]["files"], 40)
             service.delay = 0.2

@@ -19,6 +19,7 @@
 #include "cli/terminal/stdout.h"
 #include "cli/terminal/style.h"
 #include "cli/terminal/words.h"
+#include "common/remote_name.h"
 #include "kvcache/error.h"
 #include "kvcache/format.h"
 #include "platform/terminal.h"
@@ -106,6 +107,10 @@ int outcome(const Context& context, const catalog::PrunePlan& plan) {
 }
 
 int run(Context& context, const Options& options) {
+  for (const std::string& folder : options.folders)
+    if (detail::is_remote_name(folder))
+      throw Error(ErrorKind::usage, fmt::format("{}: only folders on this machine are pruned", detail::without_secrets(folder)),
+                  "kvcache ls --names s3://BUCKET/PREFIX/ names objects, for the program that removes them there");
   catalog::PrunePlan plan = catalog::plan_prune(options.folders, request_of(options));
   bool yes = options.yes;
   if (!yes && !options.dry_run && !options.json && !context.quiet && detail::is_terminal(stdin)) {

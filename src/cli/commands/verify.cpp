@@ -74,10 +74,11 @@ void add_elsewhere(const Context& context, catalog::FilesToVerify& files) {
     return detail::is_remote_name(name) ? remote_of(context).open(name) : nullptr;
   };
   files.open = [&context](const std::string& name) { return open_named(context, name); };
-  files.find_elsewhere = [&context](const std::string& folder) -> std::optional<std::vector<std::string>> {
+  files.find_elsewhere = [&context,
+                          exclude = files.exclude](const std::string& folder) -> std::optional<std::vector<std::string>> {
     if (!is_remote_folder(folder)) return std::nullopt;
     std::vector<std::string> names;
-    for (catalog::ListedFile& file : find_remote(context, folder)) names.push_back(std::move(file.path));
+    for (catalog::ListedFile& file : find_remote(context, folder, exclude)) names.push_back(std::move(file.path));
     return names;
   };
   const bool any = std::any_of(files.paths.begin(), files.paths.end(), detail::is_remote_name);

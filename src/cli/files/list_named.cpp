@@ -2,8 +2,10 @@
 
 #include <functional>
 #include <optional>
+#include <string_view>
 #include <utility>
 
+#include "catalog/exclusions.h"
 #include "cli/files/remote_use.h"
 #include "common/remote_name.h"
 #include "platform/in_order.h"
@@ -23,7 +25,8 @@ namespace {
 /// Objects that may be caches, one after the other, of pages of a list.
 class Objects {
  public:
-  explicit Objects(std::function<std::vector<remote::Listed>()> pages) : pages_(std::move(pages)) {}
+  Objects(const Context& context, const std::string& folder, const std::vector<std::string>& exclude)
+      : pages_(remote_of(context).pages(folder)), exclude_(exclude), above_(folder.size() + (folder.ends_with('/') ? 0 : 1)) {}
 
   std::optional<ListedFile> next() {
     for (;;) {
@@ -34,6 +37,7 @@ class Objects {
       }
       remote::Listed& object = page_[at_++];
       if (!catalog::is_named_as_cache(object.name) && !object.name.ends_with(".gz")) continue;
+      if (!exclude_.empty() && exclude_.leaves_out_on_its_way(std::string_view(object.name).substr(above_))) continue;
       ListedFile file;
       file.path = std::move(object.name);
       file.bytes = object.bytes;
@@ -44,14 +48,17 @@ class Objects {
 
  private:
   std::function<std::vector<remote::Listed>()> pages_;
+  catalog::Exclusions exclude_;
+  std::size_t above_;  // bytes of a name before the path below the folder
   std::vector<remote::Listed> page_;
   std::size_t at_ = 0;
 };
 
 }  // namespace
 
-std::vector<ListedFile> find_remote(const Context& context, const std::string& folder) {
-  Objects objects(remote_of(context).pages(folder));
+std::vector<ListedFile> find_remote(const Context& context, const std::string& folder,
+                                    const std::vector<std::string>& exclude) {
+  Objects objects(context, folder, exclude);
   std::vector<ListedFile> out;
   while (std::optional<ListedFile> file = objects.next()) out.push_back(*std::move(file));
   return out;
@@ -70,7 +77,7 @@ std::vector<catalog::Found> list_named(const Context& context, const std::string
     take(std::move(file));
     return {};
   }
-  Objects objects(remote.pages(place));
+  Objects objects(context, place, options.exclude);
   detail::in_order_of<ListedFile, ListedFile>([&] { return objects.next(); }, remote_workers,
                                               [&](ListedFile file) {
                                                 catalog::list_source(file, [&] { return remote.open(file.path); });
