@@ -139,13 +139,13 @@ What is asked for: several conditions have to hold, and the order may be turned.
   some/short.safetensors,cache,example/tiny,mlx-lm@0.31,KVCache,F16,6,1184
   some/small.safetensors,cache,llama,mlx-lm@0.31,QuantizedKVCache,4 bits,43,15808
   some/stamped.safetensors,cache,llama,mlx-lm@0.31,KVCache,F16,43,45120
-  $ kvcache ls some --csv | grep -v small | cut -d, -f11-
+  $ kvcache ls some --csv | grep -v small | cut -d, -f11- | tr -d '\r'
   stamp,verdict
   ,ok
   ,ok
   checksums,ok
   $ printf 'Hi' >hi; kvcache stamp some/short.safetensors --text hi --in-place -q
-  $ kvcache ls some | sed -nE 's/  +([0-9]+ (s|min|h|d|months|years?) +){2}/  AGES  /; /s(hort|tamped)/p'; kvcache ls some --csv | grep short | grep -o '"[^"]*".*'
+  $ kvcache ls some | sed -nE 's/  +([0-9]+ (s|min|h|d|months|years?) +){2}/  AGES  /; /s(hort|tamped)/p'; kvcache ls some --csv | grep short | grep -o '"[^"]*".*' | tr -d '\r'
   short.safetensors         6  1.47 kB  F16  AGES  mlx-lm@0.31  example/tiny  stamped: checksums, text
   stamped.safetensors      43  45.1 kB  F16  AGES  mlx-lm@0.31  llama         stamped: checksums
   "checksums,text",ok
