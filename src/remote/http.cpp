@@ -320,12 +320,16 @@ void Http::run(Connection& connection, Transfer& transfer) {
     CURL* easy;
   };
   CURLcode result = CURLE_OK;
+  std::optional<Clock::time_point> stopping;
   {
     const Remove remove{multi, connection.easy.get()};
     for (int running = 1;;) {
       if (curl().multi_perform(multi, &running) != CURLM_OK) throw Broken{"the connection failed"};
       if (running == 0) break;
-      if (stopped(transfer.request)) throw Error(ErrorKind::interrupted, "interrupted");
+      if (stopped(transfer.request)) {
+        if (!stopping) stopping = Clock::now();
+        if (Clock::now() - *stopping >= transfer.request.patience) throw Error(ErrorKind::interrupted, "interrupted");
+      }
       if (Clock::now() - transfer.heard > options_.stall_timeout)
         throw Broken{
             fmt::format("nothing came from the server for {} s", std::chrono::duration<double>(options_.stall_timeout).count()),

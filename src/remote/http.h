@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -52,6 +53,8 @@ struct Request {
   const std::atomic<bool>* cancelled = nullptr;
   /// On a connection of its own: libcurl repeats by itself what a connection in use has lost, and nobody would know.
   bool alone = false;
+  /// How long the answer is waited for when a stop comes meanwhile: it may say what has to be taken away again.
+  std::chrono::milliseconds patience{0};
   /// To be sent although a stop was requested: it takes away what an interrupted write left.
   bool cleans_up = false;
 };

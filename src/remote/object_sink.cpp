@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <random>
 #include <system_error>
 
@@ -18,6 +19,8 @@ constexpr std::uint64_t usual_part_bytes = 16U << 20U;
 constexpr std::uint64_t most_parts = 10'000;
 constexpr std::size_t most_threads = 4;
 constexpr unsigned most_conflicts = 5;
+// Without its name an upload that has begun cannot be taken away.
+constexpr std::chrono::milliseconds patience{2'000};
 constexpr std::string_view mark_header = "x-amz-meta-kvcache-upload";
 
 /// A part of the temporary file.
@@ -198,6 +201,7 @@ void ObjectSink::begin_upload() {
         request.headers.emplace_back(mark_header, mark_);
         request.alone = true;
         request.cancelled = &cancelled_;
+        request.patience = patience;
         return request;
       },
       &text);
