@@ -142,6 +142,9 @@ class Store {
 
   /// Entries whose id begins so; one, where the text is an id or enough of it.
   [[nodiscard]] std::vector<Entry> find(std::string_view id) const;
+  /// What the cache of an entry is made of, from its first tokens to its end: the blocks, and before one that has not all of
+  /// its rows itself the nodes that have them, with their rows alone.
+  [[nodiscard]] std::vector<Node> nodes_of(const Entry& entry) const;
   /// Remove entries and all that no other entry needs. Returns how many bytes went. What others are just reading is freed when
   /// they are through.
   std::uint64_t remove(std::span<const std::string> ids);

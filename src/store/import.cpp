@@ -49,58 +49,8 @@ class Importing {
                                [&](const Namespace& here) { return here.name == space.name && here.block != space.block; });
   }
 
-  /// From the first to the one where it ends.
-  std::vector<Node> nodes_of(const Entry& entry) const {
-    std::vector<Node> nodes;
-    for (Digest hash = entry.node;;) {
-      auto found = from_.index().path({&hash, 1});
-      if (found.empty()) break;
-      hash = found.front().parent;
-      nodes.push_back(std::move(found.front()));
-    }
-    std::ranges::reverse(nodes);
-    return nodes;
-  }
-
-  /// Of a node that only gives others its rows.
-  static Node rows_alone(const Node& node) {
-    Node out = node;
-    std::erase_if(out.objects, [](const ObjectInfo& one) { return !is_rows(one.group); });
-    out.cut.reset();
-    out.held.clear();
-    return out;
-  }
-
-  /// Rows that stand on those of shorter tails bring these along.
-  void add_first_rows(std::vector<Node>& nodes) const {
-    std::vector<Node> all;
-    const std::vector<std::vector<Node>> pieces = pieces_of_rows(from_.index(), nodes);
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      for (std::size_t p = 0; p + 1 < pieces[i].size(); ++p) all.push_back(rows_alone(pieces[i][p]));
-      all.push_back(std::move(nodes[i]));
-    }
-    nodes = std::move(all);
-  }
-
-  /// A tail whose rows are the first ones of another's brings that one along.
-  void add_rows_of_tail(std::vector<Node>& nodes) const {
-    if (nodes.empty() || !nodes.back().tail || nodes.back().rows() != nullptr) return;
-    const Node tail = nodes.back();
-    const Index::Place place{tail.parent, tail.ids};
-    for (const auto& around : from_.index().near({&place, 1}, 64))
-      for (const Node& node : around.behind) {
-        if (node.rows() == nullptr || node.ids.size() < tail.ids.size() ||
-            !std::equal(tail.ids.begin(), tail.ids.end(), node.ids.begin()))
-          continue;
-        nodes.insert(nodes.end() - 1, rows_alone(node));
-        return;
-      }
-  }
-
   void take(const Entry& entry) {
-    std::vector<Node> nodes = nodes_of(entry);
-    add_rows_of_tail(nodes);
-    add_first_rows(nodes);
+    const std::vector<Node> nodes = from_.nodes_of(entry);
     Index::Published published;
     std::uint64_t bytes = 0;
     std::uint64_t gone = 0;
@@ -178,7 +128,7 @@ class Importing {
     const Namespace& space = spaces_.at(entry.space);
     Prompt prompt;
     prompt.identity = space.identity;
-    for (const Node& node : nodes_of(entry)) {
+    for (const Node& node : path_to(from_.index(), entry.node)) {
       prompt.tokens.insert(prompt.tokens.end(), node.ids.begin(), node.ids.end());
       for (const Extra& extra : node.extras)
         if (std::ranges::find(prompt.extras, extra) == prompt.extras.end()) prompt.extras.push_back(extra);

@@ -94,12 +94,6 @@ bool is_prefix(const TokenIds& shorter, const TokenIds& longer) {
   return shorter.size() <= longer.size() && std::equal(shorter.begin(), shorter.end(), longer.begin());
 }
 
-/// Whether the rows of `tail` are the first ones of `node`.
-bool covers(const Node& node, const Node& tail) {
-  return node.hash != tail.hash && node.rows() != nullptr && is_prefix(tail.ids, node.ids) &&
-         extras_within(node.extras, tail.first, static_cast<std::int64_t>(tail.ids.size())) == tail.extras;
-}
-
 }  // namespace
 
 std::string SqlIndex::upgrade(std::string_view blob) {

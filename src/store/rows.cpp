@@ -8,6 +8,26 @@
 #include "store/chain.h"
 
 namespace kvcache::store::detail {
+namespace {
+
+/// Of a node that only gives others its rows.
+Node rows_alone(Node node) {
+  std::erase_if(node.objects, [](const ObjectInfo& one) { return !is_rows(one.group); });
+  node.cut.reset();
+  node.held.clear();
+  return node;
+}
+
+/// One whose rows begin with those of a tail that has none itself.
+std::optional<Node> longer_with_rows(const Index& index, const Node& tail) {
+  const Index::Place place{tail.parent, tail.ids};
+  Index::Neighbours around = index.near({&place, 1}, 64).at(0);
+  const auto found = std::ranges::find_if(around.behind, [&](const Node& node) { return covers(node, tail); });
+  if (found == around.behind.end()) return std::nullopt;
+  return std::move(*found);
+}
+
+}  // namespace
 
 std::string rows_group(std::int64_t taken) {
   return taken == 0 ? "rows" : fmt::format("rows-{}", taken);
@@ -24,6 +44,13 @@ std::optional<Digest> base_of(const Node& node) {
   if (taken <= 0 || taken >= static_cast<std::int64_t>(node.ids.size())) return std::nullopt;
   return hash_of(node.parent, std::span(node.ids).first(static_cast<std::size_t>(taken)),
                  extras_within(node.extras, node.first, taken), true);
+}
+
+bool covers(const Node& node, const Node& tail) {
+  const auto count = tail.ids.size();
+  return node.hash != tail.hash && node.rows() != nullptr && count <= node.ids.size() &&
+         std::equal(tail.ids.begin(), tail.ids.end(), node.ids.begin()) &&
+         extras_within(node.extras, tail.first, static_cast<std::int64_t>(count)) == tail.extras;
 }
 
 std::vector<std::vector<Node>> pieces_of_rows(const Index& index, std::span<const Node> nodes) {
@@ -52,6 +79,30 @@ std::vector<std::vector<Node>> pieces_of_rows(const Index& index, std::span<cons
       }
     }
   }
+}
+
+std::vector<Node> path_to(const Index& index, const Digest& end) {
+  std::vector<Node> out;
+  for (Digest hash = end;;) {
+    auto found = index.path({&hash, 1});
+    if (found.empty()) break;
+    hash = found.front().parent;
+    out.push_back(std::move(found.front()));
+  }
+  std::ranges::reverse(out);
+  return out;
+}
+
+std::vector<Node> with_all_rows(const Index& index, std::vector<Node> path) {
+  if (!path.empty() && path.back().tail && path.back().rows() == nullptr)
+    if (auto longer = longer_with_rows(index, path.back())) path.insert(path.end() - 1, rows_alone(std::move(*longer)));
+  std::vector<Node> out;
+  std::vector<std::vector<Node>> pieces = pieces_of_rows(index, path);
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    for (std::size_t p = 0; p + 1 < pieces[i].size(); ++p) out.push_back(rows_alone(std::move(pieces[i][p])));
+    out.push_back(std::move(path[i]));
+  }
+  return out;
 }
 
 }  // namespace kvcache::store::detail

@@ -23,8 +23,16 @@ inline constexpr std::size_t most_pieces = 4;
 /// The tail whose rows are the first ones of a node's, where those are not in the node's own object.
 [[nodiscard]] std::optional<Digest> base_of(const Node& node);
 
+/// Whether the rows of a tail are the first ones of another node beside it.
+[[nodiscard]] bool covers(const Node& node, const Node& tail);
+
 /// For each node all that its rows are made of, each with its own object, in the order of the rows; the node is the last.
 /// Nothing for a node of which a part is missing: it was removed since it was found, or the index is wrong.
 [[nodiscard]] std::vector<std::vector<Node>> pieces_of_rows(const Index& index, std::span<const Node> nodes);
+
+/// The nodes of a sequence, from the first to `end`.
+[[nodiscard]] std::vector<Node> path_to(const Index& index, const Digest& end);
+/// Before those of a path that have not all of their rows themselves, the nodes that have them, with their rows alone.
+[[nodiscard]] std::vector<Node> with_all_rows(const Index& index, std::vector<Node> path);
 
 }  // namespace kvcache::store::detail

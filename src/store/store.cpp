@@ -14,6 +14,7 @@
 #include "platform/text_file.h"
 #include "store/impl.h"
 #include "store/object_file.h"
+#include "store/rows.h"
 #include "store/space.h"
 
 namespace kvcache::store {
@@ -378,18 +379,9 @@ Got Store::export_entry(const std::string& id) const {
                                 : fmt::format("{} entries begin with {}", entries.size(), printable(id)),
                 Remedy(Remedy::Action::store, {{"verb", "ls"}}) + " lists them");
   const Entry& entry = entries.front();
-  // From its end back to the beginning.
-  std::vector<Node> nodes;
-  for (Digest hash = entry.node;;) {
-    auto found = impl_->index->path({&hash, 1});
-    if (found.empty()) break;
-    nodes.push_back(std::move(found.front()));
-    hash = nodes.back().parent;
-  }
-  std::ranges::reverse(nodes);
   Query query;
   query.exact = true;
-  for (const Node& node : nodes) {
+  for (const Node& node : path_to(*impl_->index, entry.node)) {
     query.prompt.tokens.insert(query.prompt.tokens.end(), node.ids.begin(), node.ids.end());
     for (const Extra& extra : node.extras)
       if (std::ranges::find(query.prompt.extras, extra) == query.prompt.extras.end()) query.prompt.extras.push_back(extra);
@@ -421,6 +413,10 @@ Got Store::export_entry(const std::string& id) const {
   found.match.bytes = array_bytes(found.in->layout, *found.plan);
   found.entry = entry;
   return assembled(*impl_->objects, std::move(found), query.prompt.tokens, {}, std::move(hold));
+}
+
+std::vector<Node> Store::nodes_of(const Entry& entry) const {
+  return with_all_rows(*impl_->index, path_to(*impl_->index, entry.node));
 }
 
 std::vector<Entry> Store::find(std::string_view id) const {

@@ -75,10 +75,14 @@ class StorePiecesTest : public ::testing::Test {
 TEST_F(StorePiecesTest, ATurnWritesItsOwnRowsOnly) {
   put(text.substr(0, 6));
   put(text.substr(0, 11));
-  put(text.substr(0, 18));
+  const std::string longest = put(text.substr(0, 18));
   EXPECT_EQ(groups(store_), (Groups{{6, "rows"}, {11, "rows-6"}, {16, "rows-11"}, {2, "rows"}}));
   expect_sound(store_, {6, 11, 18});
   EXPECT_EQ(store_.usage().at(0).second.stored_tokens, 18U);
+  const std::vector<store::Node> nodes = store_.nodes_of(store_.index().entries({{}, {}, {}, longest, {}}).at(0));
+  std::vector<std::size_t> lengths;
+  for (const store::Node& node : nodes) lengths.push_back(node.ids.size());
+  EXPECT_EQ(lengths, (std::vector<std::size_t>{6, 11, 16, 2}));
 }
 
 TEST_F(StorePiecesTest, PiecesAreFew) {

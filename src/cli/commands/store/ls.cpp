@@ -81,29 +81,16 @@ int run_ls(Context& context, const Options& options) {
   return 0;
 }
 
-/// Its nodes, from the first to the last.
-std::vector<store::Node> nodes_of(const Store& from, const Entry& entry) {
-  std::vector<store::Node> out;
-  for (store::Digest hash = entry.node;;) {
-    auto found = from.index().path({&hash, 1});
-    if (found.empty()) break;
-    hash = found.front().parent;
-    out.insert(out.begin(), std::move(found.front()));
-  }
-  return out;
-}
-
 int run_show(Context& context, const Options& options) {
   const Store from = options.store.open(context, false);
   const Entry entry = find_entry(from, options.entry);
   const auto spaces = spaces_of(from);
   const Namespace& space = spaces.at(entry.space);
-  const std::vector<store::Node> nodes = nodes_of(from, entry);
+  const std::vector<store::Node> nodes = from.nodes_of(entry);
   std::uint64_t bytes = 0;
-  std::size_t blocks = 0;
+  const auto blocks = static_cast<std::uint64_t>(entry.held / space.block);
   Json objects = Json::array();
   for (const store::Node& node : nodes) {
-    if (!node.tail) ++blocks;
     for (const store::ObjectInfo& object : node.objects) {
       bytes += object.bytes;
       objects.push_back({{"hash", node.hash},
