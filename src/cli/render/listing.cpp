@@ -203,19 +203,24 @@ std::string csv_cell(const std::string& text) {
 }  // namespace
 
 Json file_json(const ListedFile& f) {
-  return {{"path", f.path},
-          {"kind", kind_name(f)},
-          {"model", text_or_null(f.model)},
-          {"format", text_or_null(f.format)},
-          {"tokens", f.tokens},
-          {"bytes", f.bytes},
-          {"modified", seconds(f.modified)},
-          {"accessed", f.accessed == system_clock::time_point() ? Json(nullptr) : Json(seconds(f.accessed))},
-          {"classes", text_or_null(f.classes)},
-          {"elements", text_or_null(f.elements)},
-          {"bits", f.bits == 0 ? Json(nullptr) : Json(f.bits)},
-          {"stamp", f.stamp},
-          {"verdict", f.verdict}};
+  Json out = Json::object();
+  // Not as a list in braces, which makes an array of each pair first: there may be a million files.
+  auto& fields = out.get_ref<Json::object_t&>();
+  fields.reserve(13);
+  fields.emplace_back("path", f.path);
+  fields.emplace_back("kind", kind_name(f));
+  fields.emplace_back("model", text_or_null(f.model));
+  fields.emplace_back("format", text_or_null(f.format));
+  fields.emplace_back("tokens", f.tokens);
+  fields.emplace_back("bytes", f.bytes);
+  fields.emplace_back("modified", seconds(f.modified));
+  fields.emplace_back("accessed", f.accessed == system_clock::time_point() ? Json(nullptr) : Json(seconds(f.accessed)));
+  fields.emplace_back("classes", text_or_null(f.classes));
+  fields.emplace_back("elements", text_or_null(f.elements));
+  fields.emplace_back("bits", f.bits == 0 ? Json(nullptr) : Json(f.bits));
+  fields.emplace_back("stamp", f.stamp);
+  fields.emplace_back("verdict", f.verdict);
+  return out;
 }
 
 Json listing_json(const Listing& listing) {
