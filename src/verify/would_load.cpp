@@ -22,13 +22,14 @@ constexpr EraSet framed_by_swift_eras{Era::S3, Era::S4, Era::S5};
 
 constexpr std::uint64_t mlxrs_file_limit = 8ULL << 30U;
 
-/// Slots that are listed in the metadata, which mlxrs restores with a third field at most.
+/// Slots that are listed in the metadata, which mlxrs restores with a third field at most. It drops lengths beside left
+/// paddings, as its own files do; the mask asks for lengths only where there are no left paddings.
 std::optional<std::string> slots_in_rust(const ArraysCache& cache) {
   const ArraysCache::State& s = cache.state();
   if (s.left_padding && s.left_padding->size() > s.slots.size())
     return fmt::format("it refuses {} left paddings for {} slots", s.left_padding->size(), s.slots.size());
-  if (!s.lengths) return std::nullopt;
-  return s.left_padding ? "it ignores the lengths" : "an empty list of left paddings becomes a mask without rows";
+  if (s.lengths && !s.left_padding) return "an empty list of left paddings becomes a mask without rows";
+  return std::nullopt;
 }
 
 /// One layer seen by one loader: a reason why it is not restored, or nothing.
@@ -186,9 +187,10 @@ std::optional<std::string> LayerLoader::child(const Cache& cache, EraSet eras) c
   return visit(cache,
                PerClass{[&](const CacheList& nested) { return list(nested, eras); },
                         [&](const ArraysCache& slots) { return rust() ? slots_in_rust(slots) : Why(); },
+                        // Their metadata is of another length in Swift's lists, whether they were used or not.
                         [&](const OneOf<KVCache, RotatingKVCache> auto& leaf) {
                           auto reason = by_class(leaf);
-                          if (reason || leaf.empty() || eras.has(era_) || !rust()) return reason;
+                          if (reason || eras.has(era_) || !rust()) return reason;
                           return Why("it counts other metadata than the loader expects");
                         },
                         [&](const OneOf<QuantizedKVCache, ChunkedKVCache, BatchKVCache, BatchRotatingKVCache, TurboQuantKVCache,
@@ -200,9 +202,13 @@ std::optional<std::string> LayerLoader::refusal(std::size_t layer) const {
   const Cache& cache = *document_.cache.layers[layer];
   const bool mislabelled = source.class_text == "KVCache" && !is<KVCache>(cache);
   if (mislabelled) return "class KVCache with the contents of another class fits no loader";
-  if (cache.empty() && !is<ArraysCache>(cache) && !is<CacheList>(cache))
-    return reads_form(source.eras) ? without_arrays(cache) : "it cannot load a layer without arrays";
   const bool own_form = source.eras.has(era_);
+  // mlxrs skips the step in front.
+  const bool reads_codes = own_form || (rust() && source.eras.has(Era::S3));
+  if (cache.empty() && !is<ArraysCache>(cache) && !is<CacheList>(cache)) {
+    const bool read = is<QuantizedKVCache>(cache) ? reads_codes : reads_form(source.eras);
+    return read ? without_arrays(cache) : "it cannot load a layer without arrays";
+  }
   const auto in_form = [&](bool read) { return read ? std::nullopt : std::optional(other_form(source)); };
   const auto usable = [&](bool read) {
     auto reason = unusable(cache);
@@ -214,10 +220,7 @@ std::optional<std::string> LayerLoader::refusal(std::size_t layer) const {
                         // Either spelling of 'rotated' is read, and the rest is the same in all eras that have the classes.
                         [&](const OneOf<BatchKVCache, BatchRotatingKVCache> auto&) { return usable(true); },
                         [&](const RotatingKVCache&) { return usable(reads_form(source.eras)); },
-                        [&](const QuantizedKVCache&) {
-                          const bool flat_with_step = rust() && source.eras.has(Era::S3);
-                          return usable(own_form || flat_with_step);
-                        },
+                        [&](const QuantizedKVCache&) { return usable(reads_codes); },
                         [&](const OneOf<ChunkedKVCache, TurboQuantKVCache, VarianceNormalizedKVCache, OpaqueCache> auto&) {
                           return usable(own_form);
                         }});
