@@ -165,7 +165,8 @@ void LeafTable::add_leaf(std::uint64_t row, const std::string& key, const std::s
   } else if (entry == nullptr) {
     const auto layer = parse_index(std::string_view(key).substr(0, key.find('.')));
     const auto found = layer ? arrays.children.find(*layer) : arrays.children.end();
-    if (layer && found == arrays.children.end()) return;  // the layer is missing as a whole
+    const bool has_class = layer && file_.header().metadata.contains(fmt::format("1.{}", *layer));
+    if (has_class && found == arrays.children.end()) return;  // a layer without any array is reported as that
     report(fmt::format("row {} of the table of leaves names '{}', but there is no such array", row, printable(key)));
     Findings ignored;
     if (found != arrays.children.end()) insert_path(arrays, key, missing_leaf, key, "table row", ignored);
