@@ -76,10 +76,26 @@ std::vector<std::vector<Tensor>> top_level_entries(const std::vector<Cache::Part
   return out;
 }
 
+bool keeps_every_token(const Cache& cache) {
+  return (is<KVCache>(cache) || is<QuantizedKVCache>(cache)) && !cache.empty();
+}
+
+/// How many tokens the layers hold that drop none; nothing where there is none, or where they differ.
+std::optional<std::int64_t> tokens_of_whole_layers(const PromptCache& cache) {
+  std::optional<std::int64_t> tokens;
+  for (const auto& layer : cache.layers) {
+    if (!keeps_every_token(*layer)) continue;
+    if (tokens && tokens != layer->size()) return std::nullopt;
+    tokens = layer->size();
+  }
+  return tokens;
+}
+
 class ListBuilder {
  public:
-  ListBuilder(std::string where, std::vector<std::vector<Tensor>> entries)
-      : where_(std::move(where)), entries_(std::move(entries)) {}
+  /// `tokens` is what the file's other layers say that were kept whole, if they say anything.
+  ListBuilder(std::string where, std::vector<std::vector<Tensor>> entries, std::optional<std::int64_t> tokens)
+      : where_(std::move(where)), entries_(std::move(entries)), tokens_(tokens) {}
 
   std::unique_ptr<CacheList> build(const std::vector<ChildSpec>& specs) {
     std::vector<std::unique_ptr<Cache>> children;
@@ -88,15 +104,16 @@ class ListBuilder {
     if (next_ != entries_.size())
       fail(fmt::format("{} of {} arrays are left over behind the last child, {}", entries_.size() - next_, entries_.size(),
                        specs.back().class_name));
-    // A window lost its offset: only where a plain sibling has as many rows was nothing evicted.
-    std::optional<std::int64_t> offset;
+    // A window lost its offset: only where a sibling that drops nothing has as many rows was nothing evicted.
+    std::optional<std::int64_t> offset = tokens_;
     for (const auto& c : children)
-      if (is<KVCache>(*c)) offset = c->size();
+      if (keeps_every_token(*c)) offset = c->size();
     for (const auto& c : children)
       if (const auto* ring = as<RotatingKVCache>(*c); ring != nullptr && offset != ring->state().offset)
-        fail(fmt::format(
-            "the window of {} holds {} rows, and no KVCache beside it shows that these are all tokens: its offset is lost",
-            ring->state().max_size, ring->state().offset));
+        fail(
+            fmt::format("the window of {} holds {} rows, and no KVCache or QuantizedKVCache beside it shows that these are all "
+                        "tokens: its offset is lost",
+                        ring->state().max_size, ring->state().offset));
     return std::make_unique<CacheList>(std::move(children));
   }
 
@@ -133,6 +150,7 @@ class ListBuilder {
 
   std::string where_;
   std::vector<std::vector<Tensor>> entries_;
+  std::optional<std::int64_t> tokens_;
   std::size_t next_ = 0;
 };
 
@@ -187,10 +205,12 @@ void restore_children(Document& document, std::string_view spec) {
   }
   if (restored.empty())
     throw Error(ErrorKind::usage, "children: no CacheList of this file has lost its children", "leave them out");
+  const std::optional<std::int64_t> tokens = tokens_of_whole_layers(document.cache);
   std::vector<std::unique_ptr<Cache>> lists;  // all of them before any is changed: one may refuse
   for (const std::size_t layer : restored) {
     const auto& opaque = *as<OpaqueCache>(*document.cache.layers[layer]);
-    lists.push_back(ListBuilder(layer_name(document.cache, layer), top_level_entries(opaque.state().arrays)).build(specs));
+    lists.push_back(
+        ListBuilder(layer_name(document.cache, layer), top_level_entries(opaque.state().arrays), tokens).build(specs));
   }
   for (std::size_t i = 0; i < restored.size(); ++i) {
     const std::size_t layer = restored[i];
