@@ -1,4 +1,4 @@
-// Element types and shapes.
+// Element types, and how many elements a shape has.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "kvcache/shape.h"  // IWYU pragma: export
 
 namespace [[gnu::visibility("default")]] kvcache {
 
@@ -35,9 +36,6 @@ enum class Dtype : std::uint8_t {
 [[nodiscard]] std::string_view name(Dtype dtype) noexcept;                       ///< as in a header: "BF16"
 [[nodiscard]] std::optional<Dtype> parse_dtype(std::string_view text) noexcept;  ///< inverse of name(), case-sensitive
 [[nodiscard]] bool is_float(Dtype dtype) noexcept;                               ///< F16, BF16 or F32
-
-/// Dimensions, outermost first. Each is in [0, 2^31-1]; an empty shape is a scalar with one element.
-using Shape = std::vector<std::int64_t>;
 
 /// Largest dimension, as in MLX.
 inline constexpr std::int64_t max_dim = 2147483647;

@@ -46,6 +46,7 @@ struct Header {
 
 namespace detail {
 class File;
+class StoredArrays;
 }
 
 /// An open safetensors file. Cheap to copy (shares the descriptor).
@@ -79,8 +80,10 @@ class SafetensorsFile {
 
  private:
   static SafetensorsFile spooled(const detail::File& file, const std::string& label);
+  void set_header(Header header);
 
   std::shared_ptr<const Header> header_;
+  std::shared_ptr<const detail::StoredArrays> arrays_;
   std::shared_ptr<const ByteSource> source_;
   std::string path_;
   bool named_ = false;

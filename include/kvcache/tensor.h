@@ -53,6 +53,7 @@ using ExtentSink = std::function<void(const Extent&)>;
 
 namespace detail {
 class Node;
+class StoredArrays;
 }
 
 /// An immutable array, row-major and little-endian. Cheap to copy.
@@ -73,10 +74,17 @@ class Tensor {
 
   [[nodiscard]] bool defined() const noexcept { return node_ != nullptr; }  ///< it is a tensor
   [[nodiscard]] Dtype dtype() const;                                        ///< of every element
-  [[nodiscard]] const Shape& shape() const;                                 ///< dimensions, outermost first
-  [[nodiscard]] std::size_t rank() const { return shape().size(); }         ///< how many dimensions
+  /// Dimensions, outermost first.
+  [[nodiscard]] const Shape& shape() const {
+    if (!defined()) refuse_absent();
+    return shape_;
+  }
+  [[nodiscard]] std::size_t rank() const { return shape().size(); }  ///< how many dimensions
   /// Dimension of an axis; negative axes count from the end. Throws Error(usage) when there is no such axis.
-  [[nodiscard]] std::int64_t dim(int axis) const;
+  [[nodiscard]] std::int64_t dim(int axis) const {
+    const auto at = static_cast<std::size_t>(axis);  // huge for a negative one
+    return at < rank() ? shape_[at] : dim_of(axis);
+  }
   [[nodiscard]] std::uint64_t elements() const;  ///< product of the dimensions
   [[nodiscard]] std::uint64_t nbytes() const;    ///< elements() times item_size(dtype())
 
@@ -98,9 +106,12 @@ class Tensor {
   [[nodiscard]] std::vector<std::int64_t> integers(std::uint64_t limit = 1U << 20U) const;
 
   friend Tensor concatenate(std::span<const Tensor> parts, int axis);
+  friend class detail::StoredArrays;
 
  private:
   Tensor(std::shared_ptr<const detail::Node> node, Dtype dtype, Shape shape);
+  [[noreturn]] static void refuse_absent();
+  [[nodiscard]] std::int64_t dim_of(int axis) const;
   std::shared_ptr<const detail::Node> node_;
   Dtype dtype_ = Dtype::U8;
   Shape shape_;

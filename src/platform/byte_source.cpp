@@ -40,7 +40,7 @@ std::shared_ptr<const ByteSource> memory_source(std::vector<std::byte> bytes, st
 
 std::shared_ptr<const ByteSource> file_source(const std::string& path) {
   detail::File file = detail::File::open_input(path);
-  const std::uint64_t size = file.size();
+  const std::uint64_t size = file.size_when_opened();
   return std::make_shared<detail::FileSource>(std::move(file), size);
 }
 

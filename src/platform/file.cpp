@@ -44,6 +44,7 @@ bool require_readable(const struct stat& status, bool pipes) {
 struct Opened {
   int fd;
   bool pipe;
+  std::uint64_t size;
 };
 
 // To look at a file is not to use it: `prune` goes by when it was last read. Only its owner may ask for that.
@@ -65,7 +66,7 @@ Opened open_checked(const std::string& path, bool pipes) {
   if (fd < 0) fail_reading(system_message(errno));
   try {
     if (syscalls().fstat(fd, &status) != 0) fail_reading(system_message(errno));
-    return {fd, require_readable(status, pipes)};
+    return {fd, require_readable(status, pipes), static_cast<std::uint64_t>(status.st_size)};
   } catch (...) {
     syscalls().close(fd);
     throw;
@@ -87,6 +88,7 @@ std::string system_message(int error) {
 File::File(File&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       owned_(other.owned_),
+      size_(other.size_),
       pipe_(other.pipe_),
       heard_(other.heard_),
       label_(std::move(other.label_)) {}
@@ -94,6 +96,7 @@ File::File(File&& other) noexcept
 File& File::operator=(File&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(owned_, other.owned_);
+  std::swap(size_, other.size_);
   std::swap(pipe_, other.pipe_);
   std::swap(heard_, other.heard_);
   std::swap(label_, other.label_);
@@ -105,13 +108,17 @@ File::~File() {
 }
 
 File File::open_input(const std::string& path) {
-  return {open_checked(path, false).fd, path};
+  const Opened opened = open_checked(path, false);
+  File file(opened.fd, path);
+  file.size_ = opened.size;
+  return file;
 }
 
 File File::open_input_or_pipe(const std::string& path) {
-  const auto [fd, pipe] = open_checked(path, true);
-  File file(fd, path);
-  file.pipe_ = pipe;
+  const Opened opened = open_checked(path, true);
+  File file(opened.fd, path);
+  file.size_ = opened.size;
+  file.pipe_ = opened.pipe;
   return file;
 }
 

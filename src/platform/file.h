@@ -38,6 +38,8 @@ class File {
   /// It comes once and in order, and has no size.
   [[nodiscard]] bool is_pipe() const noexcept { return pipe_; }
   [[nodiscard]] std::uint64_t size() const;
+  /// Of a regular file of open_input() and open_input_or_pipe(): what it was then, without asking again.
+  [[nodiscard]] std::uint64_t size_when_opened() const noexcept { return size_; }
   /// Up to out.size() bytes from where the last call ended; 0 at the end. Throws Error(io, code KV100).
   [[nodiscard]] std::size_t read_some(std::span<std::byte> out) const;
   /// Fill `out`. Throws Error(io, code KV100), also when the file ends before.
@@ -62,6 +64,7 @@ class File {
 
   int fd_ = -1;
   bool owned_ = true;
+  std::uint64_t size_ = 0;  // when it was opened
   bool pipe_ = false;
   mutable bool heard_ = false;  // of a pipe: somebody has, or had, its other end
   std::string label_;

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <span>
 #include <utility>
 
 #include "kvcache/error.h"
@@ -9,6 +11,7 @@
 #include "safetensors/input_stream.h"
 #include "safetensors/spool.h"
 #include "safetensors/start_source.h"
+#include "tensor/stored_arrays.h"
 
 namespace kvcache {
 namespace {
@@ -32,7 +35,7 @@ Header parse_header_or_name_kind(const ByteSource& source) {
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
   detail::File file = detail::File::open_input_or_pipe(path);
   if (file.is_pipe()) return spooled(file, path);
-  const std::uint64_t size = file.size();
+  const std::uint64_t size = file.size_when_opened();
   SafetensorsFile out = open(std::make_shared<detail::FileSource>(std::move(file), size), path);
   out.named_ = true;
   return out;
@@ -53,7 +56,7 @@ SafetensorsFile SafetensorsFile::open(std::shared_ptr<const ByteSource> source, 
   } else {
     out.source_ = source;
   }
-  out.header_ = std::make_shared<Header>(parse_header_or_name_kind(out.gzip_ ? *out.source_ : start));
+  out.set_header(parse_header_or_name_kind(out.gzip_ ? *out.source_ : start));
   return out;
 }
 
@@ -68,11 +71,23 @@ SafetensorsFile SafetensorsFile::spooled(const detail::File& file, const std::st
   out.gzip_ = raw.begins_with_gzip();
   out.source_ = out.gzip_ ? detail::spool(*detail::gunzip(raw), true) : detail::spool(raw, false);
   out.disk_bytes_ = raw.consumed();
-  out.header_ = std::make_shared<Header>(parse_header_or_name_kind(*out.source_));
+  out.set_header(parse_header_or_name_kind(*out.source_));
   return out;
 }
 
+void SafetensorsFile::set_header(Header header) {
+  auto arrays = std::make_shared<detail::StoredArrays>(source_, header.tensors.size());
+  for (std::size_t i = 0; i < header.tensors.size(); ++i) arrays->place(i, header.data_begin + header.tensors[i].begin);
+  arrays_ = std::move(arrays);
+  header_ = std::make_shared<Header>(std::move(header));
+}
+
 Tensor SafetensorsFile::tensor(const TensorEntry& entry) const {
+  const std::span<const TensorEntry> entries = header_->tensors;
+  const std::less<const TensorEntry*> before;
+  // That its range lies in the file and has its size was checked when the header was parsed.
+  if (!before(&entry, entries.data()) && before(&entry, entries.data() + entries.size()))
+    return detail::StoredArrays::tensor(arrays_, static_cast<std::size_t>(&entry - entries.data()), entry.dtype, entry.shape);
   return Tensor::stored(source_, header_->data_begin + entry.begin, entry.dtype, entry.shape);
 }
 

@@ -72,15 +72,12 @@ Dtype Tensor::dtype() const {
   return dtype_;
 }
 
-const Shape& Tensor::shape() const {
-  if (!defined()) {
-    throw Error(ErrorKind::usage, "an absent tensor has neither shape nor contents", "check defined() first");
-  }
-  return shape_;
+void Tensor::refuse_absent() {
+  throw Error(ErrorKind::usage, "an absent tensor has neither shape nor contents", "check defined() first");
 }
 
-std::int64_t Tensor::dim(int axis) const {
-  return shape()[detail::resolve_axis(shape(), axis)];
+std::int64_t Tensor::dim_of(int axis) const {
+  return shape_[detail::resolve_axis(shape_, axis)];
 }
 
 std::uint64_t Tensor::elements() const {

@@ -73,7 +73,7 @@ void compare_slots(const ArraysCache& cache, const LayerSpec& spec, Comparison& 
   for (std::size_t i = 0; i < std::min(slots.size(), spec.slot_shapes.size()); ++i) {
     if (!slots[i].defined() || slots[i].rank() == 0) continue;
     const Shape shape(slots[i].shape().begin() + 1, slots[i].shape().end());
-    if (shape == spec.slot_shapes[i]) continue;
+    if (std::ranges::equal(shape, spec.slot_shapes[i])) continue;
     // Of token ids there are as many as were seen, until there are enough.
     const bool ids = i < spec.slot_dtypes.size() && spec.slot_dtypes[i] == Dtype::I64 && shape.size() == 1 &&
                      spec.slot_shapes[i].size() == 1 && shape[0] < spec.slot_shapes[i][0];

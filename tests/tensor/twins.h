@@ -138,7 +138,8 @@ inline Twins random_leaf() {
   const auto dtype = *rc::gen::element(Dtype::U8, Dtype::BF16, Dtype::F32, Dtype::C64);
   const auto rank = *rc::gen::inRange<std::size_t>(1, 5);
   const auto dims = rc::gen::weightedElement<std::int64_t>({{1, 0}, {6, 1}, {6, 2}, {6, 3}, {6, 5}});
-  return random_leaf(dtype, *rc::gen::container<Shape>(rank, dims));
+  const auto shape = *rc::gen::container<std::vector<std::int64_t>>(rank, dims);
+  return random_leaf(dtype, Shape(shape.begin(), shape.end()));
 }
 
 }  // namespace test

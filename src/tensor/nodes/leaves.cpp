@@ -10,12 +10,7 @@ class Stored final : public Node {
  public:
   Stored(std::shared_ptr<const ByteSource> source, std::uint64_t offset) : source_(std::move(source)), offset_(offset) {}
   void visit(std::uint64_t begin, std::uint64_t end, const ExtentSink& sink) const override {
-    Extent extent;
-    extent.kind = Extent::Kind::source;
-    extent.length = end - begin;
-    extent.source = source_.get();
-    extent.offset = offset_ + begin;
-    sink(extent);
+    sink(bytes_of(*source_, offset_ + begin, end - begin));
   }
 
  private:

@@ -28,6 +28,16 @@ class Node {
 
 using NodePtr = std::shared_ptr<const Node>;
 
+/// What the node of stored bytes says of them.
+[[nodiscard]] inline Extent bytes_of(const ByteSource& source, std::uint64_t offset, std::uint64_t length) {
+  Extent extent;
+  extent.kind = Extent::Kind::source;
+  extent.length = length;
+  extent.source = &source;
+  extent.offset = offset;
+  return extent;
+}
+
 // Leaves.
 [[nodiscard]] NodePtr stored_node(std::shared_ptr<const ByteSource> source, std::uint64_t offset);
 [[nodiscard]] NodePtr zeros_node();
