@@ -123,6 +123,22 @@ void insert(IndexTree<Value>& root, std::span<const std::uint64_t> path, Value v
   node->value = std::move(value);
 }
 
+/// The nodes stay, for the next layer.
+template <typename Value>
+void empty_values(IndexTree<Value>& tree) {
+  tree.value.reset();
+  for (auto& [index, child] : tree.children) empty_values(child);
+}
+
+/// Without the nodes that the next layer did not need.
+template <typename Value>
+void drop_empty(IndexTree<Value>& tree) {
+  for (auto it = tree.children.begin(); it != tree.children.end();) {
+    drop_empty(it->second);
+    it = it->second.empty() ? tree.children.erase(it) : std::next(it);
+  }
+}
+
 /// One more key of a layer; those of a layer come together.
 template <typename Position>
 void add_key(std::vector<KeysOfLayer<Position>>& layers, std::uint64_t layer, Position key) {
@@ -152,27 +168,29 @@ bool insert_path(IndexTree<Value>& root, std::string_view path, Value value, con
   return true;
 }
 
-std::optional<ArrayTree> Layout::arrays_of(std::uint64_t layer, const Header& header) const {
+bool Layout::arrays_of(std::uint64_t layer, const Header& header, ArrayTree& tree) const {
   const auto* const keys = find_layer(arrays, layer);
-  if (keys == nullptr) return std::nullopt;
-  ArrayTree tree;
+  if (keys == nullptr) return false;
+  empty_values(tree);
   Path path;
   std::string_view wrong;
   for (std::size_t i = keys->begin; i < keys->end; ++i)
     if (read_path(header.tensors[i].key, path, wrong) == PathError::none) insert(tree, path.components().subspan(1), i);
-  return tree;
+  drop_empty(tree);
+  return true;
 }
 
-std::optional<MetaTree> Layout::meta_of(std::uint64_t layer) const {
+bool Layout::meta_of(std::uint64_t layer, MetaTree& tree) const {
   const auto* const keys = find_layer(meta, layer);
-  if (keys == nullptr) return std::nullopt;
-  MetaTree tree;
+  if (keys == nullptr) return false;
+  empty_values(tree);
   Path path;
   std::string_view wrong;
   for (auto it = keys->begin; it != keys->end; ++it)
     if (read_path(std::string_view(it->first).substr(section_prefix_bytes), path, wrong) == PathError::none)
       insert(tree, path.components().subspan(1), it->second);
-  return tree;
+  drop_empty(tree);
+  return true;
 }
 
 namespace {
@@ -241,7 +259,7 @@ Layout parse_layout(const Header& header, Findings& findings) {
     } else if (key.starts_with("2.")) {
       const auto index = parse_index(rest);
       if (index) {
-        layout.classes.emplace(*index, value);
+        layout.classes.push_back({*index, value});
       } else {
         not_a_path(key, "class key", "it should be '2.' and a layer's number", findings);
       }
@@ -254,6 +272,7 @@ Layout parse_layout(const Header& header, Findings& findings) {
     }
   }
   std::ranges::sort(layout.meta, {}, &KeysOfLayer<Metadata::const_iterator>::layer);
+  std::ranges::sort(layout.classes, {}, &ClassOfLayer::layer);
   return layout;
 }
 

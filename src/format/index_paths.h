@@ -33,18 +33,24 @@ struct KeysOfLayer {
   Position begin, end;
 };
 
+/// The class of one layer, as its file has it.
+struct ClassOfLayer {
+  std::uint64_t layer = 0;
+  std::string name;
+};
+
 /// Everything of a header but the containers of sections: what belongs to each layer.
 struct Layout {
-  std::map<std::uint64_t, std::string> classes;
+  std::vector<ClassOfLayer> classes;                        ///< by layer
   std::vector<KeysOfLayer<std::size_t>> arrays;             ///< by layer; indices into Header::tensors
   std::vector<KeysOfLayer<Metadata::const_iterator>> meta;  ///< by layer; into Header::metadata
   Metadata user;                                            ///< without the "1."
   std::map<std::string, std::size_t> state_tensors;         ///< __mlx_lm_state_tensor_*: indices into Header::tensors
 
   /// What a layer has, as a tree of its own: those of all layers together would take more memory than the rest of a header.
-  /// Nothing where it has none.
-  [[nodiscard]] std::optional<ArrayTree> arrays_of(std::uint64_t layer, const Header& header) const;
-  [[nodiscard]] std::optional<MetaTree> meta_of(std::uint64_t layer) const;
+  /// `tree` was that of the layer before, whose nodes are used again: nearly all layers have the same. False: it has none.
+  bool arrays_of(std::uint64_t layer, const Header& header, ArrayTree& tree) const;
+  bool meta_of(std::uint64_t layer, MetaTree& tree) const;
 };
 
 /// "0", "17", never "+1", "01", "1_0". Nothing when it is not canonical or does not fit into 63 bits.

@@ -80,7 +80,7 @@ void Decoder::decode_framed_list(Layer& l) {
     l.fail("KV303", fmt::format("{} for a list that counts its children's arrays", l.describe_arrays()));
     return;
   }
-  const std::vector<std::string>& words = l.meta.values;
+  const std::span<const std::string> words = l.meta.values;
   std::size_t next = 0;
   const auto broken = [&](const std::string& why) {
     return l.fail("KV471", fmt::format("the framing of the children is broken: {}", why));

@@ -37,11 +37,11 @@ void decode_sections(Document& document) {
                 "KV123");
   Layout layout = parse_layout(header, document.findings);
   check_layer_count(layout.classes.size());
-  const bool gap = !layout.classes.empty() && layout.classes.rbegin()->first + 1 != layout.classes.size();
+  const bool gap = !layout.classes.empty() && layout.classes.back().layer + 1 != layout.classes.size();
   if (gap)
-    document.findings.push_back(make_finding("KV203", {}, fmt::format("2.{}", layout.classes.rbegin()->first),
-                                             fmt::format("{} classes, but the last one is that of layer {}",
-                                                         layout.classes.size(), layout.classes.rbegin()->first)));
+    document.findings.push_back(make_finding(
+        "KV203", {}, fmt::format("2.{}", layout.classes.back().layer),
+        fmt::format("{} classes, but the last one is that of layer {}", layout.classes.size(), layout.classes.back().layer)));
   document.cache.metadata = layout.user;
   decode_model_state(document, layout);
 
@@ -54,23 +54,24 @@ void decode_sections(Document& document) {
   std::vector<bool> unused;
   document.cache.layers.reserve(layout.classes.size());
   document.sources.reserve(layout.classes.size());
+  ArrayTree arrays;
+  MetaTree meta;
   for (const auto& [index, class_text] : layout.classes) {
     LayerInput in;
     in.where = Where::of_layer(index);
     in.key = "0." + std::to_string(index);
     in.class_text = class_text;
-    const std::optional<ArrayTree> arrays = layout.arrays_of(index, header);
-    const std::optional<MetaTree> meta = layout.meta_of(index);
-    in.arrays = arrays ? &*arrays : nullptr;
-    in.meta = meta ? &*meta : nullptr;
+    in.arrays = layout.arrays_of(index, header, arrays) ? &arrays : nullptr;
+    in.meta = layout.meta_of(index, meta) ? &meta : nullptr;
     LayerOutput out = decoder.decode(in);
     unused.push_back(out.unused);
     add_layer(document, class_text, std::move(out));
   }
   if (gap) return;  // nothing that counts layers means anything now: "layer 1" is not the one at 2.1
+  // Without a gap, the classes are those of layers 0 to n - 1.
   const auto orphans = [&](const auto& section, std::string_view what, std::string_view prefix) {
     for (const auto& keys : section)
-      if (!layout.classes.contains(keys.layer))
+      if (keys.layer >= layout.classes.size())
         document.findings.push_back(make_finding("KV204", Where::of_layer(keys.layer), fmt::format("{}{}", prefix, keys.layer),
                                                  fmt::format("{} of layer {}, which has no class", what, keys.layer)));
   };

@@ -44,7 +44,14 @@ struct LayerOutput {
 /// Metadata of a layer, flattened.
 struct Meta {
   enum class Form : std::uint8_t { absent, scalar, list, tree } form = Form::absent;
-  std::vector<std::string> values;
+  std::span<const std::string> values;  ///< in the layer's tree, or in `listed`
+  std::vector<std::string> listed;
+  Meta() = default;
+  Meta(Meta&&) noexcept = default;
+  Meta(const Meta&) = delete;
+  Meta& operator=(const Meta&) = delete;
+  Meta& operator=(Meta&&) = delete;
+  ~Meta() = default;
 };
 
 class Decoder {

@@ -24,7 +24,7 @@ Meta flatten(const LayerInput& in) {
   }
   if (in.meta->value) {
     meta.form = Meta::Form::scalar;
-    meta.values = {*in.meta->value};
+    meta.values = {&*in.meta->value, 1};
     return meta;
   }
   meta.form = Meta::Form::list;
@@ -33,8 +33,9 @@ Meta flatten(const LayerInput& in) {
       meta.form = Meta::Form::tree;
       break;
     }
-    meta.values.push_back(*child.value);
+    meta.listed.push_back(*child.value);
   }
+  meta.values = meta.listed;
   return meta;
 }
 
