@@ -52,6 +52,14 @@ struct Entry {
   fs::file_type type;
 };
 
+/// By the folder's listing, where the file system has it there: symlink_status() would ask for each.
+fs::file_type type_of(const fs::directory_entry& entry) {
+  std::error_code unknown;
+  if (entry.is_symlink(unknown)) return fs::file_type::symlink;
+  if (entry.is_regular_file(unknown)) return fs::file_type::regular;
+  return entry.is_directory(unknown) ? fs::file_type::directory : fs::file_type::unknown;
+}
+
 class Search {
  public:
   Search(std::vector<Found>& out, const std::set<std::string>& leave_out) : out_(out), leave_out_(leave_out) {}
@@ -63,8 +71,7 @@ class Search {
     bool ignores = false;
     std::error_code error;
     for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-      std::error_code unknown;
-      const fs::file_type type = it->symlink_status(unknown).type();
+      const fs::file_type type = type_of(*it);
       std::string name = it->path().filename().string();
       ignores = ignores || name == ignore_file;
       if (type == fs::file_type::directory || is_name_of_a_cache(name) || ends_with(name, ".gz"))
