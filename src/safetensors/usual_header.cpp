@@ -52,11 +52,12 @@ class Reader {
     return true;
   }
 
-  /// Takes exactly this text: what nearly all writers put there, without blanks.
-  bool text(std::string_view expected) {
-    if (static_cast<std::size_t>(end_ - at_) < expected.size() || std::memcmp(at_, expected.data(), expected.size()) != 0)
-      return false;
-    at_ += expected.size();
+  /// Takes exactly this text, a literal: what nearly all writers put there, without blanks. Its length is known when this is
+  /// compiled, so that it is compared without a call.
+  template <std::size_t n>
+  bool text(const char (&expected)[n]) {
+    if (static_cast<std::size_t>(end_ - at_) < n - 1 || std::memcmp(at_, expected, n - 1) != 0) return false;
+    at_ += n - 1;
     return true;
   }
 
@@ -75,7 +76,7 @@ class Reader {
     while (true) {
       const char* const begin = at_;
       while (at_ != end_ && *at_ != '"' && *at_ != '\\' && static_cast<unsigned char>(*at_) >= 0x20) ++at_;
-      out.append(begin, at_);
+      if (at_ != begin) out.append(begin, static_cast<std::size_t>(at_ - begin));
       if (at_ == end_) return false;
       const char c = *at_++;
       if (c == '"') return true;
@@ -89,12 +90,19 @@ class Reader {
   }
   /// Digits without a leading zero, below 2^64.
   bool integer(std::uint64_t& out) {
-    skip_blanks();
+    if (at_ != end_ && *at_ <= ' ') skip_blanks();
     const char* const begin = at_;
+    const char* at = at_;
     constexpr std::ptrdiff_t always_fits = 19;  // digits
-    out = 0;
-    while (at_ != end_ && *at_ >= '0' && *at_ <= '9') out = out * 10 + static_cast<std::uint64_t>(*at_++ - '0');
-    const std::ptrdiff_t digits = at_ - begin;
+    std::uint64_t value = 0;
+    for (; at != end_; ++at) {
+      const auto digit = static_cast<unsigned char>(*at - '0');
+      if (digit > 9) break;
+      value = value * 10 + digit;
+    }
+    at_ = at;
+    out = value;
+    const std::ptrdiff_t digits = at - begin;
     return digits > 0 && digits <= always_fits && (digits == 1 || *begin != '0');
   }
 
@@ -128,9 +136,11 @@ class Reader {
 
   /// The name of a field, and the colon.
   Field field() {
-    if (text("\"dtype\":")) return Field::dtype;
-    if (text("\"shape\":")) return Field::shape;
-    if (text("\"data_offsets\":")) return Field::offsets;
+    // What is second in it tells the three apart.
+    const char second = end_ - at_ > 2 ? at_[2] : '\0';
+    if (second == 't' && text("\"dtype\":")) return Field::dtype;
+    if (second == 'h' && text("\"shape\":")) return Field::shape;
+    if (second == 'a' && text("\"data_offsets\":")) return Field::offsets;
     std::string_view name;
     if (!plain_string(name) || !word(':')) return Field::unknown;
     if (name == "dtype") return Field::dtype;
@@ -168,7 +178,6 @@ class Reader {
   bool shape(Shape& out) {
     if (!word('[')) return false;
     if (word(']')) return true;
-    out.reserve(4);
     do {
       std::uint64_t dim = 0;
       if (!integer(dim) || dim > static_cast<std::uint64_t>(max_dim) || out.size() == max_rank) return false;
