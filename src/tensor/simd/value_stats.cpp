@@ -37,8 +37,10 @@ using DoubleVec = hn::Vec<Doubles>;
 constexpr std::size_t float_lanes = hn::MaxLanes(Floats());
 constexpr std::size_t vectors = sum_lanes / float_lanes;  ///< of floats: 1 with AVX-512, 2 with AVX2, 4 with SSE4 and NEON
 
-/// Bins of the values of a piece, one byte each, and how often each comes: by comparing all bytes with one bin after the other,
-/// a third of the time of the kernel, where adding one to a counter for each value would be most of it.
+/// Bins of the values of a piece, one byte each, and how often each comes. Adding one to a counter for each value would be most
+/// of the time of the kernel, and comparing all bytes with one bin after the other a third of it. So a byte becomes one bit of
+/// eight, for each group of eight bins by a table, and the bits at each place are counted by full adders: three vectors of bits
+/// in, a vector of sums and one of carries out.
 class Bins {
  public:
   /// Where the next byte goes; held in a register by who calls put() in a loop, as bytes may alias everything.
@@ -58,33 +60,84 @@ class Bins {
   }
 
   void count(ValueSums& sums) {
-    const hn::ScalableTag<std::uint8_t> d;
-    std::memset(bytes_ + size_, nothing, hn::Lanes(d));
-    // Half of the counters at a time fit into 16 registers.
-    constexpr std::size_t half = (ValueSums::bins + 2) / 2;
-    for (const std::size_t first : {std::size_t{0}, half}) count_some<half>(first, sums);
+    // Whole blocks: what fills the last one is bin 0, and taken off again.
+    const std::size_t block = adders * hn::Lanes(Bytes());
+    const std::size_t blocks = (size_ + block - 1) / block;
+    std::memset(bytes_ + size_, 0, blocks * block - size_);
+    static_assert(bins == 26, "four groups of eight, and two bins are the last one's");
+    count_group<0>(blocks, sums);
+    count_group<1>(blocks, sums);
+    count_group<2>(blocks, sums);
+    count_group<3>(blocks, sums);
+    sums.histogram[0] -= blocks * block - size_;
   }
 
  private:
-  template <std::size_t n>
-  HWY_INLINE void count_some(std::size_t first, ValueSums& sums) {
-    const hn::ScalableTag<std::uint8_t> d;
-    const hn::Repartition<std::uint64_t, decltype(d)> d64;
-    hn::Vec<decltype(d)> counts[n];
-    for (std::size_t i = 0; i < n; ++i) counts[i] = hn::Zero(d);
-    for (std::size_t at = 0; at < size_; at += hn::Lanes(d)) {
-      const auto bytes = hn::LoadU(d, bytes_ + at);
-      for (std::size_t i = 0; i < n; ++i) {
-        const auto here = hn::Eq(bytes, hn::Set(d, static_cast<std::uint8_t>(first + i)));
-        counts[i] = hn::Sub(counts[i], hn::VecFromMask(d, here));
-      }
-    }
-    for (std::size_t i = 0; i < n; ++i) sums.histogram[first + i] += hn::GetLane(hn::SumOfLanes(d64, hn::SumsOf8(counts[i])));
+  using Bytes = hn::ScalableTag<std::uint8_t>;
+  using ByteVec = hn::Vec<Bytes>;
+  static constexpr std::size_t bins = ValueSums::bins + 2;
+  static constexpr std::size_t adders = 8;  ///< vectors of a block
+
+  /// Adds two bits at each place to the one in `sum`. Returns what is over.
+  static HWY_INLINE ByteVec add_bits(ByteVec& sum, ByteVec a, ByteVec b) {
+    const ByteVec differ = hn::Xor(sum, a);
+    const ByteVec carry = hn::OrAnd(hn::And(sum, a), differ, b);
+    sum = hn::Xor(differ, b);
+    return carry;
   }
 
-  static constexpr std::uint8_t nothing = 255;
+  /// Of each byte the bit of its bin, for bins 8 * group to 8 * group + 7; no bit for others.
+  template <std::size_t group>
+  static HWY_INLINE ByteVec bit_of(ByteVec table, const std::uint8_t* bytes) {
+    const Bytes d;
+    const ByteVec bin = hn::LoadU(d, bytes);
+    // The table has 16 places, and none for what has the highest bit.
+    if constexpr (group < 2) {
+      return hn::TableLookupBytesOr0(table, hn::And(hn::Add(bin, hn::Set(d, 0x70)), hn::Set(d, 0x8F)));
+    } else {
+      return hn::TableLookupBytesOr0(table, hn::Sub(bin, hn::Set(d, 0x10)));
+    }
+  }
+
+  template <std::size_t group>
+  HWY_INLINE void count_group(std::size_t blocks, ValueSums& sums) const {
+    const Bytes d;
+    const hn::Repartition<std::uint64_t, Bytes> d64;
+    alignas(16) std::uint8_t bits[16] = {};
+    for (std::size_t i = 0; i < 8; ++i) bits[group % 2 * 8 + i] = static_cast<std::uint8_t>(1U << i);
+    const ByteVec table = hn::LoadDup128(d, bits);
+    const std::size_t lanes = hn::Lanes(d);
+    ByteVec ones = hn::Zero(d), twos = hn::Zero(d), fours = hn::Zero(d);
+    ByteVec eights[8];
+    for (ByteVec& counter : eights) counter = hn::Zero(d);
+    const std::uint8_t* at = bytes_;
+    const auto next = [&]() HWY_ATTR {
+      const ByteVec bit = bit_of<group>(table, at);
+      at += lanes;
+      return bit;
+    };
+    for (std::size_t block = 0; block < blocks; ++block) {
+      ByteVec four[2];
+      for (ByteVec& carry : four) {
+        const ByteVec a = next(), b = next();
+        const ByteVec two = add_bits(ones, a, b);
+        const ByteVec c = next(), e = next();
+        carry = add_bits(twos, two, add_bits(ones, c, e));
+      }
+      const ByteVec eight = add_bits(fours, four[0], four[1]);
+      for (std::size_t i = 0; i < 8; ++i)
+        eights[i] = hn::Sub(eights[i], hn::VecFromMask(d, hn::TestBit(eight, hn::Set(d, static_cast<std::uint8_t>(1U << i)))));
+    }
+    for (std::size_t i = 0; i < std::min<std::size_t>(8, bins - 8 * group); ++i) {
+      const ByteVec place = hn::Set(d, static_cast<std::uint8_t>(1U << i));
+      const auto set = [&](ByteVec bit) HWY_ATTR { return hn::CountTrue(d, hn::TestBit(bit, place)); };
+      sums.histogram[8 * group + i] +=
+          8 * hn::GetLane(hn::SumOfLanes(d64, hn::SumsOf8(eights[i]))) + 4 * set(fours) + 2 * set(twos) + set(ones);
+    }
+  }
+
   std::size_t size_ = 0;
-  alignas(64) std::uint8_t bytes_[max_piece + 64];
+  alignas(64) std::uint8_t bytes_[max_piece + adders * 64];
 };
 
 template <class Lanes>
