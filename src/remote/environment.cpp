@@ -72,11 +72,15 @@ Settings read_settings(const std::string& path, const std::string& section) {
   return out;
 }
 
-std::string read_word(const std::string& path) {
-  std::istringstream file(text_of(path));
+std::string first_word(const std::string& text) {
+  std::istringstream stream(text);
   std::string word;
-  file >> word;
+  stream >> word;
   return word;
+}
+
+std::string read_word(const std::string& path) {
+  return first_word(text_of(path));
 }
 
 }  // namespace kvcache::remote

@@ -24,6 +24,8 @@ template <typename... Names>
 using Settings = std::map<std::string, std::string>;
 [[nodiscard]] Settings read_settings(const std::string& path, const std::string& section);
 
+/// Without blanks around it, such as the line break at the end of a file.
+[[nodiscard]] std::string first_word(const std::string& text);
 /// What a file holds, without blanks around it; nothing where it cannot be read.
 [[nodiscard]] std::string read_word(const std::string& path);
 

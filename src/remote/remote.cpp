@@ -24,7 +24,7 @@ Login login_of(const WebAddress& address) {
 
 // Where huggingface_hub keeps it.
 Login hub_login() {
-  std::string token = first_variable("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN");
+  std::string token = first_word(first_variable("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"));
   if (token.empty()) {
     std::string path = variable("HF_TOKEN_PATH");
     const std::string home = variable("HF_HOME");

@@ -266,7 +266,7 @@ class Remote(unittest.TestCase):
         with Service(signed=False) as hub, Service(signed=False) as files:
             files.objects["b/k"] = Object(self.bytes_of(self.small))
             hub.redirects["/owner/repo/resolve/v1/a/k.safetensors"] = files.url + "/b/k"
-            self.good("inspect", "hf://owner/repo/a/k.safetensors@v1", HF_ENDPOINT=hub.url, HF_TOKEN="hush")
+            self.good("inspect", "hf://owner/repo/a/k.safetensors@v1", HF_ENDPOINT=hub.url, HF_TOKEN="hush\n")
             self.assertEqual(hub.headers[0]["Authorization"], "Bearer hush")
             self.assertNotIn("Authorization", files.headers[0])
 
@@ -293,6 +293,7 @@ class Remote(unittest.TestCase):
                     self.assertEqual(len(some["files"]), 30, (command, bucket))
             del service.objects["b/p/old/tmp/x.safetensors"]
             self.bad(2, "only folders on this machine are pruned", "prune", "s3://b/p/", service=service)
+            self.bad(2, "-r takes folders of this machine", "trim", "-r", "s3://b/p/", "-n", "1", "-o", "out/", service=service)
             checked = json.loads(self.good("verify", "-r", "--json", "s3://b/p/", service=service))
             self.assertEqual(checked["summary"]["files"], 40)
             service.delay = 0.2

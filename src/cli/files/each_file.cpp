@@ -9,6 +9,7 @@
 
 #include "catalog/find_files.h"
 #include "cli/cli11.h"
+#include "cli/files/list_named.h"
 #include "cli/files/read_inputs.h"
 #include "cli/options/numbers.h"
 #include "cli/options/selection_options.h"
@@ -62,6 +63,9 @@ std::vector<Input> inputs_of(const std::vector<std::string>& files, const Output
   for (const std::string& file : files) {
     std::error_code unknown;
     if (detail::is_remote_name(file)) {
+      if (options.recursive && is_remote_folder(file))
+        refuse(fmt::format("-r takes folders of this machine, and {} is none", file),
+               "`kvcache ls --names` names what lies there, and any number of objects may be given");
       out.push_back({file, detail::local_name(file)});
       continue;
     }
