@@ -80,8 +80,8 @@ TEST_F(StorePiecesTest, ATurnWritesItsOwnRowsOnly) {
   expect_sound(store_, {6, 11, 18});
   EXPECT_EQ(store_.usage().at(0).second.stored_tokens, 18U);
   const std::vector<store::Node> nodes = store_.nodes_of(store_.index().entries({{}, {}, {}, longest, {}}).at(0));
-  std::vector<std::size_t> lengths;
-  for (const store::Node& node : nodes) lengths.push_back(node.ids.size());
+  std::vector<std::size_t> lengths(nodes.size());
+  std::ranges::transform(nodes, lengths.begin(), [](const store::Node& node) { return node.ids.size(); });
   EXPECT_EQ(lengths, (std::vector<std::size_t>{6, 11, 16, 2}));
 }
 
