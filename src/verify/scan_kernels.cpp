@@ -77,8 +77,8 @@ template <typename L>
 void count_both_positive_of(std::span<const std::byte> scales, std::span<const std::byte> biases, std::uint64_t first_element,
                             Hits& hits) {
   using Word = typename L::signed_word;
-  // NaN is no number above 0, and reported for itself.
-  const auto positive = [](Word word) { return word > 0 && word <= static_cast<Word>(L::infinity); };
+  // NaN and infinity are reported for themselves.
+  const auto positive = [](Word word) { return word > 0 && word < static_cast<Word>(L::infinity); };
   for (std::size_t i = 0; i < scales.size() / sizeof(Word); ++i)
     if (positive(load<Word>(scales.data(), i)) && positive(load<Word>(biases.data(), i))) hits.add(first_element + i);
 }
