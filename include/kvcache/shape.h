@@ -37,12 +37,14 @@ class Shape {
     resize(static_cast<std::size_t>(std::distance(begin, end)));
     std::copy(begin, end, this->begin());
   }
-  Shape(const Shape& other) { assign(other); }
-  Shape(Shape&& other) noexcept { take(other); }
+  Shape(const Shape& other) { assign(other); }    ///< a copy
+  Shape(Shape&& other) noexcept { take(other); }  ///< leaves a scalar behind
+  /// A copy.
   Shape& operator=(const Shape& other) {
     if (this != &other) assign(other);
     return *this;
   }
+  /// Leaves a scalar behind.
   Shape& operator=(Shape&& other) noexcept {
     if (this != &other) {
       release();
