@@ -49,13 +49,29 @@ class Importing {
                                [&](const Namespace& here) { return here.name == space.name && here.block != space.block; });
   }
 
+  /// What an entry is made of, but for rows of its tail that a longer one has here.
+  std::vector<Node> nodes_to_copy(const Entry& entry) {
+    needed_.clear();
+    std::vector<Node> path = path_to(from_.index(), entry.node);
+    const auto longer = path.empty() || !path.back().tail ? std::nullopt : longer_with_rows(into_.index(), path.back());
+    if (!longer) return with_all_rows(from_.index(), std::move(path));
+    needed_.push_back(longer->hash);
+    Node tail = std::move(path.back());
+    path.pop_back();
+    std::erase_if(tail.objects, [](const ObjectInfo& one) { return is_rows(one.group); });
+    std::vector<Node> nodes = with_all_rows(from_.index(), std::move(path));
+    nodes.push_back(std::move(tail));
+    return nodes;
+  }
+
   void take(const Entry& entry) {
-    const std::vector<Node> nodes = from_.nodes_of(entry);
+    std::vector<Node> nodes;
     Index::Published published;
     std::uint64_t bytes = 0;
     std::uint64_t gone = 0;
     const auto publish = [&](bool) {
       objects_of_entry_.clear();
+      nodes = nodes_to_copy(entry);
       bytes = missing_bytes(nodes);
       make_room_to_write(into_, settings_, bytes + about_entry, gone);
       published = into_.index().publish(copied(entry, nodes));
@@ -87,6 +103,7 @@ class Importing {
     publication.entry = entry;
     publication.entry.hits = 0;
     publication.nodes = nodes;
+    publication.needed = needed_;
     std::vector<ObjectInfo*> infos;
     for (Node& node : publication.nodes)
       for (ObjectInfo& object : node.objects) {
@@ -154,7 +171,9 @@ class Importing {
   Settings settings_;
   std::map<Digest, Namespace> spaces_;
   Store::Imported out_;
-  std::vector<NewObject> objects_of_entry_;  // of the one at hand
+  // Of the one at hand: what is written, and what is here and may not go meanwhile.
+  std::vector<NewObject> objects_of_entry_;
+  std::vector<Digest> needed_;
 };
 
 }  // namespace

@@ -18,15 +18,6 @@ Node rows_alone(Node node) {
   return node;
 }
 
-/// One whose rows begin with those of a tail that has none itself.
-std::optional<Node> longer_with_rows(const Index& index, const Node& tail) {
-  const Index::Place place{tail.parent, tail.ids};
-  Index::Neighbours around = index.near({&place, 1}, 64).at(0);
-  const auto found = std::ranges::find_if(around.behind, [&](const Node& node) { return covers(node, tail); });
-  if (found == around.behind.end()) return std::nullopt;
-  return std::move(*found);
-}
-
 }  // namespace
 
 std::string rows_group(std::int64_t taken) {
@@ -51,6 +42,14 @@ bool covers(const Node& node, const Node& tail) {
   return node.hash != tail.hash && node.rows() != nullptr && count <= node.ids.size() &&
          std::equal(tail.ids.begin(), tail.ids.end(), node.ids.begin()) &&
          extras_within(node.extras, tail.first, static_cast<std::int64_t>(count)) == tail.extras;
+}
+
+std::optional<Node> longer_with_rows(const Index& index, const Node& tail) {
+  const Index::Place place{tail.parent, tail.ids};
+  Index::Neighbours around = index.near({&place, 1}, 64).at(0);
+  const auto found = std::ranges::find_if(around.behind, [&](const Node& node) { return covers(node, tail); });
+  if (found == around.behind.end()) return std::nullopt;
+  return std::move(*found);
 }
 
 std::vector<std::vector<Node>> pieces_of_rows(const Index& index, std::span<const Node> nodes) {

@@ -26,6 +26,9 @@ inline constexpr std::size_t most_pieces = 4;
 /// Whether the rows of a tail are the first ones of another node beside it.
 [[nodiscard]] bool covers(const Node& node, const Node& tail);
 
+/// A node whose rows begin with those of a tail, or nothing.
+[[nodiscard]] std::optional<Node> longer_with_rows(const Index& index, const Node& tail);
+
 /// For each node all that its rows are made of, each with its own object, in the order of the rows; the node is the last.
 /// Nothing for a node of which a part is missing: it was removed since it was found, or the index is wrong.
 [[nodiscard]] std::vector<std::vector<Node>> pieces_of_rows(const Index& index, std::span<const Node> nodes);
