@@ -33,7 +33,7 @@ std::pair<ErrorKind, std::string> error_of(const Action& action) {
   } while (false)
 
 TEST(Errors, AbsentTensorsHaveNothing) {
-  const Tensor absent;
+  const Tensor absent{};
   EXPECT_FALSE(absent.defined());
   EXPECT_REFUSES(usage, "absent", absent.dtype());
   EXPECT_REFUSES(usage, "absent", absent.nbytes());
