@@ -65,13 +65,12 @@ class Importing {
   }
 
   void take(const Entry& entry) {
-    std::vector<Node> nodes;
     Index::Published published;
     std::uint64_t bytes = 0;
     std::uint64_t gone = 0;
     const auto publish = [&](bool) {
       objects_of_entry_.clear();
-      nodes = nodes_to_copy(entry);
+      const std::vector<Node> nodes = nodes_to_copy(entry);
       bytes = missing_bytes(nodes);
       make_room_to_write(into_, settings_, bytes + about_entry, gone);
       published = into_.index().publish(copied(entry, nodes));
