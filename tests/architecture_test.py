@@ -165,6 +165,76 @@ def dangling(root):
     return found
 
 
+def own_names(text):
+    """What a source has in its unnamed namespaces: (namespace, name, parameters), where only functions have parameters. Sources are
+    formatted: what stands in a namespace begins its line."""
+    inside, body = [], False
+    lines = iter(re.sub(r"//[^\n]*", "", text).splitlines())
+    for line in lines:
+        opened = re.match(r"(?:inline )?namespace ([\w:]*) ?\{", line)
+        if opened:
+            inside.append(opened.group(1))
+        elif line.startswith("}") and body:
+            body = False
+        elif line.startswith("}") and inside:
+            inside.pop()
+        elif re.match(r"[A-Za-z\[]", line):
+            while not re.search(r"[;{}]\s*$", line):
+                line += " " + next(lines, ";").strip()
+            body = line.rstrip().endswith("{")
+            if "" not in inside or re.match(r"(template|extern|TEST|RC_GTEST|INSTANTIATE)", line):
+                continue
+            where = "::".join(filter(None, inside))
+            kind = re.match(r"(?:struct|class|enum class|enum|union) (\w+)", line)
+            # The same alias twice is no second meaning; another one is.
+            alias = re.match(r"(?:using|namespace) (\w+) = (.*);", line)
+            function = re.match(r"(?:\[\[\w+\]\] )?[^=({]*?\b(\w+)\((.*)\)[^)]*$", line)
+            variable = re.match(r"[^=({]*?\b(\w+)(?:\[\w*\])? ?[={;]", line)
+            if kind:
+                yield where, kind.group(1), None
+            elif alias:
+                yield where, alias.group(1), "= " + alias.group(2)
+            elif line.startswith("using"):
+                continue
+            elif function and not re.match(r"\w[^(]*=", line):
+                yield where, function.group(1), parameter_types(function.group(2))
+            elif variable:
+                yield where, variable.group(1), None
+
+
+def parameter_types(text):
+    """Of a declaration, without names and defaults: what tells overloads apart."""
+    types, depth, one = [], 0, ""
+    for c in text + ",":
+        depth += (c in "<({[") - (c in ">)}]")
+        if c == "," and depth == 0:
+            types.append(re.sub(r"(?<=[\w>&*]) ?\b\w+$", "", one.split("=")[0].strip()))
+            one = ""
+        else:
+            one += c
+    return ", ".join(types)
+
+
+def repeated(root):
+    """Names that two sources of a part both have to themselves. Several sources are compiled as one (CMAKE_UNITY_BUILD), so that a second
+    one of its name would not compile, or worse, be taken for the first."""
+    found = []
+    for above in ("src", "tests"):
+        for part in sorted(os.listdir(os.path.join(root, above))) if os.path.isdir(os.path.join(root, above)) else ():
+            if part == "fuzz":  # programs of one source each
+                continue
+            known = {}
+            for path in (path for path in sources(root, os.path.join(above, part)) if path.endswith(".cpp")):
+                for where, name, parameters in set(own_names(read(root, path))):
+                    aliased = (parameters or "").startswith("=")
+                    for other, others in known.setdefault((where, name), []):
+                        same = others != parameters if aliased or (others or "").startswith("=") else None in (others, parameters) or others == parameters
+                        if same and other != path:
+                            found.append(f"{path}: {name} is a name of {other} as well")
+                    known[where, name].append((path, parameters))
+    return found
+
+
 class ThisTree(unittest.TestCase):
     def test_every_include_keeps_the_rules(self):
         self.assertEqual(violations(ROOT), [])
@@ -187,6 +257,9 @@ class ThisTree(unittest.TestCase):
 
     def test_every_reference_leads_somewhere(self):
         self.assertEqual(dangling(ROOT), [])
+
+    def test_no_name_is_taken_twice(self):
+        self.assertEqual(repeated(ROOT), [])
 
 
 class BrokenTree(unittest.TestCase):
@@ -262,6 +335,23 @@ class BrokenTree(unittest.TestCase):
                     with open(os.path.join(root, path), "w", encoding="utf-8") as f:
                         f.write(content)
                 found = dangling(root)
+                self.assertEqual(len(found), 1 if complaint else 0, found)
+                self.assertIn(complaint or "", " ".join(found))
+
+    def test_names_of_two_sources(self):
+        for one, other, complaint in (
+                ("struct A {", "struct A {", "A is a name of"), ("struct A {", "struct B {", None), ("int f(int a) {", "int f(int b) {", "f is a name of"),
+                ("int f(int a) {", "int f(std::string_view a) {", None), ("constexpr int n = 2;", "constexpr int n = 3;", "n is a name of"),
+                ("[[noreturn]] void f(const A& a,\n            int b = 2) {", "void f(const A& x, int y) {", "f is a name of"),
+                ("using J = std::map<A, B>;", "using J = std::map<A, B>;", None), ("using J = A;", "using J = B;", "J is a name of"),
+                ("using J = A;", "struct J {", "J is a name of"), ("  int inner = 0;", "  int inner = 0;", None),
+                ("}  // namespace\nint f(int a) {", "int f(int a) {", None), ("int f(int a) {", "}  // namespace\nnamespace z {\nnamespace {\nint f(int a) {", None)):
+            with self.subTest(one=one, other=other), tempfile.TemporaryDirectory() as root:
+                os.makedirs(os.path.join(root, "src", "cache", "deeper"))
+                for path, text in (("src/cache/a.cpp", one), ("src/cache/deeper/b.cpp", other)):
+                    with open(os.path.join(root, path), "w", encoding="utf-8") as f:
+                        f.write("namespace kvcache {\nnamespace {\n\n" + text + "\n}\n\n}  // namespace\n}  // namespace kvcache\n")
+                found = repeated(root)
                 self.assertEqual(len(found), 1 if complaint else 0, found)
                 self.assertIn(complaint or "", " ".join(found))
 

@@ -17,7 +17,7 @@
 namespace kvcache::detail {
 namespace {
 
-constexpr std::size_t stretches = 24;
+constexpr std::size_t compared_stretches = 24;
 /// Elements that one thread holds of each side. Rows do not count: one of them may be a gigabyte.
 constexpr std::uint64_t tile_elements = 1U << 16U;
 
@@ -27,8 +27,8 @@ struct Sums {
   std::uint64_t differing = 0;
   double max_abs = 0;
   std::int64_t first_token = std::numeric_limits<std::int64_t>::max();
-  std::array<Sum, stretches> squares{};
-  std::array<std::uint64_t, stretches> counts{};
+  std::array<Sum, compared_stretches> squares{};
+  std::array<std::uint64_t, compared_stretches> counts{};
 };
 using TileSums = Sums<double>;
 
@@ -36,7 +36,7 @@ void merge(const TileSums& tile, Sums<OrderFreeSum>& all) {
   all.differing += tile.differing;
   all.max_abs = std::max(all.max_abs, tile.max_abs);
   all.first_token = std::min(all.first_token, tile.first_token);
-  for (std::size_t i = 0; i < stretches; ++i) {
+  for (std::size_t i = 0; i < compared_stretches; ++i) {
     all.squares[i].add(tile.squares[i]);
     all.counts[i] += tile.counts[i];
   }
@@ -134,7 +134,7 @@ class Tiles {
   /// The stretch of a token, and how many tokens from there on are of it.
   [[nodiscard]] std::pair<std::size_t, std::uint64_t> stretch_of(std::uint64_t token) const {
     const std::uint64_t at = static_cast<std::uint64_t>(*pair_.first_token - range_.first) + token;
-    const std::uint64_t all = std::min<std::uint64_t>(stretches, range_.count);
+    const std::uint64_t all = std::min<std::uint64_t>(compared_stretches, range_.count);
     const std::uint64_t stretch = at * all / range_.count;
     const std::uint64_t next = ((stretch + 1) * range_.count + all - 1) / all;
     return {static_cast<std::size_t>(stretch), std::min(next - at, tokens_ - token)};
@@ -314,7 +314,7 @@ ValueDifference compare_values(const PartPair& pair, const CompareOptions& optio
   if (sums.first_token != std::numeric_limits<std::int64_t>::max()) out.first_token = sums.first_token;
   double squares = 0;
   std::uint64_t counted = 0;
-  for (std::size_t i = 0; i < stretches; ++i) {
+  for (std::size_t i = 0; i < compared_stretches; ++i) {
     if (sums.counts[i] == 0) continue;
     squares += sums.squares[i].value();
     counted += sums.counts[i];

@@ -9,7 +9,7 @@
 namespace kvcache::detail {
 namespace {
 
-constexpr std::uint64_t stretches = 32;
+constexpr std::uint64_t counted_stretches = 32;
 constexpr std::uint64_t stretch_length = 512;
 
 struct Moments {
@@ -38,11 +38,11 @@ ValueRange range_of(const CountedArray& array) {
   Moments moments;
   auto piece = array.pieces.begin();
   std::uint64_t before = 0;  // elements of the pieces before it
-  for (std::uint64_t i = 0; i < stretches && elements != 0; ++i) {
-    const std::uint64_t at = elements / stretches * i;
+  for (std::uint64_t i = 0; i < counted_stretches && elements != 0; ++i) {
+    const std::uint64_t at = elements / counted_stretches * i;
     while (at >= before + piece->tensor.elements()) before += (piece++)->tensor.elements();
     add_stretch(piece->tensor, at - before, std::min(stretch_length, piece->tensor.elements() - (at - before)), moments);
-    if (elements < stretches) break;  // the first one had them all, or nearly
+    if (elements < counted_stretches) break;  // the first one had them all, or nearly
   }
   const double n = static_cast<double>(std::max<std::uint64_t>(moments.count, 1));
   const double mean = moments.sum / n;

@@ -36,10 +36,6 @@ std::optional<Refusal> first_refusal(const Children& children, F&& f) {
   return std::nullopt;
 }
 
-bool is_recurrent(const Cache& cache) {
-  return is<ArraysCache>(cache);
-}
-
 }  // namespace
 
 CacheList::CacheList(std::vector<std::unique_ptr<Cache>> children) : children_(std::move(children)) {}
@@ -126,7 +122,7 @@ void CacheList::update_children(std::span<const Tensor> keys_and_values) {
 // The reference's class has none: its users ask the child that attends, which is the first one that is not recurrent.
 Mask CacheList::make_mask(std::int64_t queries, std::optional<std::int64_t> window, bool return_array) const {
   const auto attends =
-      std::find_if(children_.begin(), children_.end(), [](const auto& child) { return !is_recurrent(*child); });
+      std::find_if(children_.begin(), children_.end(), [](const auto& child) { return !is<ArraysCache>(*child); });
   if (attends != children_.end()) return (*attends)->make_mask(queries, window, return_array);
   if (children_.empty()) detail::no_such_operation(class_name(), "mask without children");
   return children_.front()->make_mask(queries, window, return_array);

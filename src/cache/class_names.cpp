@@ -8,7 +8,7 @@
 namespace kvcache::detail {
 namespace {
 
-constexpr std::string_view concatenate = "ConcatenateKVCache";
+constexpr std::string_view concatenate_cache = "ConcatenateKVCache";
 
 struct Name {
   std::string_view name;
@@ -16,7 +16,7 @@ struct Name {
 };
 
 constexpr auto aliases = std::to_array<Name>({
-    {concatenate, CacheKind::kv},        // mlx-lm
+    {concatenate_cache, CacheKind::kv},  // mlx-lm
     {"KVCacheSimple", CacheKind::kv},    // mlx-swift-lm
     {"StandardKvCache", CacheKind::kv},  // mlxrs
     {"MambaCache", CacheKind::arrays},   // mlx-lm before 0.30.6
@@ -84,7 +84,7 @@ std::string_view canonical_class(std::string_view name) noexcept {
 }
 
 bool is_concatenate(std::string_view name) noexcept {
-  return name == concatenate;
+  return name == concatenate_cache;
 }
 
 bool is_concatenate(const Cache& cache) noexcept {

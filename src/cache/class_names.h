@@ -1,6 +1,7 @@
 // What classes are called in files: by the reference, and by the aliases of other runtimes and of older releases.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -17,5 +18,7 @@ namespace kvcache::detail {
 /// A KVCache that mlx-lm calls ConcatenateKVCache: it has no offset of its own.
 [[nodiscard]] bool is_concatenate(std::string_view name) noexcept;
 [[nodiscard]] bool is_concatenate(const Cache& cache) noexcept;
+/// MambaCache is an ArraysCache of two slots by another name.
+inline constexpr std::size_t mamba_slots = 2;
 
 }  // namespace kvcache::detail

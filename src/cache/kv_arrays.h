@@ -9,14 +9,10 @@
 #include <string>
 #include <string_view>
 
+#include "cache/axes.h"
 #include "kvcache/cache.h"
 
 namespace kvcache::detail {
-
-inline constexpr int batch_axis = 0;
-inline constexpr int head_axis = 1;
-inline constexpr int row_axis = 2;
-inline constexpr int dim_axis = 3;
 
 /// Shared refusals: "CLASS has no METHOD; ...".
 [[noreturn]] void no_such_operation(std::string_view class_name, std::string_view operation, Remedy remedy = {});

@@ -50,15 +50,11 @@ void check_layer(std::span<const PromptCache* const> caches, std::span<const std
   }
 }
 
-bool is_recurrent(const Cache& leaf) {
-  return is<ArraysCache>(leaf);
-}
-
 // Recurrent state moves with every token, and nothing but the model can move it: beside keys and values of more tokens it would
 // be that of an older moment, and no model decodes rightly from the two.
 void check_no_recurrent_state(const PromptCache& cache) {
   for (std::size_t i = 0; i < cache.layers.size(); ++i) {
-    if (!any_leaf(*cache.layers[i], is_recurrent)) continue;
+    if (!any_leaf(*cache.layers[i], is<ArraysCache>)) continue;
     throw Error(ErrorKind::impossible,
                 fmt::format("{} holds recurrent state, which takes no keys and values and would stay behind the new tokens",
                             layer_name(cache, i)),

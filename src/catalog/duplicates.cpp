@@ -17,7 +17,7 @@
 namespace kvcache::catalog {
 namespace {
 
-struct Candidate {
+struct DuplicateCandidate {
   const ListedFile* file = nullptr;
   std::string keys;               // what has to be the same for keys to be comparable; empty: none are
   std::int64_t tokens = 0;        // that have keys
@@ -52,7 +52,7 @@ std::string digest_of_shapes(const Header& header) {
   return sha256(out);
 }
 
-void read_stamp(const PromptCache& cache, Candidate& candidate) {
+void read_stamp(const PromptCache& cache, DuplicateCandidate& candidate) {
   try {
     const std::optional<Stamp> stamp = find_stamp(cache);
     if (!stamp) return;
@@ -68,10 +68,10 @@ void read_stamp(const PromptCache& cache, Candidate& candidate) {
 }
 
 // Looked at one after the other and closed again: a system has only so many open files.
-std::optional<Candidate> candidate_of(const ListedFile& file) {
+std::optional<DuplicateCandidate> candidate_of(const ListedFile& file) {
   if (file.kind != ListedFile::Kind::cache || file.damaged) return std::nullopt;
   try {
-    Candidate out;
+    DuplicateCandidate out;
     out.file = &file;
     const Document document = read_document(file.path);
     if (const auto keys = PromptKeys::of(document)) {
@@ -96,7 +96,7 @@ struct Longer {
 
 class Finder {
  public:
-  explicit Finder(std::vector<Candidate> candidates)
+  explicit Finder(std::vector<DuplicateCandidate> candidates)
       : all_(std::move(candidates)), prompts_(all_.size()), stamped_(all_.size()) {}
 
   std::vector<Duplicates> find() {
@@ -268,7 +268,7 @@ class Finder {
                      .bytes = all_[shorter].file->bytes});
   }
 
-  std::vector<Candidate> all_;
+  std::vector<DuplicateCandidate> all_;
   Sets prompts_;
   Sets stamped_;  // those of them that stamps alone join
   std::map<std::size_t, Longer> longer_;
@@ -290,7 +290,7 @@ std::string_view kind_name(Duplicates::Kind kind) noexcept {
 }
 
 std::vector<Duplicates> find_duplicates(const std::vector<ListedFile>& files) {
-  std::vector<Candidate> candidates;
+  std::vector<DuplicateCandidate> candidates;
   for (const ListedFile& file : files)
     if (auto candidate = candidate_of(file)) candidates.push_back(*std::move(candidate));
   return Finder(std::move(candidates)).find();

@@ -19,13 +19,13 @@ namespace kvcache::catalog {
 namespace {
 
 /// A file to check. What was found in a folder may be something else, what was named is reported whatever it is.
-struct Candidate {
+struct FileToVerify {
   Found found;
   bool named = false;
 };
 
-std::vector<Candidate> files_of(const FilesToVerify& files, std::vector<foreign::Place>& theirs) {
-  std::vector<Candidate> out;
+std::vector<FileToVerify> files_of(const FilesToVerify& files, std::vector<foreign::Place>& theirs) {
+  std::vector<FileToVerify> out;
   for (const std::string& path : files.paths) {
     if (files.recursive && files.find_elsewhere) {
       if (const auto below = files.find_elsewhere(path)) {
@@ -109,7 +109,7 @@ FileReport verify_one(const FilesToVerify& files, const Found& found, const Veri
   return report;
 }
 
-Outcome look_at(const FilesToVerify& files, const Candidate& candidate, const VerifyOptions& how) {
+Outcome look_at(const FilesToVerify& files, const FileToVerify& candidate, const VerifyOptions& how) {
   const std::string& path = candidate.found.path;
   Outcome out{verify_one(files, candidate.found, how), {}};
   if (out.report.failure == ErrorKind::unreadable)
@@ -158,7 +158,7 @@ void add_loader(VerifyOptions& how, std::string_view id) {
 
 VerifyCounts verify_files(const FilesToVerify& files, const std::function<void(const FileReport&, bool named)>& take) {
   std::vector<foreign::Place> theirs;
-  const std::vector<Candidate> candidates = files_of(files, theirs);
+  const std::vector<FileToVerify> candidates = files_of(files, theirs);
   // Threads go to files first; what is left of them scans the data of one.
   const std::size_t threads = files.threads != 0 ? files.threads : std::max(1U, std::thread::hardware_concurrency());
   const std::size_t workers = std::min(threads, std::max<std::size_t>(1, candidates.size()));

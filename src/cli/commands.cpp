@@ -4,7 +4,7 @@
 namespace kvcache::cli {
 namespace {
 
-const Command* const table[] = {
+const Command* const command_table[] = {
     // Looking
     &inspect_command,
     &ls_command,
@@ -47,7 +47,7 @@ const Command* const table[] = {
 }  // namespace
 
 std::span<const Command* const> commands() noexcept {
-  return table;
+  return command_table;
 }
 
 std::string_view title(Group group) noexcept {

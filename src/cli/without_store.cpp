@@ -8,7 +8,7 @@
 namespace kvcache::cli {
 namespace {
 
-Action declare(CLI::App& app, Context&) {
+Action declare_without_store(CLI::App& app, Context&) {
   app.allow_extras();
   return []() -> int {
     throw Error(ErrorKind::usage, "this kvcache was built without the prefix store",
@@ -26,6 +26,6 @@ std::vector<StoredWord> stored_words(StoredKind /*kind*/, const std::string& /*f
 const Command store_command = {"store", Group::making, "Keep prompt caches by their tokens (left out of this build)",
                                "  kvcache store --help\n"
                                "  kvcache version\n",
-                               declare};
+                               declare_without_store};
 
 }  // namespace kvcache::cli

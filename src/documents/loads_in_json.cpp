@@ -5,7 +5,7 @@
 namespace kvcache::documents {
 namespace {
 
-Json json_of(const LoadVerdict& verdict, const std::string& file) {
+Json verdict_json(const LoadVerdict& verdict, const std::string& file) {
   Json out = {{"ok", verdict.ok}};
   if (!verdict.reason.empty()) out["reason"] = verdict.reason;
   if (!verdict.fix.empty()) out["fix"] = fix_of(verdict, file);
@@ -17,7 +17,8 @@ Json json_of(const LoadVerdict& verdict, const std::string& file) {
 Json loads_in_json(const std::map<Era, LoadVerdict>& verdicts, const std::string& file) {
   Json out = Json::object();
   for (const Dialect& d : dialects())
-    if (const auto found = verdicts.find(d.era); found != verdicts.end()) out[std::string(d.id)] = json_of(found->second, file);
+    if (const auto found = verdicts.find(d.era); found != verdicts.end())
+      out[std::string(d.id)] = verdict_json(found->second, file);
   return out;
 }
 

@@ -8,7 +8,7 @@
 namespace kvcache::documents {
 namespace {
 
-Json json_of(const Finding& finding, const std::string& file) {
+Json finding_json(const Finding& finding, const std::string& file) {
   Json out = {{"code", finding.code}, {"severity", name(finding.severity)}};
   if (!finding.where.empty()) out["where"] = finding.where.text();
   if (!finding.key.empty()) out["key"] = printable(finding.key);
@@ -21,7 +21,7 @@ Json json_of(const Finding& finding, const std::string& file) {
 
 Json json_of(const FileReport& report) {
   Json findings = Json::array();
-  for (const Finding& finding : report.findings) findings.push_back(json_of(finding, report.path));
+  for (const Finding& finding : report.findings) findings.push_back(finding_json(finding, report.path));
   Json notes = Json::array();
   for (const UsageNote& note : report.notes) notes.push_back(sentence_of(note, report.path));
   Json out = {{"path", report.path},

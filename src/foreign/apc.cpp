@@ -17,6 +17,7 @@
 #include "kvcache/printable.h"
 
 namespace kvcache::foreign {
+namespace apc {
 namespace {
 
 namespace fs = std::filesystem;
@@ -291,18 +292,19 @@ Restored restore_prompt(const Place& place, const Prompt& prompt, const Query& q
 }
 
 }  // namespace
+}  // namespace apc
 
 const Format apc_format = {"mlx-vlm-apc",
                            "mlx-vlm automatic prefix cache",
                            "layer_major_v1, layer_major_v2, token_major_v2, exact_cache_v1",
-                           owns_folder,
-                           owns_file,
-                           items,
-                           look,
-                           check,
-                           check_place,
-                           restore_from,
-                           prompts,
-                           restore_prompt};
+                           apc::owns_folder,
+                           apc::owns_file,
+                           apc::items,
+                           apc::look,
+                           apc::check,
+                           apc::check_place,
+                           apc::restore_from,
+                           apc::prompts,
+                           apc::restore_prompt};
 
 }  // namespace kvcache::foreign

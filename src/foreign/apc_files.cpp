@@ -8,6 +8,7 @@
 
 #include "foreign/header_fields.h"
 #include "foreign/stored_layers.h"
+#include "foreign/unreadable.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
@@ -18,26 +19,23 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t most_blocks = 4096;  // the server stores at most 256
-constexpr std::size_t deepest = 64;        // of lists in lists
-
-[[noreturn]] void refuse(const std::string& what, const char* code = "") {
-  throw Error(ErrorKind::unreadable, what, {}, code);
-}
+constexpr std::size_t deepest_list = 64;   // of lists in lists
 
 /// "1,2,3"; nothing in an empty text.
 template <typename T>
 std::vector<T> list(const Metadata& metadata, const std::string& key) {
   const std::string* text = find_metadata(metadata, key);
-  if (text == nullptr) refuse(fmt::format("metadata '{}' is missing", printable(key)));
+  if (text == nullptr) unreadable(fmt::format("metadata '{}' is missing", printable(key)));
   std::vector<T> out;
   for (std::string_view rest = *text; !rest.empty();) {
     const std::size_t comma = rest.find(',');
     const auto value = whole_number<T>(rest.substr(0, comma));
-    if (!value) refuse(fmt::format("metadata '{}': '{}' is no number", printable(key), printable(rest.substr(0, comma), 40)));
+    if (!value)
+      unreadable(fmt::format("metadata '{}': '{}' is no number", printable(key), printable(rest.substr(0, comma), 40)));
     out.push_back(*value);
     if (comma == std::string_view::npos) break;
     rest.remove_prefix(comma + 1);
-    if (rest.empty()) refuse(fmt::format("metadata '{}' ends with a comma", printable(key)));
+    if (rest.empty()) unreadable(fmt::format("metadata '{}' ends with a comma", printable(key)));
   }
   return out;
 }
@@ -45,24 +43,24 @@ std::vector<T> list(const Metadata& metadata, const std::string& key) {
 ApcBlock read_block(const Metadata& metadata, std::size_t index, std::int64_t hash) {
   const std::string key = fmt::format("b{}_meta", index);
   const std::string* text = find_metadata(metadata, key);
-  if (text == nullptr) refuse(fmt::format("metadata '{}' is missing", key));
+  if (text == nullptr) unreadable(fmt::format("metadata '{}' is missing", key));
   ApcBlock block;
   block.hash = hash;
   const Json json = Json::parse(*text, nullptr, false);
   const auto integer = [&](const char* field) {
     const auto it = json.find(field);
-    if (it == json.end() || !it->is_number_integer()) refuse(fmt::format("metadata '{}' has no {}", key, field));
+    if (it == json.end() || !it->is_number_integer()) unreadable(fmt::format("metadata '{}' has no {}", key, field));
     return it->get<std::int64_t>();
   };
-  if (!json.is_object()) refuse(fmt::format("metadata '{}' is no JSON object", key));
-  if (integer("block_hash") != hash) refuse(fmt::format("metadata '{}' is of another block", key));
+  if (!json.is_object()) unreadable(fmt::format("metadata '{}' is no JSON object", key));
+  if (integer("block_hash") != hash) unreadable(fmt::format("metadata '{}' is of another block", key));
   block.parent = integer("parent_hash");
   block.extra = integer("extra_hash");
   const auto ids = json.find("token_ids");
-  if (ids == json.end() || !ids->is_array()) refuse(fmt::format("metadata '{}' has no token_ids", key));
+  if (ids == json.end() || !ids->is_array()) unreadable(fmt::format("metadata '{}' has no token_ids", key));
   for (const Json& id : *ids) {
     const std::int64_t value = id.is_number_integer() ? id.get<std::int64_t>() : -1;
-    if (value < 0 || value > max_dim) refuse(fmt::format("metadata '{}': a token id is none", key));
+    if (value < 0 || value > max_dim) unreadable(fmt::format("metadata '{}': a token id is none", key));
     block.ids.push_back(static_cast<std::int32_t>(value));
   }
   block.rule = apc_block_rule(block.hash, block.parent, block.ids, block.extra);
@@ -90,7 +88,7 @@ class EntryReader {
 
   std::unique_ptr<Cache> read(const std::string& prefix, const std::string& place, std::size_t depth = 0) {
     const std::string* kind = find_metadata(metadata_, prefix + "_kind");
-    if (kind == nullptr) refuse(fmt::format("metadata '{}_kind' is missing", prefix));
+    if (kind == nullptr) unreadable(fmt::format("metadata '{}_kind' is missing", prefix));
     const LayerPlace at{place};
     if (*kind == "kv") return kv(prefix, at);
     if (*kind == "rotating_kv")
@@ -103,7 +101,7 @@ class EntryReader {
           metadata_number(metadata_, prefix + "_start_position"), metadata_number(metadata_, prefix + "_offset"));
     if (*kind == "arrays") return arrays(prefix, at);
     if (*kind == "cache_list" || *kind == "tuple") return members(prefix, place, *kind == "tuple", depth);
-    refuse(fmt::format("{}: a cache of kind '{}' is not known here", place, printable(*kind)), "KV123");
+    unreadable(fmt::format("{}: a cache of kind '{}' is not known here", place, printable(*kind)), "KV123");
   }
   [[nodiscard]] std::size_t tuples() const { return tuples_; }
 
@@ -112,7 +110,7 @@ class EntryReader {
     const std::int64_t n = metadata_number(metadata_, prefix + "_size");
     // Each slot or member has an array or a key of metadata.
     if (n < 0 || static_cast<std::uint64_t>(n) > file_.header().tensors.size() + metadata_.size())
-      refuse(fmt::format("{}: {} parts", at.name, n));
+      unreadable(fmt::format("{}: {} parts", at.name, n));
     return static_cast<std::size_t>(n);
   }
 
@@ -127,10 +125,11 @@ class EntryReader {
     const std::optional<Tensor> tensor = find_array(file_, key);
     if (!tensor) return std::nullopt;
     if (tensor->rank() != 1 || (tensor->dtype() != Dtype::I32 && tensor->dtype() != Dtype::I64))
-      refuse(fmt::format("{}: '{}' is no list of integers", at.name, printable(key)));
+      unreadable(fmt::format("{}: '{}' is no list of integers", at.name, printable(key)));
     Int32s out;
     for (const std::int64_t value : tensor->integers()) {
-      if (value < -max_dim || value > max_dim) refuse(fmt::format("{}: '{}' has the value {}", at.name, printable(key), value));
+      if (value < -max_dim || value > max_dim)
+        unreadable(fmt::format("{}: '{}' has the value {}", at.name, printable(key), value));
       out.push_back(static_cast<std::int32_t>(value));
     }
     return out;
@@ -144,7 +143,7 @@ class EntryReader {
       const std::string* none = find_metadata(metadata_, key + "_none");
       const bool unset = none != nullptr && *none == "1";
       state.slots.push_back(unset ? Tensor() : array(file_, key));
-      if (!unset && state.slots.back().rank() == 0) refuse(fmt::format("{}: slot {} has no dimension", at.name, j));
+      if (!unset && state.slots.back().rank() == 0) unreadable(fmt::format("{}: slot {} has no dimension", at.name, j));
     }
     state.left_padding = integers(prefix + "_left_padding", at);
     state.lengths = integers(prefix + "_lengths", at);
@@ -152,7 +151,7 @@ class EntryReader {
   }
 
   std::unique_ptr<Cache> members(const std::string& prefix, const std::string& place, bool tuple, std::size_t depth) {
-    if (depth >= deepest) refuse(fmt::format("{}: lists in lists, more than {} deep", place, deepest));
+    if (depth >= deepest_list) unreadable(fmt::format("{}: lists in lists, more than {} deep", place, deepest_list));
     if (tuple) ++tuples_;
     std::vector<std::unique_ptr<Cache>> children;
     const std::size_t n = size(prefix, {place});
@@ -216,10 +215,10 @@ Tensor ApcShard::rows(char part, std::int64_t layer, std::size_t block) const {
   const std::size_t rank = token_major ? 5 : 4;
   const int axis = token_major ? 0 : 2;
   if (whole.rank() != rank || !is_float(whole.dtype()) || whole.elements() == 0)
-    refuse(fmt::format("layer {}: '{}' is {} {}", layer, key, name(whole.dtype()), to_string(whole.shape())));
+    unreadable(fmt::format("layer {}: '{}' is {} {}", layer, key, name(whole.dtype()), to_string(whole.shape())));
   if (begin + block_size > whole.dim(axis) || (token_major && layer >= whole.dim(1)))
-    refuse(fmt::format("layer {}: '{}' has {} rows, too few for its {} blocks of {} tokens", layer, key, whole.dim(axis),
-                       blocks.size(), block_size));
+    unreadable(fmt::format("layer {}: '{}' has {} rows, too few for its {} blocks of {} tokens", layer, key, whole.dim(axis),
+                           blocks.size(), block_size));
   Tensor part_of = whole.slice(axis, begin, begin + block_size);
   if (!token_major) return part_of;
   const Tensor one = part_of.slice(1, layer, layer + 1);
@@ -232,13 +231,13 @@ ApcShard read_apc_shard(SafetensorsFile file) {
   shard.layout = apc_layout(file.header()).value_or("");
   shard.token_major = shard.layout == "token_major_v2";
   if (!shard.token_major && shard.layout != "layer_major_v1" && shard.layout != "layer_major_v2")
-    refuse(fmt::format("layout '{}' of a shard is not known here", printable(shard.layout)), "KV123");
+    unreadable(fmt::format("layout '{}' of a shard is not known here", printable(shard.layout)), "KV123");
   shard.layers = metadata_number(metadata, "num_layers");
   shard.block_size = metadata_number(metadata, "block_size");
   if (shard.layers < 1 || shard.layers > 65536 || shard.block_size < 1 || shard.block_size > max_dim)
-    refuse(fmt::format("{} layers and blocks of {} tokens", shard.layers, shard.block_size));
+    unreadable(fmt::format("{} layers and blocks of {} tokens", shard.layers, shard.block_size));
   const std::vector<std::int64_t> hashes = list<std::int64_t>(metadata, "block_hashes");
-  if (hashes.empty() || hashes.size() > most_blocks) refuse(fmt::format("{} blocks", hashes.size()));
+  if (hashes.empty() || hashes.size() > most_blocks) unreadable(fmt::format("{} blocks", hashes.size()));
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     shard.blocks.push_back(read_block(metadata, i, hashes[i]));
     if (static_cast<std::int64_t>(shard.blocks.back().ids.size()) != shard.block_size) shard.blocks.back().rule.reset();
@@ -252,13 +251,13 @@ ApcExact read_apc_exact(SafetensorsFile file) {
   ApcExact exact;
   const std::string layout = apc_layout(file.header()).value_or("");
   if (layout != "exact_cache_v1")
-    refuse(fmt::format("layout '{}' of a whole cache is not known here", printable(layout)), "KV123");
+    unreadable(fmt::format("layout '{}' of a whole cache is not known here", printable(layout)), "KV123");
   exact.cache_hash = metadata_number(metadata, "cache_hash");
   exact.extra = metadata_number(metadata, "extra_hash");
   exact.ids = list<std::int32_t>(metadata, "token_ids");
-  if (std::ranges::any_of(exact.ids, [](std::int32_t id) { return id < 0; })) refuse("a token id is negative");
+  if (std::ranges::any_of(exact.ids, [](std::int32_t id) { return id < 0; })) unreadable("a token id is negative");
   const std::int64_t entries = metadata_number(metadata, "num_entries");
-  if (entries < 1 || static_cast<std::uint64_t>(entries) > metadata.size()) refuse(fmt::format("{} caches", entries));
+  if (entries < 1 || static_cast<std::uint64_t>(entries) > metadata.size()) unreadable(fmt::format("{} caches", entries));
   exact.entries = static_cast<std::size_t>(entries);
   // The server's default first, then what else people set.
   for (const std::uint32_t size : {16U, 32U, 64U, 128U, 256U, 8U, 512U, 1024U, 2048U, 4096U, 1U, 2U, 4U}) {

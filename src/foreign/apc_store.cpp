@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "foreign/file_names.h"
 #include "foreign/header_fields.h"
 #include "foreign/lazy_file.h"
 #include "foreign/little_endian.h"
@@ -19,8 +20,6 @@ namespace kvcache::foreign {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view ending = ".safetensors";
 
 /// Blocks that a header names, however broken the rest of it is: a prompt that leads there ends there.
 std::vector<std::int64_t> named_blocks(const std::string& path) {
@@ -47,8 +46,8 @@ ApcShard reopen(const ApcStore::Shard& shard) {
 }  // namespace
 
 ApcName apc_name(const std::string& name) {
-  if (!name.ends_with(ending)) return ApcName::other;
-  const std::string_view stem = std::string_view(name).substr(0, name.size() - ending.size());
+  if (!name.ends_with(safetensors_ending)) return ApcName::other;
+  const std::string_view stem = std::string_view(name).substr(0, name.size() - safetensors_ending.size());
   const std::size_t dot = stem.find('.');
   const std::string_view first = stem.substr(0, dot);
   const bool shard = first.starts_with("shard_") && is_hex(first.substr(6), 32);

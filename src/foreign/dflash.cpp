@@ -17,6 +17,7 @@
 #include "kvcache/printable.h"
 
 namespace kvcache::foreign {
+namespace dflash {
 namespace {
 
 namespace fs = std::filesystem;
@@ -300,18 +301,13 @@ Restored restore_prompt(const Place& place, const Prompt& prompt, const Query& q
 }
 
 }  // namespace
+}  // namespace dflash
 
-const Format dflash_format = {"dflash-mlx",
-                              "dflash-mlx second cache level",
-                              "schema 1 to 4",
-                              owns_folder,
-                              owns_file,
-                              items,
-                              look,
-                              check,
-                              check_place,
-                              restore_from,
-                              prompts,
-                              restore_prompt};
+const Format dflash_format = {"dflash-mlx",        "dflash-mlx second cache level",
+                              "schema 1 to 4",     dflash::owns_folder,
+                              dflash::owns_file,   dflash::items,
+                              dflash::look,        dflash::check,
+                              dflash::check_place, dflash::restore_from,
+                              dflash::prompts,     dflash::restore_prompt};
 
 }  // namespace kvcache::foreign

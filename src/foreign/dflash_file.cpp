@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cache/axes.h"
 #include "foreign/header_fields.h"
+#include "foreign/unreadable.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
@@ -14,17 +16,14 @@
 namespace kvcache::foreign {
 namespace {
 
+using kvcache::detail::row_axis;
+
 using Json = nlohmann::json;
 
 constexpr std::string_view meta_key = "dflash_meta";
 constexpr std::int64_t oldest_schema = 1;
 constexpr std::int64_t newest_schema = 4;
-constexpr std::size_t most_layers = 65536;
-constexpr int rows_axis = 2;
-
-[[noreturn]] void refuse(const std::string& what, const char* code = "") {
-  throw Error(ErrorKind::unreadable, what, {}, code);
-}
+constexpr std::size_t most_dflash_layers = 65536;
 
 /// Fields of the metadata, of the types that they have to have.
 class Fields {
@@ -35,20 +34,20 @@ class Fields {
     const auto it = json_.find(name);
     if (it == json_.end() || it->is_null()) {
       if (otherwise) return *otherwise;
-      refuse(fmt::format("its metadata have no {}", name));
+      unreadable(fmt::format("its metadata have no {}", name));
     }
-    if (!it->is_number_integer()) refuse(fmt::format("its metadata: {} is no integer", name));
+    if (!it->is_number_integer()) unreadable(fmt::format("its metadata: {} is no integer", name));
     return it->get<std::int64_t>();
   }
   [[nodiscard]] std::string text(const char* name) const {
     const auto it = json_.find(name);
-    if (it == json_.end() || !it->is_string()) refuse(fmt::format("its metadata have no {}", name));
+    if (it == json_.end() || !it->is_string()) unreadable(fmt::format("its metadata have no {}", name));
     return it->get<std::string>();
   }
   [[nodiscard]] const Json& list(const char* name) const {
     const auto it = json_.find(name);
-    if (it == json_.end() || !it->is_array()) refuse(fmt::format("its metadata have no list {}", name));
-    if (it->size() > max_listed) refuse(fmt::format("its metadata: {} has {} entries", name, it->size()));
+    if (it == json_.end() || !it->is_array()) unreadable(fmt::format("its metadata have no list {}", name));
+    if (it->size() > max_listed) unreadable(fmt::format("its metadata: {} has {} entries", name, it->size()));
     return *it;
   }
   [[nodiscard]] std::vector<bool> flags(const char* name) const { return flags_of(list(name), name); }
@@ -58,13 +57,13 @@ class Fields {
     if (it == json_.end() || !it->is_object()) return std::nullopt;
     const auto value = it->find(std::to_string(layer));
     if (value == it->end()) return std::nullopt;
-    if (!value->is_number_integer()) refuse(fmt::format("its metadata: {} of layer {} is no integer", name, layer));
+    if (!value->is_number_integer()) unreadable(fmt::format("its metadata: {} of layer {} is no integer", name, layer));
     return value->get<std::int64_t>();
   }
   [[nodiscard]] static std::vector<bool> flags_of(const Json& json, const char* name) {
     std::vector<bool> out;
     for (const Json& flag : json) {
-      if (!flag.is_boolean()) refuse(fmt::format("its metadata: {} holds something else than true and false", name));
+      if (!flag.is_boolean()) unreadable(fmt::format("its metadata: {} holds something else than true and false", name));
       out.push_back(flag.get<bool>());
     }
     return out;
@@ -81,10 +80,10 @@ std::vector<std::int32_t> token_ids(const Fields& fields) {
   std::vector<std::int32_t> ids;
   for (const Json& id : fields.list("token_ids")) {
     const std::int64_t value = id.is_number_integer() ? id.get<std::int64_t>() : -1;
-    if (value < 0 || value > max_dim) refuse("its metadata: a token id is none");
+    if (value < 0 || value > max_dim) unreadable("its metadata: a token id is none");
     ids.push_back(static_cast<std::int32_t>(value));
   }
-  if (ids.empty()) refuse("it has no tokens");
+  if (ids.empty()) unreadable("it has no tokens");
   return ids;
 }
 
@@ -93,10 +92,10 @@ std::vector<std::vector<bool>> slots_of(const Fields& fields, const std::string&
   const std::string name = prefix + "gdn_array_present";
   std::vector<std::vector<bool>> out;
   for (const Json& layer : fields.list(name.c_str())) {
-    if (!layer.is_array()) refuse(fmt::format("its metadata: {} is no list of lists", name));
+    if (!layer.is_array()) unreadable(fmt::format("its metadata: {} is no list of lists", name));
     out.push_back(Fields::flags_of(layer, name.c_str()));
   }
-  if (out.size() != layers) refuse(fmt::format("its metadata: {} is of {} layers, not of {}", name, out.size(), layers));
+  if (out.size() != layers) unreadable(fmt::format("its metadata: {} is of {} layers, not of {}", name, out.size(), layers));
   return out;
 }
 
@@ -104,18 +103,18 @@ void read_layers(const Fields& fields, DflashSnapshot& snapshot) {
   const std::vector<bool> attention = fields.flags("fa_present");
   const std::vector<bool> recurrent = fields.flags("gdn_present");
   const std::size_t n = attention.size();
-  if (n == 0 || n > most_layers || recurrent.size() != n)
-    refuse(fmt::format("its metadata tell of {} and of {} layers", n, recurrent.size()));
+  if (n == 0 || n > most_dflash_layers || recurrent.size() != n)
+    unreadable(fmt::format("its metadata tell of {} and of {} layers", n, recurrent.size()));
   const std::vector<std::vector<bool>> slots = slots_of(fields, "", n);
   std::vector<std::vector<bool>> sidecar(n);
   if (snapshot.sidecar_boundary > 0) sidecar = slots_of(fields, "sidecar_", n);
   for (std::size_t i = 0; i < n; ++i) {
-    if (attention[i] == recurrent[i]) refuse(fmt::format("layer {} is to have both kinds of cache, or none", i));
+    if (attention[i] == recurrent[i]) unreadable(fmt::format("layer {} is to have both kinds of cache, or none", i));
     DflashSnapshot::Layer layer;
     layer.attention = attention[i];
     if (layer.attention) {
       const std::optional<std::int64_t> offset = fields.of_layer("fa_offsets", i);
-      if (!offset) refuse(fmt::format("layer {}: its offset is not stored", i));
+      if (!offset) unreadable(fmt::format("layer {}: its offset is not stored", i));
       layer.offset = *offset;
       layer.idx = fields.of_layer("fa_indices", i);
     } else {
@@ -148,7 +147,7 @@ std::optional<Ring> ring_of(const DflashSnapshot& snapshot, std::size_t layer) {
   if (layer >= snapshot.layers.size() || !snapshot.layers[layer].idx) return std::nullopt;
   const TensorEntry* keys = snapshot.file.header().find(fmt::format("fa_{}_k", layer));
   if (keys == nullptr || keys->shape.size() != 4) return std::nullopt;
-  return Ring{keys->shape[rows_axis], snapshot.layers[layer].offset, *snapshot.layers[layer].idx};
+  return Ring{keys->shape[row_axis], snapshot.layers[layer].offset, *snapshot.layers[layer].idx};
 }
 
 /// Every layer sees the same updates: where one ring was written in place last, all full ones were.
@@ -172,8 +171,8 @@ std::optional<std::int64_t> proven_max_size(std::span<const DflashSnapshot* cons
 }
 
 bool same_row(const Tensor& a, const Tensor& b, std::int64_t row) {
-  const Tensor one = a.slice(rows_axis, row, row + 1);
-  const Tensor other = b.slice(rows_axis, row, row + 1);
+  const Tensor one = a.slice(row_axis, row, row + 1);
+  const Tensor other = b.slice(row_axis, row, row + 1);
   if (one.nbytes() != other.nbytes() || one.nbytes() > (1U << 24U)) return false;
   std::vector<std::byte> x(static_cast<std::size_t>(one.nbytes()));
   std::vector<std::byte> y(x.size());
@@ -184,13 +183,13 @@ bool same_row(const Tensor& a, const Tensor& b, std::int64_t row) {
 
 /// Rows at the front that both have, up to `most`.
 std::int64_t common_rows(const Tensor& a, const Tensor& b, std::int64_t most) {
-  const std::int64_t n = std::min({a.dim(rows_axis), b.dim(rows_axis), most});
+  const std::int64_t n = std::min({a.dim(row_axis), b.dim(row_axis), most});
   std::int64_t common = 0;
   while (common < n && same_row(a, b, common)) ++common;
   return common;
 }
 
-bool is_prefix(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b) {
+bool is_shorter_prefix(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b) {
   return a.size() < b.size() && std::equal(a.begin(), a.end(), b.begin());
 }
 
@@ -201,7 +200,7 @@ std::optional<std::int64_t> proven_keep(std::span<const DflashSnapshot* const> s
     for (const DflashSnapshot* late : snapshots) {
       const std::optional<Ring> before = ring_of(*early, layer);
       const std::optional<Ring> after = ring_of(*late, layer);
-      if (!before || !after || !after->evicted() || !is_prefix(early->ids, late->ids)) continue;
+      if (!before || !after || !after->evicted() || !is_shorter_prefix(early->ids, late->ids)) continue;
       // Between the two, every row that is not pinned has got another token.
       if (before->evicted() && after->offset - before->offset < max_size) continue;
       const std::int64_t common = common_rows(early->ring_keys(layer), late->ring_keys(layer), max_size);
@@ -244,7 +243,7 @@ std::vector<std::unique_ptr<Cache>> DflashSnapshot::restore(std::int64_t tokens,
       continue;
     }
     if (layer.offset != all)
-      refuse(fmt::format("{}: its offset is {}, but the snapshot has {} tokens", place.name, layer.offset, all));
+      unreadable(fmt::format("{}: its offset is {}, but the snapshot has {} tokens", place.name, layer.offset, all));
     const Tensor keys = array(file, fmt::format("fa_{}_k", i));
     const Tensor values = array(file, fmt::format("fa_{}_v", i));
     if (!layer.idx) {
@@ -269,29 +268,29 @@ bool is_dflash_snapshot(const Header& header) {
 
 DflashSnapshot read_dflash_snapshot(SafetensorsFile file) {
   const auto it = file.header().metadata.find(std::string(meta_key));
-  if (it == file.header().metadata.end()) refuse("no snapshot of dflash-mlx");
+  if (it == file.header().metadata.end()) unreadable("no snapshot of dflash-mlx");
   const Json json = Json::parse(it->second, nullptr, false);
-  if (!json.is_object()) refuse(fmt::format("metadata '{}' are no JSON object", meta_key));
+  if (!json.is_object()) unreadable(fmt::format("metadata '{}' are no JSON object", meta_key));
   const Fields fields(json);
   DflashSnapshot snapshot;
   snapshot.schema = fields.integer("schema_version");
   if (snapshot.schema < oldest_schema || snapshot.schema > newest_schema)
-    refuse(fmt::format("schema {} of dflash-mlx is not known here", snapshot.schema), "KV123");
+    unreadable(fmt::format("schema {} of dflash-mlx is not known here", snapshot.schema), "KV123");
   snapshot.runtime = fields.text("runtime_version");
   const auto key = json.find("key");
-  if (key == json.end() || !key->is_object()) refuse("its metadata have no key");
+  if (key == json.end() || !key->is_object()) unreadable("its metadata have no key");
   snapshot.key = key->dump(-1, ' ', true, Json::error_handler_t::replace);
   snapshot.target = Fields(*key).text("target_model_id");
   snapshot.draft = Fields(*key).text("draft_model_id");
   snapshot.kind = fields.text("kind");
   if (snapshot.kind != "prefill" && snapshot.kind != "generation")
-    refuse(fmt::format("a snapshot of kind '{}'", printable(snapshot.kind)), "KV123");
+    unreadable(fmt::format("a snapshot of kind '{}'", printable(snapshot.kind)), "KV123");
   snapshot.ids = token_ids(fields);
   const auto logits = json.find("has_last_logits");
   snapshot.has_last_logits = logits != json.end() && logits->is_boolean() && logits->get<bool>();
   snapshot.sidecar_boundary = fields.integer("sidecar_boundary", 0);
   if (snapshot.sidecar_boundary < 0 || snapshot.sidecar_boundary > static_cast<std::int64_t>(snapshot.ids.size()))
-    refuse(fmt::format("its sidecar is at {} of {} tokens", snapshot.sidecar_boundary, snapshot.ids.size()));
+    unreadable(fmt::format("its sidecar is at {} of {} tokens", snapshot.sidecar_boundary, snapshot.ids.size()));
   read_layers(fields, snapshot);
   snapshot.file = std::move(file);
   return snapshot;

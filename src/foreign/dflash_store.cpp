@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "foreign/file_names.h"
 #include "foreign/header_fields.h"
 #include "foreign/little_endian.h"
 #include "foreign/names.h"
@@ -22,7 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view ending = ".safetensors";
 constexpr std::size_t depth_of_files = 4;
 constexpr std::size_t most_siblings = 64;
 
@@ -53,8 +53,8 @@ std::optional<DflashPath> dflash_path(std::string_view relative) {
     if (!is_folder_name(parts[i], i)) return std::nullopt;
   if (!parts[3].starts_with(parts[2])) return std::nullopt;
   std::string_view name = parts.back();
-  if (!name.ends_with(ending)) return std::nullopt;
-  name.remove_suffix(ending.size());
+  if (!name.ends_with(safetensors_ending)) return std::nullopt;
+  name.remove_suffix(safetensors_ending.size());
   // 0000000040-1a149215b41c26ce-prefill-16811bff7d83bd9e
   if (name.size() < 10 + 1 + 16 + 1 + 1 + 1 + 16 || name[10] != '-' || name[27] != '-' || name[name.size() - 17] != '-')
     return std::nullopt;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "foreign/base64.h"
+#include "foreign/file_names.h"
 #include "foreign/header_fields.h"
 #include "foreign/little_endian.h"
 #include "foreign/manifest.h"
@@ -23,8 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-
-constexpr std::string_view ending = ".safetensors";
 
 std::vector<fs::path> names_in(const fs::path& folder, std::error_code& error) {
   std::vector<fs::path> out;
@@ -77,7 +76,7 @@ EntryStore EntryStore::of_1218(const std::string& folder, std::span<const std::i
     }
     std::error_code inner;
     for (const fs::path& path : names_in(model / "entries", inner)) {
-      if (path.extension() != ending || !is_hex(path.stem().string(), 16)) continue;
+      if (path.extension() != safetensors_ending || !is_hex(path.stem().string(), 16)) continue;
       Entry entry{path.string(), name, 0, 0, {}};
       try {
         const Document document = read_document(path.string());

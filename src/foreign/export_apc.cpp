@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t usual_block = 16;
+constexpr std::int64_t usual_apc_block = 16;
 
 /// Entries under their prefixes: "c3", and members of lists "c3_e0".
 class Writer {
@@ -138,7 +138,7 @@ Exported export_apc(const ExportRequest& request) {
   Writer writer;
   for (std::size_t i = 0; i < request.cache->layers.size(); ++i)
     writer.add(*request.cache->layers[i], fmt::format("c{}", i), fmt::format("layer {}", i), tokens);
-  const std::int64_t block_size = request.block_size > 0 ? request.block_size : usual_block;
+  const std::int64_t block_size = request.block_size > 0 ? request.block_size : usual_apc_block;
   const std::int64_t extra = images_of(*request.cache);
   const std::int64_t hash = apc_exact_hash(extra, static_cast<std::uint32_t>(block_size), request.ids);
   const std::string stem = apc_exact_stem(hash);

@@ -24,7 +24,7 @@ namespace kvcache::foreign {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::int64_t vllm_version = 4;
 constexpr std::int64_t rapid_version = 3;
@@ -39,9 +39,9 @@ void write_new(const std::string& path, std::string_view text) {
 }
 
 /// The folder's index, or a new one where there is none.
-Json read_index(const std::string& path, std::int64_t version) {
-  if (std::error_code error; !fs::exists(path, error)) return Json::object();
-  Json index = Json::parse(read_small_file(path), nullptr, false);
+OrderedJson read_index(const std::string& path, std::int64_t version) {
+  if (std::error_code error; !fs::exists(path, error)) return OrderedJson::object();
+  OrderedJson index = OrderedJson::parse(read_small_file(path), nullptr, false);
   if (!index.is_object() || !index.contains("entries") || !index["entries"].is_array())
     throw Error(ErrorKind::unreadable, fmt::format("{} is no index of a prefix cache", printable(path, 500)),
                 "export into an empty folder");
@@ -51,10 +51,10 @@ Json read_index(const std::string& path, std::int64_t version) {
   return index;
 }
 
-std::int64_t next_index(const Json& index, const std::string& folder) {
+std::int64_t next_index(const OrderedJson& index, const std::string& folder) {
   std::int64_t next = 0;
   if (index.contains("entries"))
-    for (const Json& entry : index["entries"])
+    for (const OrderedJson& entry : index["entries"])
       if (entry.is_object() && entry.contains("index") && entry["index"].is_number_integer())
         next = std::max(next, entry["index"].get<std::int64_t>() + 1);
   // A file that no index lists is somebody's all the same.
@@ -86,10 +86,10 @@ std::uint64_t bytes_of(const PromptCache& cache) {
 }
 
 /// The era of mlx-lm that the server saves in, as an entry that it has saved shows; without one, that of most servers.
-Era era_of(const Json& index, const std::string& folder) {
+Era era_of(const OrderedJson& index, const std::string& folder) {
   if (!index.contains("entries")) return usual_era;
   std::size_t left = 64;  // all of one server: the first that tells is enough, and most do not
-  for (const Json& entry : index["entries"]) {
+  for (const OrderedJson& entry : index["entries"]) {
     if (left-- == 0) break;
     if (!entry.is_object() || !entry.contains("index") || !entry["index"].is_number_integer()) continue;
     try {
@@ -113,17 +113,17 @@ Encoded encoded_entry(const ExportRequest& request, Era era) {
   return encode(cache, era);
 }
 
-struct Entry {
+struct ExportedEntry {
   std::int64_t index = 0;
   std::string path;
   std::uint64_t bytes = 0;
 };
 
-Entry write_entry(const ExportRequest& request, const Json& index, const std::string& token_bytes) {
+ExportedEntry write_entry(const ExportRequest& request, const OrderedJson& index, const std::string& token_bytes) {
   std::error_code error;
   fs::create_directories(request.folder, error);
   if (error) throw Error(ErrorKind::io, fmt::format("{} cannot be made: {}", printable(request.folder, 500), error.message()));
-  Entry entry;
+  ExportedEntry entry;
   entry.index = next_index(index, request.folder);
   entry.path = fmt::format("{}/entry_{}.safetensors", request.folder, entry.index);
   const Encoded encoded = encoded_entry(request, era_of(index, request.folder));
@@ -137,14 +137,14 @@ Entry write_entry(const ExportRequest& request, const Json& index, const std::st
   return entry;
 }
 
-void forget_entry(const ExportRequest& request, const Entry& entry) noexcept {
+void forget_entry(const ExportRequest& request, const ExportedEntry& entry) noexcept {
   std::error_code ignored;
   fs::remove(entry.path, ignored);
   fs::remove(fmt::format("{}/entry_{}_tokens.bin", request.folder, entry.index), ignored);
 }
 
 /// The index with one more entry, in place of the one before: last, so that it never lists what is not there.
-void list_entry(Json& index, const ExportRequest& request, const Entry& entry, Json line) {
+void list_entry(OrderedJson& index, const ExportRequest& request, const ExportedEntry& entry, OrderedJson line) {
   try {
     index["entries"].push_back(std::move(line));
     index["num_entries"] = index["entries"].size();
@@ -152,7 +152,7 @@ void list_entry(Json& index, const ExportRequest& request, const Entry& entry, J
     if (index.contains("total_memory_bytes") && index["total_memory_bytes"].is_number_unsigned())
       total += index["total_memory_bytes"].get<std::uint64_t>();
     index["total_memory_bytes"] = total;
-    write_small_file(request.folder + "/index.json", index.dump(2, ' ', true, Json::error_handler_t::replace));
+    write_small_file(request.folder + "/index.json", index.dump(2, ' ', true, OrderedJson::error_handler_t::replace));
   } catch (...) {
     forget_entry(request, entry);
     throw;
@@ -195,7 +195,7 @@ std::string vllm_mlx_fingerprint_of(const std::string& model) {
 
 Exported export_vllm_mlx(const ExportRequest& request) {
   check_tokens(request, true);
-  Json index = read_index(request.folder + "/index.json", vllm_version);
+  OrderedJson index = read_index(request.folder + "/index.json", vllm_version);
   const std::string fingerprint = request.model_folder.empty() ? std::string() : vllm_mlx_fingerprint_of(request.model_folder);
   if (index.contains("model_fingerprint") && index["model_fingerprint"].is_string()) {
     const auto theirs = index["model_fingerprint"].get<std::string>();
@@ -211,8 +211,8 @@ Exported export_vllm_mlx(const ExportRequest& request) {
              {"model_fingerprint", fingerprint},
              {"num_entries", 0},
              {"total_memory_bytes", 0},
-             {"entries", Json::array()}};
-  const Entry entry = write_entry(request, index, ids_le<std::int32_t>(request.ids));
+             {"entries", OrderedJson::array()}};
+  const ExportedEntry entry = write_entry(request, index, ids_le<std::int32_t>(request.ids));
   list_entry(index, request, entry,
              {{"index", entry.index}, {"num_tokens", request.ids.size()}, {"memory_bytes", bytes_of(*request.cache)}});
   Exported out{entry.path, entry.bytes, static_cast<std::int64_t>(request.ids.size()), {}};
@@ -227,13 +227,13 @@ Exported export_vllm_mlx(const ExportRequest& request) {
 Exported export_rapid_mlx(const ExportRequest& request) {
   // Its loader compares the first layer's offset alone, and wants it to be the number of tokens.
   check_tokens(request, false);
-  Json index = read_index(request.folder + "/index.json", rapid_version);
+  OrderedJson index = read_index(request.folder + "/index.json", rapid_version);
   if (index.empty())
     index = {{"version", rapid_version},
              {"save_uuid", new_uuid()},
              {"num_entries", 0},
              {"total_memory_bytes", 0},
-             {"entries", Json::array()}};
+             {"entries", OrderedJson::array()}};
   if (!index.contains("save_uuid") || !index["save_uuid"].is_string())
     throw Error(ErrorKind::unreadable, "index.json has no save_uuid", "export into an empty folder");
   const auto uuid = index["save_uuid"].get<std::string>();
@@ -242,9 +242,9 @@ Exported export_rapid_mlx(const ExportRequest& request) {
   append_le(tokens, static_cast<std::uint32_t>(request.ids.size()));
   append_le(tokens, static_cast<std::uint32_t>(uuid.size()));
   tokens += uuid + ids_le<std::int32_t>(request.ids);
-  Json types = Json::array();
+  OrderedJson types = OrderedJson::array();
   for (const auto& layer : request.cache->layers) types.push_back(std::string(layer->class_name()));
-  const Entry entry = write_entry(request, index, tokens);
+  const ExportedEntry entry = write_entry(request, index, tokens);
   list_entry(index, request, entry,
              {{"index", entry.index},
               {"num_tokens", request.ids.size()},

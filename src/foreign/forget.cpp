@@ -23,28 +23,28 @@ namespace kvcache::foreign {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 using Names = std::set<std::string>;
 
 /// A number of an object, less what is gone of it.
-void subtract(Json& object, const char* key, std::uint64_t gone) {
+void subtract(OrderedJson& object, const char* key, std::uint64_t gone) {
   const auto it = object.find(key);
   if (it == object.end() || !it->is_number_unsigned()) return;
   const auto before = it->get<std::uint64_t>();
   *it = before - std::min(before, gone);
 }
 
-std::uint64_t number(const Json& object, const char* key) {
+std::uint64_t number(const OrderedJson& object, const char* key) {
   const auto it = object.find(key);
   return it != object.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : 0;
 }
 
 /// entry_3.safetensors is entry 3 of the list.
-void forget_numbered(Json& index, const Names& names) {
+void forget_numbered(OrderedJson& index, const Names& names) {
   const auto list = index.find("entries");
   if (list == index.end() || !list->is_array()) throw Error(ErrorKind::unreadable, "index.json is no index of entries");
-  Json left = Json::array();
-  for (Json& entry : *list) {
+  OrderedJson left = OrderedJson::array();
+  for (OrderedJson& entry : *list) {
     const bool numbered = entry.is_object() && entry.contains("index") && entry["index"].is_number_integer();
     if (numbered && names.contains(fmt::format("entry_{}.safetensors", entry["index"].get<std::int64_t>())))
       subtract(index, "total_memory_bytes", number(entry, "memory_bytes"));
@@ -56,7 +56,7 @@ void forget_numbered(Json& index, const Names& names) {
 }
 
 /// Files by their names, and hashes that lead to them.
-void forget_snapshots(Json& index, const Names& names) {
+void forget_snapshots(OrderedJson& index, const Names& names) {
   const auto files = index.find("files");
   const auto hashes = index.find("byHash");
   if (files == index.end() || !files->is_object() || hashes == index.end() || !hashes->is_object())
@@ -67,7 +67,7 @@ void forget_snapshots(Json& index, const Names& names) {
     subtract(index, "totalBytes", number(*file, "byteSize"));
     files->erase(name);
   }
-  Json left = Json::object();
+  OrderedJson left = OrderedJson::object();
   for (auto& [hash, boundary] : hashes->items()) {
     const bool gone = boundary.is_object() && boundary.contains("fileName") && boundary["fileName"].is_string() &&
                       names.contains(boundary["fileName"].get<std::string>());
@@ -91,13 +91,13 @@ void change_text(const std::string& path, const std::function<std::string(const 
   throw Error(ErrorKind::unreadable, what + ": only its server can delete entries, or you the folder as a whole", {}, "KV902");
 }
 
-void change_json(const std::string& path, const Names& names, const std::function<void(Json&, const Names&)>& change,
+void change_json(const std::string& path, const Names& names, const std::function<void(OrderedJson&, const Names&)>& change,
                  int indent) {
   change_text(path, [&](const std::string& text) {
-    Json index = Json::parse(text, nullptr, false);
+    OrderedJson index = OrderedJson::parse(text, nullptr, false);
     if (!index.is_object()) throw Error(ErrorKind::unreadable, fmt::format("{} is no JSON object", printable(path, 500)));
     change(index, names);
-    return index.dump(indent, ' ', true, Json::error_handler_t::replace);
+    return index.dump(indent, ' ', true, OrderedJson::error_handler_t::replace);
   });
 }
 
@@ -109,7 +109,7 @@ Names file_names(std::span<const std::string> entries) {
 
 void forget_entry_numbers(const Place& place, std::span<const std::string> entries) {
   const auto owner = place.format->id == "vllm-mlx" ? entries::Owner::vllm_mlx : entries::Owner::rapid_mlx;
-  const auto change = [owner](Json& index, const Names& names) {
+  const auto change = [owner](OrderedJson& index, const Names& names) {
     const auto version = index.find("version");
     if (version == index.end() || !version->is_number_integer()) refuse_version("index.json has no version");
     try {
@@ -126,10 +126,10 @@ void forget_entry_numbers(const Place& place, std::span<const std::string> entri
 }
 
 void forget_mlxpc(const Place& place, std::span<const std::string> entries) {
-  const auto change = [](Json& index, const Names& names) {
+  const auto change = [](OrderedJson& index, const Names& names) {
     const auto header = index.find("header");
     if (header != index.end() && header->is_object() && header->contains("indexLayout")) {
-      const Json& layout = (*header)["indexLayout"];
+      const OrderedJson& layout = (*header)["indexLayout"];
       if (!layout.is_null() && layout != known_mlxpc_layout)
         refuse_version(
             fmt::format("an index of layout {}, and {} is known here", printable(layout.dump(), 32), known_mlxpc_layout));
@@ -149,7 +149,7 @@ void forget_rows(const std::string& path, std::string_view table, std::string_vi
       refuse_version(
           fmt::format("an index of version {}, and those without a number are known here", version == nullptr ? -1 : *version));
   });
-  const std::string list = Json(std::vector<std::string>(values.begin(), values.end())).dump();
+  const std::string list = OrderedJson(std::vector<std::string>(values.begin(), values.end())).dump();
   change_rows(path, fmt::format("DELETE FROM {} WHERE {} IN (SELECT value FROM json_each(?1))", table, column), {list});
 }
 

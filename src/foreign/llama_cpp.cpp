@@ -12,6 +12,7 @@
 #include "kvcache/printable.h"
 
 namespace kvcache::foreign {
+namespace llama_cpp {
 namespace {
 
 namespace fs = std::filesystem;
@@ -108,19 +109,20 @@ std::vector<Prompt> prompts(const Place&) {
 }
 
 }  // namespace
+}  // namespace llama_cpp
 
 const Format llama_cpp_format = {
     "llama.cpp",
     "state of llama.cpp",
     "ggsn 9, ggsq 2 to 5",
-    owns_folder,
-    owns_file,
-    items,
-    look,
-    check,
-    check_place,
+    llama_cpp::owns_folder,
+    llama_cpp::owns_file,
+    llama_cpp::items,
+    llama_cpp::look,
+    llama_cpp::check,
+    llama_cpp::check_place,
     nullptr,
-    prompts,
+    llama_cpp::prompts,
     nullptr,
     "its rows are quantized in other blocks than MLX has, and keys of some architectures are rotated in another order"};
 

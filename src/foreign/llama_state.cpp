@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint32_t session_version = 9;
 constexpr std::uint32_t most_ids = 1U << 26U;
-constexpr std::uint32_t most_layers = 4096;
+constexpr std::uint32_t most_llama_layers = 4096;
 constexpr std::uint32_t most_streams = 256;  // LLAMA_MAX_SEQ
 constexpr std::string_view checkpoints_magic = "SCKP";
 
@@ -29,7 +29,7 @@ struct Layout {
 
 std::uint32_t layers(Cursor& in) {
   const auto n = in.number<std::uint32_t>();
-  if (n == 0 || n > most_layers) throw Error(ErrorKind::unreadable, fmt::format("{} layers", n));
+  if (n == 0 || n > most_llama_layers) throw Error(ErrorKind::unreadable, fmt::format("{} layers", n));
   return n;
 }
 

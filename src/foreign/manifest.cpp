@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "foreign/file_names.h"
 #include "kvcache/error.h"
 #include "kvcache/tensor.h"
 
@@ -16,10 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-using Ordered = nlohmann::ordered_json;  // what is written again keeps its order
+using OrderedJson = nlohmann::ordered_json;  // what is written again keeps its order
 
-constexpr std::string_view ending = ".safetensors";
-constexpr std::size_t deepest = 16;
+constexpr std::size_t deepest_manifest = 16;
 
 template <class AnyJson>
 std::optional<std::vector<std::int32_t>> list_of_ids(const AnyJson& json) {
@@ -49,7 +49,7 @@ std::optional<ManifestEntry> listed_entry(const AnyJson& json) {
   for (const auto& [key, value] : json.items()) {
     if (value.is_string()) {
       const auto text = value.template get<std::string>();
-      if (text.ends_with(ending) && stays_inside(text))
+      if (text.ends_with(safetensors_ending) && stays_inside(text))
         entry.file = text;
       else if (key.find("model") != std::string::npos && entry.model.empty())
         entry.model = text;
@@ -65,11 +65,11 @@ std::optional<ManifestEntry> listed_entry(const AnyJson& json) {
 }
 
 /// The same of an element of a list, which may hold the object beside what else is known of the entry.
-std::optional<ManifestEntry> list_element(const Ordered& json) {
+std::optional<ManifestEntry> list_element(const OrderedJson& json) {
   if (std::optional<ManifestEntry> entry = listed_entry(json)) return entry;
   if (!json.is_object()) return std::nullopt;
   std::optional<ManifestEntry> inner;
-  for (const Ordered& value : json) {
+  for (const OrderedJson& value : json) {
     if (!value.is_structured()) continue;
     if (inner) return std::nullopt;
     inner = listed_entry(value);
@@ -79,7 +79,7 @@ std::optional<ManifestEntry> list_element(const Ordered& json) {
 }
 
 void collect(const Json& json, std::size_t depth, std::vector<ManifestEntry>& out) {
-  if (depth > deepest || !json.is_structured()) return;
+  if (depth > deepest_manifest || !json.is_structured()) return;
   if (std::optional<ManifestEntry> entry = listed_entry(json)) {
     out.push_back(*std::move(entry));
     return;
@@ -98,10 +98,10 @@ class Forgetter {
  public:
   explicit Forgetter(const std::set<std::string>& files) : files_(files) {}
 
-  void take_out(Ordered& json, std::size_t depth = 0) {
-    if (depth > deepest || !json.is_structured()) return;
-    Ordered left = json.is_array() ? Ordered::array() : Ordered::object();
-    std::vector<Ordered> gone;
+  void take_out(OrderedJson& json, std::size_t depth = 0) {
+    if (depth > deepest_manifest || !json.is_structured()) return;
+    OrderedJson left = json.is_array() ? OrderedJson::array() : OrderedJson::object();
+    std::vector<OrderedJson> gone;
     std::size_t entries = 0;
     for (auto& [key, value] : json.items()) {
       const std::optional<ManifestEntry> entry = json.is_array() ? list_element(value) : listed_entry(value);
@@ -130,12 +130,12 @@ class Forgetter {
   }
 
   /// Orders, counts and sums. After take_out().
-  void follow(Ordered& json, std::size_t depth = 0) const {
-    if (depth > deepest || !json.is_structured() || gone_.empty()) return;
+  void follow(OrderedJson& json, std::size_t depth = 0) const {
+    if (depth > deepest_manifest || !json.is_structured() || gone_.empty()) return;
     if (json.is_array()) {
       if (is_order_of_numbers(json)) refuse_to_change("has an order of entries by their places");
-      Ordered left = Ordered::array();
-      for (Ordered& value : json)
+      OrderedJson left = OrderedJson::array();
+      for (OrderedJson& value : json)
         if (!value.is_string() || !is_name(value.get<std::string>())) left.push_back(std::move(value));
       json = std::move(left);
     } else {
@@ -146,14 +146,14 @@ class Forgetter {
       for (auto& [key, value] : json.items())
         if (value.is_number_unsigned()) value = followed(key, value.get<std::uint64_t>());
     }
-    for (Ordered& value : json)
+    for (OrderedJson& value : json)
       if (!(json.is_array() ? list_element(value) : listed_entry(value))) follow(value, depth + 1);
   }
 
   /// Whether anything still tells of what is gone.
-  [[nodiscard]] bool is_named_in(const Ordered& json, std::size_t depth = 0) const {
+  [[nodiscard]] bool is_named_in(const OrderedJson& json, std::size_t depth = 0) const {
     if (json.is_string()) return is_name(json.get<std::string>());
-    if (!json.is_structured() || depth > deepest) return json.is_structured();
+    if (!json.is_structured() || depth > deepest_manifest) return json.is_structured();
     for (const auto& [key, value] : json.items())
       if ((json.is_object() && is_name(key)) || is_named_in(value, depth + 1)) return true;
     return false;
@@ -163,14 +163,14 @@ class Forgetter {
   [[nodiscard]] bool is_name(const std::string& text) const { return files_.contains(text) || names_.contains(text); }
 
   /// Something of each, by its name: when it was last used.
-  [[nodiscard]] bool is_about_entries(const Ordered& object) const {
+  [[nodiscard]] bool is_about_entries(const OrderedJson& object) const {
     return std::ranges::all_of(object.items(), [&](const auto& member) { return called_.contains(member.key()); });
   }
 
-  [[nodiscard]] bool is_order_of_numbers(const Ordered& list) const {
+  [[nodiscard]] bool is_order_of_numbers(const OrderedJson& list) const {
     if (list.size() != entries_ || entries_ < 2) return false;
     std::set<std::uint64_t> places;
-    for (const Ordered& value : list)
+    for (const OrderedJson& value : list)
       if (value.is_number_unsigned()) places.insert(value.get<std::uint64_t>());
     return places.size() == entries_ && *places.rbegin() == entries_ - 1;
   }
@@ -191,7 +191,7 @@ class Forgetter {
   template <class List>
   static std::uint64_t sum_of(const List& list, const std::string& name) {
     std::uint64_t sum = 0;
-    for (const Ordered& entry : list)
+    for (const OrderedJson& entry : list)
       if (entry.is_object() && entry.contains(name) && entry.at(name).is_number_unsigned())
         sum += entry.at(name).template get<std::uint64_t>();
     return sum;
@@ -201,8 +201,8 @@ class Forgetter {
   std::set<std::string> called_;  ///< what all entries are called by: files, and keys where they are members
   std::set<std::string> names_;   ///< keys of those that are gone
   std::size_t entries_ = 0;       ///< before
-  std::vector<Ordered> gone_;
-  Ordered kept_;  ///< the list without them
+  std::vector<OrderedJson> gone_;
+  OrderedJson kept_;  ///< the list without them
 };
 
 }  // namespace
@@ -216,14 +216,14 @@ std::vector<ManifestEntry> manifest_entries(std::string_view json) {
 }
 
 std::string manifest_without(std::string_view json, const std::set<std::string>& files) {
-  Ordered document = Ordered::parse(json, nullptr, false);
+  OrderedJson document = OrderedJson::parse(json, nullptr, false);
   if (document.is_discarded()) throw Error(ErrorKind::unreadable, "manifest.json is no JSON", {}, "KV906");
   Forgetter forgetter(files);
   forgetter.take_out(document);
   forgetter.follow(document);
   if (forgetter.is_named_in(document)) refuse_to_change("names an entry in a place of its own");
   const bool in_lines = json.find('\n') < json.size() - 1;
-  return document.dump(in_lines ? 2 : -1, ' ', true, Ordered::error_handler_t::replace);
+  return document.dump(in_lines ? 2 : -1, ' ', true, OrderedJson::error_handler_t::replace);
 }
 
 }  // namespace kvcache::foreign

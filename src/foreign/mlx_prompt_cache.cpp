@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "foreign/file_names.h"
 #include "foreign/format_rows.h"
 #include "foreign/header_fields.h"
 #include "foreign/little_endian.h"
@@ -16,13 +17,14 @@
 #include "kvcache/verify.h"
 
 namespace kvcache::foreign {
+namespace mlx_prompt_cache {
 namespace {
 
 namespace fs = std::filesystem;
 
 bool is_snapshot_name(std::string_view name) {
-  constexpr std::string_view ending = ".safetensors";
-  return name.starts_with("snap-") && name.ends_with(ending) && is_hex(name.substr(5, name.size() - 5 - ending.size()), 32);
+  return name.starts_with("snap-") && name.ends_with(safetensors_ending) &&
+         is_hex(name.substr(5, name.size() - 5 - safetensors_ending.size()), 32);
 }
 
 bool owns_folder(const FolderLook& folder) {
@@ -180,18 +182,19 @@ Restored restore_prompt(const Place& place, const Prompt&, const Query& query) {
 }
 
 }  // namespace
+}  // namespace mlx_prompt_cache
 
 const Format mlx_prompt_cache_format = {"mlx-prompt-cache",
                                         "mlx-prompt-cache (Swift)",
                                         "1",
-                                        owns_folder,
-                                        owns_file,
-                                        items,
-                                        look,
-                                        check,
-                                        check_place,
-                                        restore_from,
-                                        prompts,
-                                        restore_prompt};
+                                        mlx_prompt_cache::owns_folder,
+                                        mlx_prompt_cache::owns_file,
+                                        mlx_prompt_cache::items,
+                                        mlx_prompt_cache::look,
+                                        mlx_prompt_cache::check,
+                                        mlx_prompt_cache::check_place,
+                                        mlx_prompt_cache::restore_from,
+                                        mlx_prompt_cache::prompts,
+                                        mlx_prompt_cache::restore_prompt};
 
 }  // namespace kvcache::foreign

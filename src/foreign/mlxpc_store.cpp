@@ -7,9 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cache/axes.h"
 #include "foreign/header_fields.h"
 #include "foreign/names.h"
 #include "foreign/small_file.h"
+#include "foreign/unreadable.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
@@ -17,18 +19,14 @@
 namespace kvcache::foreign {
 namespace {
 
+using kvcache::detail::row_axis;
+
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr int rows_axis = 2;
-
-[[noreturn]] void refuse(const std::string& what, const char* code = "") {
-  throw Error(ErrorKind::unreadable, what, {}, code);
-}
-
 const Json& member(const Json& object, const char* name, Json::value_t type) {
   const auto it = object.find(name);
-  if (it == object.end() || it->type() != type) refuse(fmt::format("index.json has no {}", name));
+  if (it == object.end() || it->type() != type) unreadable(fmt::format("index.json has no {}", name));
   return *it;
 }
 
@@ -38,7 +36,7 @@ std::string text(const Json& object, const char* name) {
 
 std::int64_t integer(const Json& object, const char* name) {
   const auto it = object.find(name);
-  if (it == object.end() || !it->is_number_integer()) refuse(fmt::format("index.json has no number {}", name));
+  if (it == object.end() || !it->is_number_integer()) unreadable(fmt::format("index.json has no number {}", name));
   return it->get<std::int64_t>();
 }
 
@@ -48,13 +46,13 @@ std::string word(const Json& object, const char* name, const char* otherwise) {
   if (it == object.end() || it->is_null()) return otherwise;
   if (it->is_string()) return it->get<std::string>();
   if (it->is_number_integer()) return std::to_string(it->get<std::int64_t>());
-  refuse(fmt::format("index.json: {} is neither text nor number", name));
+  unreadable(fmt::format("index.json: {} is neither text nor number", name));
 }
 
 void expect_file_name(const std::string& name) {
   if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos ||
       name.find('\0') != std::string::npos)
-    refuse(fmt::format("index.json: '{}' is no name of a file in its folder", printable(name)));
+    unreadable(fmt::format("index.json: '{}' is no name of a file in its folder", printable(name)));
 }
 
 /// Attention: a file of what came since has rows of its own tokens alone.
@@ -73,20 +71,20 @@ bool is_mlxpc_index(std::string_view json) {
 
 MlxpcIndex read_mlxpc_index(std::string_view json) {
   const Json document = Json::parse(json, nullptr, false);
-  if (!document.is_object()) refuse("index.json is no JSON object");
+  if (!document.is_object()) unreadable("index.json is no JSON object");
   const Json& header = member(document, "header", Json::value_t::object);
   const Json& signature = member(header, "signature", Json::value_t::object);
   MlxpcIndex index;
   const auto layout = header.find("indexLayout");
   index.has_layout = layout != header.end() && !layout->is_null();
   if (index.has_layout && integer(header, "indexLayout") != known_mlxpc_layout)
-    refuse(fmt::format("layout {} of mlx-prompt-cache is not known here", integer(header, "indexLayout")), "KV123");
+    unreadable(fmt::format("layout {} of mlx-prompt-cache is not known here", integer(header, "indexLayout")), "KV123");
   index.model = text(signature, "modelId");
   index.signature = fmt::format("{}|{}|{}|{}", index.model, text(signature, "kvDType"), word(signature, "kvBits", "-"),
                                 word(signature, "buildVersion", ""));
   index.block_size = integer(header, "blockSize");
   if (index.block_size < 1 || index.block_size > max_dim)
-    refuse(fmt::format("index.json: blocks of {} tokens", index.block_size));
+    unreadable(fmt::format("index.json: blocks of {} tokens", index.block_size));
   for (const auto& [hash, boundary] : member(document, "byHash", Json::value_t::object).items()) {
     MlxpcIndex::Boundary entry{text(boundary, "fileName"), integer(boundary, "tokenCount")};
     expect_file_name(entry.file);
@@ -111,7 +109,7 @@ std::optional<MlxpcDelta> mlxpc_delta(const Metadata& user) {
   const std::string_view behind = comma == std::string::npos ? std::string_view() : std::string_view(*text).substr(comma + 1);
   const std::int64_t from = whole_number<std::int64_t>(std::string_view(*text).substr(0, comma)).value_or(-1);
   const std::int64_t to = whole_number<std::int64_t>(behind).value_or(-1);
-  if (from < 0 || to < from) refuse(fmt::format("mlxpc.delta is '{}'", printable(*text)));
+  if (from < 0 || to < from) unreadable(fmt::format("mlxpc.delta is '{}'", printable(*text)));
   return MlxpcDelta{from, to};
 }
 
@@ -122,8 +120,8 @@ Document MlxpcStore::open(const std::string& file) const {
   Document document = read_document(folder + "/" + file);
   const std::string* signature = find_metadata(document.cache.metadata, "mlxpc.signature");
   if (signature == nullptr || *signature != index.signature)
-    refuse(fmt::format("{} is of '{}', and the folder of '{}'", printable(file),
-                       signature == nullptr ? "" : printable(*signature), printable(index.signature)));
+    unreadable(fmt::format("{} is of '{}', and the folder of '{}'", printable(file),
+                           signature == nullptr ? "" : printable(*signature), printable(index.signature)));
   return document;
 }
 
@@ -200,20 +198,20 @@ PromptCache MlxpcStore::restore(const Match& match) const {
     for (const Document& document : documents) {
       const auto* part = layer < document.cache.layers.size() ? as<KVCache>(*document.cache.layers[layer]) : nullptr;
       if (part == nullptr || part->empty())
-        refuse(fmt::format("layer {}: {} has no keys and values for it", layer, printable(document.file.path(), 500)));
+        unreadable(fmt::format("layer {}: {} has no keys and values for it", layer, printable(document.file.path(), 500)));
       keys.push_back(part->state().keys);
       values.push_back(part->state().values);
       joined.alias = part->state().alias;
       if (keys.back().dtype() != keys.front().dtype() || keys.back().dim(1) != keys.front().dim(1))
-        refuse(fmt::format("layer {}: {} is of another shape than the files before it", layer,
-                           printable(document.file.path(), 500)));
+        unreadable(fmt::format("layer {}: {} is of another shape than the files before it", layer,
+                               printable(document.file.path(), 500)));
     }
-    joined.keys = concatenate(keys, rows_axis);
-    joined.values = concatenate(values, rows_axis);
+    joined.keys = concatenate(keys, row_axis);
+    joined.values = concatenate(values, row_axis);
     out.layers[layer] = std::make_unique<KVCache>(std::move(joined));
   }
   const std::int64_t tokens = token_count(out);
-  if (tokens < match.tokens) refuse(fmt::format("the files hold {} tokens, not {}", tokens, match.tokens));
+  if (tokens < match.tokens) unreadable(fmt::format("the files hold {} tokens, not {}", tokens, match.tokens));
   if (tokens > match.tokens) trim_prompt_cache_to(out, match.tokens);
   return out;
 }

@@ -15,6 +15,7 @@
 #include "kvcache/printable.h"
 
 namespace kvcache::foreign {
+namespace prefix_folders {
 namespace {
 
 namespace fs = std::filesystem;
@@ -167,18 +168,19 @@ Restored restore_prompt(const Place&, const Prompt& prompt, const Query&) {
 }
 
 }  // namespace
+}  // namespace prefix_folders
 
 const Format prefix_folders_format = {"mlx-swift-lm-prefix",
                                       "prefix folders of ekryski's mlx-swift-lm",
                                       "2",
-                                      owns_folder,
-                                      owns_file,
-                                      items,
-                                      look,
-                                      check,
-                                      check_place,
-                                      restore_from,
-                                      prompts,
-                                      restore_prompt};
+                                      prefix_folders::owns_folder,
+                                      prefix_folders::owns_file,
+                                      prefix_folders::items,
+                                      prefix_folders::look,
+                                      prefix_folders::check,
+                                      prefix_folders::check_place,
+                                      prefix_folders::restore_from,
+                                      prefix_folders::prompts,
+                                      prefix_folders::restore_prompt};
 
 }  // namespace kvcache::foreign

@@ -14,6 +14,7 @@
 #include "kvcache/printable.h"
 
 namespace kvcache::foreign {
+namespace slotstream {
 namespace {
 
 namespace fs = std::filesystem;
@@ -136,18 +137,19 @@ std::vector<Prompt> prompts(const Place&) {
 }
 
 }  // namespace
+}  // namespace slotstream
 
 const Format slotstream_format = {"slotstream",
                                   "slotstream prefix cache",
                                   "3",
-                                  owns_folder,
-                                  owns_file,
-                                  items,
-                                  look,
-                                  check,
-                                  check_place,
+                                  slotstream::owns_folder,
+                                  slotstream::owns_file,
+                                  slotstream::items,
+                                  slotstream::look,
+                                  slotstream::check,
+                                  slotstream::check_place,
                                   nullptr,
-                                  prompts,
+                                  slotstream::prompts,
                                   nullptr,
                                   "it holds the state of one family of models, which no other program has"};
 

@@ -9,6 +9,7 @@
 
 #include "foreign/cursor.h"
 #include "foreign/little_endian.h"
+#include "foreign/unreadable.h"
 #include "kvcache/error.h"
 
 namespace kvcache::foreign {
@@ -20,10 +21,6 @@ constexpr std::string_view end_magic = "SLOTEND1";
 constexpr std::uint64_t footer_bytes = 32;
 constexpr std::uint64_t most_header_bytes = std::uint64_t{16} << 20U;
 constexpr std::int64_t known_format = 3;
-
-[[noreturn]] void refuse(const std::string& what, const char* code = "") {
-  throw Error(ErrorKind::unreadable, what, {}, code);
-}
 
 std::string read_bytes(const ByteSource& source, std::uint64_t offset, std::uint64_t size) {
   std::string out(static_cast<std::size_t>(size), '\0');
@@ -40,40 +37,40 @@ T field(const Json& object, const char* name) {
   const auto it = object.find(name);
   const bool is_text = std::is_same_v<T, std::string>;
   if (it == object.end() || (is_text ? !it->is_string() : !it->is_number_integer()))
-    refuse(fmt::format("its header has no {}", name));
+    unreadable(fmt::format("its header has no {}", name));
   return it->get<T>();
 }
 
-const Json& list(const Json& object, const char* name) {
+const Json& listed(const Json& object, const char* name) {
   const auto it = object.find(name);
-  if (it == object.end() || !it->is_array()) refuse(fmt::format("its header has no list {}", name));
+  if (it == object.end() || !it->is_array()) unreadable(fmt::format("its header has no list {}", name));
   return *it;
 }
 
-struct Place {
+struct RecordPlace {
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
 };
 
 /// Where the header is: right in front of the footer.
-Json read_header(const ByteSource& source, Place& header) {
+Json read_header(const ByteSource& source, RecordPlace& header) {
   const std::uint64_t size = source.size();
-  if (size < slotstream_magic.size() + footer_bytes) refuse("it is cut off");
-  if (read_bytes(source, 0, slotstream_magic.size()) != slotstream_magic) refuse("no file of slotstream");
+  if (size < slotstream_magic.size() + footer_bytes) unreadable("it is cut off");
+  if (read_bytes(source, 0, slotstream_magic.size()) != slotstream_magic) unreadable("no file of slotstream");
   const std::string footer = read_bytes(source, size - footer_bytes, footer_bytes);
-  if (footer.substr(24) != end_magic) refuse("its end is missing: it is cut off, or still being written");
+  if (footer.substr(24) != end_magic) unreadable("its end is missing: it is cut off, or still being written");
   header = {read_le<std::uint64_t>(footer), read_le<std::uint64_t>(footer, 8)};
   if (header.offset < slotstream_magic.size() || header.offset > size || header.size == 0 || header.size > most_header_bytes ||
       header.size != size - footer_bytes - header.offset)
-    refuse("its footer points at no header");
+    unreadable("its footer points at no header");
   const std::string text = read_bytes(source, header.offset, header.size);
-  if (crc_of(text) != read_le<std::uint32_t>(footer, 16)) refuse("its header is damaged: the checksum is another one");
+  if (crc_of(text) != read_le<std::uint32_t>(footer, 16)) unreadable("its header is damaged: the checksum is another one");
   Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) refuse("its header is no JSON object");
+  if (!json.is_object()) unreadable("its header is no JSON object");
   return json;
 }
 
-SlotstreamFile::Payload read_payload(const Json& record, const Place& header) {
+SlotstreamFile::Payload read_payload(const Json& record, const RecordPlace& header) {
   SlotstreamFile::Payload payload;
   payload.name = field<std::string>(record, "name");
   payload.offset = field<std::uint64_t>(record, "offset");
@@ -81,24 +78,24 @@ SlotstreamFile::Payload read_payload(const Json& record, const Place& header) {
   payload.crc32 = field<std::uint32_t>(record, "crc32");
   if (payload.offset < slotstream_magic.size() || payload.offset > header.offset ||
       payload.size > header.offset - payload.offset)
-    refuse(fmt::format("array '{}' is outside of the file", payload.name));
+    unreadable(fmt::format("array '{}' is outside of the file", payload.name));
   return payload;
 }
 
-void read_head(const ByteSource& source, const Json& json, const Place& header, SlotstreamFile& file) {
+void read_record_head(const ByteSource& source, const Json& json, const RecordPlace& header, SlotstreamFile& file) {
   file.tokens = field<std::int64_t>(json, "tokenCount");
-  file.linear_layers = list(json, "linear").size();
-  file.attention_layers = list(json, "attention").size();
-  for (const Json& record : list(json, "arrays")) file.payloads.push_back(read_payload(record, header));
-  for (const Json& sequence : list(json, "sequences")) {
+  file.linear_layers = listed(json, "linear").size();
+  file.attention_layers = listed(json, "attention").size();
+  for (const Json& record : listed(json, "arrays")) file.payloads.push_back(read_payload(record, header));
+  for (const Json& sequence : listed(json, "sequences")) {
     const auto name = field<std::string>(sequence, "name");
-    for (const Json& extent : list(sequence, "extents"))
+    for (const Json& extent : listed(sequence, "extents"))
       file.extents.push_back({name, field<std::string>(extent, "segment"), field<std::int64_t>(extent, "start"),
                               field<std::int64_t>(extent, "end")});
   }
   // The ids are the first of its payloads.
   if (file.payloads.empty() || file.tokens < 0 || file.payloads[0].size != 4 * static_cast<std::uint64_t>(file.tokens))
-    refuse(fmt::format("it is to hold {} token ids and does not", file.tokens));
+    unreadable(fmt::format("it is to hold {} token ids and does not", file.tokens));
   const std::string ids = read_bytes(source, file.payloads[0].offset, file.payloads[0].size);
   for (std::size_t i = 0; i < ids.size(); i += 4) file.ids.push_back(read_le<std::int32_t>(ids, i));
 }
@@ -111,20 +108,20 @@ bool is_slotstream_segment(std::string_view name) {
 }
 
 SlotstreamFile read_slotstream_file(const ByteSource& source) {
-  Place header;
+  RecordPlace header;
   const Json json = read_header(source, header);
   SlotstreamFile file;
   file.format = field<std::int64_t>(json, "format");
-  if (file.format != known_format) refuse(fmt::format("format {} of slotstream is not known here", file.format), "KV123");
+  if (file.format != known_format) unreadable(fmt::format("format {} of slotstream is not known here", file.format), "KV123");
   file.identity = field<std::string>(json, "identity");
   const auto kind = field<std::string>(json, "kind");
-  if (kind != "head" && kind != "segment") refuse(fmt::format("a file of kind '{}'", kind), "KV123");
+  if (kind != "head" && kind != "segment") unreadable(fmt::format("a file of kind '{}'", kind), "KV123");
   file.head = kind == "head";
   if (file.head) {
-    read_head(source, json, header, file);
+    read_record_head(source, json, header, file);
     return file;
   }
-  for (const Json& record : list(json, "rows")) {
+  for (const Json& record : listed(json, "rows")) {
     file.payloads.push_back(read_payload(record, header));
     file.payloads.back().start = field<std::int64_t>(record, "start");
     file.payloads.back().end = field<std::int64_t>(record, "end");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cache/axes.h"
 #include "cache/invariants/invariants.h"
 #include "cache/invariants/keys_and_values.h"
 #include "kvcache/caches.h"
@@ -12,7 +13,7 @@
 namespace kvcache::foreign {
 namespace {
 
-constexpr int rows_axis = 2;
+using kvcache::detail::row_axis;
 
 [[noreturn]] void refuse(const LayerPlace& place, const std::string& what) {
   throw Error(ErrorKind::unreadable, fmt::format("{}: {}", place.name, what));
@@ -24,7 +25,7 @@ std::int64_t rows_of(const LayerPlace& place, const Tensor& keys, const Tensor& 
   if (!is_float(keys.dtype()) || !is_float(values.dtype()))
     refuse(place, fmt::format("keys of {} and values of {}", name(keys.dtype()), name(values.dtype())));
   if (const auto problem = kvcache::detail::pair_disagrees(keys.shape(), values.shape())) refuse(place, problem->message);
-  return keys.dim(rows_axis);
+  return keys.dim(row_axis);
 }
 
 /// The cache, if it is one that its own program could have: by the rules that `verify` goes by.
@@ -41,7 +42,7 @@ std::unique_ptr<Cache> legal(const LayerPlace& place, typename Class::State stat
 std::unique_ptr<Cache> plain_layer(const LayerPlace& place, const Tensor& keys, const Tensor& values, std::int64_t offset) {
   const std::int64_t rows = rows_of(place, keys, values);
   if (offset < 0 || offset > rows) refuse(place, fmt::format("{} tokens, but {} rows", offset, rows));
-  return legal<KVCache>(place, {keys.slice(rows_axis, 0, offset), values.slice(rows_axis, 0, offset)});
+  return legal<KVCache>(place, {keys.slice(row_axis, 0, offset), values.slice(row_axis, 0, offset)});
 }
 
 std::unique_ptr<Cache> ring_layer(const LayerPlace& place, const Tensor& keys, const Tensor& values, const RingFields& fields) {
@@ -54,8 +55,8 @@ std::unique_ptr<Cache> ring_layer(const LayerPlace& place, const Tensor& keys, c
   // Spare rows are in a buffer that has not been filled once, and there the newest token is the last.
   const std::int64_t valid = std::min(fields.offset, rows);
   RotatingKVCache::State state;
-  state.keys = keys.slice(rows_axis, 0, valid);
-  state.values = values.slice(rows_axis, 0, valid);
+  state.keys = keys.slice(row_axis, 0, valid);
+  state.values = values.slice(row_axis, 0, valid);
   state.keep = fields.keep;
   state.max_size = fields.max_size;
   state.offset = fields.offset;
@@ -69,8 +70,8 @@ std::unique_ptr<Cache> chunked_layer(const LayerPlace& place, const Tensor& keys
   if (start < 0 || offset < start || offset - start > rows)
     refuse(place, fmt::format("tokens {} to {}, but {} rows", start, offset, rows));
   ChunkedKVCache::State state;
-  state.keys = keys.slice(rows_axis, 0, offset - start);
-  state.values = values.slice(rows_axis, 0, offset - start);
+  state.keys = keys.slice(row_axis, 0, offset - start);
+  state.values = values.slice(row_axis, 0, offset - start);
   state.chunk_size = chunk_size;
   state.start_position = start;
   state.true_offset = offset;

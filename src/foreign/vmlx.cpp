@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cache/axes.h"
+#include "foreign/file_names.h"
 #include "foreign/format_rows.h"
 #include "foreign/header_fields.h"
 #include "foreign/little_endian.h"
@@ -22,15 +24,15 @@
 namespace kvcache::foreign {
 namespace {
 
+using kvcache::detail::row_axis;
+
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr std::string_view ending = ".safetensors";
 constexpr std::string_view prompts_index = "cache_index.db";
 constexpr std::string_view blocks_index = "block_index.db";
 constexpr std::string_view block_meta = "__vmlx_block_meta__";
-constexpr std::int64_t usual_block = 64;
-constexpr int rows_axis = 2;
+constexpr std::int64_t usual_vmlx_block = 64;
 
 /// cache_<16 hex>_<N>tok.safetensors, and _tq before the ending.
 struct PromptName {
@@ -40,9 +42,9 @@ struct PromptName {
 };
 std::optional<PromptName> prompt_name(std::string_view name) {
   PromptName out;
-  if (!name.starts_with("cache_") || !name.ends_with(ending)) return std::nullopt;
+  if (!name.starts_with("cache_") || !name.ends_with(safetensors_ending)) return std::nullopt;
   name.remove_prefix(6);
-  name.remove_suffix(ending.size());
+  name.remove_suffix(safetensors_ending.size());
   if (name.size() < 18 || name[16] != '_' || !is_hex(name.substr(0, 16), 16)) return std::nullopt;
   out.hash = name.substr(0, 16);
   name.remove_prefix(17);
@@ -179,7 +181,7 @@ std::vector<Item> block_items(const Place& place) {
   for (const std::string& folder : folders_in(blocks))
     for (const std::string& name : files_in(fmt::format("{}/{}", blocks, folder))) {
       const fs::path file(name);
-      const bool ours = file.extension() == ending && is_hex(file.stem().string(), 64);
+      const bool ours = file.extension() == safetensors_ending && is_hex(file.stem().string(), 64);
       out.push_back({fmt::format("{}/{}/{}", blocks, folder, name), ours ? Item::Kind::entry : Item::Kind::temporary});
     }
   for (const std::string& name : files_in(place.path))
@@ -221,7 +223,7 @@ Entry look_at_block(const Place&, const Item& item) {
     entry.verdict = "part of a paged cache";
     const std::vector<std::string> types = layer_types(meta_of(file));
     entry.settings = {{"layers", std::to_string(types.size())}};
-    if (const auto keys = find_array(file, "layer_0_keys"); keys && keys->rank() == 4) entry.tokens = keys->dim(rows_axis);
+    if (const auto keys = find_array(file, "layer_0_keys"); keys && keys->rank() == 4) entry.tokens = keys->dim(row_axis);
   });
 }
 
@@ -249,9 +251,9 @@ std::unique_ptr<Cache> joined_layer(const std::vector<SafetensorsFile>& blocks, 
     if (keys.back().rank() != 4 || keys.back().dtype() != keys.front().dtype() || values.back().rank() != 4 ||
         keys.back().dim(1) != keys.front().dim(1) || keys.back().dim(3) != keys.front().dim(3))
       throw Error(ErrorKind::unreadable, fmt::format("layer {}: its blocks are of several shapes", layer));
-    rows += keys.back().dim(rows_axis);
+    rows += keys.back().dim(row_axis);
   }
-  return plain_layer({fmt::format("layer {}", layer)}, concatenate(keys, rows_axis), concatenate(values, rows_axis), rows);
+  return plain_layer({fmt::format("layer {}", layer)}, concatenate(keys, row_axis), concatenate(values, row_axis), rows);
 }
 
 Restored restore_from_blocks(const Place& place, const Query& query) {
@@ -261,7 +263,7 @@ Restored restore_from_blocks(const Place& place, const Query& query) {
     out.why = "a block is of no use without those before it";
     return out;
   }
-  const std::int64_t size = query.block_size > 0 ? query.block_size : usual_block;
+  const std::int64_t size = query.block_size > 0 ? query.block_size : usual_vmlx_block;
   out.block_size = size;
   out.blocks_wanted = static_cast<std::int64_t>(query.tokens.size()) / size;
   std::vector<SafetensorsFile> blocks;
@@ -270,7 +272,7 @@ Restored restore_from_blocks(const Place& place, const Query& query) {
     while (static_cast<std::int64_t>(blocks.size()) < out.blocks_wanted) {
       const std::size_t at = blocks.size() * static_cast<std::size_t>(size);
       const std::string hash = vmlx_block_hash(parent, std::span(query.tokens).subspan(at, static_cast<std::size_t>(size)));
-      const std::string path = fmt::format("{}/blocks/{}/{}{}", place.path, hash.substr(0, 2), hash, ending);
+      const std::string path = fmt::format("{}/blocks/{}/{}{}", place.path, hash.substr(0, 2), hash, safetensors_ending);
       if (std::error_code error; !fs::exists(path, error)) break;
       blocks.push_back(SafetensorsFile::open(path));
       parent = hash;

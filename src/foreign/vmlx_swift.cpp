@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "foreign/file_names.h"
 #include "foreign/format_rows.h"
 #include "foreign/little_endian.h"
 #include "foreign/names.h"
@@ -17,15 +18,15 @@
 #include "kvcache/printable.h"
 
 namespace kvcache::foreign {
+namespace vmlx_swift {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view ending = ".safetensors";
 constexpr std::string_view index_name = "cache_index.db";
 
 bool is_prompt_name(std::string_view name) {
-  return name.ends_with(ending) && is_hex(name.substr(0, name.size() - ending.size()), 32);
+  return name.ends_with(safetensors_ending) && is_hex(name.substr(0, name.size() - safetensors_ending.size()), 32);
 }
 
 bool owns_folder(const FolderLook& folder) {
@@ -161,7 +162,7 @@ Restored restore_from(const Place& place, const Query& query) {
     if (item.kind == Item::Kind::entry) names.insert(fs::path(item.path).stem().string());
   std::set<std::int64_t, std::greater<>> lengths;
   for (const std::string& stem : names) {
-    const Entry entry = look(place, {place.path + "/" + stem + std::string(ending), Item::Kind::entry});
+    const Entry entry = look(place, {place.path + "/" + stem + std::string(safetensors_ending), Item::Kind::entry});
     if (entry.readable && entry.tokens > 0 && entry.tokens <= static_cast<std::int64_t>(query.tokens.size()))
       lengths.insert(entry.tokens);
   }
@@ -169,7 +170,7 @@ Restored restore_from(const Place& place, const Query& query) {
     const std::span<const std::int32_t> ids = std::span(query.tokens).first(static_cast<std::size_t>(length));
     const std::string stem = vmlx_swift_stem(query.model_name, {}, ids);
     if (!names.contains(stem)) continue;
-    out = restored(read_vmlx_swift_file(SafetensorsFile::open(place.path + "/" + stem + std::string(ending))));
+    out = restored(read_vmlx_swift_file(SafetensorsFile::open(place.path + "/" + stem + std::string(safetensors_ending))));
     out.cache.metadata["model"] = query.model_name;
     out.ids.assign(ids.begin(), ids.end());
     return out;
@@ -183,8 +184,19 @@ std::vector<Prompt> prompts(const Place&) {
 }
 
 }  // namespace
+}  // namespace vmlx_swift
 
-const Format vmlx_swift_format = {"vmlx-swift", "vmlx-swift (osaurus)", "2",     owns_folder, owns_file, items, look, check,
-                                  check_place,  restore_from,           prompts, nullptr};
+const Format vmlx_swift_format = {"vmlx-swift",
+                                  "vmlx-swift (osaurus)",
+                                  "2",
+                                  vmlx_swift::owns_folder,
+                                  vmlx_swift::owns_file,
+                                  vmlx_swift::items,
+                                  vmlx_swift::look,
+                                  vmlx_swift::check,
+                                  vmlx_swift::check_place,
+                                  vmlx_swift::restore_from,
+                                  vmlx_swift::prompts,
+                                  nullptr};
 
 }  // namespace kvcache::foreign

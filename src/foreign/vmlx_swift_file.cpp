@@ -7,29 +7,30 @@
 #include <string_view>
 #include <utility>
 
+#include "cache/axes.h"
 #include "foreign/header_fields.h"
 #include "foreign/stored_layers.h"
+#include "foreign/unreadable.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 
 namespace kvcache::foreign {
 namespace {
 
-constexpr std::int64_t known_version = 2;
-constexpr std::size_t most_layers = 65536;
-constexpr int rows_axis = 2;
+using kvcache::detail::row_axis;
 
+constexpr std::int64_t known_swift_version = 2;
+constexpr std::size_t most_swift_layers = 65536;
+
+namespace stored_kind {
 enum Kind : std::int64_t { turbo = 1, plain = 2, mamba = 3, skipped = 4, quantized = 5, rotating = 6, list = 8 };
-
-[[noreturn]] void refuse(const std::string& what, const char* code = "") {
-  throw Error(ErrorKind::unreadable, what, {}, code);
-}
+}  // namespace stored_kind
 
 /// All values of one of the small tensors.
 std::vector<std::int64_t> integers(const SafetensorsFile& file, const std::string& key, std::size_t count) {
   const Tensor tensor = array(file, key);
   if (tensor.dtype() != Dtype::I32 || tensor.elements() != count)
-    refuse(fmt::format("'{}' is {} {}", key, name(tensor.dtype()), to_string(tensor.shape())));
+    unreadable(fmt::format("'{}' is {} {}", key, name(tensor.dtype()), to_string(tensor.shape())));
   return tensor.integers();
 }
 
@@ -41,8 +42,8 @@ std::int64_t integer(const SafetensorsFile& file, const std::string& key) {
 std::unique_ptr<Cache> plain_cache(const SafetensorsFile& file, const std::string& at, const LayerPlace& place) {
   const Tensor keys = array(file, fmt::format("kv_{}_keys", at));
   const Tensor values = array(file, fmt::format("kv_{}_values", at));
-  if (keys.rank() != 4) refuse(fmt::format("{}: keys are {}", place.name, to_string(keys.shape())));
-  return plain_layer(place, keys, values, keys.dim(rows_axis));
+  if (keys.rank() != 4) unreadable(fmt::format("{}: keys are {}", place.name, to_string(keys.shape())));
+  return plain_layer(place, keys, values, keys.dim(row_axis));
 }
 
 std::unique_ptr<Cache> mamba_cache(const SafetensorsFile& file, const std::string& at) {
@@ -61,18 +62,18 @@ std::unique_ptr<Cache> rotating_cache(const SafetensorsFile& file, const std::st
 
 std::unique_ptr<Cache> quantized_cache(const SafetensorsFile& file, const std::string& at, const LayerPlace& place) {
   const std::int64_t count = integer(file, fmt::format("__qkv_{}_count__", at));
-  if (count != 4 && count != 6) refuse(fmt::format("{}: {} arrays, not 4 or 6", place.name, count));
+  if (count != 4 && count != 6) unreadable(fmt::format("{}: {} arrays, not 4 or 6", place.name, count));
   QuantizedKVCache::State state;
   state.offset = integer(file, fmt::format("__qkv_{}_offset__", at));
   state.group_size = integer(file, fmt::format("__qkv_{}_group_size__", at));
   state.bits = integer(file, fmt::format("__qkv_{}_bits__", at));
   if (!is_supported_bits(state.bits) || !is_supported_group_size(state.group_size))
-    refuse(fmt::format("{}: {} bits in groups of {}", place.name, state.bits, state.group_size));
+    unreadable(fmt::format("{}: {} bits in groups of {}", place.name, state.bits, state.group_size));
   const auto part = [&](std::int64_t i) {
     const Tensor tensor = array(file, fmt::format("qkv_{}_{}", at, i));
-    if (tensor.rank() != 4 || state.offset < 0 || state.offset > tensor.dim(rows_axis))
-      refuse(fmt::format("{}: {} tokens in an array {}", place.name, state.offset, to_string(tensor.shape())));
-    return tensor.slice(rows_axis, 0, state.offset);
+    if (tensor.rank() != 4 || state.offset < 0 || state.offset > tensor.dim(row_axis))
+      unreadable(fmt::format("{}: {} tokens in an array {}", place.name, state.offset, to_string(tensor.shape())));
+    return tensor.slice(row_axis, 0, state.offset);
   };
   const bool biases = count == 6;
   state.keys = {part(0), part(1), biases ? part(2) : Tensor()};
@@ -82,13 +83,13 @@ std::unique_ptr<Cache> quantized_cache(const SafetensorsFile& file, const std::s
 
 std::unique_ptr<Cache> leaf(const SafetensorsFile& file, std::int64_t kind, const std::string& at, const LayerPlace& place) {
   switch (kind) {
-    case plain:
+    case stored_kind::plain:
       return plain_cache(file, at, place);
-    case mamba:
+    case stored_kind::mamba:
       return mamba_cache(file, at);
-    case rotating:
+    case stored_kind::rotating:
       return rotating_cache(file, at, place);
-    case quantized:
+    case stored_kind::quantized:
       return quantized_cache(file, at, place);
     default:
       break;
@@ -100,7 +101,7 @@ std::unique_ptr<Cache> leaf(const SafetensorsFile& file, std::int64_t kind, cons
 std::unique_ptr<Cache> list_cache(const SafetensorsFile& file, std::size_t layer, const LayerPlace& place) {
   const std::int64_t count = integer(file, fmt::format("__cache_list_{}_count__", layer));
   if (count < 1 || static_cast<std::uint64_t>(count) > file.header().tensors.size())
-    refuse(fmt::format("{}: a list of {} caches", place.name, count));
+    unreadable(fmt::format("{}: a list of {} caches", place.name, count));
   std::vector<std::unique_ptr<Cache>> children;
   for (std::int64_t j = 0; j < count; ++j) {
     const std::int64_t kind = integer(file, fmt::format("__cache_list_{}_sub_{}_kind__", layer, j));
@@ -128,21 +129,21 @@ std::string VmlxSwiftFile::kind_name(std::int64_t kind) {
 VmlxSwiftFile read_vmlx_swift_file(SafetensorsFile file) {
   VmlxSwiftFile out;
   out.version = integer(file, "__jang_cache_format_version__");
-  if (out.version != known_version)
-    refuse(fmt::format("version {} of vmlx-swift's files is not known here", out.version), "KV123");
-  for (std::size_t i = 0; i < most_layers; ++i) {
+  if (out.version != known_swift_version)
+    unreadable(fmt::format("version {} of vmlx-swift's files is not known here", out.version), "KV123");
+  for (std::size_t i = 0; i < most_swift_layers; ++i) {
     const std::string key = fmt::format("__layer_kind_{}__", i);
     if (file.header().find(key) == nullptr) break;
     out.kinds.push_back(integer(file, key));
   }
-  if (out.kinds.empty()) refuse("it has no layers");
+  if (out.kinds.empty()) unreadable("it has no layers");
   for (std::size_t i = 0; i < out.kinds.size() && out.tokens == 0; ++i) {
-    if (out.kinds[i] == plain) {
+    if (out.kinds[i] == stored_kind::plain) {
       const Tensor keys = array(file, fmt::format("kv_{}_keys", i));
-      if (keys.rank() == 4) out.tokens = keys.dim(rows_axis);
-    } else if (out.kinds[i] == rotating) {
+      if (keys.rank() == 4) out.tokens = keys.dim(row_axis);
+    } else if (out.kinds[i] == stored_kind::rotating) {
       out.tokens = integers(file, fmt::format("__rot_{}_meta__", i), 5)[3];
-    } else if (out.kinds[i] == quantized) {
+    } else if (out.kinds[i] == stored_kind::quantized) {
       out.tokens = integer(file, fmt::format("__qkv_{}_offset__", i));
     }
   }
@@ -154,7 +155,7 @@ std::vector<std::unique_ptr<Cache>> VmlxSwiftFile::restore() const {
   std::vector<std::unique_ptr<Cache>> out;
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const LayerPlace place{fmt::format("layer {}", i)};
-    if (kinds[i] == list)
+    if (kinds[i] == stored_kind::list)
       out.push_back(list_cache(file, i, place));
     else
       out.push_back(leaf(file, kinds[i], std::to_string(i), place));

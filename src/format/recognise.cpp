@@ -41,7 +41,7 @@ bool is_layer_path(const TensorEntry& entry) {
   }
 }
 
-bool is_integer(Dtype dtype) {
+bool can_be_ids(Dtype dtype) {
   constexpr Dtype integers[] = {Dtype::I16, Dtype::U16, Dtype::I32, Dtype::U32, Dtype::I64, Dtype::U64};
   return std::ranges::find(integers, dtype) != std::ranges::end(integers);
 }
@@ -55,7 +55,7 @@ bool has_part(const Header& header, std::initializer_list<std::string_view> part
 /// Token ids are few arrays of integers; prompts are seldom stored as more than ids, a mask and positions.
 bool is_token_ids(const Header& header) {
   return !header.tensors.empty() && header.tensors.size() <= 4 &&
-         std::ranges::all_of(header.tensors, [](const TensorEntry& e) { return is_integer(e.dtype) && e.shape.size() <= 2; });
+         std::ranges::all_of(header.tensors, [](const TensorEntry& e) { return can_be_ids(e.dtype) && e.shape.size() <= 2; });
 }
 
 }  // namespace

@@ -7,20 +7,17 @@
 
 #include "kvcache/error.h"
 #include "model/expression.h"
+#include "model/unknown.h"
 
 namespace kvcache::detail {
 namespace {
 
-using Kind = Expression::Kind;
-
-[[noreturn]] void unknown(const std::string& why) {
-  throw Error(ErrorKind::unreadable, why);
-}
+using Operation = Expression::Kind;
 
 /// For messages: the name where there is one.
 std::string in_words(const Expression& e) {
-  if (e.kind == Kind::name || e.kind == Kind::member) return e.text;
-  if (e.kind == Kind::index) return in_words(e.parts[0]);
+  if (e.kind == Operation::name || e.kind == Operation::member) return e.text;
+  if (e.kind == Operation::index) return in_words(e.parts[0]);
   return "a number";
 }
 
@@ -106,7 +103,7 @@ LayerSpec keys_and_values(const std::vector<Expression>& args, std::size_t from,
 }
 
 void add_slot(const Expression& e, Names& names, LayerSpec& spec) {
-  if (e.kind != Kind::list) throw std::invalid_argument("state() takes shapes");
+  if (e.kind != Operation::list) throw std::invalid_argument("state() takes shapes");
   std::vector<std::int64_t> shape;
   for (const Expression& part : e.parts) shape.push_back(dim(part, names, 0));
   spec.slot_shapes.push_back(std::move(shape));
@@ -208,24 +205,24 @@ Value named(const std::string& name, Names& names) {
 
 Value evaluate(const Expression& e, Names& names) {
   switch (e.kind) {
-    case Kind::name:
+    case Operation::name:
       return named(e.text, names);
-    case Kind::unary:
+    case Operation::unary:
       return {!truth(evaluate(e.parts[0], names))};
-    case Kind::binary:
+    case Operation::binary:
       return binary(e, names);
-    case Kind::index:
+    case Operation::index:
       return entry(e.parts[0], e.parts[1], names, true);
-    case Kind::member:
+    case Operation::member:
       return member(evaluate(e.parts[0], names), e.text);
-    case Kind::call:
+    case Operation::call:
       return call(e, names);
-    case Kind::list: {
+    case Operation::list: {
       Values items;
       for (const Expression& part : e.parts) items.push_back(evaluate(part, names));
       return list_value(std::move(items));
     }
-    case Kind::literal:
+    case Operation::literal:
       break;
   }
   return e.value;

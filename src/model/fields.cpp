@@ -1,4 +1,5 @@
 #include "model/fields.h"
+#include "model/unknown.h"
 
 #include <fmt/format.h>
 
@@ -10,11 +11,7 @@
 namespace kvcache::detail {
 namespace {
 
-using Kind = ModelField::Kind;
-
-[[noreturn]] void unknown(const std::string& why, const std::string& hint = {}) {
-  throw Error(ErrorKind::unreadable, why, hint);
-}
+using FieldKind = ModelField::Kind;
 
 bool is_zero(const Value& value) {
   return value.is.index() != 0 && !truth(value);
@@ -25,23 +22,23 @@ void check_kind(const ModelField& field, const Value& value) {
     unknown(fmt::format("{} is {}, not {}", field.name, in_json(value), expected));
   };
   switch (field.kind) {
-    case Kind::size:
-    case Kind::count: {
-      const std::int64_t low = field.kind == Kind::size ? 1 : 0;
+    case FieldKind::size:
+    case FieldKind::count: {
+      const std::int64_t low = field.kind == FieldKind::size ? 1 : 0;
       const auto* const number = std::get_if<std::int64_t>(&value.is);
       if (number == nullptr || *number < low || *number > max_dim) wrong(fmt::format("an integer from {} to {}", low, max_dim));
       return;
     }
-    case Kind::flag:
+    case FieldKind::flag:
       if (!std::holds_alternative<bool>(value.is) && !std::holds_alternative<std::int64_t>(value.is)) wrong("true or false");
       return;
-    case Kind::list:
+    case FieldKind::list:
       if (!std::holds_alternative<List>(value.is) && !std::holds_alternative<std::string>(value.is)) wrong("a list");
       return;
-    case Kind::object:
+    case FieldKind::object:
       if (!std::holds_alternative<const nlohmann::json*>(value.is)) wrong("an object");
       return;
-    case Kind::let:
+    case FieldKind::let:
       return;
   }
 }
@@ -91,7 +88,7 @@ Value Fields::read(const ModelField& field) {
 Value Fields::of(const std::string& name) {
   if (name == "i") return {layer_};
   const ModelField& field = *row_.field(name);
-  if (field.kind == Kind::let) return evaluate(*field.absent, *this);
+  if (field.kind == FieldKind::let) return evaluate(*field.absent, *this);
   if (const auto it = known_.find(name); it != known_.end()) return it->second;
   Value value = read(field);
   known_.emplace(name, value);

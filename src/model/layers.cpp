@@ -6,13 +6,10 @@
 
 #include "kvcache/error.h"
 #include "model/fields.h"
+#include "model/unknown.h"
 
 namespace kvcache::detail {
 namespace {
-
-[[noreturn]] void unknown(const std::string& why) {
-  throw Error(ErrorKind::unreadable, why);
-}
 
 /// The object that the row's fields are in.
 const nlohmann::json& fields_of(const ModelRow& row, const nlohmann::json& config) {

@@ -8,7 +8,7 @@
 namespace kvcache {
 namespace {
 
-using Kind = LayerSpec::Kind;
+using LayerKind = LayerSpec::Kind;
 
 /// Layers of one sort.
 struct Sort {
@@ -53,18 +53,18 @@ std::vector<Sort> sorts_of(std::span<const LayerSpec> layers) {
 std::string layer_in_words(const LayerSpec& layer) {
   if (layer.unused) return "unused";
   switch (layer.kind) {
-    case Kind::rotating:
+    case LayerKind::rotating:
       return fmt::format("window {}", layer.max_size);
-    case Kind::chunked:
+    case LayerKind::chunked:
       return fmt::format("chunk {}", layer.chunk_size);
-    case Kind::arrays:
+    case LayerKind::arrays:
       return "state";
-    case Kind::list: {
+    case LayerKind::list: {
       std::string words;
       for (const LayerSpec& child : layer.children) words += (words.empty() ? "" : " + ") + layer_in_words(child);
       return words;
     }
-    case Kind::kv:
+    case LayerKind::kv:
       break;
   }
   return "plain";

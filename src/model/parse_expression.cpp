@@ -10,7 +10,7 @@
 namespace kvcache::detail {
 namespace {
 
-using Kind = Expression::Kind;
+using Operation = Expression::Kind;
 
 class Parser {
  public:
@@ -63,7 +63,7 @@ class Parser {
   }
 
   static Expression binary(std::string_view op, Expression a, Expression b) {
-    Expression e{Kind::binary, std::string(op), {}, {}};
+    Expression e{Operation::binary, std::string(op), {}, {}};
     e.parts.push_back(std::move(a));
     e.parts.push_back(std::move(b));
     return e;
@@ -83,7 +83,7 @@ class Parser {
 
   Expression negation() {
     if (!take("not")) return comparison();
-    Expression e{Kind::unary, "not", {}, {}};
+    Expression e{Operation::unary, "not", {}, {}};
     e.parts.push_back(negation());
     return e;
   }
@@ -119,17 +119,17 @@ class Parser {
     Expression e = primary();
     while (true) {
       if (take("[")) {
-        Expression item{Kind::index, {}, {}, {}};
+        Expression item{Operation::index, {}, {}, {}};
         item.parts.push_back(std::move(e));
         item.parts.push_back(disjunction());
         expect("]");
         e = std::move(item);
       } else if (take(".")) {
         // A field of an object is a name with a dot; of what an index gave, a member.
-        if (e.kind == Kind::name) {
+        if (e.kind == Operation::name) {
           e.text += '.' + std::string(token_);
         } else {
-          Expression member{Kind::member, std::string(token_), {}, {}};
+          Expression member{Operation::member, std::string(token_), {}, {}};
           member.parts.push_back(std::move(e));
           e = std::move(member);
         }
@@ -158,19 +158,19 @@ class Parser {
       expect(")");
       return e;
     }
-    if (token == "[") return {Kind::list, {}, {}, until("]")};
-    if ((token == "f32" || token == "i64") && take("[")) return {Kind::list, token, {}, until("]")};
-    if (token.front() == '"') return {Kind::literal, {}, {token.substr(1, token.size() - 2)}, {}};
+    if (token == "[") return {Operation::list, {}, {}, until("]")};
+    if ((token == "f32" || token == "i64") && take("[")) return {Operation::list, token, {}, until("]")};
+    if (token.front() == '"') return {Operation::literal, {}, {token.substr(1, token.size() - 2)}, {}};
     if (std::isdigit(static_cast<unsigned char>(token.front())) != 0) {
       for (const char c : token)
         if (std::isdigit(static_cast<unsigned char>(c)) == 0 || token.size() > 9) fail(fmt::format("'{}' is no number", token));
-      return {Kind::literal, {}, {static_cast<std::int64_t>(std::stoll(token))}, {}};
+      return {Operation::literal, {}, {static_cast<std::int64_t>(std::stoll(token))}, {}};
     }
     if (token == "none" || token == "nothing") return {};
-    if (token == "true" || token == "false") return {Kind::literal, {}, {token == "true"}, {}};
+    if (token == "true" || token == "false") return {Operation::literal, {}, {token == "true"}, {}};
     if (!is_word(token.front())) fail(fmt::format("'{}' is not expected", token));
-    if (take("(")) return {Kind::call, token, {}, until(")")};
-    return {Kind::name, token, {}, {}};
+    if (take("(")) return {Operation::call, token, {}, until(")")};
+    return {Operation::name, token, {}, {}};
   }
 
   std::string_view text_;

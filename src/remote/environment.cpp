@@ -8,23 +8,18 @@
 
 #include "kvcache/error.h"
 #include "platform/text_file.h"
+#include "remote/trimmed.h"
 
 namespace kvcache::remote {
 namespace {
 
 constexpr std::string_view blanks = " \t\r\n";
 
-std::string trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return std::string(text.substr(first, text.find_last_not_of(blanks) + 1 - first));
-}
-
 /// "profile work" and "work" are both called work.
 std::string section_name(std::string_view line) {
-  std::string name = trimmed(line.substr(1, line.find(']') - 1));
+  std::string_view name = trimmed(line.substr(1, line.find(']') - 1));
   if (name.starts_with("profile ")) name = trimmed(name.substr(8));
-  return name;
+  return std::string(name);
 }
 
 /// Of a file of settings; nothing of one that is not there or cannot be read, as with any program that looks for one.
@@ -56,7 +51,7 @@ Settings read_settings(const std::string& path, const std::string& section) {
   bool here = false;
   std::string above;
   for (std::string line; std::getline(file, line);) {
-    const std::string text = trimmed(line);
+    const std::string_view text = trimmed(line);
     if (text.empty() || text.front() == '#' || text.front() == ';') continue;
     if (text.front() == '[') {
       here = section_name(text) == section;
@@ -64,10 +59,10 @@ Settings read_settings(const std::string& path, const std::string& section) {
     }
     const std::size_t equals = text.find('=');
     if (!here || equals == std::string::npos) continue;
-    const std::string name = trimmed(std::string_view(text).substr(0, equals));
+    const std::string name(trimmed(text.substr(0, equals)));
     const bool indented = line.front() == ' ' || line.front() == '\t';
     if (!indented) above = name;
-    out[indented ? fmt::format("{}.{}", above, name) : name] = trimmed(std::string_view(text).substr(equals + 1));
+    out[indented ? fmt::format("{}.{}", above, name) : name] = trimmed(text.substr(equals + 1));
   }
   return out;
 }

@@ -9,6 +9,7 @@
 #include "remote/address.h"
 #include "remote/curl.h"
 #include "remote/environment.h"
+#include "remote/trimmed.h"
 
 namespace kvcache::remote {
 namespace {
@@ -20,13 +21,6 @@ constexpr int poll_ms = 50;
 // Of an error page: more than any service writes.
 constexpr std::size_t most_kept = 64U << 10U;
 constexpr std::string_view empty_sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.back() == '\r' || text.back() == '\n' || text.back() == ' ' || text.back() == '\t'))
-    text.remove_suffix(1);
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  return text;
-}
 
 void check(CURLcode code) {
   if (code != CURLE_OK) throw Error(ErrorKind::io, fmt::format("libcurl: {}", curl().easy_strerror(code)), {}, "KV100");

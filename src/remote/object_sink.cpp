@@ -76,7 +76,7 @@ class Completion final : public Receiver {
   TextReceiver text_;
 };
 
-std::string random_word() {
+std::string random_mark() {
   std::random_device random;
   return fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
 }
@@ -89,7 +89,7 @@ ObjectSink::ObjectSink(std::shared_ptr<void> owner, S3Service& service, ObjectAd
       object_(std::move(object)),
       label_(std::move(label)),
       overwrite_(overwrite),
-      mark_(random_word()),
+      mark_(random_mark()),
       file_(detail::File::temporary()) {}
 
 ObjectSink::~ObjectSink() {

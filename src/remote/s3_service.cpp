@@ -87,7 +87,7 @@ std::string amazon_host(const std::string& region) {
   return fmt::format("s3.{}.amazonaws.com{}", region, region.starts_with("cn-") ? ".cn" : "");
 }
 
-std::string random_word() {
+std::string random_name() {
   std::random_device random;
   return fmt::format("{:08x}{:08x}", random(), random());
 }
@@ -179,7 +179,7 @@ bool S3Service::keeps_existing(const ObjectAddress& object) {
 bool S3Service::probe(const ObjectAddress& object) {
   const std::size_t slash = object.key.rfind('/');
   const ObjectAddress test{
-      object.bucket, object.key.substr(0, slash == std::string::npos ? 0 : slash + 1) + ".kvcache-probe-" + random_word()};
+      object.bucket, object.key.substr(0, slash == std::string::npos ? 0 : slash + 1) + ".kvcache-probe-" + random_name()};
   const TextBody empty("");
   const auto put = [&] {
     return send(test.bucket,

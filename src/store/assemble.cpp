@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "cache/axes.h"
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "store/impl.h"
@@ -12,7 +13,7 @@
 namespace kvcache::store::detail {
 namespace {
 
-constexpr int row_axis = 2;
+using kvcache::detail::row_axis;
 
 class Assembly {
  public:

@@ -1,4 +1,6 @@
 #include "store/chain.h"
+#include "common/hex.h"
+#include "store/canonical.h"
 
 #include <algorithm>
 #include <string>
@@ -13,21 +15,6 @@ void append_u32(std::string& out, std::uint32_t value) {
   for (unsigned shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>(value >> shift & 0xFFU));
 }
 
-std::string bytes_of(const Digest& hex) {
-  const auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
-  std::string out;
-  out.reserve(hex.size() / 2);
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) out.push_back(static_cast<char>(digit(hex[i]) << 4U | digit(hex[i + 1])));
-  return out;
-}
-
-// Each use of the digest has a domain of its own, so that none can pass for another.
-std::string domain(std::string_view name) {
-  std::string out = "kvcache/";
-  out.append(name).append("/1").push_back('\0');
-  return out;
-}
-
 bool meets(const Extra& extra, std::int64_t first, std::int64_t count) {
   const std::int64_t begin = extra.position;
   const std::int64_t end = begin + std::max<std::int64_t>(extra.length, 1);
@@ -37,7 +24,7 @@ bool meets(const Extra& extra, std::int64_t first, std::int64_t count) {
 }  // namespace
 
 Digest root_of(const Digest& space) {
-  return sha256(domain("root") + bytes_of(space));
+  return sha256(domain("root") + kvcache::detail::from_hex(space));
 }
 
 std::vector<Extra> extras_within(std::span<const Extra> extras, std::int64_t first, std::int64_t count) {
@@ -51,7 +38,7 @@ std::vector<Extra> extras_within(std::span<const Extra> extras, std::int64_t fir
 }
 
 Digest hash_of(const Digest& parent, std::span<const std::int32_t> ids, std::span<const Extra> extras, bool tail) {
-  std::string text = domain(tail ? "tail" : "block") + bytes_of(parent);
+  std::string text = domain(tail ? "tail" : "block") + kvcache::detail::from_hex(parent);
   text.reserve(text.size() + 4 * ids.size() + 8);
   append_u32(text, static_cast<std::uint32_t>(ids.size()));
   for (const std::int32_t id : ids) append_u32(text, static_cast<std::uint32_t>(id));

@@ -8,13 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "cache/axes.h"
 #include "kvcache/sha256.h"
 #include "kvcache/stamp.h"
 
 namespace kvcache::store::detail {
 namespace {
 
-constexpr int row_axis = 2;
+using kvcache::detail::row_axis;
 
 /// What is compared: arrays by where and what they are, and what a state says beside them.
 struct Values {

@@ -13,6 +13,7 @@
 #include "kvcache/stamp.h"
 #include "safetensors/late_header.h"
 #include "stamp/passing_checksums.h"
+#include "store/canonical.h"
 #include "store/planes.h"
 #include "store/state.h"
 
@@ -68,10 +69,6 @@ Json extras_json(const std::vector<Extra>& extras) {
   return out;
 }
 
-std::string ascii(const Json& json) {
-  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
-}
-
 Json states_json(const ObjectContents& contents) {
   Json out = Json::array();
   for (const ObjectPart& part : contents.parts) {
@@ -86,7 +83,7 @@ std::string tool_name() {
   return "kvcache store";
 }
 
-Stamp stamp_of(Time now) {
+Stamp object_stamp(Time now) {
   Stamp stamp;
   stamp.time = time_text(now);
   stamp.tool = tool_name();
@@ -174,7 +171,7 @@ ObjectFile object_file(const ObjectContents& contents, Time now, bool compress) 
   ObjectFile out;
   out.tensors = std::move(encoded.tensors);
   out.metadata = std::move(encoded.metadata);
-  out.stamp = stamp_of(now);
+  out.stamp = object_stamp(now);
   if (of_whole_node) out.stamp->tokens = stamp_tokens(contents.node.ids);
   return out;
 }
@@ -199,7 +196,7 @@ ObjectFile label_file(const std::string& label, Time now) {
   PromptCache cache;
   cache.layers.push_back(std::make_unique<KVCache>());  // never used: without any layer it would be no prompt cache
   cache.metadata.emplace(label_key, label);
-  cache.metadata.emplace(stamp_key, to_json(stamp_of(now)));
+  cache.metadata.emplace(stamp_key, to_json(object_stamp(now)));
   Encoded encoded = encode(cache, Era::P5);
   return {std::move(encoded.tensors), std::move(encoded.metadata), {}};
 }

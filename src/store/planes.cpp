@@ -24,7 +24,7 @@ constexpr int level = -100;
 constexpr double worth = 0.95;        // of an array's size
 constexpr double worth_plane = 0.98;  // of a plane's: of mantissas there is less to be had than reading them back costs
 
-[[noreturn]] void unreadable(const std::string& what) {
+[[noreturn]] void unreadable_planes(const std::string& what) {
   throw Error(ErrorKind::unreadable, fmt::format("compressed rows are not readable: {}", what),
               Remedy(Remedy::Action::store, {{"verb", "check"}, {"data", ""}, {"repair", ""}}) + " removes what is damaged");
 }
@@ -125,12 +125,12 @@ class Unpacking final : public Computation {
       : frames_(std::move(frames)), rows_(rows), row_bytes_(row_bytes), item_(item) {
     std::uint64_t at = 0;
     for (const std::uint64_t size : sizes) {
-      if (size > rows * row_bytes / item) unreadable("frames of another size");
+      if (size > rows * row_bytes / item) unreadable_planes("frames of another size");
       places_.push_back(at);
       at += size;
     }
     places_.push_back(at);
-    if (at != frames_.nbytes()) unreadable("frames of another size");
+    if (at != frames_.nbytes()) unreadable_planes("frames of another size");
   }
 
   [[nodiscard]] std::size_t outputs() const override { return 1; }
@@ -161,7 +161,7 @@ class Unpacking final : public Computation {
     thread_local std::vector<std::byte> stored;
     thread_local std::vector<std::byte> decoded;
     thread_local const DecompressContext context(ZSTD_createDCtx(), ZSTD_freeDCtx);
-    if (context == nullptr) unreadable("no memory");
+    if (context == nullptr) unreadable_planes("no memory");
     const std::size_t plane_bytes = values.size() / item_;
     const std::uint64_t begin = places_[head * item_];
     stored.resize(places_[(head + 1) * item_] - begin);
@@ -177,7 +177,7 @@ class Unpacking final : public Computation {
       }
       std::byte* const place = decoded.data() + plane * plane_bytes;
       const std::size_t size = ZSTD_decompressDCtx(context.get(), place, plane_bytes, frame.data(), frame.size());
-      if (ZSTD_isError(size) != 0U || size != plane_bytes) unreadable("a frame is damaged");
+      if (ZSTD_isError(size) != 0U || size != plane_bytes) unreadable_planes("a frame is damaged");
       planes[plane] = place;
     }
     from_planes(std::span(planes).first(item_), values);
@@ -248,22 +248,22 @@ std::size_t packed_slots(std::string_view facts) {
 Tensor unpack_rows(std::string_view facts, const std::vector<Tensor>& stored, std::size_t array, Dtype dtype,
                    const Shape& shape) {
   const Json parsed = Json::parse(facts, nullptr, false);
-  if (!parsed.is_array() || parsed.size() != stored.size() || array >= stored.size()) unreadable("another number of arrays");
+  if (!parsed.is_array() || parsed.size() != stored.size() || array >= stored.size()) unreadable_planes("another number of arrays");
   const Json& one = parsed[array];
   if (one.is_null()) {
-    if (stored[array].dtype() != dtype || stored[array].shape() != shape) unreadable("an array of another shape");
+    if (stored[array].dtype() != dtype || stored[array].shape() != shape) unreadable_planes("an array of another shape");
     return stored[array];
   }
   std::vector<std::uint64_t> sizes;
   try {
     sizes = one.at("frames").get<std::vector<std::uint64_t>>();
   } catch (const Json::exception&) {
-    unreadable("no frames");
+    unreadable_planes("no frames");
   }
   const std::size_t item = item_size(dtype);
   if (!is_float(dtype) || (item != 2 && item != 4) || shape.size() != 4 ||
       static_cast<std::int64_t>(sizes.size()) != shape[1] * static_cast<std::int64_t>(item) || shape[2] <= 0 || shape[3] <= 0)
-    unreadable("another number of heads");
+    unreadable_planes("another number of heads");
   const auto rows = static_cast<std::uint64_t>(shape[2]);
   const std::uint64_t row_bytes = static_cast<std::uint64_t>(shape[3]) * item;
   return Tensor::computed(std::make_shared<Unpacking>(stored[array], std::move(sizes), rows, row_bytes, item), 0, dtype, shape);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cache/axes.h"
 #include "common/count_of.h"
 #include "common/hex.h"
 #include "kvcache/caches.h"
@@ -25,7 +26,7 @@ using namespace detail;
 using kvcache::detail::count_of;
 using kvcache::detail::from_hex;
 
-constexpr int row_axis = 2;
+using kvcache::detail::row_axis;
 
 /// Tokens that a cache counts; nothing for recurrent state and what was never used.
 std::optional<std::int64_t> tokens_of(const Cache& cache) {

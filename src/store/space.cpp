@@ -6,6 +6,7 @@
 #include "kvcache/caches.h"
 #include "kvcache/error.h"
 #include "kvcache/sha256.h"
+#include "store/canonical.h"
 
 namespace kvcache::store::detail {
 namespace {
@@ -13,16 +14,6 @@ namespace {
 using Json = nlohmann::json;
 using kvcache::detail::from_hex;
 using kvcache::detail::to_hex;
-
-std::string ascii(const Json& json) {
-  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
-}
-
-std::string domain(std::string_view name) {
-  std::string out = "kvcache/";
-  out.append(name).append("/1").push_back('\0');
-  return out;
-}
 
 [[noreturn]] void unreadable() {
   throw Error(ErrorKind::unreadable, "what it says about itself is not readable");

@@ -193,7 +193,7 @@ const Dialect* dialect_of(const std::string& id) {
 }
 
 /// What a cache that was found is said to be: its tokens, its model. No checksums: they would cost another pass over the data.
-std::string stamp_of(std::span<const std::int32_t> tokens, const Identity& identity) {
+std::string prompt_stamp(std::span<const std::int32_t> tokens, const Identity& identity) {
   Stamp stamp;
   stamp.time = kvcache::detail::stamp_time();
   stamp.tool = "kvcache store";
@@ -221,8 +221,8 @@ Got assembled(const Objects& objects, Look found, std::span<const std::int32_t> 
       got.format = dialect_of(found.entry->format);
     }
     got.cache.metadata.insert_or_assign(std::string(stamp_key),
-                                        stamp_of(tokens.first(static_cast<std::size_t>(found.plan->tokens)),
-                                                 identity.config.empty() ? found.in->space.identity : identity));
+                                        prompt_stamp(tokens.first(static_cast<std::size_t>(found.plan->tokens)),
+                                                     identity.config.empty() ? found.in->space.identity : identity));
   }
   got.match = std::move(found.match);
   return got;

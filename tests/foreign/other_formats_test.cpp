@@ -95,7 +95,7 @@ std::vector<std::byte> keys_of(const Restored& restored, std::size_t layer = 0) 
   return out;
 }
 
-std::vector<std::byte> bytes_of(const Tensor& tensor) {
+std::vector<std::byte> raw_bytes(const Tensor& tensor) {
   std::vector<std::byte> out(tensor.nbytes());
   tensor.read(0, out);
   return out;
@@ -184,7 +184,7 @@ TEST_F(OtherFormats, MlxPromptCacheJoinsWhatCameSince) {
   const Restored found = restored(counting(1, 10));
   ASSERT_EQ(found.outcome, Restored::Outcome::restored) << found.why;
   EXPECT_EQ(found.ids, ids);
-  EXPECT_EQ(keys_of(found), bytes_of(rows(0, 8)));
+  EXPECT_EQ(keys_of(found), raw_bytes(rows(0, 8)));
   // Without the first file nothing of the second is of use.
   fs::remove(folder + "/" + file(first));
   EXPECT_EQ(restored(counting(1, 10)).tokens(), 0);
@@ -206,7 +206,7 @@ TEST_F(OtherFormats, PullRequest1218) {
   const Restored trimmed = restored(Ids{1, 2, 9});
   ASSERT_EQ(trimmed.outcome, Restored::Outcome::restored) << trimmed.why;
   EXPECT_EQ(trimmed.ids, (Ids{1, 2}));
-  EXPECT_EQ(keys_of(trimmed), bytes_of(rows(0, 2)));
+  EXPECT_EQ(keys_of(trimmed), raw_bytes(rows(0, 2)));
 }
 
 TEST_F(OtherFormats, PullRequest1218OfAnotherFormatIsNotGuessedAt) {
@@ -276,7 +276,7 @@ TEST_F(OtherFormats, VmlxBlocks) {
   const Restored found = restored(counting(1, 100));
   ASSERT_EQ(found.outcome, Restored::Outcome::restored) << found.why;
   EXPECT_EQ(found.ids, ids);
-  EXPECT_EQ(keys_of(found), bytes_of(rows(0, 64)));
+  EXPECT_EQ(keys_of(found), raw_bytes(rows(0, 64)));
 }
 
 std::string container(const std::string& payload, const std::string& header) {

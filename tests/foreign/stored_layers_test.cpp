@@ -9,7 +9,7 @@
 namespace kvcache::foreign {
 namespace {
 
-Tensor rows(std::int64_t count, std::int64_t batch = 1) {
+Tensor stored_rows(std::int64_t count, std::int64_t batch = 1) {
   const Shape shape = {batch, 1, count, 4};
   return Tensor::of_bytes(Dtype::F16, shape, std::vector<std::byte>(static_cast<std::size_t>(8 * count * batch)));
 }
@@ -17,7 +17,7 @@ Tensor rows(std::int64_t count, std::int64_t batch = 1) {
 /// The code of the refusal of a ring, or "legal".
 std::string ring(std::int64_t count, const RingFields& fields) {
   try {
-    static_cast<void>(ring_layer({"layer 1"}, rows(count), rows(count), fields));
+    static_cast<void>(ring_layer({"layer 1"}, stored_rows(count), stored_rows(count), fields));
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("layer 1"), std::string::npos) << error.what();
     return error.code().empty() ? "refused" : error.code();
@@ -41,10 +41,10 @@ TEST(StoredLayers, ARingIsOneThatItsProgramCouldHave) {
 }
 
 TEST(StoredLayers, ShapesAreThoseOfKeysAndValues) {
-  EXPECT_THROW(static_cast<void>(plain_layer({"layer 0"}, rows(4), rows(5), 4)), Error);
-  EXPECT_THROW(static_cast<void>(plain_layer({"layer 0"}, rows(4), rows(4, 2), 4)), Error);
-  EXPECT_THROW(static_cast<void>(plain_layer({"layer 0"}, rows(4), rows(4), 5)), Error);
-  EXPECT_EQ(plain_layer({"layer 0"}, rows(8), rows(8), 5)->size(), 5);
+  EXPECT_THROW(static_cast<void>(plain_layer({"layer 0"}, stored_rows(4), stored_rows(5), 4)), Error);
+  EXPECT_THROW(static_cast<void>(plain_layer({"layer 0"}, stored_rows(4), stored_rows(4, 2), 4)), Error);
+  EXPECT_THROW(static_cast<void>(plain_layer({"layer 0"}, stored_rows(4), stored_rows(4), 5)), Error);
+  EXPECT_EQ(plain_layer({"layer 0"}, stored_rows(8), stored_rows(8), 5)->size(), 5);
 }
 
 }  // namespace

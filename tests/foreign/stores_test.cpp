@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 using kvcache::test::expect_same;
 using ::test::Folder;
 
-const fs::path cases = fs::path(KVCACHE_TESTDATA) / "golden" / "foreign";
+const fs::path store_cases = fs::path(KVCACHE_TESTDATA) / "golden" / "foreign";
 
 std::vector<std::int32_t> ids_of(const fs::path& path) {
   std::ifstream file(path);
@@ -33,9 +33,9 @@ std::vector<std::int32_t> ids_of(const fs::path& path) {
 
 Restored restored(const std::string& name, const std::string& tokens) {
   Query query;
-  query.tokens = ids_of(cases / name / "tokens" / tokens);
+  query.tokens = ids_of(store_cases / name / "tokens" / tokens);
   Restored best;
-  for (const Place& place : places_below((cases / name / "store").string())) {
+  for (const Place& place : places_below((store_cases / name / "store").string())) {
     Restored found = restore(place, query);
     if (found.tokens() >= best.tokens()) best = std::move(found);
   }
@@ -66,11 +66,11 @@ TEST(Stores, WindowsOfDflashAreProvenByTwoSnapshots) {
 
 TEST(Stores, AWindowOfOneSnapshotAloneIsRefused) {
   const Folder folder;
-  fs::copy(cases / "dflash-window-f16" / "store", folder.str(), fs::copy_options::recursive);
+  fs::copy(store_cases / "dflash-window-f16" / "store", folder.str(), fs::copy_options::recursive);
   for (const auto& entry : fs::recursive_directory_iterator(folder.str()))
     if (entry.path().filename().string().starts_with("0000000044")) fs::remove(entry.path());
   Query query;
-  query.tokens = ids_of(cases / "dflash-window-f16" / "tokens" / "at-30.json");
+  query.tokens = ids_of(store_cases / "dflash-window-f16" / "tokens" / "at-30.json");
   const Restored found = restore(places_below(folder.str()).at(0), query);
   EXPECT_EQ(found.outcome, Restored::Outcome::refused);
   EXPECT_NE(found.remedy.text().find("model"), std::string::npos) << found.remedy.text();
@@ -91,7 +91,7 @@ TEST(Stores, RoundTripsOfWholeCachesAreExact) {
     // Its own writer gave it the same name.
     EXPECT_EQ(fs::path(written.path).filename(), fs::path(first.entry).filename());
     Query query;
-    query.tokens = ids_of(cases / name / "tokens" / tokens);
+    query.tokens = ids_of(store_cases / name / "tokens" / tokens);
     const Restored second = restore(*place_of(folder.str()), query);
     ASSERT_EQ(second.outcome, Restored::Outcome::restored) << second.why;
     EXPECT_EQ(second.ids, first.ids);

@@ -11,7 +11,7 @@
 namespace kvcache {
 namespace {
 
-const std::vector<Era> writable = test::writable_eras();
+const std::vector<Era> mutated_eras = test::writable_eras();
 
 std::string random_key() {
   const auto parts = *rc::gen::container<std::vector<std::string>>(
@@ -98,7 +98,7 @@ void use(Document& document) {
     (void)layer->facts();
     (void)layer->parts();
   }
-  for (const Era era : writable) {
+  for (const Era era : mutated_eras) {
     try {
       (void)encode(document.cache, era, {.drop_model_state = true, .drop_unset_slots = true});
     } catch (const Error&) {
@@ -114,7 +114,7 @@ void use(Document& document) {
 
 RC_GTEST_PROP(Mutation, NothingButErrors, ()) {
   static const test::Folder folder;
-  const Era era = *rc::gen::elementOf(writable);
+  const Era era = *rc::gen::elementOf(mutated_eras);
   Encoded file = encode(test::RandomCache(era, era).draw(), era);
   for (int n = *rc::gen::inRange(1, 4); n > 0; --n) mutate(file);
   std::set<std::string> seen;

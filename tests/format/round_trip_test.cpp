@@ -10,7 +10,7 @@
 namespace kvcache {
 namespace {
 
-const std::vector<Era> writable = test::writable_eras();
+const std::vector<Era> round_trip_eras = test::writable_eras();
 
 class RoundTrip : public testing::TestWithParam<std::tuple<Era, Era>> {};
 
@@ -29,7 +29,8 @@ TEST_P(RoundTrip, IsTheIdentity) {
   EXPECT_TRUE(holds);
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryPair, RoundTrip, testing::Combine(testing::ValuesIn(writable), testing::ValuesIn(writable)),
+INSTANTIATE_TEST_SUITE_P(EveryPair, RoundTrip,
+                         testing::Combine(testing::ValuesIn(round_trip_eras), testing::ValuesIn(round_trip_eras)),
                          [](const auto& info) {
                            return std::string(dialect(std::get<0>(info.param)).letter) + "_through_" +
                                   std::string(dialect(std::get<1>(info.param)).letter);
@@ -67,7 +68,7 @@ TEST_P(Written, IsDetectedAndSound) {
   EXPECT_TRUE(holds);
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryEra, Written, testing::ValuesIn(writable),
+INSTANTIATE_TEST_SUITE_P(EveryEra, Written, testing::ValuesIn(round_trip_eras),
                          [](const auto& info) { return std::string(dialect(info.param).letter); });
 
 }  // namespace

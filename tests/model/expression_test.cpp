@@ -35,7 +35,7 @@ std::string json(const std::string& text) {
   return detail::in_json(result(text));
 }
 
-std::string refusal(const std::string& text) {
+std::string expression_refusal(const std::string& text) {
   try {
     (void)result(text);
   } catch (const Error& e) {
@@ -51,8 +51,8 @@ TEST(Expression, NumbersAreWholeAndRoundedDown) {
   EXPECT_EQ(json("(1 - 4) / 2"), "-2");
   EXPECT_EQ(json("(1 - 4) % 2"), "1");
   EXPECT_EQ(json("ceil(7, 2)"), "4");
-  EXPECT_EQ(refusal("1 / (i - 5)"), "a division by 0");
-  EXPECT_EQ(refusal("999999999 * 999999999 * 999999999"), "a number that is too large");
+  EXPECT_EQ(expression_refusal("1 / (i - 5)"), "a division by 0");
+  EXPECT_EQ(expression_refusal("999999999 * 999999999 * 999999999"), "a number that is too large");
 }
 
 TEST(Expression, ConditionsAsInPython) {
@@ -70,9 +70,9 @@ TEST(Expression, ListsAndLetters) {
   EXPECT_EQ(json("len(list) + len(word)"), "5");
   EXPECT_EQ(json("at(list, 9)"), "null");
   EXPECT_EQ(json("subset(first(list, 1), list)"), "true");
-  EXPECT_EQ(refusal("list[2]"), "list has only 2 entries");
-  EXPECT_EQ(refusal("list[1] + 1"), "list is \"x\", not a number");
-  EXPECT_EQ(refusal("len(absent)"), "there is no absent");
+  EXPECT_EQ(expression_refusal("list[2]"), "list has only 2 entries");
+  EXPECT_EQ(expression_refusal("list[1] + 1"), "list is \"x\", not a number");
+  EXPECT_EQ(expression_refusal("len(absent)"), "there is no absent");
 }
 
 TEST(Expression, Caches) {
@@ -85,8 +85,8 @@ TEST(Expression, Caches) {
   ASSERT_EQ(list.children.size(), 2U);
   EXPECT_EQ(list.children[0].slot_shapes, (std::vector<std::vector<std::int64_t>>{{1, 2}, {5}}));
   EXPECT_EQ(list.children[0].slot_dtypes[1], Dtype::F32);
-  EXPECT_EQ(refusal("plain(0, 8)"), "a number is 0: no size of a cache");
-  EXPECT_EQ(refusal("window(absent, 2, 8)"), "there is no absent");
+  EXPECT_EQ(expression_refusal("plain(0, 8)"), "a number is 0: no size of a cache");
+  EXPECT_EQ(expression_refusal("window(absent, 2, 8)"), "there is no absent");
 }
 
 TEST(Expression, FaultsOfTheTable) {

@@ -138,7 +138,7 @@ TEST(ModelConfig, MakesEmptyCachesOfTheRightClasses) {
   EXPECT_TRUE(caches[0]->empty());
 }
 
-std::string refusal(const std::string& json) {
+std::string config_refusal(const std::string& json) {
   const auto error = test::error_of([&] { static_cast<void>(parse_model_config(json)); });
   return error ? error->what() : "";
 }
@@ -149,42 +149,45 @@ std::string llama(const std::string& fields) {
 }
 
 TEST(ModelConfig, RefusesWhatIsNoConfig) {
-  EXPECT_EQ(refusal(""), "not a JSON object");
-  EXPECT_EQ(refusal("[1]"), "not a JSON object");
-  EXPECT_EQ(refusal("{\"num_hidden_layers\":"), "not a JSON object");
-  EXPECT_EQ(refusal(R"({"architectures": ["X"]})"), "model_type is absent: which model it is decides which caches it has");
-  EXPECT_EQ(refusal(R"({"model_type": ["llama"]})"),
+  EXPECT_EQ(config_refusal(""), "not a JSON object");
+  EXPECT_EQ(config_refusal("[1]"), "not a JSON object");
+  EXPECT_EQ(config_refusal("{\"num_hidden_layers\":"), "not a JSON object");
+  EXPECT_EQ(config_refusal(R"({"architectures": ["X"]})"),
+            "model_type is absent: which model it is decides which caches it has");
+  EXPECT_EQ(config_refusal(R"({"model_type": ["llama"]})"),
             "model_type is a list of 1: which model it is decides which caches it has");
-  EXPECT_EQ(refusal(R"({"model_type": "llama", "num_hidden_layers": 2, "num_attention_heads": 8})"),
+  EXPECT_EQ(config_refusal(R"({"model_type": "llama", "num_hidden_layers": 2, "num_attention_heads": 8})"),
             "llama: there is no hidden_size, which mlx_lm/models/llama.py needs");
 }
 
 TEST(ModelConfig, ATypeThatIsNotInTheTableIsNotGuessed) {
-  EXPECT_EQ(refusal(R"({"model_type": "new", "num_hidden_layers": 4, "num_attention_heads": 4, "hidden_size": 64})"),
+  EXPECT_EQ(config_refusal(R"({"model_type": "new", "num_hidden_layers": 4, "num_attention_heads": 4, "hidden_size": 64})"),
             "the model type \"new\" is not known here");
-  EXPECT_EQ(refusal(R"({"model_type": "bert"})"), "\"bert\": an encoder has no prompt cache");
+  EXPECT_EQ(config_refusal(R"({"model_type": "bert"})"), "\"bert\": an encoder has no prompt cache");
 }
 
 TEST(ModelConfig, RefusesFieldsOfAnotherTypeOrSize) {
   const std::string number = ", not an integer from 1 to 2147483647";
-  EXPECT_EQ(refusal(llama(R"("num_hidden_layers": "2")")), "llama: num_hidden_layers is \"2\"" + number);
-  EXPECT_EQ(refusal(llama(R"("num_hidden_layers": 2.0)")), "llama: num_hidden_layers is 2.0" + number);
-  EXPECT_EQ(refusal(llama(R"("num_hidden_layers": 0)")), "llama: num_hidden_layers is 0" + number);
-  EXPECT_EQ(refusal(llama(R"("num_hidden_layers": null)")), "llama: num_hidden_layers is null");
-  EXPECT_EQ(refusal(llama(R"("num_hidden_layers": true)")), "llama: num_hidden_layers is true" + number);
-  EXPECT_EQ(refusal(llama(R"("num_hidden_layers": 18446744073709551615)")),
+  EXPECT_EQ(config_refusal(llama(R"("num_hidden_layers": "2")")), "llama: num_hidden_layers is \"2\"" + number);
+  EXPECT_EQ(config_refusal(llama(R"("num_hidden_layers": 2.0)")), "llama: num_hidden_layers is 2.0" + number);
+  EXPECT_EQ(config_refusal(llama(R"("num_hidden_layers": 0)")), "llama: num_hidden_layers is 0" + number);
+  EXPECT_EQ(config_refusal(llama(R"("num_hidden_layers": null)")), "llama: num_hidden_layers is null");
+  EXPECT_EQ(config_refusal(llama(R"("num_hidden_layers": true)")), "llama: num_hidden_layers is true" + number);
+  EXPECT_EQ(config_refusal(llama(R"("num_hidden_layers": 18446744073709551615)")),
             "llama: num_hidden_layers is 18446744073709551615" + number);
-  EXPECT_EQ(refusal(llama(R"("num_hidden_layers": 2000000000)")), "llama: 2000000000 layers are more than any model has");
-  EXPECT_EQ(refusal(llama(R"("num_key_value_heads": NaN)")), "llama: num_key_value_heads is \"NaN\"" + number);
-  EXPECT_EQ(refusal(llama(R"("hidden_size": 2)")), "llama: head_dim is 0: no size of a cache");
-  EXPECT_EQ(refusal(llama(R"("layer_types": 7)")), "llama: layer_types is 7, not a list");
-  EXPECT_EQ(refusal(llama(R"("layer_types": ["sliding_attention", "full_attention"])")), "llama: there is no sliding_window");
+  EXPECT_EQ(config_refusal(llama(R"("num_hidden_layers": 2000000000)")),
+            "llama: 2000000000 layers are more than any model has");
+  EXPECT_EQ(config_refusal(llama(R"("num_key_value_heads": NaN)")), "llama: num_key_value_heads is \"NaN\"" + number);
+  EXPECT_EQ(config_refusal(llama(R"("hidden_size": 2)")), "llama: head_dim is 0: no size of a cache");
+  EXPECT_EQ(config_refusal(llama(R"("layer_types": 7)")), "llama: layer_types is 7, not a list");
+  EXPECT_EQ(config_refusal(llama(R"("layer_types": ["sliding_attention", "full_attention"])")),
+            "llama: there is no sliding_window");
 }
 
 TEST(ModelConfig, AListThatNobodyHasIsNoList) {
   std::string list = "[0";
   for (int i = 0; i < 20000; ++i) list += ",0";
-  EXPECT_EQ(refusal(llama(R"("layer_types": )" + list + "]")),
+  EXPECT_EQ(config_refusal(llama(R"("layer_types": )" + list + "]")),
             "llama: a list of 20001 entries: more than any model has layers");
 }
 

@@ -194,9 +194,9 @@ TEST_F(Open, AFullTemporaryFolderIsReported) {
 }
 
 // A program's own source: notes what it is told.
-class Noting final : public ByteSource {
+class NotingSource final : public ByteSource {
  public:
-  explicit Noting(std::string bytes) : bytes_(std::move(bytes)) {}
+  explicit NotingSource(std::string bytes) : bytes_(std::move(bytes)) {}
   [[nodiscard]] std::string label() const override { return "https://example.org/chat.safetensors"; }
   [[nodiscard]] std::uint64_t size() const override { return bytes_.size(); }
   void read_at(std::uint64_t offset, std::span<std::byte> out) const override {
@@ -210,7 +210,7 @@ class Noting final : public ByteSource {
 };
 
 TEST(OpenSource, ReadsFromWhateverHasBytes) {
-  const auto source = std::make_shared<Noting>(sound);
+  const auto source = std::make_shared<NotingSource>(sound);
   const SafetensorsFile file = SafetensorsFile::open(source);
   EXPECT_EQ(file.path(), "https://example.org/chat.safetensors");
   EXPECT_EQ(file.disk_bytes(), sound.size());

@@ -244,7 +244,7 @@ TEST_F(Write, IsCompleteOrAbsentWhicheverCallFails) {
 }
 
 // A program's own sink: notes what is done to it.
-class Noting final : public ByteSink {
+class NotingSink final : public ByteSink {
  public:
   [[nodiscard]] std::string label() const override { return "a noting sink"; }
   void reserve(std::uint64_t size) override { reserved = size; }
@@ -342,7 +342,7 @@ TEST_F(Write, GzipComputesAgainWhereNothingCanBeKept) {
 
 TEST_F(Write, ASinkIsToldTheSizeAndCommittedOnce) {
   const std::vector<NamedTensor> tensors{{"a", memory(3'000'000)}};
-  Noting sink;
+  NotingSink sink;
   const std::uint64_t size = write_safetensors(sink, tensors, metadata_);
   EXPECT_EQ(sink.reserved, size);
   EXPECT_EQ(sink.completed, 3'000'000U);
@@ -352,23 +352,23 @@ TEST_F(Write, ASinkIsToldTheSizeAndCommittedOnce) {
 }
 
 TEST_F(Write, ASinkIsAbortedWhateverFails) {
-  const auto attempt = [&](Noting& sink, const std::vector<NamedTensor>& tensors) {
+  const auto attempt = [&](NotingSink& sink, const std::vector<NamedTensor>& tensors) {
     const auto error = test::error_of([&] { write_safetensors(sink, tensors, metadata_); });
     EXPECT_EQ(sink.aborts, 1);
     return std::string(error->what());
   };
-  Noting full;
+  NotingSink full;
   full.fail = true;
   EXPECT_EQ(attempt(full, {{"a", memory(1)}}), "no room");
-  Noting lost;
+  NotingSink lost;
   lost.fail_commit = true;
   EXPECT_EQ(attempt(lost, {{"a", memory(1)}}), "lost");
-  Noting broken;
+  NotingSink broken;
   const auto computation = std::make_shared<Counting>(10);
   computation->fail_at = 3;
   EXPECT_EQ(attempt(broken, {{"a", Tensor::computed(computation, 0, Dtype::U32, {10})}}), "unit 3");
   EXPECT_EQ(broken.commits, 0);
-  Noting refused;  // before anything is written
+  NotingSink refused;  // before anything is written
   EXPECT_EQ(attempt(refused, {{"a", memory(1)}, {"a", memory(1)}}), "two tensors have the key 'a'");
   EXPECT_EQ(refused.reserved, 0U);
 }

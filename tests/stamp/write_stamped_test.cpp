@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view entry = "1.kvcache_stamp";
 
-std::vector<std::byte> random_bytes(std::size_t size) {
+std::vector<std::byte> stamped_bytes(std::size_t size) {
   std::vector<std::uint32_t> words(size / sizeof(std::uint32_t) + 1);
   std::generate(words.begin(), words.end(), std::mt19937(7));
   const auto bytes = std::as_bytes(std::span(words)).first(size);
@@ -25,7 +25,7 @@ std::vector<std::byte> random_bytes(std::size_t size) {
 }
 
 Tensor bytes_as_tensor(std::size_t size) {
-  return Tensor::of_bytes(Dtype::U8, {static_cast<std::int64_t>(size)}, random_bytes(size));
+  return Tensor::of_bytes(Dtype::U8, {static_cast<std::int64_t>(size)}, stamped_bytes(size));
 }
 
 /// Arrays that are cut by the pieces of a pass, that lie within one, that are empty, and that are holes.
@@ -88,7 +88,7 @@ class CountedSource final : public ByteSource {
 
 TEST(WriteStamped, ReadsEveryByteOnce) {
   const test::Folder folder;
-  const auto source = std::make_shared<CountedSource>(random_bytes(9'000'000));
+  const auto source = std::make_shared<CountedSource>(stamped_bytes(9'000'000));
   Encoded encoded{.tensors = {{"0.0", Tensor::stored(source, 0, Dtype::U8, {9'000'000})}}, .metadata = {}, .warnings = {}};
   detail::StampDraft draft = draft_for(encoded);
   (void)detail::write_stamped(folder / "once.safetensors", encoded, draft, {});

@@ -19,13 +19,13 @@ using namespace test;
 using store::Store;
 namespace fs = std::filesystem;
 
-struct Operation {
+struct DiskOperation {
   std::string name;
   void (*run)(const std::string& path);
   bool removes = false;  ///< what was there may be gone
   bool writes = true;    ///< enough to meet a full disk
 };
-std::ostream& operator<<(std::ostream& out, const Operation& one) {
+std::ostream& operator<<(std::ostream& out, const DiskOperation& one) {
   return out << one.name;
 }
 
@@ -34,7 +34,7 @@ void write_out(const store::Got& got, const std::string& path) {
   write_safetensors(path, encoded.tensors, encoded.metadata);
 }
 
-class StoreFullDisk : public ::testing::TestWithParam<Operation> {
+class StoreFullDisk : public ::testing::TestWithParam<DiskOperation> {
  protected:
   static void SetUpTestSuite() { stores_ = new Stores; }
   static void TearDownTestSuite() { delete stores_; }
@@ -125,72 +125,72 @@ TEST_P(StoreFullDisk, AtAnyByte) {
 
 INSTANTIATE_TEST_SUITE_P(
     Operations, StoreFullDisk,
-    ::testing::Values(Operation{"put",
-                                [](const std::string& path) {
-                                  Store store = Store::open(path + "/s");
-                                  put(store, second_turn, "chat");
-                                },
-                                true},
-                      Operation{"put_of_another_model",
-                                [](const std::string& path) {
-                                  Store store = Store::open(path + "/s");
-                                  const Model plain{{LayerKind::plain}};
-                                  store.put(document_of(cache_of(plain, ids(second_turn), 16)),
-                                            {ids(second_turn), store::identity_of_text("other")});
-                                },
-                                true},
-                      Operation{"get",
-                                [](const std::string& path) {
-                                  const Store store = Store::open(path + "/s");
-                                  store::Query query;
-                                  query.prompt = prompt_of(first_turn);
-                                  query.exact = true;
-                                  write_out(store.get(query), path + "/out/out.safetensors");
-                                }},
-                      Operation{"export",
-                                [](const std::string& path) {
-                                  const Store store = Store::open(path + "/s");
-                                  write_out(store.export_entry(entry_of(store, 10)), path + "/out/out.safetensors");
-                                }},
-                      Operation{"import",
-                                [](const std::string& path) {
-                                  Store store = Store::open(path + "/s");
-                                  store.import(Store::open(path + "/t", {false, true}));
-                                },
-                                true},
-                      Operation{"gc",
-                                [](const std::string& path) {
-                                  Store store = Store::open(path + "/s");
-                                  store.collect(1000);
-                                  store.index().compact();
-                                },
-                                true, false},
-                      Operation{"remove",
-                                [](const std::string& path) {
-                                  Store store = Store::open(path + "/s");
-                                  const std::string id = entry_of(store, 10);
-                                  store.remove(std::span(&id, 1));
-                                },
-                                true, false},
-                      Operation{"pin",
-                                [](const std::string& path) {
-                                  Store store = Store::open(path + "/s");
-                                  store.pin(entry_of(store, 10), true);
-                                }},
-                      Operation{"init", [](const std::string& path) { Store::open(path + "/s").configure(small_blocks()); }},
-                      Operation{"new_store",
-                                [](const std::string& path) { Store::open(path + "/new").configure(small_blocks()); }},
-                      Operation{"repair",
-                                [](const std::string& path) {
-                                  Store store = Store::open(path + "/s");
-                                  store.check(true, true);
-                                },
-                                false, false},
-                      Operation{"rebuild",
-                                [](const std::string& path) {
-                                  Store store = Store::open(path + "/s");
-                                  store.rebuild();
-                                }}),
+    ::testing::Values(
+        DiskOperation{"put",
+                      [](const std::string& path) {
+                        Store store = Store::open(path + "/s");
+                        put(store, second_turn, "chat");
+                      },
+                      true},
+        DiskOperation{"put_of_another_model",
+                      [](const std::string& path) {
+                        Store store = Store::open(path + "/s");
+                        const Model plain{{LayerKind::plain}};
+                        store.put(document_of(cache_of(plain, ids(second_turn), 16)),
+                                  {ids(second_turn), store::identity_of_text("other")});
+                      },
+                      true},
+        DiskOperation{"get",
+                      [](const std::string& path) {
+                        const Store store = Store::open(path + "/s");
+                        store::Query query;
+                        query.prompt = prompt_of(first_turn);
+                        query.exact = true;
+                        write_out(store.get(query), path + "/out/out.safetensors");
+                      }},
+        DiskOperation{"export",
+                      [](const std::string& path) {
+                        const Store store = Store::open(path + "/s");
+                        write_out(store.export_entry(entry_of(store, 10)), path + "/out/out.safetensors");
+                      }},
+        DiskOperation{"import",
+                      [](const std::string& path) {
+                        Store store = Store::open(path + "/s");
+                        store.import(Store::open(path + "/t", {false, true}));
+                      },
+                      true},
+        DiskOperation{"gc",
+                      [](const std::string& path) {
+                        Store store = Store::open(path + "/s");
+                        store.collect(1000);
+                        store.index().compact();
+                      },
+                      true, false},
+        DiskOperation{"remove",
+                      [](const std::string& path) {
+                        Store store = Store::open(path + "/s");
+                        const std::string id = entry_of(store, 10);
+                        store.remove(std::span(&id, 1));
+                      },
+                      true, false},
+        DiskOperation{"pin",
+                      [](const std::string& path) {
+                        Store store = Store::open(path + "/s");
+                        store.pin(entry_of(store, 10), true);
+                      }},
+        DiskOperation{"init", [](const std::string& path) { Store::open(path + "/s").configure(small_blocks()); }},
+        DiskOperation{"new_store", [](const std::string& path) { Store::open(path + "/new").configure(small_blocks()); }},
+        DiskOperation{"repair",
+                      [](const std::string& path) {
+                        Store store = Store::open(path + "/s");
+                        store.check(true, true);
+                      },
+                      false, false},
+        DiskOperation{"rebuild",
+                      [](const std::string& path) {
+                        Store store = Store::open(path + "/s");
+                        store.rebuild();
+                      }}),
     [](const auto& info) { return info.param.name; });
 
 class FullStore : public ::testing::Test {

@@ -16,7 +16,7 @@ using namespace kvcache;
 using namespace test;
 using store::Store;
 
-std::int64_t common(const TokenIds& a, const TokenIds& b) {
+std::int64_t common_ids(const TokenIds& a, const TokenIds& b) {
   return std::ranges::mismatch(a, b).in1 - a.begin();
 }
 
@@ -37,14 +37,14 @@ class Oracle {
   [[nodiscard]] std::int64_t at_least(const TokenIds& query, std::int64_t limit) const {
     std::int64_t best = 0;
     for (const auto& [ids, what] : puts_)
-      for (std::int64_t m = std::min(limit, common(ids, query)); what.whole && m > best; --m)
+      for (std::int64_t m = std::min(limit, common_ids(ids, query)); what.whole && m > best; --m)
         if (fits(ids, m)) best = m;
     return best;
   }
   /// No more than a prefix that some put has, and recurrent state only where it was saved.
   [[nodiscard]] bool allowed(const TokenIds& query, std::int64_t m) const {
     for (const auto& [ids, what] : puts_) {
-      if (common(ids, query) < m) continue;
+      if (common_ids(ids, query) < m) continue;
       const bool saved = static_cast<std::int64_t>(ids.size()) == m;
       if ((has(LayerKind::recurrent) || has(LayerKind::list)) && !saved) continue;
       return true;

@@ -10,7 +10,7 @@ namespace {
 
 using namespace kvcache;
 
-constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float float_infinity = std::numeric_limits<float>::infinity();
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 TEST(FloatConversion, HalfsAreExactInFloat) {
@@ -18,7 +18,7 @@ TEST(FloatConversion, HalfsAreExactInFloat) {
   EXPECT_EQ(f16_to_f32(0xC248), -3.140625F);
   EXPECT_EQ(f16_to_f32(0x7BFF), 65504.0F);
   EXPECT_EQ(f16_to_f32(0x0001), 0x1p-24F);
-  EXPECT_EQ(f16_to_f32(0xFC00), -infinity);
+  EXPECT_EQ(f16_to_f32(0xFC00), -float_infinity);
   EXPECT_TRUE(std::isnan(f16_to_f32(0x7C01)));
   for (std::uint16_t bits = 0; bits < 0x7C00; ++bits) {
     const int exponent = bits >> 10;
@@ -42,7 +42,7 @@ TEST(FloatConversion, FloatsRoundToTheNearestHalfAndTiesToEven) {
     ASSERT_EQ(f32_to_f16(-middle), 0x8000 + bits + bits % 2);
   }
   EXPECT_EQ(f32_to_f16(1e9F), 0x7C00);
-  EXPECT_EQ(f32_to_f16(-infinity), 0xFC00);
+  EXPECT_EQ(f32_to_f16(-float_infinity), 0xFC00);
   EXPECT_TRUE(std::isnan(f16_to_f32(f32_to_f16(nan))));
 }
 
@@ -57,7 +57,7 @@ TEST(FloatConversion, FloatsRoundToTheNearestBrainFloatAndTiesToEven) {
     ASSERT_EQ(narrow(wide + 0x8001), bits + 1);
     ASSERT_EQ(narrow((wide + 0x8000) | 0x80000000U), 0x8000 + bits + bits % 2);
   }
-  EXPECT_EQ(f32_to_bf16(infinity), 0x7F80);
+  EXPECT_EQ(f32_to_bf16(float_infinity), 0x7F80);
   EXPECT_TRUE(std::isnan(bf16_to_f32(f32_to_bf16(nan))));
   // A NaN whose payload rounding would carry into the exponent.
   EXPECT_TRUE(std::isnan(bf16_to_f32(f32_to_bf16(std::bit_cast<float>(0x7FFFFFFFU)))));

@@ -34,38 +34,38 @@ class Written {
   std::string path_;
 };
 
-const kvcache::KVCache plain({ones({1, 2, 6, 8}), ones({1, 2, 6, 8}), "KVCache"});
+const kvcache::KVCache plain_cache({ones({1, 2, 6, 8}), ones({1, 2, 6, 8}), "KVCache"});
 
 bool says(const std::string& text, const std::string& what) {
   return text.find(what) != std::string::npos;
 }
 
 TEST(LeafTable, FilesThatLoadAsNothing) {
-  EXPECT_EQ(Written(plain, 2, false, Era::P5).codes(), "KV715") << "older releases take it for an empty list";
-  EXPECT_EQ(Written(plain, 2, true, Era::P5).codes(), "");
+  EXPECT_EQ(Written(plain_cache, 2, false, Era::P5).codes(), "KV715") << "older releases take it for an empty list";
+  EXPECT_EQ(Written(plain_cache, 2, true, Era::P5).codes(), "");
   for (const Era era : {Era::P1, Era::P3, Era::S3, Era::S4, Era::R1}) {
-    EXPECT_EQ(Written(plain, 1, false, era).codes(), "KV715") << "0.32 takes it for an empty list";
-    EXPECT_EQ(Written(plain, 2, false, era).codes(), "");
-    EXPECT_EQ(Written(plain, 1, true, era).codes(), "");
+    EXPECT_EQ(Written(plain_cache, 1, false, era).codes(), "KV715") << "0.32 takes it for an empty list";
+    EXPECT_EQ(Written(plain_cache, 2, false, era).codes(), "");
+    EXPECT_EQ(Written(plain_cache, 1, true, era).codes(), "");
   }
 }
 
 TEST(LeafTable, ReasonsSayWhetherThereIsAnError) {
-  const Written silent(plain, 1, false, Era::P5);
+  const Written silent(plain_cache, 1, false, Era::P5);
   for (const Era loader : {Era::P2, Era::P3, Era::P4})
     EXPECT_TRUE(says(silent.reason(loader), "without an error")) << silent.reason(loader);
   EXPECT_TRUE(says(silent.reason(Era::P1), "KeyError"));
-  EXPECT_TRUE(says(Written(plain, 1, true, Era::P5).reason(Era::P3), "KeyError"));
+  EXPECT_TRUE(says(Written(plain_cache, 1, true, Era::P5).reason(Era::P3), "KeyError"));
   EXPECT_TRUE(says(silent.reason(Era::S4), "mismatch"));
   EXPECT_EQ(silent.reason(Era::P5), "");
 
-  EXPECT_TRUE(says(Written(plain, 1, false, Era::P3).reason(Era::P5), "without an error"));
-  EXPECT_TRUE(says(Written(plain, 1, true, Era::P3).reason(Era::P5), "KeyError"));
-  EXPECT_TRUE(says(Written(plain, 2, false, Era::P3).reason(Era::P5), "ValueError"));
+  EXPECT_TRUE(says(Written(plain_cache, 1, false, Era::P3).reason(Era::P5), "without an error"));
+  EXPECT_TRUE(says(Written(plain_cache, 1, true, Era::P3).reason(Era::P5), "KeyError"));
+  EXPECT_TRUE(says(Written(plain_cache, 2, false, Era::P3).reason(Era::P5), "ValueError"));
 }
 
 TEST(LeafTable, TheWayOutNamesTheFile) {
-  const Written file(plain, 1, false, Era::P3);
+  const Written file(plain_cache, 1, false, Era::P3);
   const auto verdict = file.verify().loads_in.at(Era::P5);
   EXPECT_EQ(verdict.fix.text(), "convert(to=mlx-lm@0.32)");
   EXPECT_TRUE(says(file.verify().findings.at(0).remedy.text(), "convert(to=mlx-lm@0.32)"));

@@ -5,6 +5,7 @@
 #include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
+namespace arrays_cache {
 namespace {
 
 using State = ArraysCache::State;
@@ -45,10 +46,11 @@ Outcome one_batch_size(const State& s) {
 constexpr auto rules = std::to_array<Invariant<State>>({{"KV441", one_batch_size}});
 
 }  // namespace
+}  // namespace arrays_cache
 
 BrokenInvariants broken_invariants(const ArraysCache::State& state) {
   BrokenInvariants broken;
-  run_chain(state, rules, broken);
+  run_chain(state, arrays_cache::rules, broken);
   return broken;
 }
 

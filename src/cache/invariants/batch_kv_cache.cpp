@@ -8,6 +8,7 @@
 #include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
+namespace batch_kv_cache {
 namespace {
 
 using State = BatchKVCache::State;
@@ -53,13 +54,14 @@ constexpr auto rules = std::to_array<Invariant<State>>(
 constexpr auto lists = std::to_array<Invariant<State>>({{"KV309", lists_disagree<State>}});
 
 }  // namespace
+}  // namespace batch_kv_cache
 
 BrokenInvariants broken_invariants(const BatchKVCache::State& state) {
   BrokenInvariants broken;
-  run_chain(state, keys_and_values<State>, broken);
-  if (broken.empty()) run_chain(state, lists, broken);
+  run_chain(state, keys_and_values<batch_kv_cache::State>, broken);
+  if (broken.empty()) run_chain(state, batch_kv_cache::lists, broken);
   if (!broken.empty()) return broken;
-  run_chain(state, rules, broken);
+  run_chain(state, batch_kv_cache::rules, broken);
   return broken;
 }
 

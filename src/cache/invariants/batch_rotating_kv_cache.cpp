@@ -8,6 +8,7 @@
 #include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
+namespace batch_rotating_kv_cache {
 namespace {
 
 using State = BatchRotatingKVCache::State;
@@ -82,14 +83,15 @@ constexpr auto offsets = std::to_array<Invariant<State>>({{"KV465", offsets_reac
 constexpr auto lists = std::to_array<Invariant<State>>({{"KV309", lists_disagree<State>}});
 
 }  // namespace
+}  // namespace batch_rotating_kv_cache
 
 BrokenInvariants broken_invariants(const BatchRotatingKVCache::State& state) {
   BrokenInvariants broken;
-  run_chain(state, keys_and_values<State>, broken);
-  if (broken.empty()) run_chain(state, lists, broken);
+  run_chain(state, keys_and_values<batch_rotating_kv_cache::State>, broken);
+  if (broken.empty()) run_chain(state, batch_rotating_kv_cache::lists, broken);
   if (!broken.empty()) return broken;
-  run_chain(state, ring, broken);
-  run_chain(state, offsets, broken);
+  run_chain(state, batch_rotating_kv_cache::ring, broken);
+  run_chain(state, batch_rotating_kv_cache::offsets, broken);
   return broken;
 }
 

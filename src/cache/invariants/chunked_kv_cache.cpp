@@ -6,6 +6,7 @@
 #include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
+namespace chunked_kv_cache {
 namespace {
 
 using State = ChunkedKVCache::State;
@@ -71,12 +72,13 @@ constexpr auto rules = std::to_array<Invariant<State>>({{"KV431", fields_in_rang
                                                         {"KV703", offset_known, Blocks::nothing}});
 
 }  // namespace
+}  // namespace chunked_kv_cache
 
 BrokenInvariants broken_invariants(const ChunkedKVCache::State& state) {
   BrokenInvariants broken;
-  run_chain(state, keys_and_values<State>, broken);
+  run_chain(state, keys_and_values<chunked_kv_cache::State>, broken);
   if (!broken.empty()) return broken;
-  run_chain(state, rules, broken);
+  run_chain(state, chunked_kv_cache::rules, broken);
   return broken;
 }
 

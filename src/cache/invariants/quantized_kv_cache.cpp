@@ -8,6 +8,7 @@
 #include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
+namespace quantized_kv_cache {
 namespace {
 
 using State = QuantizedKVCache::State;
@@ -133,14 +134,15 @@ constexpr auto offsets =
     std::to_array<Invariant<State>>({{"KV424", offset_in_range}, {"KV426", no_rows_beyond, Blocks::nothing}});
 
 }  // namespace
+}  // namespace quantized_kv_cache
 
 BrokenInvariants broken_invariants(const QuantizedKVCache::State& state) {
   BrokenInvariants broken;
-  run_chain(state, arrays, broken);
+  run_chain(state, quantized_kv_cache::arrays, broken);
   if (!broken.empty()) return broken;
-  run_chain(state, widths, broken);
-  run_chain(state, shapes, broken);
-  run_chain(state, offsets, broken);
+  run_chain(state, quantized_kv_cache::widths, broken);
+  run_chain(state, quantized_kv_cache::shapes, broken);
+  run_chain(state, quantized_kv_cache::offsets, broken);
   return broken;
 }
 

@@ -6,6 +6,7 @@
 #include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
+namespace rotating_kv_cache {
 namespace {
 
 using State = RotatingKVCache::State;
@@ -85,12 +86,13 @@ constexpr auto rules = std::to_array<Invariant<State>>(
     {{"KV411", fields_in_range}, {"KV412", unfilled_is_complete}, {"KV413", filled_has_rows}, {"KV414", wrapped_form}});
 
 }  // namespace
+}  // namespace rotating_kv_cache
 
 BrokenInvariants broken_invariants(const RotatingKVCache::State& state) {
   BrokenInvariants broken;
-  run_chain(state, keys_and_values<State>, broken);
+  run_chain(state, keys_and_values<rotating_kv_cache::State>, broken);
   if (!broken.empty()) return broken;
-  run_chain(state, rules, broken);
+  run_chain(state, rotating_kv_cache::rules, broken);
   return broken;
 }
 

@@ -6,6 +6,7 @@
 #include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
+namespace turbo_quant_kv_cache {
 namespace {
 
 using Turbo = TurboQuantKVCache;
@@ -87,10 +88,11 @@ constexpr auto rules = std::to_array<Invariant<State>>(
     {{"KV303", arrays_fit}, {"KV309", rows_agree}, {"KV481", offset_in_range}, {"KV481", widths_fit_bits}});
 
 }  // namespace
+}  // namespace turbo_quant_kv_cache
 
 BrokenInvariants broken_invariants(const TurboQuantKVCache::State& state) {
   BrokenInvariants broken;
-  run_chain(state, rules, broken);
+  run_chain(state, turbo_quant_kv_cache::rules, broken);
   return broken;
 }
 

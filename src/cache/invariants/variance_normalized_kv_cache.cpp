@@ -5,6 +5,7 @@
 #include "cache/kv_arrays.h"
 
 namespace kvcache::detail {
+namespace variance_normalized_kv_cache {
 namespace {
 
 using State = VarianceNormalizedKVCache::State;
@@ -52,10 +53,11 @@ constexpr auto rules = std::to_array<Invariant<State>>({{"KV303", arrays_fit},
                                                         {"KV482", tail_has_rows}});
 
 }  // namespace
+}  // namespace variance_normalized_kv_cache
 
 BrokenInvariants broken_invariants(const VarianceNormalizedKVCache::State& state) {
   BrokenInvariants broken;
-  run_chain(state, rules, broken);
+  run_chain(state, variance_normalized_kv_cache::rules, broken);
   return broken;
 }
 

@@ -14,13 +14,13 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct AlignArguments {
   std::vector<std::string> files;
   std::vector<std::int64_t> right_padding;
   OutputOptions output;
 };
 
-int run(Context& context, const Options& options) {
+int run_align(Context& context, const AlignArguments& options) {
   const auto edit = [&](PromptCache& cache) {
     align_prompt_cache(cache, Int32s(options.right_padding.begin(), options.right_padding.end()));
     return Edit{fmt::format("moved right padding of {} rows to the left", fmt::join(options.right_padding, ", ")),
@@ -31,15 +31,15 @@ int run(Context& context, const Options& options) {
   });
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_align(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<AlignArguments>();
   add_files(app, options->files, options->output, "The batch");
   add_integer_list(app, "--right-padding", options->right_padding, 0, std::numeric_limits<std::int32_t>::max(),
                    "How many of its last rows are padding, for each sequence")
       ->required()
       ->type_name("P,Q,...");
   add_output_options(app, options->output);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_align(context, *options); };
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ const Command align_command = {
     "  kvcache align batch.safetensors --right-padding 0,1,3 -o aligned.safetensors\n"
     "  kvcache align batch.safetensors --right-padding 0,0,12 --in-place\n"
     "What mlx-lm's prepare() and finalize() do after a batch of prompts of different lengths was appended.",
-    declare,
+    declare_align,
     "For a batch whose prompts were processed with padding on the right: each sequence's rows of padding are moved "
     "to the left, where a batch has them."};
 

@@ -14,7 +14,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct AppendArguments {
   std::string file;
   std::string update;
   OutputOptions output;
@@ -29,7 +29,7 @@ std::map<std::string, Tensor> read_update(Context& context, const std::string& p
   return arrays;
 }
 
-int run(Context& context, const Options& options) {
+int run_append(Context& context, const AppendArguments& options) {
   check_inputs({options.file, options.update});
   return edit_file(context, {options.file, options.update}, options.output, [&](PromptCache& cache) {
     const std::int64_t before = token_count(cache);
@@ -40,8 +40,8 @@ int run(Context& context, const Options& options) {
   });
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_append(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<AppendArguments>();
   app.add_option("FILE", options->file, "The cache to append to; - is standard input")->required();
   app.add_option("--update", options->update,
                  "Safetensors file with LAYER.keys and LAYER.values of every layer ([B, H, N, D]); in a CacheList "
@@ -49,7 +49,7 @@ Action declare(CLI::App& app, Context& context) {
       ->required()
       ->type_name("U");
   add_output_options(app, options->output);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_append(context, *options); };
 }
 
 }  // namespace
@@ -61,7 +61,7 @@ const Command append_command = {
     "  kvcache append chat.safetensors --update step.safetensors -o longer.safetensors\n"
     "  kvcache append chat.safetensors --update step.safetensors --in-place\n"
     "step.safetensors holds 0.keys, 0.values, 1.keys, ...; windows drop their oldest tokens, quantized layers quantize.",
-    declare,
+    declare_append,
     "The update is a safetensors file with arrays LAYER.keys and LAYER.values of shape [B, H, N, D] for N new "
     "tokens (LAYER.CHILD.keys within a CacheList). A cache with recurrent state is refused: only the model can move that "
     "along, and beside newer "

@@ -10,7 +10,7 @@
 namespace kvcache::cli {
 namespace {
 
-Action declare(CLI::App& app, Context&) {
+Action declare_completion(CLI::App& app, Context&) {
   const auto shell = std::make_shared<std::string>();
   app.add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
   return [shell] {
@@ -28,7 +28,7 @@ const Command completion_command = {
     "  source <(kvcache completion bash)                               in ~/.bashrc\n"
     "  source <(kvcache completion zsh)                                in ~/.zshrc, after compinit\n"
     "  kvcache completion fish > ~/.config/fish/completions/kvcache.fish   once",
-    declare,
+    declare_completion,
     "What the script offers it asks the tool, so it need not be renewed when the tool is."};
 
 }  // namespace kvcache::cli

@@ -27,7 +27,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct ConvertArguments {
   std::vector<std::string> files;
   std::string to;
   std::optional<Dtype> dtype;
@@ -43,7 +43,7 @@ struct Options {
   OutputOptions output;
 };
 
-void check(const Options& options) {
+void check(const ConvertArguments& options) {
   const bool window = options.class_name == "RotatingKVCache";
   if (options.to.empty() && !options.dtype && options.class_name.empty() && options.children.empty() &&
       !options.encoding.drop_model_state && !options.encoding.drop_unset_slots)
@@ -78,7 +78,7 @@ struct Goal {
 };
 
 /// --class and --dtype.
-void change(const Options& options, PromptCache& cache, std::vector<std::string>& done,
+void change(const ConvertArguments& options, PromptCache& cache, std::vector<std::string>& done,
             const std::shared_ptr<CastStats>& stats) {
   if (!options.class_name.empty()) {
     WindowsMade made;
@@ -97,12 +97,12 @@ void change(const Options& options, PromptCache& cache, std::vector<std::string>
 }
 
 /// Where --model lies; empty: not given.
-std::string model_of(const Options& options) {
+std::string model_of(const ConvertArguments& options) {
   return options.model.empty() ? std::string() : detail::require_model(options.model);
 }
 
 /// What another project has left: a prompt of it becomes a file.
-int import_one(Context& context, const Options& options, const Goal& goal, const std::vector<foreign::Place>& places,
+int import_one(Context& context, const ConvertArguments& options, const Goal& goal, const std::vector<foreign::Place>& places,
                const std::string& path, const OutputOptions& output) {
   if (!goal.to)
     throw Error(ErrorKind::usage, "the format to write is not given: what another project stores has none of its own here",
@@ -119,7 +119,7 @@ int import_one(Context& context, const Options& options, const Goal& goal, const
 }
 
 /// A folder, which holds nothing that is known, is no file of ours either.
-void check_ordinary(const Options& options, const std::string& path) {
+void check_ordinary(const ConvertArguments& options, const std::string& path) {
   std::error_code unknown;
   if (std::filesystem::is_directory(path, unknown))
     throw Error(ErrorKind::unreadable, "a folder, in which no project's cache is recognised",
@@ -129,7 +129,7 @@ void check_ordinary(const Options& options, const std::string& path) {
                 "`kvcache stamp FILE --tokens T` stores the token ids in a cache");
 }
 
-int convert_one(Context& context, const Options& options, const Goal& goal, const std::string& file,
+int convert_one(Context& context, const ConvertArguments& options, const Goal& goal, const std::string& file,
                 const OutputOptions& output) {
   const std::optional<Target>& to = goal.to;
   context.subject = file;
@@ -165,7 +165,7 @@ int convert_one(Context& context, const Options& options, const Goal& goal, cons
 }
 
 /// Into a server's folder. What else a conversion can change is done first, by itself.
-int export_one(Context& context, const Options& options, const foreign::ExportTarget& target) {
+int export_one(Context& context, const ConvertArguments& options, const foreign::ExportTarget& target) {
   if (options.dtype || !options.class_name.empty() || !options.children.empty() || options.import.all)
     throw Error(ErrorKind::usage, fmt::format("--to {} writes a cache as it is", target.id),
                 "first: kvcache convert FILE ... -o OUT, then export that");
@@ -178,7 +178,7 @@ int export_one(Context& context, const Options& options, const foreign::ExportTa
   return export_entry(context, target, options.files[0], options.import.tokens, std::move(request), options.output);
 }
 
-int run(Context& context, const Options& options) {
+int run_convert(Context& context, const ConvertArguments& options) {
   check(options);
   if (!options.like.empty() && !options.to.starts_with("omlx"))
     throw Error(ErrorKind::usage, "--like belongs to --to omlx and --to omlxzip");
@@ -205,9 +205,9 @@ int run(Context& context, const Options& options) {
   });
 }
 
-Action declare(CLI::App& app, Context& context) {
+Action declare_convert(CLI::App& app, Context& context) {
   constexpr std::int64_t most = max_dim;
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ConvertArguments>();
   add_files(app, options->files, options->output, "The cache to convert");
   app.add_option("--to", options->to,
                  "Format to write: mlx-lm, mlx-swift-lm, mlxrs, an era of them (mlx-lm@0.31) or a release (mlx-lm@0.30.7); "
@@ -253,7 +253,7 @@ Action declare(CLI::App& app, Context& context) {
       ->check(not_empty());
   app.add_flag("--all", options->import.all, "Of such a folder: every prompt that it knows the tokens of, into the folder -o");
   add_output_options(app, options->output);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_convert(context, *options); };
 }
 
 }  // namespace
@@ -265,7 +265,7 @@ const Command convert_command = {
     "  kvcache convert chat.safetensors --to mlx-swift-lm -o chat-swift.safetensors\n"
     "  kvcache convert chat.safetensors --to mlx-lm@2026-08 --dtype bf16 --in-place\n"
     "  kvcache convert chat.safetensors --class RotatingKVCache --max-size 4096 --keep 4 -o window.safetensors",
-    declare,
+    declare_convert,
     "Nothing is lost without a word: what the target has no place for is refused with exit status 4, or is a "
     "warning where its own writer would lose it as well. Several changes combine and are made in one pass.\n\n"
     "A plain cache becomes a window by dropping the tokens between the pinned first ones and the newest. A window "

@@ -12,6 +12,7 @@
 #include "cli/options/numbers.h"
 #include "cli/terminal/say.h"
 #include "cli/terminal/words.h"
+#include "cli/usage.h"
 #include "kvcache/error.h"
 #include "kvcache/generate.h"
 #include "kvcache/model_config.h"
@@ -20,7 +21,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct CreateArguments {
   std::string config;
   std::optional<std::int64_t> layers, heads, head_dim;
   std::string class_name;
@@ -31,39 +32,37 @@ struct Options {
   OutputOptions output;
 };
 
-[[noreturn]] void refuse(const std::string& message, const std::string& hint = {}) {
-  throw Error(ErrorKind::usage, message, hint);
-}
-
 /// --class, or what the other options suggest.
-std::string class_of(const Options& options) {
+std::string class_of(const CreateArguments& options) {
   if (!options.class_name.empty()) return options.class_name;
   return options.max_size ? "RotatingKVCache" : "KVCache";
 }
 
-void check(const Options& options, const std::string& class_name) {
+void check(const CreateArguments& options, const std::string& class_name) {
   const bool sized = options.layers || options.heads || options.head_dim;
   if (!options.config.empty()) {
-    if (sized) refuse("--config tells the layers: --layers, --heads and --head-dim do not go with it");
+    if (sized) refuse_usage("--config tells the layers: --layers, --heads and --head-dim do not go with it");
     if (!options.class_name.empty() && class_name != "QuantizedKVCache")
-      refuse("--config tells the classes: of --class only QuantizedKVCache goes with it");
-    if (options.max_size || options.chunk_size) refuse("--config tells the windows: leave out --max-size and --chunk-size");
+      refuse_usage("--config tells the classes: of --class only QuantizedKVCache goes with it");
+    if (options.max_size || options.chunk_size)
+      refuse_usage("--config tells the windows: leave out --max-size and --chunk-size");
   } else if (!options.layers || !options.heads || !options.head_dim) {
-    refuse("what to create is not given", "--layers N --heads H --head-dim D, or --config config.json of a model");
+    refuse_usage("what to create is not given", "--layers N --heads H --head-dim D, or --config config.json of a model");
   }
   if (class_name == "ArraysCache")
-    refuse("an ArraysCache has slots of a model's own shapes", "leave out --class and give --config config.json of that model");
+    refuse_usage("an ArraysCache has slots of a model's own shapes",
+                 "leave out --class and give --config config.json of that model");
   if (class_name == "RotatingKVCache" && !options.max_size)
-    refuse("a RotatingKVCache needs the size of its window", "--max-size M");
+    refuse_usage("a RotatingKVCache needs the size of its window", "--max-size M");
   if (class_name != "RotatingKVCache" && (options.max_size || options.keep))
-    refuse("--max-size and --keep belong to --class RotatingKVCache");
-  if (class_name != "ChunkedKVCache" && options.chunk_size) refuse("--chunk-size belongs to --class ChunkedKVCache");
+    refuse_usage("--max-size and --keep belong to --class RotatingKVCache");
+  if (class_name != "ChunkedKVCache" && options.chunk_size) refuse_usage("--chunk-size belongs to --class ChunkedKVCache");
   if (class_name != "QuantizedKVCache" && (options.bits || options.group_size))
-    refuse("--bits and --group-size belong to --class QuantizedKVCache");
-  if (options.fill != "random" && options.seed) refuse("--seed belongs to --fill random");
+    refuse_usage("--bits and --group-size belong to --class QuantizedKVCache");
+  if (options.fill != "random" && options.seed) refuse_usage("--seed belongs to --fill random");
 }
 
-std::vector<LayerSpec> layers_from_options(const Options& options, const std::string& class_name) {
+std::vector<LayerSpec> layers_from_options(const CreateArguments& options, const std::string& class_name) {
   LayerSpec spec;
   spec.kv_heads = *options.heads;
   spec.key_dim = spec.value_dim = *options.head_dim;
@@ -79,7 +78,7 @@ std::vector<LayerSpec> layers_from_options(const Options& options, const std::st
   return std::vector<LayerSpec>(static_cast<std::size_t>(*options.layers), spec);
 }
 
-GenerateOptions how_to_fill(const Options& options, const std::string& class_name, const ModelConfig& config) {
+GenerateOptions how_to_fill(const CreateArguments& options, const std::string& class_name, const ModelConfig& config) {
   GenerateOptions how;
   how.fill = options.fill == "random" ? GenerateOptions::Fill::random : GenerateOptions::Fill::zeros;
   how.tokens = options.tokens.value_or(0);
@@ -91,12 +90,12 @@ GenerateOptions how_to_fill(const Options& options, const std::string& class_nam
   return how;
 }
 
-int run(Context& context, const Options& options) {
+int run_create(Context& context, const CreateArguments& options) {
   const std::string class_name = class_of(options);
   check(options, class_name);
   const Target target = find_target(options.to);
   if (!dialect(target.era()).writable)
-    refuse(fmt::format("{} can be read but is never written", target.id()), "no release in use loads it");
+    refuse_usage(fmt::format("{} can be read but is never written", target.id()), "no release in use loads it");
   std::vector<std::string> inputs;
   if (!options.config.empty()) inputs = {options.config, options.config + "/config.json"};
   check_output(options.output, inputs);
@@ -121,7 +120,7 @@ int run(Context& context, const Options& options) {
   return 0;
 }
 
-void declare_sizes(CLI::App& app, Options& options) {
+void declare_sizes(CLI::App& app, CreateArguments& options) {
   constexpr std::int64_t most = max_dim;
   app.add_option("--config,--model", options.config,
                  "Layers as this model has them: its config.json, its folder, or an id of Hugging Face")
@@ -133,9 +132,9 @@ void declare_sizes(CLI::App& app, Options& options) {
   add_integer(app, "--tokens", options.tokens, 0, most, "Tokens in the cache (default 0)")->type_name("T");
 }
 
-Action declare(CLI::App& app, Context& context) {
+Action declare_create(CLI::App& app, Context& context) {
   constexpr std::int64_t most = max_dim;
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CreateArguments>();
   declare_sizes(app, *options);
   app.add_option("--class", options->class_name, "Class of all layers (default KVCache; RotatingKVCache with --max-size)")
       ->check(one_of({"KVCache", "RotatingKVCache", "QuantizedKVCache", "ChunkedKVCache", "ArraysCache"}))
@@ -153,7 +152,7 @@ Action declare(CLI::App& app, Context& context) {
               "Of --fill random: the same seed gives the same file (default 0)");
   app.add_option("--to", options->to, "Format to write (default mlx-lm@0.31)")->type_name("ID");
   add_output_options(app, options->output, false);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_create(context, *options); };
 }
 
 }  // namespace
@@ -165,7 +164,7 @@ const Command create_command = {
     "  kvcache create --layers 16 --heads 8 --head-dim 64 --tokens 512 --fill random -o test.safetensors\n"
     "  kvcache create --config ~/models/gemma-3-4b/config.json --tokens 1000 -o gemma.safetensors\n"
     "  kvcache create --layers 2 --heads 2 --head-dim 64 --max-size 512 --tokens 900 -o window.safetensors",
-    declare,
+    declare_create,
     "The layers are those of --layers, --heads and --head-dim, or those of a model's config.json. The same options "
     "give the same bytes on every machine."};
 

@@ -15,13 +15,13 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct DequantizeArguments {
   std::vector<std::string> files;
   std::optional<Dtype> dtype;
   OutputOptions output;
 };
 
-int run(Context& context, const Options& options) {
+int run_dequantize(Context& context, const DequantizeArguments& options) {
   const auto edit = [&](PromptCache& cache) {
     const std::size_t changed = dequantize_prompt_cache(cache, options.dtype);
     return Edit{fmt::format("dequantized {}", count_of(changed, "layer")), {{"layers_dequantized", changed}}};
@@ -31,12 +31,12 @@ int run(Context& context, const Options& options) {
   });
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_dequantize(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<DequantizeArguments>();
   add_files(app, options->files, options->output, "The cache to dequantize");
   add_dtype(app, options->dtype, "Of the result; by default what the layers had before they were quantized");
   add_output_options(app, options->output);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_dequantize(context, *options); };
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ const Command dequantize_command = {"dequantize",
                                     "Turn quantized layers back into plain ones",
                                     "  kvcache dequantize chat-q8.safetensors -o chat.safetensors\n"
                                     "  kvcache dequantize chat-q4.safetensors --dtype f32 -o analysis.safetensors",
-                                    declare,
+                                    declare_dequantize,
                                     "The values are those that attention sees. What quantizing lost does not come back."};
 
 }  // namespace kvcache::cli

@@ -21,7 +21,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct DiffArguments {
   std::string a, b;
   std::string tolerance;
   bool json = false;
@@ -38,7 +38,7 @@ double parse_tolerance(const std::string& text) {
   return value;
 }
 
-int run(Context& context, const Options& options) {
+int run_diff(Context& context, const DiffArguments& options) {
   CompareOptions how;
   if (!options.tolerance.empty()) how.tolerance = parse_tolerance(options.tolerance);
   check_inputs({options.a, options.b});
@@ -60,15 +60,15 @@ int run(Context& context, const Options& options) {
   return comparison.equal() ? 0 : 1;
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_diff(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<DiffArguments>();
   app.add_option("A", options->a, "A cache; - is standard input")->required();
   app.add_option("B", options->b, "Another one, of any format")->required();
   app.add_option("--tolerance", options->tolerance, "Values this close are equal, and dtype and quantization no difference")
       ->type_name("X")
       ->check(not_empty());
   app.add_flag("--json", options->json, "Everything, as JSON");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_diff(context, *options); };
 }
 
 }  // namespace
@@ -79,7 +79,7 @@ const Command diff_command = {
     "Compare two caches: first what they mean, then their values",
     "  kvcache diff before.safetensors after.safetensors\n"
     "  kvcache diff chat.safetensors chat-q4.safetensors --tolerance 0.1      what quantizing cost",
-    declare,
+    declare_diff,
     "Formats do not matter: windows are compared in the order of their tokens, quantized layers by their decoded "
     "values, batches without their padding. The exit status is 0 when nothing differs and 1 when something does; with -q "
     "it is all the answer."};

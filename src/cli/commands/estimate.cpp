@@ -24,7 +24,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct EstimateArguments {
   std::string config, like;
   std::optional<std::int64_t> tokens, bits, group_size, batch, max_kv_size;
   std::optional<Dtype> dtype;
@@ -32,7 +32,7 @@ struct Options {
   bool json = false;
 };
 
-EstimatedModel read_model(Context& context, const Options& options) {
+EstimatedModel read_model(Context& context, const EstimateArguments& options) {
   if (!options.config.empty() && !options.like.empty())
     throw Error(ErrorKind::usage, "--config and --like exclude each other", "give one of them");
   if (options.config.empty() && options.like.empty())
@@ -44,7 +44,7 @@ EstimatedModel read_model(Context& context, const Options& options) {
   return model;
 }
 
-struct Row {
+struct EstimateRow {
   std::string name;
   std::optional<int> bits;
   std::uint64_t bytes = 0;
@@ -76,8 +76,9 @@ std::optional<std::int64_t> tokens_that_fit(std::span<const LayerSpec> layers, E
 }
 
 /// The plain cache, and quantized ones where there can be any.
-std::vector<Row> rows_of(const EstimatedModel& model, EstimateRequest request, const Options& options, bool quantizable) {
-  std::vector<Row> rows;
+std::vector<EstimateRow> rows_of(const EstimatedModel& model, EstimateRequest request, const EstimateArguments& options,
+                                 bool quantizable) {
+  std::vector<EstimateRow> rows;
   const auto add = [&](std::string label, std::optional<int> bits) {
     request.bits = bits;
     rows.push_back(
@@ -112,7 +113,7 @@ std::string windows_text(const EstimatedModel& model) {
                      count_of(model.layers.size(), "layer"), fmt::join(sizes, ", "));
 }
 
-Json json_of(const LayerGroup& group, const EstimateRequest& request) {
+Json group_json(const LayerGroup& group, const EstimateRequest& request) {
   const std::vector<LayerSpec> layers(group.at.size(), group.layer);
   const LayerSpec& layer = group.layer;
   const bool heads = layer.kv_heads > 0;
@@ -130,9 +131,9 @@ Json json_of(const LayerGroup& group, const EstimateRequest& request) {
 }
 
 void print_as_json(const Context& context, const EstimatedModel& model, const EstimateRequest& request,
-                   const Grouping& grouping, const std::vector<Row>& rows, std::optional<std::uint64_t> fits) {
+                   const Grouping& grouping, const std::vector<EstimateRow>& rows, std::optional<std::uint64_t> fits) {
   Json sizes = Json::array();
-  for (const Row& row : rows) {
+  for (const EstimateRow& row : rows) {
     sizes.push_back({{"name", row.name},
                      {"bits", row.bits ? Json(*row.bits) : Json(nullptr)},
                      {"bytes", row.bytes},
@@ -140,7 +141,7 @@ void print_as_json(const Context& context, const EstimatedModel& model, const Es
     if (fits) sizes.back()["tokens_that_fit"] = row.fit ? Json(*row.fit) : Json(nullptr);
   }
   Json groups = Json::array();
-  for (const LayerGroup& group : groups_of(model.layers)) groups.push_back(json_of(group, request));
+  for (const LayerGroup& group : groups_of(model.layers)) groups.push_back(group_json(group, request));
   Json notes = model.notes;
   if (!grouping.why.empty()) notes.push_back(grouping.why);
   const ModelConfig* const config = model.config ? &*model.config : nullptr;
@@ -183,7 +184,7 @@ void print_about(const EstimatedModel& model) {
   print(paragraph(text));
 }
 
-int run(Context& context, const Options& options) {
+int run_estimate(Context& context, const EstimateArguments& options) {
   const EstimatedModel model = read_model(context, options);
   if (options.tokens.has_value() == options.fits.has_value())
     throw Error(ErrorKind::usage, options.tokens ? "--tokens and --fits exclude each other" : "how many tokens is not given",
@@ -199,7 +200,7 @@ int run(Context& context, const Options& options) {
   request.group_size = grouping.group_size.value_or(request.group_size);
   // Where any number fits: what is said of it is true of the largest.
   request.tokens = options.tokens ? *options.tokens : tokens_that_fit(model.layers, request, *options.fits).value_or(max_dim);
-  const std::vector<Row> rows = rows_of(model, request, options, grouping.group_size.has_value());
+  const std::vector<EstimateRow> rows = rows_of(model, request, options, grouping.group_size.has_value());
   if (options.json) {
     print_as_json(context, model, request, grouping, rows, options.fits);
     return 0;
@@ -212,7 +213,7 @@ int run(Context& context, const Options& options) {
                {options.fits ? "tokens" : "size", Align::right},
                {"per new token", Align::right},
                {options.fits ? "" : "of plain", Align::right}});
-  for (const Row& row : rows) {
+  for (const EstimateRow& row : rows) {
     if (options.fits) {
       table.add({row.name, row.fit ? std::to_string(*row.fit) : "any number", human_bytes(row.per_token)});
       continue;
@@ -231,9 +232,9 @@ int run(Context& context, const Options& options) {
   return 0;
 }
 
-Action declare(CLI::App& app, Context& context) {
+Action declare_estimate(CLI::App& app, Context& context) {
   constexpr std::int64_t most = max_dim;
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<EstimateArguments>();
   app.add_option("--config,--model", options->config, "A model: its config.json, its folder, or an id of Hugging Face")
       ->type_name("config.json")
       ->check(not_empty());
@@ -249,7 +250,7 @@ Action declare(CLI::App& app, Context& context) {
   add_integer(app, "--batch", options->batch, 1, 65536, "Sequences side by side (default 1)")->type_name("B");
   add_dtype(app, options->dtype, "Of the plain cache; the model's own otherwise");
   app.add_flag("--json", options->json, "Everything, as JSON");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_estimate(context, *options); };
 }
 
 }  // namespace
@@ -261,7 +262,7 @@ const Command estimate_command = {
     "  kvcache estimate --config Llama-3.2-3B/config.json --tokens 32k\n"
     "  kvcache estimate --model mlx-community/Llama-3.2-3B-Instruct-4bit --fits 16GiB\n"
     "  kvcache estimate --like chat.safetensors --tokens 100000 --bits 4",
-    declare,
+    declare_estimate,
     "Beside the size it says what one token more would cost: nothing in windows that are full, and nothing in "
     "recurrent state. Which caches a model has is read by its type (kvcache models); what config.json leaves out and the "
     "model's code assumes is named. Quantized sizes are given where layers can be quantized."};

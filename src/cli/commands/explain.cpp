@@ -19,7 +19,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct ExplainArguments {
   std::string what;
   ExplainFolderOptions folder;
   bool json = false;
@@ -35,10 +35,10 @@ struct Options {
                             : fmt::format("kvcache explain {}", shell_word(meant)));
 }
 
-int explain_a_word(const Context& context, const Options& options) {
-  const std::optional<Explanation> known = explain_word(options.what);
+int explain_a_word(const Context& context, const ExplainArguments& options) {
+  const std::optional<WordExplanation> known = explain_word(options.what);
   if (!known) not_known(options.what);
-  const Explanation& about = *known;
+  const WordExplanation& about = *known;
   if (options.json) {
     Json parts = Json::array();
     for (const auto& [title, text] : about.parts) parts.push_back({{"title", title}, {"text", text}});
@@ -56,13 +56,13 @@ int explain_a_word(const Context& context, const Options& options) {
   return 0;
 }
 
-int run(Context& context, const Options& options) {
+int run_explain(Context& context, const ExplainArguments& options) {
   if (is_path_to_explain(options.what)) return explain_folder(context, options.what, options.folder, options.json);
   return explain_a_word(context, options);
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_explain(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<ExplainArguments>();
   app.add_option(
          "WHAT", options->what,
          "A finding code (KV411), a format (mlx-lm@0.31, P4), a class (RotatingKVCache), a word (offset); or the folder "
@@ -70,7 +70,7 @@ Action declare(CLI::App& app, Context& context) {
       ->required();
   add_explain_folder_options(app, options->folder);
   app.add_flag("--json", options->json, "The same as JSON");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_explain(context, *options); };
 }
 
 }  // namespace
@@ -85,7 +85,7 @@ const Command explain_command = {
     "  kvcache explain ~/.omlx/cache                                   what is in it, and what of it is dead\n"
     "  kvcache explain ~/.omlx/cache --tokens chat.json                how far this prompt leads\n"
     "  kvcache explain ~/.omlx/cache --like ~/.omlx/cache/7/*          which entries its server uses, and which not\n",
-    declare,
+    declare_explain,
     "Texts are those of the man pages kvcache-findings(7) and kvcache-formats(7). A folder is only looked at: entries with the "
     "same "
     "settings are one signature, and a server uses those of its own and no others."};

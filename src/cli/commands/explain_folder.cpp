@@ -103,7 +103,7 @@ int explain_folder(Context& context, const std::string& folder, const ExplainFol
   if (out.places.empty()) out.instead = what_instead(folder);
   context.subject.clear();
   if (json)
-    print_json(json_of(out));
+    print_json(explained_json(out));
   else
     print_explanation(context, out);
   const foreign::Restored* best = out.best();

@@ -13,12 +13,12 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct ExtendArguments {
   std::vector<std::string> files;
   OutputOptions output;
 };
 
-int run(Context& context, const Options& options) {
+int run_extend(Context& context, const ExtendArguments& options) {
   if (options.files.size() < 2)
     throw Error(ErrorKind::usage, "one batch alone has nothing to be extended by", "name two or more");
   check_output(options.output, options.files);
@@ -37,11 +37,11 @@ int run(Context& context, const Options& options) {
   return 0;
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_extend(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<ExtendArguments>();
   app.add_option("BATCH", options->files, "Two or more batches of one model; - is standard input")->required();
   add_output_options(app, options->output, false);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_extend(context, *options); };
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ const Command extend_command = {
     "Join batches into one",
     "  kvcache extend morning.safetensors evening.safetensors -o day.safetensors\n"
     "  kvcache extend a.safetensors b.safetensors c.safetensors --gzip -o abc.safetensors.gz",
-    declare,
+    declare_extend,
     "The batches have to agree in classes, heads, head dims, dtypes and windows; the first mismatch is named, and "
     "then nothing is written."};
 

@@ -17,14 +17,14 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct ExtractArguments {
   std::string file;
   std::optional<std::int64_t> index;
   bool all = false;
   OutputOptions output;
 };
 
-int extract_one(Context& context, const Options& options) {
+int extract_one(Context& context, const ExtractArguments& options) {
   check_output(options.output, {options.file});
   context.subject = options.file;
   const Document document = read_sound_named(context, options.file);
@@ -38,20 +38,20 @@ int extract_one(Context& context, const Options& options) {
   return 0;
 }
 
-int run(Context& context, const Options& options) {
+int run_extract(Context& context, const ExtractArguments& options) {
   if (options.index.has_value() == options.all)
     throw Error(ErrorKind::usage, options.all ? "--index and --all exclude each other" : "which sequence is not given",
                 "--index I extracts one, --all each into a file of its own");
   return options.all ? extract_all(context, options.file, options.output) : extract_one(context, options);
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_extract(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<ExtractArguments>();
   app.add_option("FILE", options->file, "The batch; - is standard input")->required();
   add_integer(app, "-i,--index", options->index, 0, max_dim, "Extract this sequence, numbered from 0")->type_name("I");
   app.add_flag("--all", options->all, "Extract every sequence: -o names a folder, of files NAME-0.safetensors, NAME-1...");
   add_output_options(app, options->output, false);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_extract(context, *options); };
 }
 
 }  // namespace
@@ -61,7 +61,7 @@ const Command extract_command = {"extract",
                                  "Take sequences out of a batch",
                                  "  kvcache extract batch.safetensors --index 0 -o first.safetensors\n"
                                  "  kvcache extract batch.safetensors --all -o sequences        a folder, one file for each",
-                                 declare,
+                                 declare_extract,
                                  "A sequence comes out without the rows of padding that the batch needed."};
 
 }  // namespace kvcache::cli

@@ -14,13 +14,13 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct FilterArguments {
   std::vector<std::string> files;
   std::vector<std::int64_t> keep;
   OutputOptions output;
 };
 
-int run(Context& context, const Options& options) {
+int run_filter(Context& context, const FilterArguments& options) {
   const auto edit = [&](PromptCache& cache) {
     const auto before = static_cast<std::uint64_t>(batch_size(cache));
     filter_prompt_cache(cache, options.keep);
@@ -35,15 +35,15 @@ int run(Context& context, const Options& options) {
   });
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_filter(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<FilterArguments>();
   add_files(app, options->files, options->output, "The batch");
   add_integer_list(app, "--keep", options->keep, 0, max_dim,
                    "Sequences to keep, numbered from 0, in the order they shall have: 0,2-4")
       ->required()
       ->type_name("I,J,...");
   add_output_options(app, options->output);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_filter(context, *options); };
 }
 
 }  // namespace
@@ -51,6 +51,6 @@ Action declare(CLI::App& app, Context& context) {
 const Command filter_command = {"filter", Group::batching, "Keep some sequences of a batch",
                                 "  kvcache filter batch.safetensors --keep 0,2 -o two.safetensors\n"
                                 "  kvcache filter batch.safetensors --keep 2,1,0 --in-place        all three, in reverse",
-                                declare};
+                                declare_filter};
 
 }  // namespace kvcache::cli

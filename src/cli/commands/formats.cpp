@@ -18,7 +18,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct FormatsArguments {
   bool json = false;
 };
 
@@ -112,7 +112,7 @@ std::string readers(const Style& style) {
   return table.text(style);
 }
 
-int run(const Context& context, const Options& options) {
+int run_formats(const Context& context, const FormatsArguments& options) {
   if (options.json) {
     print_json(json_of_formats());
     return 0;
@@ -128,10 +128,10 @@ int run(const Context& context, const Options& options) {
   return 0;
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_formats(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<FormatsArguments>();
   app.add_flag("--json", options->json, "Print a JSON document: dates of releases, and classes that are read");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_formats(context, *options); };
 }
 
 }  // namespace
@@ -142,7 +142,7 @@ const Command formats_command = {
     "List formats, the releases that write them, and who reads whose files",
     "  kvcache formats\n"
     "  kvcache formats --json > formats.json    dates of releases, classes that are read\n",
-    declare,
+    declare_formats,
     "A format is an era: a span of releases of a runtime that write the same files. Wherever an id is asked for, a release "
     "(mlx-lm@0.30.7) or a series (mlx-lm@0.29) will do: it means the era, and what that release alone has or lacks. A number "
     "alone is enough where only one runtime has had it.\n\n"

@@ -11,12 +11,12 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct GenerateArguments {
   std::string what;
   std::string folder;
 };
 
-int run(Context& context, const Options& options) {
+int run_generate(Context& context, const GenerateArguments& options) {
   // This run's own knows the options of `generate` only.
   Context unused;
   CommandLine command_line(unused);
@@ -29,16 +29,16 @@ int run(Context& context, const Options& options) {
   return 0;
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_generate(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<GenerateArguments>();
   app.add_option("WHAT", options->what, "man")->required()->check(CLI::IsMember({"man"}));
   app.add_option("-o,--output", options->folder, "Write them into this folder")->required()->type_name("DIR");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_generate(context, *options); };
 }
 
 }  // namespace
 
 const Command generate_command = {"generate", Group::hidden, "Write the man pages into a folder",
-                                  "  kvcache generate man -o man", declare};
+                                  "  kvcache generate man -o man", declare_generate};
 
 }  // namespace kvcache::cli

@@ -21,13 +21,13 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct InspectArguments {
   std::vector<std::string> files;
   InspectSections sections;
   bool json = false;
 };
 
-CacheStats stats_of(const Context& context, const Document& document) {
+CacheStats shown_stats(const Context& context, const Document& document) {
   ProgressBar bar(context, "reading");
   StatsOptions how;
   how.progress = bar.callback();
@@ -54,7 +54,7 @@ Opened open_any(const Context& context, const std::string& name) {
   return out;
 }
 
-int run(Context& context, const Options& options) {
+int run_inspect(Context& context, const InspectArguments& options) {
   check_inputs(options.files);
   int code = 0;
   Json shown = Json::array();
@@ -83,7 +83,7 @@ int run(Context& context, const Options& options) {
       shown_last.reset();
       const Document& document = shown_last.emplace(decode(*std::move(opened.ours)));
       std::optional<CacheStats> stats;
-      if (options.sections.stats) stats = stats_of(context, document);
+      if (options.sections.stats) stats = shown_stats(context, document);
       if (options.json) {
         shown.push_back(with_usage(context, documents::inspect_json(document, stats ? &*stats : nullptr), before));
         continue;
@@ -106,8 +106,8 @@ int run(Context& context, const Options& options) {
   return code;
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_inspect(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<InspectArguments>();
   app.add_option("FILE", options->files, "Caches to show; - is standard input")->required();
   app.add_flag("--layers", options->sections.layers, "One line per layer, and what speaks for the format");
   app.add_flag("--tensors", options->sections.tensors,
@@ -116,7 +116,7 @@ Action declare(CLI::App& app, Context& context) {
                "Read all values: range, mean, deviation, histogram, outliers of each layer");
   app.add_flag("--metadata", options->sections.metadata, "All metadata of the file, key by key");
   app.add_flag("--json", options->json, "Everything, as JSON; a list for several files");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_inspect(context, *options); };
 }
 
 }  // namespace
@@ -128,7 +128,7 @@ const Command inspect_command = {"inspect",
                                  "  kvcache inspect --layers chat.safetensors      one line per layer\n"
                                  "  kvcache inspect --stats chat.safetensors       what the values look like\n"
                                  "  kvcache inspect --json a.safetensors.gz | jq .totals",
-                                 declare,
+                                 declare_inspect,
                                  "Only the header is read, so a file of any size takes milliseconds."};
 
 }  // namespace kvcache::cli

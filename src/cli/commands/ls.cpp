@@ -25,7 +25,7 @@ namespace {
 
 using catalog::ListedFile;
 
-struct Options {
+struct LsArguments {
   std::vector<std::string> places;
   catalog::Selection selection;
   catalog::ListOptions how;
@@ -74,7 +74,7 @@ void print_names(const Listing& listing, bool null) {
   print(out);
 }
 
-void print_listing(const Context& context, const Options& options, const Listing& listing) {
+void print_listing(const Context& context, const LsArguments& options, const Listing& listing) {
   if (options.names || options.null) return print_names(listing, options.null);
   if (options.csv) return print(listing_csv(listing));
   if (options.json)
@@ -83,7 +83,7 @@ void print_listing(const Context& context, const Options& options, const Listing
   print(listing_text(context, listing));
 }
 
-void check(const Options& options) {
+void check(const LsArguments& options) {
   const int forms =
       static_cast<int>(options.names || options.null) + static_cast<int>(options.csv) + static_cast<int>(options.json);
   if (forms > 1) throw Error(ErrorKind::usage, "--names, --csv and --json exclude each other", "give one of them");
@@ -93,7 +93,7 @@ void check(const Options& options) {
     throw Error(ErrorKind::usage, "--duplicates are groups of files, not one line each", "--json has them for programs");
 }
 
-int run(Context& context, const Options& options) {
+int run_ls(Context& context, const LsArguments& options) {
   check(options);
   if (options.duplicates &&
       std::ranges::any_of(options.places, [](const std::string& place) { return detail::is_remote_name(place); }))
@@ -128,7 +128,7 @@ int run(Context& context, const Options& options) {
   return unreadable.empty() ? 0 : exit_code(ErrorKind::io);
 }
 
-void declare_selection(CLI::App& app, Options& options) {
+void declare_selection(CLI::App& app, LsArguments& options) {
   catalog::Selection& selection = options.selection;
   app.add_option_function<std::string>(
          "--model", [&selection](const std::string& model) { selection.model = model_names(model); },
@@ -164,8 +164,8 @@ void declare_selection(CLI::App& app, Options& options) {
   add_exclude(app, options.how.exclude);
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_ls(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<LsArguments>();
   app.add_option("DIR", options->places,
                  "Folders, searched with all below them, or files; s3://BUCKET/PREFIX/; the current folder otherwise");
   declare_selection(app, *options);
@@ -183,7 +183,7 @@ Action declare(CLI::App& app, Context& context) {
   app.add_flag("--duplicates", options->duplicates,
                "Which hold the same: the same arrays, the same prompt, or one prompt and its beginning");
   app.add_flag("--json", options->json, "Everything, as JSON");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_ls(context, *options); };
 }
 
 }  // namespace
@@ -197,7 +197,7 @@ const Command ls_command = {
     "  kvcache ls --accessed '>30d' --sort size --limit 20       the largest that nobody reads\n"
     "  kvcache ls --broken --names > broken.txt\n"
     "  kvcache ls --duplicates",
-    declare,
+    declare_ls,
     "Folders are searched for *.safetensors and gzip-compressed *.gz, and for what other projects keep their prompts in "
     "(docs/foreign.md), in hidden folders, too: most caches lie in one, such as ~/.cache or ~/.omlx. Links to folders are not "
     "followed. Only headers are read, and for --duplicates the keys of one layer, "

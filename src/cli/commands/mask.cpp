@@ -22,14 +22,14 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct MaskArguments {
   std::string file;
   std::optional<std::int64_t> queries = 1, layer, window;
   bool array = false;
   OutputOptions output;
 };
 
-std::string_view name(Mask::Kind kind) {
+std::string_view kind_name(Mask::Kind kind) {
   switch (kind) {
     case Mask::Kind::none:
       return "none";
@@ -74,10 +74,10 @@ std::string picture(const Cache& cache, const Tensor& mask, std::int64_t queries
   return draw(p);
 }
 
-Json json(const Options& options, const Cache& cache, const Mask& mask) {
+Json json(const MaskArguments& options, const Cache& cache, const Mask& mask) {
   const bool array = mask.kind == Mask::Kind::array;
   return {{"schema", "kvcache.mask/1"},
-          {"kind", name(mask.kind)},
+          {"kind", kind_name(mask.kind)},
           {"shape", array ? Json(mask.array.shape()) : Json(nullptr)},
           {"path", detail::without_secrets(options.file)},
           {"layer", options.layer.value_or(0)},
@@ -86,7 +86,7 @@ Json json(const Options& options, const Cache& cache, const Mask& mask) {
           {"window", json_of(options.window)}};
 }
 
-void write(Context& context, const Options& options, const Cache& cache, const Mask& mask) {
+void write_mask(Context& context, const MaskArguments& options, const Cache& cache, const Mask& mask) {
   if (mask.kind == Mask::Kind::none)
     throw Error(ErrorKind::impossible, "there is nothing to write; the mask is " + in_words(cache, mask));
   if (mask.kind == Mask::Kind::causal)
@@ -104,7 +104,7 @@ void write(Context& context, const Options& options, const Cache& cache, const M
                     human_bytes(static_cast<double>(bytes))));
 }
 
-void show(const PromptCache& cache, std::size_t index, const Options& options, const Mask& mask) {
+void show(const PromptCache& cache, std::size_t index, const MaskArguments& options, const Mask& mask) {
   const Cache& layer = *cache.layers[index];
   std::string text =
       fmt::format("{}, {} {}", layer_name(cache, index), *options.queries, *options.queries == 1 ? "query" : "queries");
@@ -117,7 +117,7 @@ void show(const PromptCache& cache, std::size_t index, const Options& options, c
   print(text);
 }
 
-int run(Context& context, const Options& options) {
+int run_mask(Context& context, const MaskArguments& options) {
   const bool writes = !options.output.path.empty();
   if (writes && options.output.json)
     throw Error(ErrorKind::usage, "-o and --json exclude each other", "-o writes the array, --json describes it");
@@ -133,7 +133,7 @@ int run(Context& context, const Options& options) {
   const Cache& layer = *document.cache.layers[index];
   const Mask mask = layer.make_mask(*options.queries, options.window, options.array);
   if (writes) {
-    write(context, options, layer, mask);
+    write_mask(context, options, layer, mask);
   } else if (options.output.json) {
     print_json(with_usage(context, json(options, layer, mask)));
   } else {
@@ -142,8 +142,8 @@ int run(Context& context, const Options& options) {
   return 0;
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_mask(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<MaskArguments>();
   options->output.has_in_place = false;
   app.add_option("FILE", options->file, "The cache; - is standard input")->required();
   add_integer(app, "--queries", options->queries, 1, max_dim, "How many tokens come next (default 1)");
@@ -156,7 +156,7 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("OUT");
   app.add_flag("--force", options->output.force, "Replace OUT if it exists");
   app.add_flag("--gzip", options->output.gzip, "Compress the output");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_mask(context, *options); };
 }
 
 }  // namespace
@@ -168,7 +168,7 @@ const Command mask_command = {
     "  kvcache mask chat.safetensors --queries 4\n"
     "  kvcache mask chat.safetensors --queries 4 --layer 1 --window 512 --array -o mask.safetensors\n"
     "Without -o and --json it is drawn.",
-    declare,
+    declare_mask,
     "The mask is the one that the runtime's make_mask returns: none, where every query sees every row; causal, "
     "where attention needs no array; or an array of booleans, true where a query may look."};
 

@@ -14,12 +14,12 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct MergeArguments {
   std::vector<std::string> files;
   OutputOptions output;
 };
 
-int run(Context& context, const Options& options) {
+int run_merge(Context& context, const MergeArguments& options) {
   check_output(options.output, options.files);
   std::vector<Document> documents = read_inputs(context, options.files);
   const Era era = era_of_all(documents);
@@ -37,11 +37,11 @@ int run(Context& context, const Options& options) {
   return 0;
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_merge(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<MergeArguments>();
   app.add_option("FILE", options->files, "Caches of one sequence each, of one model; - is standard input")->required();
   add_output_options(app, options->output, false);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_merge(context, *options); };
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ const Command merge_command = {
     "  kvcache merge a.safetensors b.safetensors c.safetensors -o batch.safetensors\n"
     "  kvcache merge users/*.safetensors --force -o batch.safetensors\n"
     "Shorter sequences are padded on the left. User metadata is that of the first file.",
-    declare,
+    declare_merge,
     "The caches have to agree in classes, heads, head dims, dtypes and windows; the first mismatch is named, and then "
     "nothing is written."};
 

@@ -21,7 +21,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct MetadataArguments {
   std::string file;
   std::string action = "list";
   std::vector<std::string> words;
@@ -30,7 +30,7 @@ struct Options {
 
 constexpr std::size_t whole = std::numeric_limits<std::size_t>::max();
 
-int show(Context& context, const Options& options) {
+int show(Context& context, const MetadataArguments& options) {
   if (!options.output.path.empty() || options.output.in_place)
     throw Error(ErrorKind::usage, fmt::format("'{}' writes nothing", options.action),
                 "-o and --in-place belong to set, unset and strip");
@@ -61,7 +61,7 @@ int show(Context& context, const Options& options) {
 }
 
 /// Applies set, unset or strip. Returns what was done.
-std::string edit(PromptCache& cache, const Options& options) {
+std::string edit(PromptCache& cache, const MetadataArguments& options) {
   if (options.action == "strip") {
     const std::size_t n = cache.metadata.size();
     cache.metadata.clear();
@@ -83,7 +83,7 @@ std::string edit(PromptCache& cache, const Options& options) {
   return fmt::format("{} {}", options.action, count_of(options.words.size(), "metadata value"));
 }
 
-int run(Context& context, const Options& options) {
+int run_metadata(Context& context, const MetadataArguments& options) {
   if (options.action == "get" || options.action == "list") return show(context, options);
   if (options.action == "strip" ? !options.words.empty() : options.words.empty())
     throw Error(ErrorKind::usage,
@@ -99,15 +99,15 @@ int run(Context& context, const Options& options) {
   return 0;
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_metadata(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<MetadataArguments>();
   app.add_option("FILE", options->file, "The cache; - is standard input")->required();
   app.add_option("ACTION", options->action,
                  "get KEY, set KEY=VALUE..., unset KEY..., strip (all of it), or list, which needs not be said")
       ->check(one_of({"get", "set", "unset", "strip", "list"}));
   app.add_option("WORDS", options->words, "Keys, or KEY=VALUE for set");
   add_output_options(app, options->output);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_metadata(context, *options); };
 }
 
 }  // namespace
@@ -119,7 +119,7 @@ const Command metadata_command = {
     "  kvcache metadata chat.safetensors list\n"
     "  kvcache metadata chat.safetensors set model=mlx-community/Llama-3.2-3B --in-place\n"
     "  kvcache metadata chat.safetensors strip -o to-share.safetensors",
-    declare,
+    declare_metadata,
     "A key that mlx-lm would return as something else than what was stored is refused without --force. What is "
     "stripped is the metadata: keys and values still hold the prompt."};
 

@@ -19,7 +19,7 @@ namespace {
 
 using Absent = std::pair<std::string, std::string>;
 
-struct Options {
+struct ModelsArguments {
   std::string type;
   bool json = false;
 };
@@ -39,7 +39,7 @@ Json swift_of(const ModelType& type) {
   return {{"source", type.swift_source}, {"caches", type.swift_caches}};
 }
 
-Json json_of(const ModelType& type) {
+Json type_json(const ModelType& type) {
   Json fields = Json::array();
   for (const auto& [name, rule] : type.fields) fields.push_back({{"name", name}, {"when_absent", rule}});
   return {{"type", type.name},
@@ -57,7 +57,7 @@ Json json_of(const ModelType& type) {
 
 void print_all_json(const std::vector<ModelType>& types, const std::vector<Absent>& absent) {
   Json models = Json::array();
-  for (const ModelType& type : types) models.push_back(json_of(type));
+  for (const ModelType& type : types) models.push_back(type_json(type));
   Json others = Json::array();
   for (const auto& [name, why] : absent) others.push_back({{"type", name}, {"known", why}});
   print_json({{"schema", "kvcache.models/1"},
@@ -101,7 +101,7 @@ void print_one(Context& context, const ModelType& type) {
   print_lines(context, "traps", traps);
 }
 
-int run(Context& context, const Options& options) {
+int run_models(Context& context, const ModelsArguments& options) {
   std::vector<ModelType> types = model_types();
   std::vector<Absent> absent = absent_model_types();
   if (options.type.empty()) {
@@ -131,11 +131,11 @@ int run(Context& context, const Options& options) {
   return 0;
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_models(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<ModelsArguments>();
   app.add_option("TYPE", options->type, "model_type of a config.json; all otherwise");
   app.add_flag("--json", options->json, "Everything, as JSON");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_models(context, *options); };
 }
 
 }  // namespace
@@ -146,7 +146,7 @@ const Command models_command = {
     "List the known model types, and what each reads of a config.json",
     "  kvcache models gemma3_text\n"
     "  kvcache models | grep qwen",
-    declare,
+    declare_models,
     "Which caches a model has depends on its type: each reads fields of its own, and no other. `estimate --config`, "
     "`create --config` and `verify --model` go by this table; a type that is not in it is not guessed."};
 

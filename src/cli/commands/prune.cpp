@@ -29,7 +29,7 @@ namespace {
 
 using Fate = catalog::PruneFile::Fate;
 
-struct Options {
+struct PruneArguments {
   std::vector<std::string> folders;
   catalog::PruneRequest request;
   catalog::PruneGroup group;  ///< the one being described
@@ -38,7 +38,7 @@ struct Options {
   bool json = false;
 };
 
-catalog::PruneRequest request_of(const Options& options) {
+catalog::PruneRequest request_of(const PruneArguments& options) {
   catalog::PruneRequest request = options.request;
   if (options.group.any()) request.groups.push_back(options.group);
   const bool open_end = !request.groups.empty() && !options.group.any();
@@ -106,7 +106,7 @@ int outcome(const Context& context, const catalog::PrunePlan& plan) {
   return failed ? exit_code(ErrorKind::io) : 0;
 }
 
-int run(Context& context, const Options& options) {
+int run_prune(Context& context, const PruneArguments& options) {
   for (const std::string& folder : options.folders)
     if (detail::is_remote_name(folder))
       throw Error(ErrorKind::usage, fmt::format("{}: only folders on this machine are pruned", detail::without_secrets(folder)),
@@ -145,7 +145,7 @@ int run(Context& context, const Options& options) {
 }
 
 /// --or: what was given until now is one group, what comes is another.
-void next_group(Options& options) {
+void next_group(PruneArguments& options) {
   if (!options.group.any())
     throw Error(ErrorKind::usage, "nothing stands before --or", "for example --older-than 1y --or --keep-bytes 20GB");
   options.request.groups.push_back(std::move(options.group));
@@ -157,7 +157,7 @@ CLI::Option* in_turn(CLI::Option* option) {
   return option->trigger_on_parse();
 }
 
-void declare_criteria(CLI::App& app, Options& options) {
+void declare_criteria(CLI::App& app, PruneArguments& options) {
   catalog::PruneGroup& group = options.group;
   const auto add = [&app](const std::string& flag, const std::string& type, const std::string& description, auto take) {
     in_turn(app.add_option_function<std::string>(flag, take, description))->type_name(type);
@@ -188,8 +188,8 @@ void declare_criteria(CLI::App& app, Options& options) {
       "What follows is another reason to go: --older-than 1y --or --keep-bytes 20GB"));
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_prune(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<PruneArguments>();
   app.add_option("DIR", options->folders, "Folders, searched with all below them; links are not followed")->required();
   declare_criteria(app, *options);
   app.add_flag("--by-access", options->request.by_access, "For --keep-bytes: those last read longest ago go first");
@@ -203,7 +203,7 @@ Action declare(CLI::App& app, Context& context) {
                "Only show what would be deleted and why; so does a run without --yes, which asks at a terminal");
   app.add_flag("--yes", options->yes, "Delete");
   app.add_flag("--json", options->json, "Every decision, as JSON");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_prune(context, *options); };
 }
 
 }  // namespace
@@ -218,7 +218,7 @@ const Command prune_command = {
     "  kvcache prune ~/prompt-caches --accessed '>90d' --or --keep-bytes 20GB --by-access\n"
     "  kvcache prune ~/prompt-caches --model llama --keep-bytes 20GB\n"
     "  kvcache prune ~/.omlx/cache --signature 3fa1c2d4            what `kvcache explain` calls dead",
-    declare,
+    declare_prune,
     "Of several criteria all have to hold; --or begins another reason to go. The example of llama: its caches go, the oldest "
     "first, until all caches together take 20 GB. The one before it: what nobody has read for 90 days goes, and then as much "
     "of the rest as is too much.\n\n"

@@ -22,7 +22,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct QuantizeArguments {
   std::vector<std::string> files;
   std::optional<std::int64_t> bits, key_bits, value_bits, group_size;
   std::string layers;
@@ -32,7 +32,7 @@ struct Options {
 };
 
 /// One number of bits, because that is what a QuantizedKVCache can say in every format.
-int chosen_bits(const Options& options) {
+int chosen_bits(const QuantizeArguments& options) {
   const auto keys = options.key_bits ? options.key_bits : options.bits;
   const auto values = options.value_bits ? options.value_bits : options.bits;
   if (!keys || !values) throw Error(ErrorKind::usage, "how many bits is not given", "--bits 2, 3, 4, 5, 6 or 8");
@@ -49,7 +49,7 @@ int chosen_bits(const Options& options) {
   return static_cast<int>(*keys);
 }
 
-QuantizeRequest request_of(const Options& options) {
+QuantizeRequest request_of(const QuantizeArguments& options) {
   QuantizeRequest request;
   request.bits = chosen_bits(options);
   request.group_size = static_cast<int>(options.group_size.value_or(64));
@@ -63,7 +63,7 @@ QuantizeRequest request_of(const Options& options) {
   return request;
 }
 
-int quantize_one(Context& context, const Options& options, QuantizeRequest request, const std::string& file,
+int quantize_one(Context& context, const QuantizeArguments& options, QuantizeRequest request, const std::string& file,
                  const OutputOptions& output) {
   check_output(output, {file});
   context.subject = file;
@@ -90,15 +90,15 @@ int quantize_one(Context& context, const Options& options, QuantizeRequest reque
   return 0;
 }
 
-int run(Context& context, const Options& options) {
+int run_quantize(Context& context, const QuantizeArguments& options) {
   const QuantizeRequest request = request_of(options);
   return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
     return quantize_one(context, options, request, file, output);
   });
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_quantize(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<QuantizeArguments>();
   add_files(app, options->files, options->output, "The cache to quantize");
   add_integer(app, "--bits", options->bits, 1, 64, "Bits per value: 2, 3, 4, 5, 6 or 8")->type_name("B");
   add_integer(app, "--group-size", options->group_size, 1, 65536, "Values that share a scale: 32, 64 or 128 (default 64)")
@@ -113,7 +113,7 @@ Action declare(CLI::App& app, Context& context) {
   app.add_flag("--requantize", options->requantize, "Decode layers that are quantized already, and quantize them again");
   app.add_flag("--report", options->report, "Measure the error of every layer in the same pass");
   add_output_options(app, options->output);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_quantize(context, *options); };
 }
 
 }  // namespace
@@ -126,7 +126,7 @@ const Command quantize_command = {
     "  kvcache quantize chat.safetensors --bits 4 --group-size 32 --report -o chat-q4.safetensors\n"
     "  kvcache quantize chat.safetensors --bits 4 --layers '!0' -o chat-q4.safetensors      all but the first\n"
     "  kvcache quantize chat.safetensors --bits 4 --layers '!0,!-1' -o chat-q4.safetensors  all but the first and the last",
-    declare,
+    declare_quantize,
     "The result is bit for bit what mlx-lm's to_quantized makes of a layer. Windows, chunks, recurrent state, "
     "batches and lists stay as they are, as in mlx-lm. The group size has to divide the head dims. NaN and infinity "
     "are refused, with their place, and so are groups of float16 values so far apart that their codes would decode to "

@@ -20,7 +20,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct RepairArguments {
   std::vector<std::string> files;
   OutputOptions output;
 };
@@ -68,17 +68,17 @@ int repair_file(Context& context, const std::string& file, const OutputOptions& 
   return 0;
 }
 
-int run(Context& context, const Options& options) {
+int run_repair(Context& context, const RepairArguments& options) {
   return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
     return repair_file(context, file, output);
   });
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_repair(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<RepairArguments>();
   add_files(app, options->files, options->output, "The cache to repair");
   add_output_options(app, options->output);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_repair(context, *options); };
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ const Command repair_command = {
     "  kvcache repair chat.safetensors -o repaired.safetensors\n"
     "  kvcache repair chat.safetensors --in-place\n"
     "  kvcache verify --fix chat.safetensors                      what it would do",
-    declare,
+    declare_repair,
     "An answer comes from the file itself: from the arrays, from the other layers, from the stamp. Each repair is said. Where "
     "several answers are possible, or none, nothing is written, the exit status is 4, and the answers are listed. A sound file "
     "comes out unchanged, byte for byte.\n\n"

@@ -27,12 +27,12 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct ReportArguments {
   std::vector<std::string> files;
   OutputOptions output;
 };
 
-CacheStats stats_of(const Context& context, const Document& document) {
+CacheStats report_stats(const Context& context, const Document& document) {
   ProgressBar bar(context, "reading");
   StatsOptions how;
   how.columns = report_columns;
@@ -55,7 +55,7 @@ Findings findings_of(const Document& document, const CacheStats& stats) {
   return findings;
 }
 
-void write(Context& context, const OutputOptions& options, const std::string& page) {
+void write_page(Context& context, const OutputOptions& options, const std::string& page) {
   writing(context, options.path, [&] {
     const auto bytes = std::as_bytes(std::span(page));
     if (options.to_stdout()) return detail::File::borrowed(detail::standard_output, "standard output").write_all(bytes);
@@ -95,7 +95,7 @@ int report_on_places(Context& context, const std::string& file, const OutputOpti
     for (const foreign::Signature& signature : one.explained.signatures) tokens += signature.tokens;
   }
   const std::string page = folder_page(file, reported);
-  write(context, output, page);
+  write_page(context, output, page);
   if (!context.quiet)
     say(fmt::format("report on {} of {}; wrote {} ({})", entries == 1 ? "1 entry" : fmt::format("{} entries", entries),
                     places.size() == 1 ? std::string(places[0].format->title) : count_of(places.size(), "folder"),
@@ -132,10 +132,10 @@ int report_on(Context& context, const std::string& file, const OutputOptions& ou
     return report_on_places(context, file, output, places);
   const Document document = read_named(context, file);
   const Overview overview = overview_of(document);
-  const CacheStats stats = stats_of(context, document);
+  const CacheStats stats = report_stats(context, document);
   const Findings findings = findings_of(document, stats);
   const std::string page = report_page({document, overview, findings, stats});
-  write(context, output, page);
+  write_page(context, output, page);
   if (!context.quiet)
     say(fmt::format("report on {}, {}; wrote {} ({})", count_of(overview.layers.size(), "layer"),
                     count_of(static_cast<std::uint64_t>(overview.tokens), "token"), shown_output(output.path),
@@ -149,7 +149,7 @@ int report_on(Context& context, const std::string& file, const OutputOptions& ou
   return 0;
 }
 
-int run(Context& context, const Options& options) {
+int run_report(Context& context, const ReportArguments& options) {
   std::error_code unknown;
   const std::string& first = options.files.front();
   const bool one = options.files.size() == 1 && !options.output.recursive && !options.output.path.ends_with('/');
@@ -167,8 +167,8 @@ int run(Context& context, const Options& options) {
   });
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_report(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<ReportArguments>();
   options->output.has_in_place = false;
   app.add_option("FILE", options->files,
                  "The cache, or the folder of a server; - is standard input. Several with -o and a folder")
@@ -179,7 +179,7 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("OUT");
   app.add_flag("--force", options->output.force, "Replace OUT if it exists");
   app.add_flag("--json", options->output.json, "Print a summary as JSON to standard output");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_report(context, *options); };
 }
 
 }  // namespace
@@ -191,6 +191,6 @@ const Command report_command = {"report", Group::making,
                                 "  kvcache report ~/.omlx/cache -o omlx.html    settings, dead bytes, findings\n"
                                 "  kvcache report -r ~/prompt-caches -o reports/                a page of each\n"
                                 "The page is one file without scripts that loads nothing: open it in any browser.",
-                                declare};
+                                declare_report};
 
 }  // namespace kvcache::cli

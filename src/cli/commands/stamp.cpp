@@ -25,7 +25,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct StampArguments {
   std::vector<std::string> files;
   std::string model;
   std::string tokens;
@@ -39,7 +39,7 @@ std::string read_text(Context& context, const std::string& path) {
   return detail::read_text_file(path, {64U << 20U, ErrorKind::usage, "a header cannot hold that much"});
 }
 
-StampRequest read_request(Context& context, const Options& options) {
+StampRequest read_request(Context& context, const StampArguments& options) {
   StampRequest request;
   request.time = detail::stamp_time();
   request.tool = fmt::format("kvcache {}", version());
@@ -53,7 +53,7 @@ StampRequest read_request(Context& context, const Options& options) {
 }
 
 /// All that is read: nothing of it may be overwritten.
-std::vector<std::string> all_inputs(const Options& options, const std::string& file, const StampRequest& request) {
+std::vector<std::string> all_inputs(const StampArguments& options, const std::string& file, const StampRequest& request) {
   std::vector<std::string> inputs = {file, options.tokens, options.text};
   const std::string model = detail::find_model(options.model).value_or(options.model);
   for (const auto& [name, digest] : request.model_sha256) inputs.push_back(fmt::format("{}/{}", model, name));
@@ -95,7 +95,7 @@ Written write_stamped(Context& context, const OutputOptions& output, const Docum
   return written;
 }
 
-int stamp_one(Context& context, const Options& options, StampRequest request, const std::string& file,
+int stamp_one(Context& context, const StampArguments& options, StampRequest request, const std::string& file,
               const OutputOptions& output) {
   // With --in-place the cache alone is written.
   check_output(output, output.in_place ? std::vector<std::string>{file} : all_inputs(options, file, request));
@@ -126,7 +126,7 @@ int stamp_one(Context& context, const Options& options, StampRequest request, co
   return 0;
 }
 
-int run(Context& context, const Options& options) {
+int run_stamp(Context& context, const StampArguments& options) {
   const StampRequest request = read_request(context, options);
   context.subject.clear();
   return for_each_file(context, options.files, options.output, [&](const std::string& file, const OutputOptions& output) {
@@ -134,8 +134,8 @@ int run(Context& context, const Options& options) {
   });
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_stamp(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<StampArguments>();
   add_files(app, options->files, options->output, "The cache to stamp");
   app.add_option("--model", options->model,
                  "Add digests of config.json and tokenizer files of this model: its folder, or an id of Hugging Face")
@@ -145,7 +145,7 @@ Action declare(CLI::App& app, Context& context) {
       ->type_name("FILE");
   app.add_option("--text", options->text, "Add the text of the prompt (UTF-8)")->type_name("FILE");
   add_output_options(app, options->output);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_stamp(context, *options); };
 }
 
 }  // namespace
@@ -156,6 +156,6 @@ const Command stamp_command = {
     "  kvcache stamp chat.safetensors --model ~/models/Llama-3.2-3B --tokens ids.json -o stamped.safetensors\n"
     "`kvcache verify` then finds every changed bit. A stamp that is there already is renewed; what it says of model\n"
     "and prompt stays unless given anew. `kvcache metadata FILE strip` removes it.",
-    declare};
+    declare_stamp};
 
 }  // namespace kvcache::cli

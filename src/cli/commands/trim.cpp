@@ -29,7 +29,7 @@ std::optional<std::vector<std::int64_t>> offsets_of(const Facts& facts) {
   return std::nullopt;
 }
 
-struct Options {
+struct TrimArguments {
   std::vector<std::string> files;
   std::optional<std::int64_t> n;
   std::optional<std::int64_t> to;
@@ -49,7 +49,7 @@ std::string sequence_lengths(const PromptCache& cache) {
   return {};
 }
 
-int run(Context& context, const Options& options) {
+int run_trim(Context& context, const TrimArguments& options) {
   if (options.n.has_value() == options.to.has_value())
     throw Error(ErrorKind::usage, options.n ? "-n and --to exclude each other" : "how much is not given",
                 "-n N removes the last N tokens, --to LEN keeps the first LEN");
@@ -71,15 +71,15 @@ int run(Context& context, const Options& options) {
   });
 }
 
-Action declare(CLI::App& app, Context& context) {
+Action declare_trim(CLI::App& app, Context& context) {
   constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TrimArguments>();
   add_files(app, options->files, options->output, "The cache to trim");
   add_integer(app, "-n,--last", options->n, 0, most, "Remove the last N tokens, in a batch of each sequence");
   add_integer(app, "--to", options->to, 0, most, "Remove what is beyond the first LEN tokens of each layer and sequence")
       ->type_name("LEN");
   add_output_options(app, options->output);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_trim(context, *options); };
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ const Command trim_command = {
     "Remove the last tokens from every layer, or from none",
     "  kvcache trim chat.safetensors -n 7 -o shorter.safetensors\n"
     "  kvcache trim chat.safetensors --to 1024 --in-place         keep the first 1024",
-    declare,
+    declare_trim,
     "The rows of the tokens go; nothing else changes. Of fewer tokens than N all go, as in mlx-lm, with a warning; a batch in "
     "which a sequence has fewer "
     "is refused, and --to leaves short sequences as they are.\n\n"

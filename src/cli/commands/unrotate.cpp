@@ -12,12 +12,12 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct UnrotateArguments {
   std::vector<std::string> files;
   OutputOptions output;
 };
 
-int run(Context& context, const Options& options) {
+int run_unrotate(Context& context, const UnrotateArguments& options) {
   const auto edit = [](PromptCache& cache) {
     const std::size_t reordered = unrotate_prompt_cache(cache);
     return Edit{reordered == 0 ? "every window was in order already"
@@ -29,11 +29,11 @@ int run(Context& context, const Options& options) {
   });
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_unrotate(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<UnrotateArguments>();
   add_files(app, options->files, options->output, "The cache");
   add_output_options(app, options->output);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_unrotate(context, *options); };
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ const Command unrotate_command = {
     "  kvcache unrotate chat.safetensors -o ordered.safetensors\n"
     "  kvcache unrotate chat.safetensors --in-place\n"
     "The result means the same to every runtime; it is what diff and other tools can read row by row.",
-    declare,
+    declare_unrotate,
     "A window is kept as a ring, in which a new token takes the place of the oldest one. Afterwards the oldest "
     "comes first."};
 

@@ -26,7 +26,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct VerifyArguments {
   std::vector<std::string> paths;
   bool recursive = false;
   std::optional<std::int64_t> jobs;
@@ -47,7 +47,7 @@ std::string known_formats(const std::string& separator) {
   return out;
 }
 
-const VerifyFormat& format_of(const Options& options) {
+const VerifyFormat& format_of(const VerifyArguments& options) {
   std::vector<std::string_view> names;
   for (const VerifyFormat& format : verify_formats()) {
     if (format.name == (options.json ? "json" : options.format)) return format;
@@ -85,7 +85,7 @@ void add_elsewhere(const Context& context, catalog::FilesToVerify& files) {
   if (any && files.threads == 0 && (files.paths.size() > 1 || files.recursive)) files.threads = remote_workers;
 }
 
-int run(Context& context, const Options& options) {
+int run_verify(Context& context, const VerifyArguments& options) {
   check_inputs(options.paths);
   const VerifyFormat& format = format_of(options);
   catalog::FilesToVerify files;
@@ -119,8 +119,8 @@ int run(Context& context, const Options& options) {
   return code;
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_verify(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<VerifyArguments>();
   app.add_option("PATH", options->paths, "Files, or folders and s3://BUCKET/PREFIX/ with -r; - is standard input")->required();
   app.add_flag(
       "-r,--recursive", options->recursive,
@@ -143,7 +143,7 @@ Action declare(CLI::App& app, Context& context) {
   app.add_flag("--infos", options->infos, "Infos and notes as well: facts about who can use a file that is fine");
   app.add_option("--format", options->format, "How to print the results (default text)")->type_name(known_formats("|"));
   app.add_flag("--json", options->json, "The same as --format json");
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_verify(context, *options); };
 }
 
 }  // namespace
@@ -157,7 +157,7 @@ const Command verify_command = {
     "  kvcache verify -r ~/prompt-caches         a screenful, whatever is in there\n"
     "  kvcache verify -r -q ~/prompt-caches      every file that is broken, and no more\n"
     "  kvcache verify -r --format junit caches > verify.xml    for CI, as github, sarif\n",
-    declare,
+    declare_verify,
     "Every problem has a code that keeps its meaning. Without --data only the header and small arrays are read. The "
     "exit status is 1 when an error was found, or with --strict a warning; 3 when a file is no readable prompt "
     "cache; 5 when it could not be opened.\n\n"

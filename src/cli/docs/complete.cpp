@@ -134,7 +134,7 @@ Answer values_of(const CommandWords& line, const CLI::Option& option, const std:
   return {path ? "files" : "nothing"};
 }
 
-Answer options(const CLI::App& app) {
+Answer option_words(const CLI::App& app) {
   Answer answer;
   for (const CLI::App* where = &app; where != nullptr; where = where->get_parent()) {
     for (const CLI::Option* option : where->get_options({})) {
@@ -146,7 +146,7 @@ Answer options(const CLI::App& app) {
   return answer;
 }
 
-Answer commands(const CLI::App& root) {
+Answer command_answer(const CLI::App& root) {
   Answer answer;
   for (const CLI::App* command : root.get_subcommands([](const CLI::App* c) { return !c->get_group().empty(); }))
     answer.candidates.push_back({command->get_name(), command->get_description()});
@@ -158,14 +158,14 @@ Answer answer_for(const CommandWords& line, const std::string& word) {
   if (line.option != nullptr) return values_of(line, *line.option, word);
   if (!line.only_operands && word.starts_with('-')) {
     const std::size_t equals = word.find('=');
-    if (!word.starts_with("--") || equals == std::string::npos) return options(*line.app);
+    if (!word.starts_with("--") || equals == std::string::npos) return option_words(*line.app);
     const CLI::Option* option = find_option(*line.app, word.substr(0, equals));
     if (option == nullptr || !takes_value(*option)) return {"nothing"};
     Answer answer = values_of(line, *option, word.substr(equals + 1));
     for (Candidate& candidate : answer.candidates) candidate.value.insert(0, word.substr(0, equals + 1));
     return answer;
   }
-  if (has_commands(*line.app)) return commands(*line.app);
+  if (has_commands(*line.app)) return command_answer(*line.app);
   const CLI::Option* argument = find_argument(*line.app, line.operands.size());
   return argument == nullptr ? Answer{"nothing"} : values_of(line, *argument, word);
 }

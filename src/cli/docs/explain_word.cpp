@@ -44,12 +44,12 @@ std::string_view in_words(Severity severity) {
   return "error: the file is broken, or a program that loads it goes wrong without noticing";
 }
 
-std::optional<Explanation> explain_code(std::string_view word) {
+std::optional<WordExplanation> explain_code(std::string_view word) {
   const auto codes = finding_codes();
   const auto info = std::ranges::find_if(codes, [&](const CodeInfo& c) { return same(c.code, word); });
   if (info == codes.end()) return std::nullopt;
   const FindingText text = finding_text(info->code);
-  Explanation out{"code", std::string(info->code), std::string(info->title), {}};
+  WordExplanation out{"code", std::string(info->code), std::string(info->title), {}};
   out.parts.emplace_back("severity", in_words(info->severity));
   out.parts.emplace_back("meaning", text.meaning);
   if (!text.why.empty()) out.parts.emplace_back("why it hurts", text.why);
@@ -96,7 +96,7 @@ std::string readers_of(Era writer) {
   return out.empty() ? "no other" : out;
 }
 
-std::optional<Explanation> explain_format(std::string_view word) {
+std::optional<WordExplanation> explain_format(std::string_view word) {
   std::string id(word);
   for (const Dialect& d : dialects())
     if (same(d.letter, word)) id = d.id;
@@ -108,7 +108,7 @@ std::optional<Explanation> explain_format(std::string_view word) {
   }
   const Dialect& d = dialect(target->era());
   const std::string_view runtime = d.id.substr(0, d.id.find('@'));
-  Explanation out{"format", target->id(), fmt::format("how {} writes prompt caches, era {}", runtime, d.letter), {}};
+  WordExplanation out{"format", target->id(), fmt::format("how {} writes prompt caches, era {}", runtime, d.letter), {}};
   if (!target->whole_era()) out.parts.emplace_back("era", fmt::format("it writes as {} does", d.id));
   out.parts.emplace_back("releases", span_of(d));
   if (!d.alias.empty()) out.parts.emplace_back("also called", d.alias);
@@ -129,12 +129,12 @@ std::optional<Explanation> explain_format(std::string_view word) {
   return out;
 }
 
-std::optional<Explanation> explain_row(std::string_view kind, std::string_view heading, std::string_view word) {
+std::optional<WordExplanation> explain_row(std::string_view kind, std::string_view heading, std::string_view word) {
   for (const TableRow& row : table_below(formats_document(), heading)) {
     if (!same(row.name, word)) continue;
     if (kind == "word")
-      return Explanation{kind, row.name, "a word of the documents", {{"meaning", row.columns.front().second}}};
-    Explanation out{kind, row.name, "a class of cache", {}};
+      return WordExplanation{kind, row.name, "a word of the documents", {{"meaning", row.columns.front().second}}};
+    WordExplanation out{kind, row.name, "a class of cache", {}};
     constexpr std::string_view titles[] = {"meaning", "why it hurts", "what to do"};
     for (std::size_t i = 0; i < std::min(row.columns.size(), std::size(titles)); ++i)
       out.parts.emplace_back(titles[i], row.columns[i].second);
@@ -145,7 +145,7 @@ std::optional<Explanation> explain_row(std::string_view kind, std::string_view h
 
 }  // namespace
 
-std::optional<Explanation> explain_word(std::string_view word) {
+std::optional<WordExplanation> explain_word(std::string_view word) {
   if (auto code = explain_code(word)) return code;
   if (auto kind = explain_row("class", classes_heading, word)) return kind;
   if (auto plain = explain_row("word", words_heading, word)) return plain;

@@ -9,7 +9,7 @@
 
 namespace kvcache::cli {
 
-struct Explanation {
+struct WordExplanation {
   std::string_view kind;  ///< "code", "format", "class", "word"
   std::string name;       ///< as it is spelt: "KV411", "mlx-lm@2026-08"
   std::string title;      ///< a few words about it
@@ -19,7 +19,7 @@ struct Explanation {
 
 /// Upper and lower case are the same, P4 is a format as well, and so is any release (mlx-lm@0.29.1). Nothing for a word that is
 /// not known.
-[[nodiscard]] std::optional<Explanation> explain_word(std::string_view word);
+[[nodiscard]] std::optional<WordExplanation> explain_word(std::string_view word);
 
 /// Everything that can be explained, for suggestions and completion.
 [[nodiscard]] std::vector<std::string> explained_words();

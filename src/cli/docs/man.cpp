@@ -26,7 +26,7 @@ std::vector<const CLI::Option*> in_order(const CLI::App& app) {
   return all;
 }
 
-std::string options(const CLI::App& app) {
+std::string option_list(const CLI::App& app) {
   std::string out = ".Bl -tag -width Ds\n";
   for (const CLI::Option* option : in_order(app)) {
     if (option->get_positional()) {
@@ -77,7 +77,7 @@ std::string inner_commands(const CLI::App& app) {
     for (const CLI::Option* option : inner->get_options({}))
       if (option->get_positional()) usage += fmt::format(" {}", option->get_name(true, false));
     out += fmt::format(".Ss kvcache {} {}{}\n", app.get_name(), roff_text(inner->get_name()), roff_text(usage));
-    out += roff_prose(inner->get_description() + ".") + options(*inner);
+    out += roff_prose(inner->get_description() + ".") + option_list(*inner);
   }
   return out;
 }
@@ -103,7 +103,7 @@ std::string command_page(const CLI::App& app, const Command& command) {
   }
   out += ".Op Ar options\n.Sh DESCRIPTION\n";
   if (!command.details.empty()) out += roff_prose(command.details) + ".Pp\n";
-  out += "Arguments and options:\n" + options(app);
+  out += "Arguments and options:\n" + option_list(app);
   out += inner_commands(app);
   out += ".Pp\nOptions of\n.Xr kvcache 1\nitself are understood here, too.\n";
   out += ".Sh EXIT STATUS\n0 when done; the other codes are those of\n.Xr kvcache 1 .\n";
@@ -144,7 +144,7 @@ std::string main_page(const CLI::App& root) {
   out += ".Sh SYNOPSIS\n.Nm\n.Op Ar options\n.Ar command\n.Op Ar options\n.Ar file ...\n.Sh DESCRIPTION\n";
   out += man_description;
   out += list_of_commands();
-  out += ".Sh OPTIONS\nBefore the command or after it:\n" + options(root);
+  out += ".Sh OPTIONS\nBefore the command or after it:\n" + option_list(root);
   out += list_of_formats();
   out += man_tail;
   out += ".Sh EXAMPLES\n" + examples(root.get_footer()) + ".Sh SEE ALSO\n";

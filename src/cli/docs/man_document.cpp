@@ -14,7 +14,7 @@ using Kind = MarkdownBlock::Kind;
 // Where a table has more columns, equal cells of neighbours are said once.
 constexpr std::size_t widest_table = 4;
 
-class Page {
+class DocumentPage {
  public:
   void add(const MarkdownBlock& block) {
     if (list_ != block.kind) close();
@@ -92,7 +92,7 @@ class Page {
 
 std::string document_page(const std::string& name, std::string_view summary, std::string_view document,
                           const std::vector<std::string>& see_also) {
-  Page page;
+  DocumentPage page;
   bool top = true;
   for (const MarkdownBlock& block : markdown_blocks(document)) {
     MarkdownBlock shown = block;

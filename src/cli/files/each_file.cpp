@@ -16,6 +16,7 @@
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
 #include "cli/terminal/words.h"
+#include "cli/usage.h"
 #include "common/remote_name.h"
 #include "documents/hint.h"
 #include "format/recognise.h"
@@ -25,10 +26,6 @@ namespace kvcache::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void refuse(const std::string& message, const std::string& hint) {
-  throw Error(ErrorKind::usage, message, hint);
-}
 
 /// One of the files to edit.
 struct Input {
@@ -64,8 +61,8 @@ std::vector<Input> inputs_of(const std::vector<std::string>& files, const Output
     std::error_code unknown;
     if (detail::is_remote_name(file)) {
       if (options.recursive && is_remote_folder(file))
-        refuse(fmt::format("-r takes folders of this machine, and {} is none", file),
-               "`kvcache ls --names` names what lies there, and any number of objects may be given");
+        refuse_usage(fmt::format("-r takes folders of this machine, and {} is none", file),
+                     "`kvcache ls --names` names what lies there, and any number of objects may be given");
       out.push_back({file, detail::local_name(file)});
       continue;
     }
@@ -91,16 +88,16 @@ void check_files(const std::vector<Input>& files, const OutputOptions& options) 
   std::map<std::string, std::string> names;  // of the outputs: a path as the system sees it, and who has it
   for (const auto& [file, output, found] : files) {
     if (comes_once(file))
-      refuse(fmt::format("{} has no name to be written under", file == "-" ? "standard input" : "a pipe"),
-             "give it alone, with -o and the name of a file");
+      refuse_usage(fmt::format("{} has no name to be written under", file == "-" ? "standard input" : "a pipe"),
+                   "give it alone, with -o and the name of a file");
     std::error_code error;
     const fs::path real = fs::weakly_canonical(file, error);
     const std::string name = options.in_place ? (error ? file : real.string()) : output;
     const auto [other, added] = names.emplace(name, file);
     if (added) continue;
-    if (options.in_place) refuse(fmt::format("{} and {} are one file", other->second, file), "name it once");
-    refuse(fmt::format("{} and {} would both be written to {}", other->second, file, place_in(options.path, output)),
-           "write them to different folders, or rename one");
+    if (options.in_place) refuse_usage(fmt::format("{} and {} are one file", other->second, file), "name it once");
+    refuse_usage(fmt::format("{} and {} would both be written to {}", other->second, file, place_in(options.path, output)),
+                 "write them to different folders, or rename one");
   }
 }
 
@@ -127,7 +124,7 @@ class OutputFolders {
   std::vector<fs::path> made_;
 };
 
-struct Tally {
+struct EditTally {
   std::size_t done = 0;
   std::size_t failed = 0;
   std::map<std::string, std::size_t> others;  // found, and no caches: what they are
@@ -136,7 +133,7 @@ struct Tally {
 };
 
 /// What was found below a folder and does not claim to be a cache is passed over.
-bool is_something_else(const Input& input, const Error& error, Tally& tally) {
+bool is_something_else(const Input& input, const Error& error, EditTally& tally) {
   if (!input.found || error.kind() != ErrorKind::unreadable) return false;
   const std::string what = detail::something_else(input.path, error.code(), catalog::is_named_as_cache(input.path));
   if (what.empty()) return false;
@@ -145,7 +142,7 @@ bool is_something_else(const Input& input, const Error& error, Tally& tally) {
 }
 
 /// One of several. What goes wrong with it is said, and ends nothing but a request to stop.
-void edit_one(Context& context, const Input& input, OutputOptions output, Tally& tally,
+void edit_one(Context& context, const Input& input, OutputOptions output, EditTally& tally,
               const std::function<int(const std::string&, const OutputOptions&)>& edit) {
   output.summaries = &tally.documents;
   try {
@@ -169,7 +166,7 @@ void edit_one(Context& context, const Input& input, OutputOptions output, Tally&
   context.subject.clear();
 }
 
-void sum_up(const Context& context, const OutputOptions& options, Tally& tally) {
+void sum_up(const Context& context, const OutputOptions& options, EditTally& tally) {
   const std::size_t files = tally.done + tally.failed;
   std::size_t others = 0;
   for (const auto& [what, count] : tally.others) others += count;
@@ -207,8 +204,8 @@ int for_each_file(Context& context, const std::vector<std::string>& files, const
                   const std::function<int(const std::string& file, const OutputOptions& output)>& edit) {
   const std::vector<Input> inputs = inputs_of(files, options);
   if (inputs.empty())
-    refuse(fmt::format("nothing to edit: no caches in {}", files.size() == 1 ? files.front() : "these folders"),
-           "name a folder that has *.safetensors files, or the files themselves");
+    refuse_usage(fmt::format("nothing to edit: no caches in {}", files.size() == 1 ? files.front() : "these folders"),
+                 "name a folder that has *.safetensors files, or the files themselves");
   const bool several = inputs.size() > 1 || inputs.front().found;
   const bool into_folder = !options.in_place && is_folder(options.path, several);
   if (!several && !into_folder) return edit(inputs.front().path, options);
@@ -216,13 +213,14 @@ int for_each_file(Context& context, const std::vector<std::string>& files, const
     // Neither, both or one file for several.
     const bool elsewhere = std::ranges::any_of(inputs, detail::is_remote_name, &Input::path);
     if (options.path.empty())
-      refuse("no output is given", elsewhere || !options.has_in_place
-                                       ? "-o DIR/ writes them to a folder"
-                                       : "--in-place replaces each file, -o DIR/ writes them to a folder");
-    refuse(fmt::format("-o {} is one output for {}", options.path, count_of(inputs.size(), "file")),
-           options.to_stdout() ? "-o DIR/ writes them to a folder" : fmt::format("-o {}/ is a folder for them", options.path));
+      refuse_usage("no output is given", elsewhere || !options.has_in_place
+                                             ? "-o DIR/ writes them to a folder"
+                                             : "--in-place replaces each file, -o DIR/ writes them to a folder");
+    refuse_usage(
+        fmt::format("-o {} is one output for {}", options.path, count_of(inputs.size(), "file")),
+        options.to_stdout() ? "-o DIR/ writes them to a folder" : fmt::format("-o {}/ is a folder for them", options.path));
   }
-  if (options.in_place && !options.path.empty()) refuse("-o and --in-place exclude each other", "give one of them");
+  if (options.in_place && !options.path.empty()) refuse_usage("-o and --in-place exclude each other", "give one of them");
   check_files(inputs, options);
   OutputFolders folders;
   const auto output_for = [&](const Input& input) {
@@ -233,7 +231,7 @@ int for_each_file(Context& context, const std::vector<std::string>& files, const
     return output;
   };
   if (!several) return edit(inputs.front().path, output_for(inputs.front()));
-  Tally tally;
+  EditTally tally;
   for (const Input& input : inputs) edit_one(context, input, output_for(input), tally, edit);
   sum_up(context, options, tally);
   return tally.code;

@@ -18,6 +18,7 @@
 #include "cli/terminal/say.h"
 #include "cli/terminal/signals.h"
 #include "cli/terminal/words.h"
+#include "cli/usage.h"
 #include "common/remote_name.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
@@ -28,23 +29,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void refuse(const std::string& message, const std::string& hint) {
-  throw Error(ErrorKind::usage, message, hint);
-}
-
 // Whether it is there is asked for when all else is known (write_named).
 void check_address(const OutputOptions& options, const std::vector<std::string>& inputs) {
   if (!options.path.starts_with("s3://"))
-    refuse(fmt::format("output {} cannot be written: only s3:// can", shown_path(options.path)),
-           "-o s3://BUCKET/KEY, or a file");
+    refuse_usage(fmt::format("output {} cannot be written: only s3:// can", shown_path(options.path)),
+                 "-o s3://BUCKET/KEY, or a file");
   if (std::find(inputs.begin(), inputs.end(), options.path) != inputs.end())
-    refuse(fmt::format("output {} is the input itself", options.path), "name a new object");
+    refuse_usage(fmt::format("output {} is the input itself", options.path), "name a new object");
 }
 
 void check_target(const OutputOptions& options, const std::vector<std::string>& inputs) {
   if (options.to_stdout()) {
-    if (options.json) refuse("-o - and --json exclude each other", "both go to standard output: name a file with -o");
-    if (detail::is_terminal(stdout)) refuse("-o -: standard output is a terminal", "name a file, or redirect it: -o - > OUT");
+    if (options.json) refuse_usage("-o - and --json exclude each other", "both go to standard output: name a file with -o");
+    if (detail::is_terminal(stdout))
+      refuse_usage("-o -: standard output is a terminal", "name a file, or redirect it: -o - > OUT");
     return;
   }
   if (detail::is_remote_name(options.path)) return check_address(options, inputs);
@@ -53,13 +51,13 @@ void check_target(const OutputOptions& options, const std::vector<std::string>& 
   if (!fs::exists(status)) return;
   for (const std::string& input : inputs)
     if (fs::equivalent(input, options.path, error))
-      refuse(fmt::format("output {} is the input itself", options.path),
-             options.has_in_place && input == inputs.front() ? "use --in-place to replace it" : "name a new file");
-  if (fs::is_directory(status)) refuse(fmt::format("output {} is a folder", options.path), "name a file inside it");
+      refuse_usage(fmt::format("output {} is the input itself", options.path),
+                   options.has_in_place && input == inputs.front() ? "use --in-place to replace it" : "name a new file");
+  if (fs::is_directory(status)) refuse_usage(fmt::format("output {} is a folder", options.path), "name a file inside it");
   if (!fs::is_regular_file(status))
-    refuse(fmt::format("output {} is not a regular file", options.path),
-           options.path == "/dev/stdout" || options.path == "/dev/fd/1" ? "-o - is standard output" : "name a new file");
-  if (!options.force) refuse(fmt::format("output {} exists", options.path), "--force replaces it");
+    refuse_usage(fmt::format("output {} is not a regular file", options.path),
+                 options.path == "/dev/stdout" || options.path == "/dev/fd/1" ? "-o - is standard output" : "name a new file");
+  if (!options.force) refuse_usage(fmt::format("output {} exists", options.path), "--force replaces it");
 }
 
 }  // namespace
@@ -75,20 +73,20 @@ void add_output_options(CLI::App& app, OutputOptions& options, bool in_place) {
 }
 
 void check_output(const OutputOptions& options, const std::vector<std::string>& inputs) {
-  if (options.in_place && !options.path.empty()) refuse("-o and --in-place exclude each other", "give one of them");
+  if (options.in_place && !options.path.empty()) refuse_usage("-o and --in-place exclude each other", "give one of them");
   const bool replaceable = options.has_in_place && std::ranges::none_of(inputs, [](const std::string& input) {
                              return detail::is_remote_name(input) || comes_once(input);
                            });
   if (!options.in_place && options.path.empty())
-    refuse("no output is given",
-           replaceable ? "-o OUT writes a new file, --in-place replaces the input" : "-o OUT writes a new file");
+    refuse_usage("no output is given",
+                 replaceable ? "-o OUT writes a new file, --in-place replaces the input" : "-o OUT writes a new file");
   if (!options.in_place) return check_target(options, inputs);
   for (const std::string& input : inputs) {
     if (detail::is_remote_name(input))
-      refuse(fmt::format("--in-place: {} is not a file", shown_path(input)), "name an output with -o");
+      refuse_usage(fmt::format("--in-place: {} is not a file", shown_path(input)), "name an output with -o");
     if (comes_once(input))
-      refuse(fmt::format("--in-place: {} cannot be replaced", input == "-" ? "standard input" : "a pipe"),
-             "name an output with -o");
+      refuse_usage(fmt::format("--in-place: {} cannot be replaced", input == "-" ? "standard input" : "a pipe"),
+                   "name an output with -o");
   }
 }
 

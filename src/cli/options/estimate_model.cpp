@@ -16,7 +16,7 @@
 namespace kvcache::cli {
 namespace {
 
-using Kind = LayerSpec::Kind;
+using LayerKind = LayerSpec::Kind;
 
 constexpr int usual_group_size = 64;
 
@@ -40,15 +40,15 @@ std::optional<Dtype> dtype_of_state(const PromptCache& cache) {
   return std::nullopt;
 }
 
-bool same(const LayerSpec& a, const LayerSpec& b) {
+bool same_layer(const LayerSpec& a, const LayerSpec& b) {
   return a.kind == b.kind && a.max_size == b.max_size && a.keep == b.keep && a.chunk_size == b.chunk_size &&
          a.kv_heads == b.kv_heads && a.key_dim == b.key_dim && a.value_dim == b.value_dim && a.slots == b.slots &&
          a.unused == b.unused && a.slot_shapes == b.slot_shapes && a.slot_dtypes == b.slot_dtypes &&
-         std::equal(a.children.begin(), a.children.end(), b.children.begin(), b.children.end(), same);
+         std::equal(a.children.begin(), a.children.end(), b.children.begin(), b.children.end(), same_layer);
 }
 
 bool is_plain(const LayerSpec& layer) {
-  return layer.kind == Kind::kv && !layer.unused;
+  return layer.kind == LayerKind::kv && !layer.unused;
 }
 
 std::size_t count_odd(const std::vector<LayerSpec>& layers, int group_size) {
@@ -93,7 +93,7 @@ void limit_windows(EstimatedModel& model, std::int64_t max_kv_size) {
     return;
   }
   for (LayerSpec& layer : model.layers) {
-    layer.kind = Kind::rotating;
+    layer.kind = LayerKind::rotating;
     layer.max_size = max_kv_size;
     layer.keep = reference_keep;
   }
@@ -102,7 +102,8 @@ void limit_windows(EstimatedModel& model, std::int64_t max_kv_size) {
 std::vector<LayerGroup> groups_of(const std::vector<LayerSpec>& layers) {
   std::vector<LayerGroup> groups;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const auto it = std::find_if(groups.begin(), groups.end(), [&](const LayerGroup& g) { return same(g.layer, layers[i]); });
+    const auto it =
+        std::find_if(groups.begin(), groups.end(), [&](const LayerGroup& g) { return same_layer(g.layer, layers[i]); });
     if (it == groups.end())
       groups.push_back({layers[i], {i}});
     else
@@ -114,11 +115,11 @@ std::vector<LayerGroup> groups_of(const std::vector<LayerSpec>& layers) {
 std::string sizes_in_words(const LayerSpec& layer) {
   if (layer.unused) return "never filled";
   std::string words;
-  if (layer.kind == Kind::list) {
+  if (layer.kind == LayerKind::list) {
     for (const LayerSpec& child : layer.children) words += (words.empty() ? "" : "; ") + sizes_in_words(child);
     return words;
   }
-  if (layer.kind == Kind::arrays) {
+  if (layer.kind == LayerKind::arrays) {
     for (std::size_t i = 0; i < layer.slot_shapes.size(); ++i) {
       words += (words.empty() ? "" : ", ") + to_string(layer.slot_shapes[i]);
       if (i < layer.slot_dtypes.size() && layer.slot_dtypes[i]) words += fmt::format(" in {}", name(*layer.slot_dtypes[i]));

@@ -71,14 +71,14 @@ std::string value_table(const Context& context, const Comparison& comparison) {
 }
 
 /// A difference and how many further layers have the same one.
-struct Repeated {
+struct RepeatedDifference {
   const Difference* first;
   std::size_t more = 0;
 };
 
 // A hundred layers usually differ in the same way: it is said once, where it comes first.
-std::vector<Repeated> grouped(const std::vector<Difference>& differences) {
-  std::vector<Repeated> groups;
+std::vector<RepeatedDifference> grouped(const std::vector<Difference>& differences) {
+  std::vector<RepeatedDifference> groups;
   std::map<std::tuple<std::string_view, std::string_view, std::string_view>, std::size_t> seen;
   for (const Difference& d : differences) {
     if (d.where.layer()) {
@@ -143,7 +143,7 @@ std::string diff_text(const Context& context, const Document& a, const Document&
   if (relation.kind == detail::Relation::Kind::beginning) return out + without_its_end(b, a, relation);
   if (relation.kind == detail::Relation::Kind::more) return out + without_its_end(a, b, relation);
   if (relation.first_differing) out += first_difference(*relation.first_differing);
-  for (const Repeated& group : grouped(comparison.differences)) {
+  for (const RepeatedDifference& group : grouped(comparison.differences)) {
     const Difference& d = *group.first;
     line(
         fmt::format("{}{}{}: {} and {}{}", d.where.text(), d.where.empty() ? "" : " ", d.what, d.a, d.b,

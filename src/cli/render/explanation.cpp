@@ -21,10 +21,6 @@ using foreign::Explanation;
 using foreign::Restored;
 using foreign::Signature;
 
-std::string size_of(std::uint64_t bytes) {
-  return human_bytes(static_cast<double>(bytes));
-}
-
 /// "A", "B", ... "Z", "27"
 std::string letter(std::size_t index) {
   return index < 26 ? std::string(1, static_cast<char>('A' + static_cast<char>(index))) : std::to_string(index + 1);
@@ -151,11 +147,11 @@ std::uint64_t bytes_of_dead_signatures(const std::vector<Explanation>& places) {
   return bytes;
 }
 
-Json json_of(const Amount& amount) {
+Json explained_json(const Amount& amount) {
   return {{"files", amount.files}, {"bytes", amount.bytes}};
 }
 
-Json json_of(const Signature& s) {
+Json explained_json(const Signature& s) {
   Json settings = Json::object();
   for (const auto& [name, value] : s.settings) settings[name] = value;
   return {{"id", s.id},
@@ -186,7 +182,7 @@ std::string_view word(Restored::Outcome outcome) {
   return "refused";
 }
 
-Json json_of(const Restored& restored, std::size_t prompt_tokens) {
+Json explained_json(const Restored& restored, std::size_t prompt_tokens) {
   return {{"outcome", word(restored.outcome)},
           {"tokens", prompt_tokens},
           {"usable", restored.tokens()},
@@ -213,12 +209,12 @@ const Restored* ExplainedFolder::best() const {
   return best;
 }
 
-Json json_of(const ExplainedFolder& folder) {
+Json explained_json(const ExplainedFolder& folder) {
   Json places = Json::array();
   std::uint64_t dead = 0;
   for (const Explanation& place : folder.places) {
     Json signatures = Json::array();
-    for (const Signature& signature : place.signatures) signatures.push_back(json_of(signature));
+    for (const Signature& signature : place.signatures) signatures.push_back(explained_json(signature));
     dead += place.dead_bytes();
     places.push_back({{"path", place.place.path},
                       {"format", place.place.format->id},
@@ -226,14 +222,14 @@ Json json_of(const ExplainedFolder& folder) {
                       {"entries", place.all.files},
                       {"bytes", place.all.bytes},
                       {"signatures", std::move(signatures)},
-                      {"unreadable", json_of(place.unreadable.amount)},
-                      {"temporary", json_of(place.temporary)},
-                      {"orphans", json_of(place.orphans)},
-                      {"passed_over", json_of(place.passed_over.amount)},
+                      {"unreadable", explained_json(place.unreadable.amount)},
+                      {"temporary", explained_json(place.temporary)},
+                      {"orphans", explained_json(place.orphans)},
+                      {"passed_over", explained_json(place.passed_over.amount)},
                       {"problems", place.problems},
-                      {"other", json_of(place.others)},
+                      {"other", explained_json(place.others)},
                       {"dead_bytes", place.dead_bytes()},
-                      {"prompt", place.prompt ? json_of(*place.prompt, folder.prompt_tokens) : Json(nullptr)}});
+                      {"prompt", place.prompt ? explained_json(*place.prompt, folder.prompt_tokens) : Json(nullptr)}});
   }
   const std::string prune = prune_line(folder.path, folder.places);
   const Restored* best = folder.best();

@@ -21,7 +21,7 @@ struct ExplainedFolder {
   [[nodiscard]] const foreign::Restored* best() const;
 };
 
-[[nodiscard]] Json json_of(const ExplainedFolder& folder);
+[[nodiscard]] Json explained_json(const ExplainedFolder& folder);
 void print_explanation(const Context& context, const ExplainedFolder& folder);
 
 }  // namespace kvcache::cli

@@ -29,9 +29,9 @@ bool are_alike(const Facts& a, const Facts& b) {
 
 /// How often each text comes, in the order of first appearance; empty texts are left out.
 template <typename Kind>
-class Tally {
+class LayerTally {
  public:
-  explicit Tally(Kind kind) : kind_(std::move(kind)) {}
+  explicit LayerTally(Kind kind) : kind_(std::move(kind)) {}
   void add(const Facts& facts) {
     if (before_ == nullptr || !are_alike(*before_, facts)) at_ = place_of(kind_(facts));
     before_ = &facts;
@@ -76,7 +76,7 @@ constexpr std::size_t shown_kinds = 8;
 
 template <typename Kind>
 std::string distinct(const std::vector<Facts>& layers, const Kind& kind) {
-  Tally tally(kind);
+  LayerTally tally(kind);
   each_leaf(layers, [&](const Facts& facts) { tally.add(facts); });
   std::string out;
   for (std::size_t i = 0; i < std::min(tally.size(), shown_kinds); ++i) out += (i == 0 ? "" : ", ") + tally[i].first;
@@ -84,7 +84,7 @@ std::string distinct(const std::vector<Facts>& layers, const Kind& kind) {
 }
 
 std::string layers_row(const std::vector<Facts>& layers) {
-  Tally tally(layer_kind);
+  LayerTally tally(layer_kind);
   for (const Facts& facts : layers) tally.add(facts);
   std::string out;
   for (std::size_t i = 0; i < std::min(tally.size(), shown_kinds); ++i)

@@ -17,13 +17,9 @@ namespace {
 
 using catalog::PruneFile;
 using catalog::PrunePlan;
-using Fate = PruneFile::Fate;
+using Fate = catalog::PruneFile::Fate;
 
 constexpr std::size_t reason_limit = 500;
-
-std::string size_of(std::uint64_t bytes) {
-  return human_bytes(static_cast<double>(bytes));
-}
 
 /// A reason without what differs from file to file: "only 3 d old" and "only 5 d old" are of one kind.
 std::string kind_of(const std::string& why) {
@@ -39,7 +35,7 @@ std::string kind_of(const std::string& why) {
   return out;
 }
 
-struct Kind {
+struct ReasonKind {
   std::size_t files = 0;
   std::string example;
   bool several = false;  ///< texts of this kind differ
@@ -48,19 +44,19 @@ struct Kind {
 /// "3 not broken, 1 a link", the most frequent first.
 std::string kept_in_words(const std::vector<const PruneFile*>& kept) {
   constexpr std::size_t shown = 4;
-  std::map<std::string, Kind> kinds;
+  std::map<std::string, ReasonKind> kinds;
   for (const PruneFile* f : kept) {
-    Kind& kind = kinds[kind_of(f->why)];
+    ReasonKind& kind = kinds[kind_of(f->why)];
     if (kind.files == 0) kind.example = f->why.substr(0, f->why.find(": "));
     kind.several = kind.several || kind.example != f->why.substr(0, f->why.find(": "));
     ++kind.files;
   }
-  std::vector<std::pair<std::string, Kind>> sorted(kinds.begin(), kinds.end());
+  std::vector<std::pair<std::string, ReasonKind>> sorted(kinds.begin(), kinds.end());
   std::ranges::stable_sort(sorted, [](const auto& a, const auto& b) { return a.second.files > b.second.files; });
   std::string out;
   std::size_t others = 0;
   for (std::size_t i = 0; i < sorted.size(); ++i) {
-    const Kind& kind = sorted[i].second;
+    const ReasonKind& kind = sorted[i].second;
     if (i >= shown) {
       others += kind.files;
       continue;

@@ -14,7 +14,7 @@ namespace kvcache::cli {
 namespace {
 
 /// As the runner decodes it: only these characters. In properties those that end one as well.
-std::string escaped(std::string_view text, bool property) {
+std::string command_escaped(std::string_view text, bool property) {
   std::string out;
   for (const char c : text) {
     const bool special = c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ','));
@@ -55,7 +55,8 @@ class GithubOutput final : public VerifyOutput {
                                                       : fmt::format("{}\nhint: {}", finding.message,
                                                                     documents::hint_of(finding.remedy, report.path));
       lines.push_back(fmt::format("::{} file={},title={}::{}\n", command(finding.severity),
-                                  escaped(shown_path(report.path), true), escaped(title, true), escaped(text, false)));
+                                  command_escaped(shown_path(report.path), true), command_escaped(title, true),
+                                  command_escaped(text, false)));
       shown_codes_[finding.severity].push_back(finding.code);
     }
   }
@@ -91,7 +92,7 @@ class GithubOutput final : public VerifyOutput {
     }
     print(fmt::format(
         "::{} title=kvcache verify::{}\n", command(gravest.value_or(Severity::warning)),
-        escaped(fmt::format("{} more {}: {}", sum, sum == 1 ? "finding" : "findings", codes_in_words(rest)), false)));
+        command_escaped(fmt::format("{} more {}: {}", sum, sum == 1 ? "finding" : "findings", codes_in_words(rest)), false)));
   }
 
   Style style_;

@@ -30,7 +30,7 @@ constexpr std::size_t warning_lines = 6;
 constexpr std::size_t note_lines = 5;
 
 /// A note and the files that it is true of.
-struct Repeated {
+struct RepeatedNote {
   UsageNote note;    ///< with the command for the first of them
   std::string path;  ///< of the first file
   std::size_t files = 0;
@@ -171,7 +171,7 @@ class TextOutput final : public VerifyOutput {
   void remember_notes(const FileReport& report) {
     for (const UsageNote& note : report.notes) {
       if (!note.program.empty() && !show_.asked && !show_.infos) continue;
-      const auto same = std::ranges::find(notes_, note.what, [](const Repeated& r) { return r.note.what; });
+      const auto same = std::ranges::find(notes_, note.what, [](const RepeatedNote& r) { return r.note.what; });
       if (same == notes_.end())
         notes_.push_back({note, report.path, 1});
       else
@@ -181,7 +181,7 @@ class TextOutput final : public VerifyOutput {
 
   void print_notes() const {
     for (std::size_t i = 0; i < std::min(notes_.size(), note_lines); ++i) {
-      const Repeated& repeated = notes_[i];
+      const RepeatedNote& repeated = notes_[i];
       std::string text = repeated.note.what;
       if (repeated.files > 1) text += fmt::format(" ({} files)", repeated.files);
       if (!repeated.note.remedy.empty())
@@ -230,7 +230,7 @@ class TextOutput final : public VerifyOutput {
   Rest warnings_ = {warning_lines, 0, {}};
   std::map<std::string, std::size_t> infos_;  ///< files by code, of infos that no line of theirs names
   std::set<std::string> hinted_;              ///< codes of files in folders whose hint was shown
-  std::vector<Repeated> notes_;
+  std::vector<RepeatedNote> notes_;
 };
 
 }  // namespace

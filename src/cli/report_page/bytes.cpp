@@ -12,7 +12,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Kind {
+struct ArrayKind {
   std::string_view title, style;
   std::uint64_t bytes = 0;
 };
@@ -31,7 +31,7 @@ class Kinds {
   /// Header, offsets and paddings, model state, bytes that belong to nothing.
   void add_rest(std::uint64_t file_bytes) {
     std::uint64_t known = 0;
-    for (const Kind& kind : kinds_) known += kind.bytes;
+    for (const ArrayKind& kind : kinds_) known += kind.bytes;
     kinds_[4].bytes += file_bytes > known ? file_bytes - known : 0;
   }
   [[nodiscard]] const auto& all() const { return kinds_; }
@@ -42,11 +42,11 @@ class Kinds {
     if (name.starts_with("key")) return 0;
     return name.starts_with("value") ? 1 : 4;
   }
-  std::array<Kind, 5> kinds_ = {{{"Keys", "keys"},
-                                 {"Values", "values"},
-                                 {"Scales and biases", "scales"},
-                                 {"Recurrent state", "state"},
-                                 {"Header and everything else", "other"}}};
+  std::array<ArrayKind, 5> kinds_ = {{{"Keys", "keys"},
+                                      {"Values", "values"},
+                                      {"Scales and biases", "scales"},
+                                      {"Recurrent state", "state"},
+                                      {"Header and everything else", "other"}}};
 };
 
 /// 5,767,168
@@ -59,7 +59,7 @@ std::string in_thousands(std::uint64_t number) {
 std::string stack(const Kinds& kinds, double whole) {
   std::string words, boxes;
   double left = 0;
-  for (const Kind& kind : kinds.all()) {
+  for (const ArrayKind& kind : kinds.all()) {
     const double width = 1000.0 * static_cast<double>(kind.bytes) / whole;
     if (kind.bytes == 0) continue;
     words += fmt::format("{}{} {:.1f} %", words.empty() ? "" : ", ", kind.title, width / 10);
@@ -108,7 +108,7 @@ std::string bytes_html(const ReportInput& in) {
   const double whole = static_cast<double>(std::max<std::uint64_t>(bytes, 1));
   HtmlTable table(in.document.file.gzip() ? "Bytes of the file, decompressed" : "Bytes of the file",
                   {{"What", "t"}, {"Bytes", "n"}, {"Size", "n"}, {"Share", "n"}});
-  for (const Kind& kind : kinds.all()) {
+  for (const ArrayKind& kind : kinds.all()) {
     if (kind.bytes == 0) continue;
     table.add({fmt::format("<svg class=\"swatch\" viewBox=\"0 0 1 1\" aria-hidden=\"true\"><rect class=\"{}\" width=\"1\" "
                            "height=\"1\"/></svg>{}",

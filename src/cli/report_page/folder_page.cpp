@@ -23,10 +23,6 @@ using foreign::Signature;
 
 constexpr std::size_t most_signatures = 100;
 
-std::string size_of(std::uint64_t bytes) {
-  return human_bytes(static_cast<double>(bytes));
-}
-
 std::string without_slash(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return path;

@@ -11,12 +11,12 @@
 namespace kvcache::cli {
 namespace {
 
-constexpr std::size_t most_rows = 128;
+constexpr std::size_t most_norm_rows = 128;
 constexpr std::size_t most_table_rows = 128;
 constexpr std::size_t shades = 12;
 
 /// Norms of one array of a layer.
-struct Row {
+struct NormRow {
   std::string label;  ///< "3", of a list "3.1"
   const std::vector<std::optional<float>>* norms;
 };
@@ -37,8 +37,8 @@ std::string label_of(std::size_t layer, std::string_view part) {
   return out;
 }
 
-std::vector<Row> rows_of(const CacheStats& stats, std::string_view what) {
-  std::vector<Row> rows;
+std::vector<NormRow> rows_of(const CacheStats& stats, std::string_view what) {
+  std::vector<NormRow> rows;
   for (const LayerStats& layer : stats.layers)
     for (const ArrayStats& a : layer.arrays)
       if (a.part.ends_with(what) && !a.norms.empty()) rows.push_back({label_of(layer.layer, a.part), &a.norms});
@@ -50,8 +50,8 @@ struct Map {
   std::vector<std::vector<std::optional<double>>> cells;
   double low = 0, high = 0;  ///< of the colours
 
-  explicit Map(const std::vector<Row>& rows) {
-    const std::size_t height = std::min(rows.size(), most_rows);
+  explicit Map(const std::vector<NormRow>& rows) {
+    const std::size_t height = std::min(rows.size(), most_norm_rows);
     const std::size_t width = rows.front().norms->size();
     std::vector<double> all;
     for (std::size_t y = 0; y < height; ++y) {
@@ -119,7 +119,7 @@ struct Map {
 };
 
 // Labels of some rows, beside a map of this height.
-std::string axis(const std::vector<Row>& rows, std::size_t lines, double line_height) {
+std::string axis(const std::vector<NormRow>& rows, std::size_t lines, double line_height) {
   const auto step = static_cast<std::size_t>(std::ceil(15.0 / line_height));
   std::string labels;
   std::size_t longest = 1;
@@ -142,7 +142,7 @@ std::string legend(const Map& map) {
       map.low, shades, boxes, map.high);
 }
 
-std::string figure(const CacheStats& stats, const std::vector<Row>& rows, std::string_view title, std::string_view noun) {
+std::string figure(const CacheStats& stats, const std::vector<NormRow>& rows, std::string_view title, std::string_view noun) {
   const Map map(rows);
   const std::size_t lines = map.cells.size();
   const double line_height = std::clamp(420.0 / static_cast<double>(lines), 3.0, 22.0);
@@ -184,7 +184,7 @@ std::string mean_of(const std::vector<std::optional<float>>& norms) {
   return count == 0 ? std::string() : fmt::format("{:.3g}", sum / count);
 }
 
-std::string numbers(const CacheStats& stats, const std::vector<Row>& keys, const std::vector<Row>& values) {
+std::string numbers(const CacheStats& stats, const std::vector<NormRow>& keys, const std::vector<NormRow>& values) {
   HtmlTable table("Norms by layer: the mean over the tokens, and the stretch of tokens with the smallest and the largest",
                   {{"Layer", "t"},
                    {"Keys", "n"},
@@ -207,8 +207,8 @@ std::string numbers(const CacheStats& stats, const std::vector<Row>& keys, const
 
 std::string norms_html(const ReportInput& in) {
   const CacheStats& stats = in.stats;
-  const std::vector<Row> keys = rows_of(stats, "keys");
-  const std::vector<Row> values = rows_of(stats, "values");
+  const std::vector<NormRow> keys = rows_of(stats, "keys");
+  const std::vector<NormRow> values = rows_of(stats, "values");
   if (keys.empty() && values.empty()) return "<p>No layer holds keys and values that could be read.</p>";
   const std::int64_t positions = stats.end_token - stats.first_token;
   std::string out = fmt::format(
@@ -221,7 +221,7 @@ std::string norms_html(const ReportInput& in) {
       static_cast<std::size_t>(positions) > stats.columns
           ? fmt::format(", {} of them in {} stretches", positions, stats.columns)
           : "",
-      std::max(keys.size(), values.size()) > most_rows ? " and some neighbouring layers" : "",
+      std::max(keys.size(), values.size()) > most_norm_rows ? " and some neighbouring layers" : "",
       batch_size(in.document.cache) > 1 ? " and all sequences of the batch" : "");
   if (!keys.empty()) out += figure(stats, keys, "Keys", "keys");
   if (!values.empty()) out += figure(stats, values, "Values", "values");

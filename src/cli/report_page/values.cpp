@@ -9,7 +9,7 @@
 namespace kvcache::cli {
 namespace {
 
-constexpr std::size_t most_rows = 256;
+constexpr std::size_t most_value_rows = 256;
 
 // Bars of [low, high); what is outside of that counts for the ends.
 std::string histogram(const ArrayStats& a) {
@@ -60,7 +60,7 @@ std::string values_html(const ReportInput& in) {
   for (const LayerStats& layer : in.stats.layers) {
     arrays += layer.arrays.size();
     for (const ArrayStats& a : layer.arrays)
-      if (table.rows() < most_rows) table.add(row(layer.layer, a));
+      if (table.rows() < most_value_rows) table.add(row(layer.layer, a));
   }
   if (arrays == 0) return "<p>There are no values: no layer was ever used.</p>";
   std::string out = fmt::format(
@@ -69,10 +69,10 @@ std::string values_html(const ReportInput& in) {
       "around the mean; its ends hold what is beyond. An outlier is a channel of {} times the usual magnitude.</p>\n",
       outlier_ratio);
   out += table.html();
-  if (arrays > most_rows)
+  if (arrays > most_value_rows)
     out +=
         fmt::format("<p class=\"soft\">The first {} of {} arrays; <code>kvcache inspect --stats FILE</code> lists all.</p>\n",
-                    most_rows, arrays);
+                    most_value_rows, arrays);
   return out;
 }
 

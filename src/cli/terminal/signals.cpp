@@ -12,12 +12,12 @@
 namespace kvcache::cli {
 namespace {
 
-std::atomic<bool> writing = false;
+std::atomic<bool> is_writing = false;
 // Looked up before the handler can run: the library's accessor need not be safe inside one.
 std::atomic<int>* stop = nullptr;
 
 extern "C" void on_stop_signal(int signal) {
-  if (!writing) std::_Exit(128 + signal);
+  if (!is_writing) std::_Exit(128 + signal);
   stop->store(signal);
 }
 
@@ -36,20 +36,20 @@ int interrupted_exit_code() noexcept {
 }
 
 WriteGuard::WriteGuard() {
-  writing = true;
+  is_writing = true;
   if (stop_requested() == 0) return;
-  writing = false;
+  is_writing = false;
   throw Error(ErrorKind::interrupted, "interrupted");
 }
 
 void end_of_one_output() {
-  writing = false;
+  is_writing = false;
   if (stop_requested() != 0) throw Error(ErrorKind::interrupted, "interrupted");
 }
 
 WriteGuard::~WriteGuard() {
   // When the output is complete a late signal finds a command that is done: it ends with 0, not with an output and 130.
-  writing = std::uncaught_exceptions() == 0;
+  is_writing = std::uncaught_exceptions() == 0;
 }
 
 }  // namespace kvcache::cli

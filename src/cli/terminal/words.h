@@ -21,6 +21,11 @@ using detail::count_of;
 using detail::human_bytes;
 using detail::layers_text;
 using detail::ranges;
+
+/// "1.2 GB"
+[[nodiscard]] inline std::string size_of(std::uint64_t bytes) {
+  return human_bytes(static_cast<double>(bytes));
+}
 /// Lines of at most `width` columns, broken at blanks outside of `commands`; a longer word gets a line of its own, and a
 /// command that is longer is continued as a shell takes it, with a backslash. Line breaks are kept. At least one line. `room`:
 /// columns that the first line has more.

@@ -17,6 +17,7 @@
 #include "foreign/prompt_file.h"
 #include "foreign/row_tools.h"
 #include "foreign/small_file.h"
+#include "foreign/unreadable.h"
 #include "kvcache/edit.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
@@ -35,10 +36,6 @@ constexpr std::size_t uuid_digits = 64;  // at most
 constexpr std::size_t folder_digest = 16;
 // Prompts below this are passed over when vllm-mlx starts, unless it is told otherwise.
 constexpr std::int64_t vllm_least_tokens = 128;
-
-[[noreturn]] void refuse(const std::string& why, std::string_view code) {
-  throw Error(ErrorKind::unreadable, why, {}, std::string(code));
-}
 
 std::string cache_path(const std::string& folder, std::int64_t index) {
   return fmt::format("{}/entry_{}.safetensors", folder, index);
@@ -74,9 +71,9 @@ std::vector<std::int32_t> read_ids(const Place& place, const EntryIndex& index, 
   if (index.version == rapid_oldest) return parse_plain_ids(bytes, entry.num_tokens, true);
   TaggedIds tagged = parse_tagged_ids(bytes);
   if (tagged.save_uuid != index.save_uuid)
-    refuse("the ids are of another save than the index: one was written and the other was not", "KV907");
+    unreadable("the ids are of another save than the index: one was written and the other was not", "KV907");
   if (static_cast<std::int64_t>(tagged.ids.size()) != entry.num_tokens)
-    refuse(fmt::format("{} ids, and {} in the index", tagged.ids.size(), entry.num_tokens), "KV908");
+    unreadable(fmt::format("{} ids, and {} in the index", tagged.ids.size(), entry.num_tokens), "KV908");
   return std::move(tagged.ids);
 }
 
@@ -156,9 +153,9 @@ void check_rapid_fields(const Json& item, std::int64_t index, Owner owner) {
   const auto check = [&](const char* name, bool (*is_right)(const Json&)) {
     const auto found = item.find(name);
     if (found != item.end() && !is_right(*found))
-      refuse(fmt::format("index.json: {} of entry {} is {}: the server takes none of the folder", name, index,
-                         printable(found->dump(-1, ' ', true, Json::error_handler_t::replace), 80)),
-             "KV906");
+      unreadable(fmt::format("index.json: {} of entry {} is {}: the server takes none of the folder", name, index,
+                             printable(found->dump(-1, ' ', true, Json::error_handler_t::replace), 80)),
+                 "KV906");
   };
   const auto count = [](const Json& value) {
     return value.is_number_integer() && (value.is_number_unsigned() || value.get<std::int64_t>() >= 0);
@@ -182,9 +179,9 @@ bool has_rapid_name(const std::string& folder) {
 void require_known_version(std::int64_t version, Owner owner) {
   const bool known = owner == Owner::vllm_mlx ? version == vllm_version : version == rapid_newest || version == rapid_oldest;
   if (!known)
-    refuse(fmt::format("an index of version {}, and {} known here: servers of another version ignore the folder", version,
-                       owner == Owner::vllm_mlx ? "4 is" : "2 and 3 are"),
-           "KV902");
+    unreadable(fmt::format("an index of version {}, and {} known here: servers of another version ignore the folder", version,
+                           owner == Owner::vllm_mlx ? "4 is" : "2 and 3 are"),
+               "KV902");
 }
 
 EntryIndex parse_index(std::string_view json, Owner owner) {
@@ -195,14 +192,14 @@ EntryIndex parse_index(std::string_view json, Owner owner) {
     object = parse_json(json, "index.json");
   } catch (const Error& error) {
     if (!error.remedy().empty()) throw Error(error.kind(), error.what(), error.remedy(), "KV906");
-    refuse(std::string(error.what()) + ": it was cut off while it was written, and the server refuses to start", "KV906");
+    unreadable(std::string(error.what()) + ": it was cut off while it was written, and the server refuses to start", "KV906");
   }
   const auto version = integer_member(object, "version");
   const Json* list = array_member(object, "entries");
-  if (!version) refuse("index.json has no version", "KV906");
+  if (!version) unreadable("index.json has no version", "KV906");
   out.version = *version;
   require_known_version(*version, owner);
-  if (list == nullptr) refuse("index.json has no entries", "KV906");
+  if (list == nullptr) unreadable("index.json has no entries", "KV906");
   out.fingerprint = text_member(object, "model_fingerprint").value_or("");
   out.save_uuid = text_member(object, "save_uuid").value_or("");
   std::set<std::int64_t> seen;
@@ -211,13 +208,14 @@ EntryIndex parse_index(std::string_view json, Owner owner) {
     const auto index = integer_member(item, "index");
     const auto tokens = integer_member(item, "num_tokens");
     if (!index || *index < 0 || !tokens || *tokens < 0 || *tokens > most_tokens || !seen.insert(*index).second)
-      refuse(fmt::format("index.json: entry {} has no index of its own, or no number of tokens", out.entries.size()), "KV906");
+      unreadable(fmt::format("index.json: entry {} has no index of its own, or no number of tokens", out.entries.size()),
+                 "KV906");
     entry.index = *index;
     entry.num_tokens = *tokens;
     check_rapid_fields(item, *index, owner);
     if (const Json* classes = array_member(item, "cache_types"))
       for (const Json& name : *classes) {
-        if (!name.is_string()) refuse(fmt::format("index.json: a class of entry {} is no text", *index), "KV906");
+        if (!name.is_string()) unreadable(fmt::format("index.json: a class of entry {} is no text", *index), "KV906");
         entry.classes.push_back(name.get<std::string>());
       }
     out.entries.push_back(std::move(entry));
@@ -228,7 +226,7 @@ EntryIndex parse_index(std::string_view json, Owner owner) {
 std::vector<std::int32_t> parse_plain_ids(std::string_view bytes, std::int64_t num_tokens, bool exactly) {
   if (num_tokens < 0 || bytes.size() / 4 < static_cast<std::uint64_t>(num_tokens) ||
       (exactly && bytes.size() != 4 * static_cast<std::uint64_t>(num_tokens)))
-    refuse(fmt::format("{} bytes are not {} ids", bytes.size(), num_tokens), "KV907");
+    unreadable(fmt::format("{} bytes are not {} ids", bytes.size(), num_tokens), "KV907");
   std::vector<std::int32_t> ids;
   ids.reserve(static_cast<std::size_t>(num_tokens));
   for (std::int64_t i = 0; i < num_tokens; ++i) ids.push_back(read_le<std::int32_t>(bytes, static_cast<std::size_t>(4 * i)));
@@ -237,13 +235,13 @@ std::vector<std::int32_t> parse_plain_ids(std::string_view bytes, std::int64_t n
 
 TaggedIds parse_tagged_ids(std::string_view bytes) {
   constexpr std::size_t fixed = 16;
-  if (!bytes.starts_with(ids_magic)) refuse("the ids have no header RMTKBIN1", "KV907");
-  if (bytes.size() < fixed) refuse("the ids are cut off", "KV907");
+  if (!bytes.starts_with(ids_magic)) unreadable("the ids have no header RMTKBIN1", "KV907");
+  if (bytes.size() < fixed) unreadable("the ids are cut off", "KV907");
   const auto count = read_le<std::uint32_t>(bytes, 8);
   const auto uuid = read_le<std::uint32_t>(bytes, 12);
-  if (uuid > uuid_digits) refuse(fmt::format("an identifier of {} characters", uuid), "KV907");
+  if (uuid > uuid_digits) unreadable(fmt::format("an identifier of {} characters", uuid), "KV907");
   const std::uint64_t wanted = fixed + uuid + std::uint64_t{4} * count;
-  if (bytes.size() != wanted) refuse(fmt::format("{} bytes where {} ids take {}", bytes.size(), count, wanted), "KV907");
+  if (bytes.size() != wanted) unreadable(fmt::format("{} bytes where {} ids take {}", bytes.size(), count, wanted), "KV907");
   return {std::string(bytes.substr(fixed, uuid)), parse_plain_ids(bytes.substr(fixed + uuid), count)};
 }
 

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::uint64_t most_manifest = std::uint64_t{64} << 20U;
 
-[[noreturn]] void refuse(const std::string& why, std::string_view code = "KV911") {
+[[noreturn]] void refuse_archive(const std::string& why, std::string_view code = "KV911") {
   throw Error(ErrorKind::unreadable, why, {}, std::string(code));
 }
 
@@ -35,7 +35,8 @@ PromptArchive::Part part_in(const Json& object, std::string_view hash_key) {
   part.model = text_member(object, "model_name").value_or("");
   part.token_count = integer_member(object, "token_count").value_or(0);
   part.layers = integer_member(object, "num_layers").value_or(0);
-  if (part.hash.empty() || part.path.empty() || !size || *size < 0) refuse("manifest.json: a part has no hash, path or size");
+  if (part.hash.empty() || part.path.empty() || !size || *size < 0)
+    refuse_archive("manifest.json: a part has no hash, path or size");
   part.size = static_cast<std::uint64_t>(*size);
   return part;
 }
@@ -44,27 +45,27 @@ PromptArchive::Part part_in(const Json& object, std::string_view hash_key) {
 
 PromptArchive::PromptArchive(std::shared_ptr<const ByteSource> source) : zip_(std::move(source)) {
   const std::shared_ptr<const ByteSource> manifest = zip_.find("manifest.json");
-  if (manifest == nullptr) refuse("archive: it has no manifest.json");
-  if (manifest->size() > most_manifest) refuse("archive: its manifest.json is larger than that of any prompt");
+  if (manifest == nullptr) refuse_archive("archive: it has no manifest.json");
+  if (manifest->size() > most_manifest) refuse_archive("archive: its manifest.json is larger than that of any prompt");
   std::string text(static_cast<std::size_t>(manifest->size()), '\0');
   manifest->read_at(0, std::as_writable_bytes(std::span(text.data(), text.size())));
   if (kvcache::detail::crc32_after(0, std::as_bytes(std::span(text.data(), text.size()))) !=
       zip_.members().at("manifest.json").crc32)
-    refuse("archive: 'manifest.json' has another checksum than the archive says: it was damaged or changed");
+    refuse_archive("archive: 'manifest.json' has another checksum than the archive says: it was damaged or changed");
   const Json json = parse_json(text, "manifest.json");
   const auto format = integer_member(json, "format_version");
   const Json* list = array_member(json, "blocks");
   const Json* tokens = array_member(json, "token_ids");
-  if (!format || list == nullptr || tokens == nullptr) refuse("manifest.json is not that of a prompt of omlx");
-  if (*format != 1) refuse(fmt::format("an archive of format {}, and 1 is known here", *format), "KV902");
+  if (!format || list == nullptr || tokens == nullptr) refuse_archive("manifest.json is not that of a prompt of omlx");
+  if (*format != 1) refuse_archive(fmt::format("an archive of format {}, and 1 is known here", *format), "KV902");
   model = text_member(json, "model_name").value_or("");
   version = text_member(json, "cache_format_version").value_or("");
   engine = text_member(json, "engine_version").value_or("");
   block_size = integer_member(json, "block_size").value_or(0);
   restorable_tokens = integer_member(json, "restorable_tokens").value_or(0);
-  if (block_size < 1) refuse("manifest.json has no block_size");
+  if (block_size < 1) refuse_archive("manifest.json has no block_size");
   auto read_ids = ids_of(*tokens);
-  if (!read_ids) refuse("manifest.json: token_ids is no list of ids");
+  if (!read_ids) refuse_archive("manifest.json: token_ids is no list of ids");
   ids = *std::move(read_ids);
   for (const Json& block : *list) blocks.push_back(part_in(block, block_key));
   if (const Json* sidecars = array_member(json, "gdn_sidecars"))
@@ -73,9 +74,9 @@ PromptArchive::PromptArchive(std::shared_ptr<const ByteSource> source) : zip_(st
 
 std::shared_ptr<const ByteSource> PromptArchive::member(const Part& part) const {
   std::shared_ptr<const ByteSource> source = zip_.find(part.path);
-  if (source == nullptr) refuse(fmt::format("'{}' is in the manifest and not in the archive", printable(part.path)));
+  if (source == nullptr) refuse_archive(fmt::format("'{}' is in the manifest and not in the archive", printable(part.path)));
   if (source->size() != part.size)
-    refuse(fmt::format("'{}' has {} bytes, and {} in the manifest", printable(part.path), source->size(), part.size));
+    refuse_archive(fmt::format("'{}' has {} bytes, and {} in the manifest", printable(part.path), source->size(), part.size));
   return source;
 }
 
@@ -93,17 +94,19 @@ void PromptArchive::check_digest(const Part& part) const {
     at += n;
   }
   if (sum.hex() != part.sha256)
-    refuse(fmt::format("'{}' has another SHA-256 than the manifest says: it was damaged or changed", printable(part.path)));
+    refuse_archive(
+        fmt::format("'{}' has another SHA-256 than the manifest says: it was damaged or changed", printable(part.path)));
   // omlx unpacks with a library that looks at this one as well.
   if (crc != zip_.members().at(part.path).crc32)
-    refuse(fmt::format("'{}' has another checksum than the archive says: omlx imports nothing of it", printable(part.path)));
+    refuse_archive(
+        fmt::format("'{}' has another checksum than the archive says: omlx imports nothing of it", printable(part.path)));
 }
 
 void PromptArchive::check_settings(const Part& part) const {
   const BlockFacts facts = read_block(member(part), part.hash).facts;
   const auto differs = [&](std::string_view what, const auto& said, const auto& is) {
-    refuse(fmt::format("'{}' has {} {}, and {} in the manifest", printable(part.path), what, printable(fmt::to_string(is)),
-                       printable(fmt::to_string(said))));
+    refuse_archive(fmt::format("'{}' has {} {}, and {} in the manifest", printable(part.path), what,
+                               printable(fmt::to_string(is)), printable(fmt::to_string(said))));
   };
   if (part.token_count != 0 && part.token_count != facts.token_count) differs("tokens", part.token_count, facts.token_count);
   if (part.layers != 0 && part.layers != facts.num_layers) differs("layers", part.layers, facts.num_layers);
@@ -117,10 +120,10 @@ void PromptArchive::check_chain() const {
   const auto size = static_cast<std::size_t>(block_size);
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     if ((i + 1) * size > ids.size())
-      refuse(fmt::format("block {} ends at token {}, and there are {} ids", i, (i + 1) * size, ids.size()), "KV904");
+      refuse_archive(fmt::format("block {} ends at token {}, and there are {} ids", i, (i + 1) * size, ids.size()), "KV904");
     parent = block_hash(model, parent, std::span(ids).subspan(i * size, size));
     if (parent != blocks[i].hash)
-      refuse(fmt::format("the ids are not those of the blocks: the first that differs is block {}", i), "KV904");
+      refuse_archive(fmt::format("the ids are not those of the blocks: the first that differs is block {}", i), "KV904");
   }
 }
 

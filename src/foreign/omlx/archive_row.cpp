@@ -11,6 +11,7 @@
 #include "kvcache/printable.h"
 
 namespace kvcache::foreign {
+namespace archive_row {
 namespace {
 
 using omlx::PromptArchive;
@@ -124,13 +125,20 @@ Restored restore_prompt(const Place& place, const Prompt& /*prompt*/, const Quer
 }
 
 }  // namespace
+}  // namespace archive_row
 
-const Format omlx_archive_format = {"omlxzip",   "exported prompt of omlx",
-                                    "1",         owns_folder,
-                                    owns_file,   items,
-                                    look,        check,
-                                    check_place, restore_from,
-                                    prompts,     restore_prompt,
+const Format omlx_archive_format = {"omlxzip",
+                                    "exported prompt of omlx",
+                                    "1",
+                                    archive_row::owns_folder,
+                                    archive_row::owns_file,
+                                    archive_row::items,
+                                    archive_row::look,
+                                    archive_row::check,
+                                    archive_row::check_place,
+                                    archive_row::restore_from,
+                                    archive_row::prompts,
+                                    archive_row::restore_prompt,
                                     {}};
 
 }  // namespace kvcache::foreign

@@ -7,40 +7,37 @@
 #include <filesystem>
 #include <utility>
 
+#include "foreign/file_names.h"
 #include "foreign/header_fields.h"
 #include "foreign/little_endian.h"
 #include "foreign/omlx/state_codec.h"
+#include "foreign/unreadable.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
 
 namespace kvcache::foreign::omlx {
 namespace {
 
-constexpr std::size_t hash_digits = 64;
-constexpr std::int64_t most_layers = 16384;
+constexpr std::int64_t most_block_layers = 16384;
 constexpr std::int64_t most_arrays = 64;  // of one layer's state
-
-[[noreturn]] void refuse(const std::string& why, std::string_view code = {}) {
-  throw Error(ErrorKind::unreadable, why, {}, std::string(code));
-}
 
 std::int64_t number_in(const Metadata& metadata, const std::string& key, std::int64_t least, std::int64_t most) {
   const std::int64_t value = metadata_number(metadata, key);
-  if (value < least || value > most) refuse(fmt::format("metadata '{}' is {}", key, value));
+  if (value < least || value > most) unreadable(fmt::format("metadata '{}' is {}", key, value));
   return value;
 }
 
 Json json_in(const Metadata& metadata, const std::string& key) {
   const std::string* text = find_metadata(metadata, key);
-  if (text == nullptr) refuse(fmt::format("metadata '{}' is missing", key));
+  if (text == nullptr) unreadable(fmt::format("metadata '{}' is missing", key));
   return parse_json(*text, fmt::format("metadata '{}'", key));
 }
 
 std::vector<std::string> texts_of(const Json& list, std::string_view what) {
   std::vector<std::string> out;
-  if (!list.is_array()) refuse(fmt::format("{} are no list", what));
+  if (!list.is_array()) unreadable(fmt::format("{} are no list", what));
   for (const Json& text : list) {
-    if (!text.is_string()) refuse(fmt::format("{} are no list of texts", what));
+    if (!text.is_string()) unreadable(fmt::format("{} are no list of texts", what));
     out.push_back(text.get<std::string>());
   }
   return out;
@@ -51,7 +48,7 @@ void read_signature(const Metadata& metadata, BlockFacts& facts) {
   if (text == nullptr) return;
   facts.stored_signature = *text;
   Json signature = parse_json(*text, "metadata 'cache_signature'");
-  if (!signature.is_object()) refuse("metadata 'cache_signature' is no object");
+  if (!signature.is_object()) unreadable("metadata 'cache_signature' is no object");
   if (const auto bits = signature.find("turboquant_kv_bits"); bits != signature.end() && bits->is_number())
     facts.turboquant_bits = bits->dump();
   if (const auto types = signature.find("layer_cache_types"); types != signature.end() && types->is_array())
@@ -73,11 +70,11 @@ Tensor stand_in(const std::string& zero_dim, const std::string& where) {
     const std::size_t comma = rest.find(',');
     const auto dim = whole_number<std::int64_t>(rest.substr(0, comma));
     if (!dim || *dim < 0 || *dim > max_dim || shape.size() == max_rank)
-      refuse(fmt::format("{}: no shape: '{}'", where, printable(zero_dim)));
+      unreadable(fmt::format("{}: no shape: '{}'", where, printable(zero_dim)));
     shape.push_back(*dim);
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
   }
-  if (element_count(shape) != 0U) refuse(fmt::format("{}: {} is not without elements", where, to_string(shape)));
+  if (element_count(shape) != 0U) unreadable(fmt::format("{}: {} is not without elements", where, to_string(shape)));
   return Tensor::zeros(Dtype::F32, shape);
 }
 
@@ -150,7 +147,7 @@ void check_readable(const Block& block, const std::string& prefix, const StoredS
   else if (std::ranges::any_of(state.arrays, [](const StateArray& a) { return a.kind == StateArray::Kind::nested; }))
     layer.unreadable = "its state is nested";
   else if (std::ranges::any_of(state.arrays, [](const StateArray& a) { return a.kind == StateArray::Kind::missing; }))
-    refuse(fmt::format("{}: an array of its state is not in the file", prefix));
+    unreadable(fmt::format("{}: an array of its state is not in the file", prefix));
 }
 
 /// Names and metadata of a list's members: [["KVCache", "RotatingKVCache"], ["", ["0", "16", "48", "16"]]].
@@ -193,33 +190,34 @@ BlockFacts read_facts(const Metadata& metadata, std::string_view stem) {
   const std::string* version = find_metadata(metadata, "omlx_cache_format_version");
   const std::string* hash = find_metadata(metadata, "block_hash");
   if (hash == nullptr || (version == nullptr && find_metadata(metadata, "layer_cache_types") == nullptr))
-    refuse("it does not say that it is a block");
+    unreadable("it does not say that it is a block");
   facts.hash = *hash;
   if (const std::string* model = find_metadata(metadata, "model_name")) facts.model = *model;
   if (version != nullptr) {
     facts.version_text = *version;
     const auto number = whole_number<std::int64_t>(*version);
     if (!number || *number < 1 || *number > newest_version)
-      refuse(fmt::format("format '{}', and 1 to {} are known here", printable(*version), newest_version), "KV902");
+      unreadable(fmt::format("format '{}', and 1 to {} are known here", printable(*version), newest_version), "KV902");
     facts.version = *number;
   }
-  if (!is_hex(*hash, hash_digits)) refuse(fmt::format("block_hash is no hash: '{}'", printable(*hash)), "KV901");
+  if (!is_hex(*hash, hash_digits)) unreadable(fmt::format("block_hash is no hash: '{}'", printable(*hash)), "KV901");
   if (*hash != stem)
-    refuse(fmt::format("it says that it is block {}, and lies under another name: servers pass it over", printable(*hash, 16)),
-           "KV901");
+    unreadable(
+        fmt::format("it says that it is block {}, and lies under another name: servers pass it over", printable(*hash, 16)),
+        "KV901");
   constexpr std::int64_t most_tokens = std::int64_t{1} << 31;
   facts.token_count = number_in(metadata, "token_count", 1, most_tokens);
-  facts.num_layers = number_in(metadata, "num_layers", 1, most_layers);
+  facts.num_layers = number_in(metadata, "num_layers", 1, most_block_layers);
   facts.has_settings = find_metadata(metadata, "block_size") != nullptr;
   facts.block_size = facts.has_settings ? number_in(metadata, "block_size", 1, most_tokens) : facts.token_count;
   if (facts.token_count > facts.block_size)
-    refuse(fmt::format("{} tokens in a block of {}", facts.token_count, facts.block_size), "KV908");
+    unreadable(fmt::format("{} tokens in a block of {}", facts.token_count, facts.block_size), "KV908");
   facts.classes = texts_of(json_in(metadata, "layer_cache_types"), "metadata 'layer_cache_types'");
   facts.meta_states = json_in(metadata, "layer_meta_states");
   const auto layers = static_cast<std::size_t>(facts.num_layers);
   if (facts.classes.size() != layers || !facts.meta_states.is_array() || facts.meta_states.size() != layers)
-    refuse(fmt::format("{} layers, but {} classes and {} states", layers, facts.classes.size(), facts.meta_states.size()),
-           "KV908");
+    unreadable(fmt::format("{} layers, but {} classes and {} states", layers, facts.classes.size(), facts.meta_states.size()),
+               "KV908");
   if (const std::string* layout = find_metadata(metadata, "payload_layout")) facts.payload_layout = *layout;
   read_signature(metadata, facts);
   return facts;
@@ -252,7 +250,7 @@ StoredLayer read_layer(const Block& block, std::size_t index) {
     const bool turbo = find_metadata(metadata, prefix + "_turboquant_v2") != nullptr;
     if (!turbo) layer.own.arrays = read_arrays(block, prefix);
     check_readable(block, prefix, layer.own, layer);
-    if (layer.unreadable.empty() && layer.own.arrays.empty()) refuse(fmt::format("{} has no arrays", prefix));
+    if (layer.unreadable.empty() && layer.own.arrays.empty()) unreadable(fmt::format("{} has no arrays", prefix));
     return layer;
   }
   const auto [names, metas] = members_in(layer.own.meta, prefix);
@@ -265,7 +263,7 @@ StoredLayer read_layer(const Block& block, std::size_t index) {
     count = static_cast<std::int64_t>(names.size());
   if (count == 0) return layer;  // elsewhere
   if (static_cast<std::size_t>(count) != names.size())
-    refuse(fmt::format("{}: {} members, but {} classes", prefix, count, names.size()));
+    unreadable(fmt::format("{}: {} members, but {} classes", prefix, count, names.size()));
   for (std::size_t j = 0; j < names.size(); ++j) {
     const std::string at = fmt::format("{}_sub_{}", prefix, j);
     StoredState member;

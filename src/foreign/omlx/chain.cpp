@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "cache/axes.h"
 #include "cache/invariants/keys_and_values.h"
 #include "foreign/header_fields.h"
 #include "foreign/known_ids.h"
@@ -21,7 +22,7 @@
 namespace kvcache::foreign::omlx {
 namespace {
 
-constexpr int rows_axis = 2;
+using kvcache::detail::row_axis;
 
 /// Of a block that was seen: no more is kept of it.
 struct Link {
@@ -31,10 +32,10 @@ struct Link {
 
 std::int64_t rows_of(const StoredState& state) {
   const bool pair = state.arrays.size() == 2 && state.arrays[0].tensor.defined() && state.arrays[1].tensor.defined();
-  return pair && state.arrays[0].tensor.rank() == 4 ? state.arrays[0].tensor.dim(rows_axis) : -1;
+  return pair && state.arrays[0].tensor.rank() == 4 ? state.arrays[0].tensor.dim(row_axis) : -1;
 }
 
-[[noreturn]] void refuse(const std::string& why) {
+[[noreturn]] void refuse_chain(const std::string& why) {
   throw Error(ErrorKind::impossible, why);
 }
 
@@ -63,8 +64,8 @@ std::optional<RowKind> row_kind(const StoredState& state) {
       !is_float(keys.dtype()) || !is_float(values.dtype()))
     return std::nullopt;
   RowKind kind{keys.dtype(), values.dtype(), keys.shape(), values.shape()};
-  kind.key_shape[rows_axis] = 0;
-  kind.value_shape[rows_axis] = 0;
+  kind.key_shape[row_axis] = 0;
+  kind.value_shape[row_axis] = 0;
   return kind;
 }
 
@@ -91,22 +92,22 @@ RingFields ring_fields(const StoredState& state, const std::string& where) {
 std::unique_ptr<Cache> make_ring(const StoredState& state, std::int64_t tokens, const std::string& where) {
   RingFields fields = ring_fields(state, where);
   if (fields.offset != tokens)
-    refuse(fmt::format("{}: its window ends at token {}, the block at token {}", where, fields.offset, tokens));
+    refuse_chain(fmt::format("{}: its window ends at token {}, the block at token {}", where, fields.offset, tokens));
   if (state.arrays.size() != 2) throw Error(ErrorKind::unreadable, fmt::format("{}: a window without keys and values", where));
   Tensor keys = state.arrays[0].tensor;
   Tensor values = state.arrays[1].tensor;
   const std::int64_t rows = rows_of(state);
-  if (rows < 0 || values.rank() != 4 || values.dim(rows_axis) != rows)
+  if (rows < 0 || values.rank() != 4 || values.dim(row_axis) != rows)
     throw Error(ErrorKind::unreadable, fmt::format("{}: keys and values of its window disagree", where));
   if (rows > fields.max_size && fields.keep >= 0 && fields.keep < fields.max_size) {
     const auto cut = [&](const Tensor& x) {
-      const Tensor newest = x.slice(rows_axis, rows - (fields.max_size - fields.keep), rows);
-      return fields.keep == 0 ? newest : concatenate({x.slice(rows_axis, 0, fields.keep), newest}, rows_axis);
+      const Tensor newest = x.slice(row_axis, rows - (fields.max_size - fields.keep), rows);
+      return fields.keep == 0 ? newest : concatenate({x.slice(row_axis, 0, fields.keep), newest}, row_axis);
     };
     keys = cut(keys);
     values = cut(values);
   }
-  fields.idx = std::min(keys.dim(rows_axis), fields.offset);
+  fields.idx = std::min(keys.dim(row_axis), fields.offset);
   return ring_layer({where}, keys, values, fields);
 }
 
@@ -132,16 +133,16 @@ struct Rows {
     const auto joined = [&](const std::vector<Tensor>& parts) {
       for (const Tensor& part : parts) {
         bool fit = part.rank() == 4 && part.dtype() == parts[0].dtype();
-        for (int axis = 0; fit && axis < 4; ++axis) fit = axis == rows_axis || part.dim(axis) == parts[0].dim(axis);
+        for (int axis = 0; fit && axis < 4; ++axis) fit = axis == row_axis || part.dim(axis) == parts[0].dim(axis);
         if (!fit)
           throw Error(ErrorKind::unreadable,
                       fmt::format("{}: blocks of {} {} and {} {}", where, name(parts[0].dtype()), to_string(parts[0].shape()),
                                   name(part.dtype()), to_string(part.shape())));
       }
-      return concatenate(parts, rows_axis);
+      return concatenate(parts, row_axis);
     };
     const Tensor all = joined(keys);
-    return plain_layer({where}, all, joined(values), all.dim(rows_axis));
+    return plain_layer({where}, all, joined(values), all.dim(row_axis));
   }
 };
 
@@ -473,7 +474,7 @@ class Walk {
                                                         const std::string& where) const {
     if (sliced) return rows.join(where);
     if (rows_of(member) != end_)
-      refuse(
+      refuse_chain(
           fmt::format("{}: {} rows in the block that ends at token {}, neither its own nor all", where, rows_of(member), end_));
     return plain_layer({where}, member.arrays[0].tensor, member.arrays[1].tensor, end_);
   }

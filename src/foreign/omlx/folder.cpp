@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "foreign/file_names.h"
 #include "foreign/little_endian.h"
 #include "foreign/row_tools.h"
 
@@ -13,7 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t hash_digits = 64;
 // root / model / _gdn_sidecars / settings / file, and snapshots a level deeper.
 constexpr int most_levels = 6;
 

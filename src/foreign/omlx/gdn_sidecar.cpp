@@ -6,6 +6,7 @@
 
 #include "foreign/header_fields.h"
 #include "foreign/omlx/state_codec.h"
+#include "foreign/unreadable.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
 #include "kvcache/sha256.h"
@@ -13,17 +14,13 @@
 namespace kvcache::foreign::omlx {
 namespace {
 
-[[noreturn]] void refuse(const std::string& why) {
-  throw Error(ErrorKind::unreadable, why);
-}
-
 /// A value of layer_info is always a text.
 std::int64_t number_of(const Json& info, const std::string& key, std::int64_t fallback) {
   const auto text = text_member(info, key);
   if (!text) return fallback;
   const auto value = whole_number<std::int64_t>(*text);
   constexpr std::int64_t most = 1 << 20;
-  if (!value || *value < 0 || *value > most) refuse(fmt::format("layer_info: '{}' is '{}'", key, printable(*text)));
+  if (!value || *value < 0 || *value > most) unreadable(fmt::format("layer_info: '{}' is '{}'", key, printable(*text)));
   return *value;
 }
 
@@ -35,11 +32,11 @@ Tensor empty_array(const std::string& text, const LazyFile& file, const std::str
     const std::size_t comma = std::min(text.find(',', at), text.size());
     const auto dim = whole_number<std::int64_t>(std::string_view(text).substr(at, comma - at));
     if (!dim || *dim < 0 || *dim > max_dim || shape.size() == max_rank)
-      refuse(fmt::format("{}: no shape: '{}'", key, printable(text)));
+      unreadable(fmt::format("{}: no shape: '{}'", key, printable(text)));
     shape.push_back(*dim);
     at = comma + 1;
   }
-  if (element_count(shape) != 0U) refuse(fmt::format("{}: {} is not without elements", key, to_string(shape)));
+  if (element_count(shape) != 0U) unreadable(fmt::format("{}: {} is not without elements", key, to_string(shape)));
   return Tensor::zeros(entry == nullptr ? Dtype::F32 : entry->dtype, shape);
 }
 
@@ -58,7 +55,7 @@ StoredState read_state(const LazyFile& file, const Json& info, const std::string
       array.tensor = empty_array(*shape, file, key);
     } else {
       const TensorEntry* entry = file.header().find(key);
-      if (entry == nullptr) refuse(fmt::format("array '{}' is missing", key));
+      if (entry == nullptr) unreadable(fmt::format("array '{}' is missing", key));
       const TensorEntry* scale = file.header().find(key + "__scale");
       Codec codec;
       codec.name = text_member(info, fmt::format("{}state_{}_storage_codec", fields, k)).value_or("");
@@ -107,10 +104,10 @@ GdnSidecar read_gdn(const LazyFile& file) {
                 fmt::format("recurrent state of format {}, and up to {} are known here", out.version, newest), {}, "KV902");
   out.token_count = metadata_number(metadata, "token_count");
   const std::string* text = find_metadata(metadata, "layer_info");
-  if (text == nullptr) refuse("metadata 'layer_info' is missing");
+  if (text == nullptr) unreadable("metadata 'layer_info' is missing");
   const Json infos = parse_json(*text, "metadata 'layer_info'");
   if (!infos.is_array() || static_cast<std::int64_t>(infos.size()) != metadata_number(metadata, "num_layers"))
-    refuse("metadata 'layer_info' has not one object per layer");
+    unreadable("metadata 'layer_info' has not one object per layer");
   for (std::size_t i = 0; i < infos.size(); ++i) {
     const Json& info = infos[i];
     StoredLayer layer;

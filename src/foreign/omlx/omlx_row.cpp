@@ -23,6 +23,7 @@
 #include "platform/in_order.h"
 
 namespace kvcache::foreign {
+namespace omlx_row {
 namespace {
 
 namespace fs = std::filesystem;
@@ -416,8 +417,20 @@ Restored restore_prompt(const Place& place, const Prompt& prompt, const Query& q
 }
 
 }  // namespace
+}  // namespace omlx_row
 
-const Format omlx_format = {"omlx",      "omlx paged SSD cache", "1 to 5", is_block_folder, owns_file, items, look, check,
-                            check_place, restore_from,           prompts,  restore_prompt,  {}};
+const Format omlx_format = {"omlx",
+                            "omlx paged SSD cache",
+                            "1 to 5",
+                            omlx::is_block_folder,
+                            omlx_row::owns_file,
+                            omlx_row::items,
+                            omlx_row::look,
+                            omlx_row::check,
+                            omlx_row::check_place,
+                            omlx_row::restore_from,
+                            omlx_row::prompts,
+                            omlx_row::restore_prompt,
+                            {}};
 
 }  // namespace kvcache::foreign

@@ -13,7 +13,7 @@
 namespace kvcache::foreign::omlx {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, 12> readable_dtypes = {"F16", "F32", "BF16", "I8",  "I16", "I32",
                                                               "I64", "U8",  "U16",  "U32", "U64", "BOOL"};
@@ -27,7 +27,7 @@ std::uint64_t OrderedFile::data_bytes() const {
 }
 
 std::string OrderedFile::header() const {
-  Ordered json = Ordered::object();
+  OrderedJson json = OrderedJson::object();
   std::uint64_t at = 0;
   for (const NamedTensor& named : tensors) {
     const std::string dtype(name(named.tensor.dtype()));
@@ -37,9 +37,9 @@ std::string OrderedFile::header() const {
     json[named.key] = {{"dtype", dtype}, {"shape", named.tensor.shape()}, {"data_offsets", {at, end}}};
     at = end;
   }
-  Ordered& words = json["__metadata__"] = Ordered::object();
+  OrderedJson& words = json["__metadata__"] = OrderedJson::object();
   for (const auto& [key, value] : metadata) words[key] = value;
-  std::string text = json.dump(-1, ' ', true, Ordered::error_handler_t::replace);
+  std::string text = json.dump(-1, ' ', true, OrderedJson::error_handler_t::replace);
   constexpr std::size_t alignment = 8;
   text.resize((text.size() + alignment - 1) / alignment * alignment, ' ');
   std::string out;

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "cache/axes.h"
 #include "foreign/omlx/block_hash.h"
 #include "foreign/omlx/gdn_sidecar.h"
 #include "kvcache/caches.h"
@@ -17,14 +18,15 @@
 namespace kvcache::foreign::omlx {
 namespace {
 
-constexpr int rows_axis = 2;
-constexpr std::int64_t usual_block = 256;
+using kvcache::detail::row_axis;
 
-[[noreturn]] void refuse(const std::string& place, const std::string& why, Remedy remedy = {}) {
+constexpr std::int64_t usual_omlx_block = 256;
+
+[[noreturn]] void refuse_block(const std::string& place, const std::string& why, Remedy remedy = {}) {
   throw Error(ErrorKind::impossible, fmt::format("{}: {}", place, why), std::move(remedy));
 }
 
-std::string layer_name(std::size_t index) {
+std::string layer_place(std::size_t index) {
   return fmt::format("layer {}", index);
 }
 
@@ -77,20 +79,20 @@ RotatingKVCache::State stored_ring(const RotatingKVCache& ring) {
   RotatingKVCache::State state = ring.state();
   const auto cut = [&](const Tensor& rows) {
     Tensor ordered = ring.temporal_order(rows);
-    const std::int64_t n = ordered.dim(rows_axis);
+    const std::int64_t n = ordered.dim(row_axis);
     if (n <= state.max_size) return ordered;
-    const Tensor newest = ordered.slice(rows_axis, n - (state.max_size - state.keep), n);
-    return state.keep == 0 ? newest : concatenate({ordered.slice(rows_axis, 0, state.keep), newest}, rows_axis);
+    const Tensor newest = ordered.slice(row_axis, n - (state.max_size - state.keep), n);
+    return state.keep == 0 ? newest : concatenate({ordered.slice(row_axis, 0, state.keep), newest}, row_axis);
   };
   state.keys = cut(state.keys);
   state.values = cut(state.values);
-  state.idx = state.keys.dim(rows_axis);
+  state.idx = state.keys.dim(row_axis);
   return state;
 }
 
 Json ring_meta(const RotatingKVCache& ring) {
   const RotatingKVCache::State& state = ring.state();
-  const std::int64_t rows = std::min(state.keys.dim(rows_axis), state.max_size);
+  const std::int64_t rows = std::min(state.keys.dim(row_axis), state.max_size);
   return Json::array(
       {std::to_string(state.keep), std::to_string(state.max_size), std::to_string(state.offset), std::to_string(rows)});
 }
@@ -126,8 +128,8 @@ void add_state(OrderedFile& file, const Cache& layer, const std::string& prefix,
                bool at_end) {
   const auto key = [&](std::size_t k) { return fmt::format("{}_state_{}", prefix, k); };
   if (const auto* plain = as<KVCache>(layer)) {
-    file.add(key(0), plain->state().keys.slice(rows_axis, begin, end));
-    file.add(key(1), plain->state().values.slice(rows_axis, begin, end));
+    file.add(key(0), plain->state().keys.slice(row_axis, begin, end));
+    file.add(key(1), plain->state().values.slice(row_axis, begin, end));
     file.say(prefix + "_state_count", "2");
     return;
   }
@@ -160,26 +162,26 @@ void add_state(OrderedFile& file, const Cache& layer, const std::string& prefix,
 std::int64_t check_member(const Cache& member, const std::string& place) {
   const Facts facts = member.facts();
   if (facts.batch && *facts.batch > 1)
-    refuse(place, fmt::format("a batch of {}: one prompt at a time", *facts.batch),
-           Remedy(Remedy::Action::extract, {{"index", "0"}}) + ", then export that");
+    refuse_block(place, fmt::format("a batch of {}: one prompt at a time", *facts.batch),
+                 Remedy(Remedy::Action::extract, {{"index", "0"}}) + ", then export that");
   if (is<QuantizedKVCache>(member))
-    refuse(place, "quantized keys and values, and omlx' blocks hold none",
-           Remedy(Remedy::Action::dequantize) + ", then export that");
+    refuse_block(place, "quantized keys and values, and omlx' blocks hold none",
+                 Remedy(Remedy::Action::dequantize) + ", then export that");
   if (!is<KVCache>(member) && !is<RotatingKVCache>(member) && !is<ArraysCache>(member))
-    refuse(place, fmt::format("omlx' blocks have no place for a {}", member.class_name()));
-  if (member.empty()) refuse(place, "it holds nothing: omlx would take the block for one without its state");
+    refuse_block(place, fmt::format("omlx' blocks have no place for a {}", member.class_name()));
+  if (member.empty()) refuse_block(place, "it holds nothing: omlx would take the block for one without its state");
   if (const auto* ring = as<RotatingKVCache>(member)) {
     const RotatingKVCache::State& state = ring->state();
-    if (state.is_short() || state.keys.dim(rows_axis) < std::min(state.offset, state.max_size))
-      refuse(place, fmt::format("rows of its window are missing: {} of {}", state.keys.dim(rows_axis),
-                                std::min(state.offset, state.max_size)));
+    if (state.is_short() || state.keys.dim(row_axis) < std::min(state.offset, state.max_size))
+      refuse_block(place, fmt::format("rows of its window are missing: {} of {}", state.keys.dim(row_axis),
+                                      std::min(state.offset, state.max_size)));
     return state.offset;
   }
   if (const auto* slots = as<ArraysCache>(member)) {
     const ArraysCache::State& state = slots->state();
-    if (state.left_padding || state.lengths) refuse(place, "omlx' blocks have no place for left paddings and lengths");
+    if (state.left_padding || state.lengths) refuse_block(place, "omlx' blocks have no place for left paddings and lengths");
     if (std::ranges::all_of(state.slots, [](const Tensor& slot) { return !slot.defined() || slot.elements() <= 1; }))
-      refuse(place, "its slots look like those of a block without them");
+      refuse_block(place, "its slots look like those of a block without them");
     return 0;
   }
   return member.size();
@@ -188,7 +190,7 @@ std::int64_t check_member(const Cache& member, const std::string& place) {
 /// Shape of rows without their number, to tell another model.
 Shape row_shape(const Tensor& tensor) {
   Shape shape = tensor.shape();
-  if (shape.size() == 4) shape[rows_axis] = 0;
+  if (shape.size() == 4) shape[row_axis] = 0;
   return shape;
 }
 
@@ -217,13 +219,14 @@ PromptBlocks::PromptBlocks(const ExportRequest& request) : request_(request), cr
 void PromptBlocks::check_tokens() {
   const auto ids = static_cast<std::int64_t>(request_.ids.size());
   for (std::size_t i = 0; i < request_.cache->layers.size(); ++i)
-    each_member(*request_.cache->layers[i], layer_name(i), [&](const Cache& member, const std::string& place) {
+    each_member(*request_.cache->layers[i], layer_place(i), [&](const Cache& member, const std::string& place) {
       needs_state_ = needs_state_ || !is<KVCache>(member);
       const std::int64_t tokens = check_member(member, place);
       if (tokens == 0) return;
       if (seen_ == 0) seen_ = tokens;
-      if (tokens != seen_) refuse(place, fmt::format("it holds {} tokens, and layers before it {}", tokens, seen_));
-      if (tokens != ids && tokens != ids - 1) refuse(place, fmt::format("it holds {} tokens, and the ids are {}", tokens, ids));
+      if (tokens != seen_) refuse_block(place, fmt::format("it holds {} tokens, and layers before it {}", tokens, seen_));
+      if (tokens != ids && tokens != ids - 1)
+        refuse_block(place, fmt::format("it holds {} tokens, and the ids are {}", tokens, ids));
     });
   if (seen_ == 0) seen_ = ids;
 }
@@ -275,7 +278,7 @@ void PromptBlocks::take_settings(const Block* like) {
                 Remedy(Remedy::Action::repeat, {{"block_size", "N"}}) + ", or " +
                     Remedy(Remedy::Action::repeat, {{"like", "BLOCK"}}) + ": a block that the running server has written");
   if (settings_.block_size == 0)
-    settings_.block_size = window == 0 ? usual_block : (usual_block + window - 1) / window * window;
+    settings_.block_size = window == 0 ? usual_omlx_block : (usual_omlx_block + window - 1) / window * window;
   else if (window > 0 && settings_.block_size % window != 0)
     notes_.push_back(fmt::format("doubt: a window is of {} tokens, and omlx makes its blocks a multiple of that, not of {}",
                                  window, settings_.block_size));
@@ -295,14 +298,14 @@ void PromptBlocks::check_layers() {
         fmt::format("save the cache after {} tokens of the prompt", seen_ / size * size));
   for (std::size_t i = 0; i < request_.cache->layers.size(); ++i) {
     const Cache& layer = *request_.cache->layers[i];
-    each_member(layer, layer_name(i), [&](const Cache& member, const std::string& place) {
+    each_member(layer, layer_place(i), [&](const Cache& member, const std::string& place) {
       if (is<RotatingKVCache>(member) && is<CacheList>(layer) && !per_member(layer))
-        refuse(place, "omlx cuts a window beside attention as if it were plain rows, and cannot restore it");
+        refuse_block(place, "omlx cuts a window beside attention as if it were plain rows, and cannot restore it");
       const auto* slots = as<ArraysCache>(member);
       if (slots == nullptr) return;
       if (settings_.payload_layout.empty() && slots->state().slots.size() != 2)
-        refuse(place, fmt::format("{} slots: the version of omlx that wrote {} restores two only", slots->state().slots.size(),
-                                  printable(request_.like, 500)));
+        refuse_block(place, fmt::format("{} slots: the version of omlx that wrote {} restores two only",
+                                        slots->state().slots.size(), printable(request_.like, 500)));
       const bool beside = settings_.split() && !is<CacheList>(layer);
       const auto is_empty = [](const Tensor& slot) { return slot.defined() && slot.elements() == 0; };
       if (!beside && std::ranges::any_of(slots->state().slots, is_empty))
@@ -320,33 +323,34 @@ void PromptBlocks::check_against(const Block& like) {
     throw Error(ErrorKind::impossible,
                 fmt::format("{} layers, and {} has {}: it is of another model", layers.size(), whose, like.facts.num_layers));
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const std::string place = layer_name(i);
+    const std::string place = layer_place(i);
     const std::string_view own = stored_class(*layers[i]);
     const std::string theirs = canonical_class(like.facts.classes[i]);
-    if (own != theirs) refuse(place, fmt::format("{}, and {} in {}", own, printable(theirs), whose));
+    if (own != theirs) refuse_block(place, fmt::format("{}, and {} in {}", own, printable(theirs), whose));
     const StoredLayer stored = read_layer(like, i);
-    if (!stored.unreadable.empty()) refuse(place, stored.unreadable);
+    if (!stored.unreadable.empty()) refuse_block(place, stored.unreadable);
     const Json meta = meta_of(*layers[i]);
     if (stored.is_list) {
       // Names of the members: the first of the two lists.
       if (!stored.own.meta.is_array() || stored.own.meta.empty() || meta[0] != stored.own.meta[0])
-        refuse(place, fmt::format("its members are not those of {}", whose));
+        refuse_block(place, fmt::format("its members are not those of {}", whose));
       if (per_member(*layers[i]) && !stored.members.empty() && !stored.per_member)
-        refuse(place, fmt::format("the version of omlx that wrote {} cannot restore recurrent state beside attention", whose));
+        refuse_block(place,
+                     fmt::format("the version of omlx that wrote {} cannot restore recurrent state beside attention", whose));
       continue;
     }
     if (const auto* ring = as<RotatingKVCache>(*layers[i])) {
       const Json& other = stored.own.meta;
       if (!other.is_array() || other.size() != 4 || other[0] != meta[0] || other[1] != meta[1])
-        refuse(place, fmt::format("a window of {} that pins {}, and another one in {}", ring->state().max_size,
-                                  ring->state().keep, whose));
+        refuse_block(place, fmt::format("a window of {} that pins {}, and another one in {}", ring->state().max_size,
+                                        ring->state().keep, whose));
     }
     if (const auto* plain = as<KVCache>(*layers[i]); plain != nullptr && stored.own.arrays.size() == 2) {
       const Tensor& a = plain->state().keys;
       const Tensor& b = stored.own.arrays[0].tensor;
       if (b.defined() && (row_shape(a) != row_shape(b) || a.dtype() != b.dtype()))
-        refuse(place, fmt::format("keys are {} {}, and {} {} in {}", name(a.dtype()), to_string(row_shape(a)), name(b.dtype()),
-                                  to_string(row_shape(b)), whose));
+        refuse_block(place, fmt::format("keys are {} {}, and {} {} in {}", name(a.dtype()), to_string(row_shape(a)),
+                                        name(b.dtype()), to_string(row_shape(b)), whose));
     }
   }
 }

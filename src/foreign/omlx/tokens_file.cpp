@@ -2,40 +2,32 @@
 
 #include <fmt/format.h>
 
+#include "foreign/file_names.h"
 #include "foreign/little_endian.h"
 #include "foreign/omlx/block_hash.h"
+#include "foreign/unreadable.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
 
 namespace kvcache::foreign::omlx {
-namespace {
-
-constexpr std::size_t hash_digits = 64;
-
-[[noreturn]] void refuse(const std::string& why, std::string_view code = {}) {
-  throw Error(ErrorKind::unreadable, why, {}, std::string(code));
-}
-
-}  // namespace
-
 TokensFile parse_tokens_file(std::string_view json, std::string_view stem) {
   const Json object = parse_json(json, "the file");
   TokensFile out;
   const auto version = integer_member(object, "format_version");
-  if (!version) refuse("it does not say that it holds the ids of a block");
-  if (*version != 1) refuse(fmt::format("ids in format {}, and 1 is known here", *version), "KV902");
+  if (!version) unreadable("it does not say that it holds the ids of a block");
+  if (*version != 1) unreadable(fmt::format("ids in format {}, and 1 is known here", *version), "KV902");
   out.hash = text_member(object, "block_hash").value_or("");
-  if (out.hash != stem) refuse(fmt::format("it is of block {}", printable(out.hash, 16)), "KV901");
+  if (out.hash != stem) unreadable(fmt::format("it is of block {}", printable(out.hash, 16)), "KV901");
   out.parent = text_member(object, "parent_hash").value_or("");
-  if (!out.parent.empty() && !is_hex(out.parent, hash_digits)) refuse("parent_hash is no hash");
+  if (!out.parent.empty() && !is_hex(out.parent, hash_digits)) unreadable("parent_hash is no hash");
   out.model = text_member(object, "model").value_or("");
   out.token_start = integer_member(object, "token_start").value_or(0);
   const Json* ids = array_member(object, "token_ids");
   const auto list = ids == nullptr ? std::nullopt : ids_of(*ids);
-  if (!list || list->empty()) refuse("token_ids is no list of ids");
+  if (!list || list->empty()) unreadable("token_ids is no list of ids");
   out.ids = *list;
   if (const auto count = integer_member(object, "token_count"); count && *count != static_cast<std::int64_t>(out.ids.size()))
-    refuse(fmt::format("token_count is {}, and there are {} ids", *count, out.ids.size()), "KV908");
+    unreadable(fmt::format("token_count is {}, and there are {} ids", *count, out.ids.size()), "KV908");
   if (const Json* media = array_member(object, "media"))
     for (const Json& image : *media)
       if (const auto print = text_member(image, "fingerprint")) out.media.push_back(*print);

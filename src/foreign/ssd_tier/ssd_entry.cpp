@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "foreign/file_names.h"
 #include "foreign/json_text.h"
 #include "foreign/lazy_file.h"
 #include "foreign/little_endian.h"
@@ -20,9 +21,7 @@ namespace {
 
 constexpr std::int64_t known_schema = 1;  // of index.db
 
-constexpr std::size_t hash_digits = 64;
-
-[[noreturn]] void refuse(const std::string& why) {
+[[noreturn]] void refuse_entry(const std::string& why) {
   throw Error(ErrorKind::unreadable, why, {}, "KV907");
 }
 
@@ -44,7 +43,7 @@ class LayerFile {
 
   [[nodiscard]] Tensor array(const std::string& what) const {
     const TensorEntry* entry = file_.header().find(fmt::format("{}_{}", name_, what));
-    if (entry == nullptr) refuse(fmt::format("{} has no {}", name_, what));
+    if (entry == nullptr) refuse_entry(fmt::format("{} has no {}", name_, what));
     return file_.tensor(*entry);
   }
 
@@ -68,9 +67,9 @@ Tensor as_original(const Tensor& stored, const std::string& original, const std:
                    std::vector<std::string>& losses) {
   if (original.empty()) return stored;
   const std::optional<Dtype> dtype = dtype_called(original);
-  if (!dtype) refuse(fmt::format("{}: it was {}, which is not known here", where, printable(original)));
+  if (!dtype) refuse_entry(fmt::format("{}: it was {}, which is not known here", where, printable(original)));
   if (stored.dtype() == *dtype) return stored;
-  if (!is_float(stored.dtype())) refuse(fmt::format("{}: {} was {}", where, name(stored.dtype()), printable(original)));
+  if (!is_float(stored.dtype())) refuse_entry(fmt::format("{}: {} was {}", where, name(stored.dtype()), printable(original)));
   // As float32 every value is there.
   if (stored.dtype() != Dtype::F32) {
     const std::string loss =
@@ -86,7 +85,7 @@ Tensor as_original(const Tensor& stored, const std::string& original, const std:
 
 std::int64_t number(const Json& layer, std::string_view key, const std::string& where) {
   const auto value = integer_member(layer, key);
-  if (!value) refuse(fmt::format("{}: the manifest has no {}", where, key));
+  if (!value) refuse_entry(fmt::format("{}: the manifest has no {}", where, key));
   return *value;
 }
 
@@ -95,12 +94,12 @@ std::unique_ptr<Cache> read_layer(const std::string& folder, const Json& layer, 
   const std::string where = fmt::format("layer {}", index);
   const std::string type = text_member(layer, "layer_type").value_or("");
   if (const auto at = integer_member(layer, "layer_idx"); at && *at != static_cast<std::int64_t>(index))
-    refuse(fmt::format("{} is layer {} in the manifest", where, *at));
+    refuse_entry(fmt::format("{} is layer {} in the manifest", where, *at));
   if (type == "ArraysCache") {
     const LayerFile file(folder, index);
     constexpr std::int64_t most_slots = 4096;
     const std::int64_t slots = number(layer, "num_arrays", where);
-    if (slots < 0 || slots > most_slots) refuse(fmt::format("{} has {} slots", where, slots));
+    if (slots < 0 || slots > most_slots) refuse_entry(fmt::format("{} has {} slots", where, slots));
     const Json* dtypes = array_member(layer, "state_original_dtypes");
     ArraysCache::State state;
     for (std::int64_t k = 0; k < slots; ++k) {
@@ -113,7 +112,7 @@ std::unique_ptr<Cache> read_layer(const std::string& folder, const Json& layer, 
     }
     return std::make_unique<ArraysCache>(std::move(state));
   }
-  if (type != "KVCache") refuse(fmt::format("{} is of type '{}', which is not known here", where, printable(type)));
+  if (type != "KVCache") refuse_entry(fmt::format("{} is of type '{}', which is not known here", where, printable(type)));
   const LayerFile file(folder, index);
   const Tensor keys =
       as_original(file.array("keys"), text_member(layer, "keys_original_dtype").value_or(""), where + " keys", losses);
@@ -181,7 +180,7 @@ SsdEntry read_entry(const std::string& folder, std::string_view manifest) {
   const auto count = integer_member(json, "num_layers");
   const auto tokens = integer_member(json, "num_tokens");
   if (layers == nullptr || !count || !tokens || *count != static_cast<std::int64_t>(layers->size()) || layers->empty())
-    refuse("manifest.json has not its number of layers or tokens");
+    refuse_entry("manifest.json has not its number of layers or tokens");
   SsdEntry out;
   out.num_tokens = *tokens;
   for (std::size_t i = 0; i < layers->size(); ++i) out.cache.layers.push_back(read_layer(folder, (*layers)[i], i, out.losses));

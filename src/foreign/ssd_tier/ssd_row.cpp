@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "foreign/file_names.h"
 #include "foreign/format_rows.h"
 #include "foreign/little_endian.h"
 #include "foreign/prompt_file.h"
@@ -17,12 +18,11 @@
 #include "kvcache/printable.h"
 
 namespace kvcache::foreign {
+namespace ssd_row {
 namespace {
 
 namespace fs = std::filesystem;
 using namespace ssd;
-
-constexpr std::size_t hash_digits = 64;
 
 bool owns_folder(const FolderLook& folder) {
   return folder.has_file("index.db") && folder.has_folder("data");
@@ -187,8 +187,20 @@ Restored restore_prompt(const Place& place, const Prompt& prompt, const Query& /
 }
 
 }  // namespace
+}  // namespace ssd_row
 
-const Format vllm_mlx_ssd_format = {"vllm-mlx-ssd", "vllm-mlx SSD tier", "1",          owns_folder, owns_file,      items, look,
-                                    check,          check_place,         restore_from, prompts,     restore_prompt, {}};
+const Format vllm_mlx_ssd_format = {"vllm-mlx-ssd",
+                                    "vllm-mlx SSD tier",
+                                    "1",
+                                    ssd_row::owns_folder,
+                                    ssd_row::owns_file,
+                                    ssd_row::items,
+                                    ssd_row::look,
+                                    ssd_row::check,
+                                    ssd_row::check_place,
+                                    ssd_row::restore_from,
+                                    ssd_row::prompts,
+                                    ssd_row::restore_prompt,
+                                    {}};
 
 }  // namespace kvcache::foreign

@@ -33,7 +33,7 @@ constexpr EraTraits python(Dialect dialect) {
           .false_text = "False"};
 }
 
-constexpr auto eras = [] {
+constexpr auto mlx_lm_era_table = [] {
   // 2024-08: keys and values by name, before there were classes.
   EraTraits l0 = python({Era::L0, "mlx-lm@0.18", "L0", Family::mlx_lm, false, true, {}});
   l0.layout = LayoutName::named_tensors;
@@ -72,7 +72,7 @@ constexpr auto eras = [] {
 }  // namespace
 
 std::span<const EraTraits> mlx_lm_eras() noexcept {
-  return eras;
+  return mlx_lm_era_table;
 }
 
 }  // namespace kvcache::detail

@@ -33,7 +33,7 @@ constexpr EraTraits swift(Dialect dialect) {
           .false_text = "false"};
 }
 
-constexpr auto eras = [] {
+constexpr auto mlx_swift_lm_era_table = [] {
   // 2.25.5 - 2.30: nothing stands for empty metadata; the class test falls through to KVCache for two classes.
   EraTraits s1 = swift({Era::S1, "mlx-swift-lm@2.25", "S1", Family::mlx_swift_lm, false, true, {}});
   s1.no_meta = NoMeta::absent;
@@ -71,7 +71,7 @@ constexpr auto eras = [] {
 }  // namespace
 
 std::span<const EraTraits> mlx_swift_lm_eras() noexcept {
-  return eras;
+  return mlx_swift_lm_era_table;
 }
 
 }  // namespace kvcache::detail

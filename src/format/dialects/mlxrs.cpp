@@ -6,7 +6,7 @@
 namespace kvcache::detail {
 namespace {
 
-constexpr std::array eras = {
+constexpr std::array mlxrs_era_table = {
     // 0.1.0
     EraTraits{.dialect = {Era::R1, "mlxrs@0.1", "R1", Family::mlxrs, true, true, {}},
               .layout = LayoutName::sections,
@@ -37,7 +37,7 @@ constexpr std::array eras = {
 }  // namespace
 
 std::span<const EraTraits> mlxrs_eras() noexcept {
-  return eras;
+  return mlxrs_era_table;
 }
 
 }  // namespace kvcache::detail

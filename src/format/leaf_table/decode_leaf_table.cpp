@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/axes.h"
 #include "cache/class_names.h"
 #include "common/codes.h"
 #include "format/document.h"
@@ -19,12 +20,10 @@
 namespace kvcache::detail {
 namespace {
 
-constexpr int row_axis = 2;
-
 // Every array of a tree, in the order of the state.
-void collect(const ArrayTree& tree, std::vector<std::size_t>& out) {
+void collect_leaves(const ArrayTree& tree, std::vector<std::size_t>& out) {
   if (tree.value && *tree.value != missing_leaf) out.push_back(*tree.value);
-  for (const auto& [index, child] : tree.children) collect(child, out);
+  for (const auto& [index, child] : tree.children) collect_leaves(child, out);
 }
 
 Tensor first_rows(const Tensor& array, std::int64_t rows, UnusedRows& unused) {
@@ -490,7 +489,7 @@ LayerOutput LeafTableDecoder::layer(const Where& where, const std::string& path,
     (this->*decode)(l, leaves);
   }
   std::vector<std::size_t> all;
-  collect(tree, all);
+  collect_leaves(tree, all);
   l.out.arrays = all;
   if (!l.out.decoded) {
     l.out.unused_rows.assign(1, {});

@@ -31,7 +31,7 @@ std::vector<std::int64_t> widened(std::span<const std::byte> raw) {
   return values;
 }
 
-bool is_integer(Dtype dtype) {
+bool is_integral(Dtype dtype) {
   switch (dtype) {
     case Dtype::BOOL:
     case Dtype::I8:
@@ -120,12 +120,12 @@ std::string LeafTable::defect(const TensorEntry& entry, LeafKind kind) const {
       break;
     case LeafKind::scalar:
       if (count != 1U) return fmt::format("{}, but the table calls it a scalar, which is one element", found);
-      if (!is_integer(entry.dtype))
+      if (!is_integral(entry.dtype))
         return fmt::format("{}, but no class has a scalar that is no integer and no boolean", found);
       break;
     case LeafKind::string: {
       if (count == 0U) break;  // the empty text, whatever its dtype
-      if (!count || *count > max_text || entry.shape.size() != 1 || !is_integer(entry.dtype) || entry.dtype == Dtype::BOOL)
+      if (!count || *count > max_text || entry.shape.size() != 1 || !is_integral(entry.dtype) || entry.dtype == Dtype::BOOL)
         return fmt::format("{}, but the table calls it a string, which is a row of up to {} code points", found, max_text);
       for (const std::int64_t c : integers(entry))
         if (!is_code_point(c)) return fmt::format("{}, a string by the table, but {} is no code point", found, c);

@@ -1,4 +1,5 @@
 // ArraysCache and MambaCache: the four ways to store slots (format/era.h, SlotLayout).
+#include "cache/class_names.h"
 #include "format/sections/decoder_layer.h"
 
 namespace kvcache::detail {
@@ -7,8 +8,6 @@ namespace {
 EraSet with_layout(SlotLayout layout) {
   return eras_where([layout](const EraTraits& t) { return t.slots == layout; });
 }
-
-constexpr std::size_t mamba_slots = 2;  // MambaCache is ArraysCache(2) by another name
 
 }  // namespace
 

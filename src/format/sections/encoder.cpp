@@ -14,8 +14,6 @@ namespace {
   throw Error(ErrorKind::impossible, fmt::format("{}: {}", where, why), remedy);
 }
 
-constexpr std::size_t mamba_slots = 2;  // MambaCache is ArraysCache(2) by another name
-
 std::string join(const Int32s& values) {
   return fmt::format("{}", fmt::join(values, ","));
 }

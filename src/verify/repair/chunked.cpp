@@ -5,11 +5,11 @@
 
 namespace kvcache::detail {
 
-using State = ChunkedKVCache::State;
+using ChunkedState = ChunkedKVCache::State;
 
 Options options_for_chunked(const Place& place, std::string_view code, const Examination& all) {
   const auto* const cache = place.as<ChunkedKVCache>();
-  const State& s = cache->state();
+  const ChunkedState& s = cache->state();
   const std::int64_t rows = rows_in(s.keys);
   Options options;
   if (code == "KV432") {
@@ -31,17 +31,18 @@ Options options_for_chunked(const Place& place, std::string_view code, const Exa
   }
   if (code != "KV431" && code != "KV433") return options;
   // Chunks are dropped in all layers at once.
-  const Votes sizes = all.votes<ChunkedKVCache>([](const State& other) { return other.chunk_size; });
-  const Votes starts = all.votes<ChunkedKVCache>(
-      [rows](const State& other) { return rows_in(other.keys) == rows ? std::optional(other.start_position) : std::nullopt; });
+  const Votes sizes = all.votes<ChunkedKVCache>([](const ChunkedState& other) { return other.chunk_size; });
+  const Votes starts = all.votes<ChunkedKVCache>([rows](const ChunkedState& other) {
+    return rows_in(other.keys) == rows ? std::optional(other.start_position) : std::nullopt;
+  });
   if (const auto size = sizes.agreed(); size && s.chunk_size && *s.chunk_size < 1) {
-    State state = s;
+    ChunkedState state = s;
     state.chunk_size = *size;
     options.add<ChunkedKVCache>(std::move(state), fmt::format("chunk_size {} becomes {}", *s.chunk_size, *size),
                                 std::string(as_the_others), true);
   }
   if (const auto start = starts.agreed(); start && *start != s.start_position) {
-    State state = s;
+    ChunkedState state = s;
     state.start_position = *start;
     options.add<ChunkedKVCache>(std::move(state), fmt::format("start_position {} becomes {}", s.start_position, *start),
                                 std::string(as_the_others), true);

@@ -6,7 +6,7 @@
 namespace kvcache::detail {
 namespace {
 
-using State = QuantizedKVCache::State;
+using QuantizedState = QuantizedKVCache::State;
 
 constexpr std::int64_t known_bits[] = {2, 3, 4, 5, 6, 8};
 constexpr std::int64_t known_groups[] = {32, 64, 128};
@@ -33,16 +33,17 @@ Votes head_dims(const Examination& all, bool of_keys) {
   take(all.votes<RotatingKVCache>(plain));
   take(all.votes<ChunkedKVCache>(plain));
   take(all.votes<QuantizedKVCache>(
-      [of_keys](const State& s) { return head_dim(of_keys ? s.keys : s.values, s.bits, s.group_size); }));
+      [of_keys](const QuantizedState& s) { return head_dim(of_keys ? s.keys : s.values, s.bits, s.group_size); }));
   return votes;
 }
 
 /// The arrays fix the ratio of bits to group size; what other layers say decides between the pairs that have it. Alone, a layer
 /// tells only where one of the two must be right: exactly one pair keeps one of them.
-Options parameters(const State& s, const Examination& all) {
+Options parameters(const QuantizedState& s, const Examination& all) {
   Options options;
-  const Votes bits_votes = all.votes<QuantizedKVCache>([](const State& other) { return std::optional(other.bits); });
-  const Votes group_votes = all.votes<QuantizedKVCache>([](const State& other) { return std::optional(other.group_size); });
+  const Votes bits_votes = all.votes<QuantizedKVCache>([](const QuantizedState& other) { return std::optional(other.bits); });
+  const Votes group_votes =
+      all.votes<QuantizedKVCache>([](const QuantizedState& other) { return std::optional(other.group_size); });
   const Votes key_dims = head_dims(all, true);
   const Votes value_dims = head_dims(all, false);
   for (const std::int64_t bits : known_bits) {
@@ -56,7 +57,7 @@ Options parameters(const State& s, const Examination& all) {
           (key_dims.agreed() && !key_dims.agree_on(*keys)) || (value_dims.agreed() && !value_dims.agree_on(*values));
       const bool one_change = (bits == s.bits) != (group_size == s.group_size);
       if (other_dims || !(like_others || same_dims || one_change)) continue;
-      State state = s;
+      QuantizedState state = s;
       state.bits = bits;
       state.group_size = group_size;
       std::string what;
@@ -71,8 +72,8 @@ Options parameters(const State& s, const Examination& all) {
   return options;
 }
 
-State cut(const State& s) {
-  State state = s;
+QuantizedState cut(const QuantizedState& s) {
+  QuantizedState state = s;
   for (Quantized* q : {&state.keys, &state.values})
     for (Tensor* t : {&q->weights, &q->scales, &q->biases})
       if (t->defined()) *t = t->slice(2, 0, s.offset);
@@ -82,7 +83,7 @@ State cut(const State& s) {
 }  // namespace
 
 Options options_for_quantized(const Place& place, std::string_view code, const Examination& all) {
-  const State& s = place.as<QuantizedKVCache>()->state();
+  const QuantizedState& s = place.as<QuantizedKVCache>()->state();
   if (!s.keys.weights.defined() || !s.values.weights.defined()) return {};
   if (code == "KV421" || code == "KV422" || code == "KV425") return parameters(s, all);
   if (code == "KV424" || code == "KV426")

@@ -15,7 +15,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct StoreGetArguments {
   StoreOption store;
   PromptOptions prompt;
   std::optional<std::int64_t> leave;
@@ -26,7 +26,7 @@ struct Options {
   OutputOptions output;
 };
 
-store::Query query_of(Context& context, const Options& options) {
+store::Query query_of(Context& context, const StoreGetArguments& options) {
   store::Query query;
   query.prompt = options.prompt.read(context);
   query.leave = options.leave.value_or(1);
@@ -57,7 +57,7 @@ std::string in_words(const store::Match& match) {
   return match.reason.empty() ? text : fmt::format("{} ({})", text, match.reason);
 }
 
-int run_probe(Context& context, const Options& options) {
+int run_probe(Context& context, const StoreGetArguments& options) {
   const store::Query query = query_of(context, options);
   const store::Store from = options.store.open(context, false);
   const store::Match match = from.probe(query);
@@ -70,7 +70,7 @@ int run_probe(Context& context, const Options& options) {
   return match.hit() ? 0 : 1;
 }
 
-int run_get(Context& context, const Options& options) {
+int run_get(Context& context, const StoreGetArguments& options) {
   check_output(options.output, {options.prompt.tokens});
   std::optional<Target> target;
   if (!options.to.empty()) target = find_target(options.to);
@@ -97,7 +97,7 @@ int run_get(Context& context, const Options& options) {
   return 0;
 }
 
-void declare_query(CLI::App& app, Options& options) {
+void declare_query(CLI::App& app, StoreGetArguments& options) {
   constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
   add_prompt(app, options.prompt, true);
   add_integer(app, "--leave", options.leave, 0, most, "Leave at least N tokens to be processed: 1 unless given")
@@ -110,7 +110,7 @@ void declare_query(CLI::App& app, Options& options) {
 }
 
 Action declare_get(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StoreGetArguments>();
   declare_query(app, *options);
   app.add_option("--to", options->to, "The format to write; by default that of the file that was put")->type_name("ID");
   add_output_options(app, options->output, false);
@@ -119,7 +119,7 @@ Action declare_get(CLI::App& app, Context& context) {
 }
 
 Action declare_probe(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StoreGetArguments>();
   declare_query(app, *options);
   app.add_flag("--json", options->output.json, "What was found, as JSON");
   add_store(app, options->store);

@@ -27,7 +27,7 @@ namespace {
 
 using store::Store;
 
-struct Options {
+struct StoreImportArguments {
   StoreOption store;
   PromptOptions prompt;
   std::string model_name;
@@ -40,7 +40,7 @@ struct Options {
 /// Takes over one thing after another. What fails is said, and the rest goes on; a store or a disk that fails ends it.
 class Importing {
  public:
-  Importing(Context& context, const Options& options)
+  Importing(Context& context, const StoreImportArguments& options)
       : context_(context), options_(options), into_(options.store.open(context, true)) {
     if (!options.prompt.tokens.empty()) tokens_ = read_token_ids(context, options.prompt.tokens);
   }
@@ -204,7 +204,7 @@ class Importing {
   }
 
   Context& context_;
-  const Options& options_;
+  const StoreImportArguments& options_;
   Store into_;
   store::TokenIds tokens_;
   std::optional<store::Identity> identity_;
@@ -216,8 +216,8 @@ class Importing {
   int code_ = 0;
 };
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_store_import(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<StoreImportArguments>();
   app.add_option("FOLDER", options->folders,
                  "Another store; a folder of caches whose stamps have their token ids; a server's folder (`kvcache formats`)")
       ->required();
@@ -242,6 +242,6 @@ const Command store_import_command = {"import", Group::making, "Take over anothe
                                       "  kvcache store import /mnt/usb/chats --store chats\n"
                                       "  kvcache store import stamped-caches --identity llama --store chats\n"
                                       "  kvcache store import ~/.omlx/cache --tokens ids.json --identity llama --store chats\n",
-                                      declare};
+                                      declare_store_import};
 
 }  // namespace kvcache::cli

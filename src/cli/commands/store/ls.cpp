@@ -19,7 +19,7 @@ using store::Entry;
 using store::Namespace;
 using store::Store;
 
-struct Options {
+struct StoreLsArguments {
   StoreOption store;
   std::string entry;
   std::string label;
@@ -42,7 +42,7 @@ std::string shown_tokens(const Entry& entry) {
   return entry.held == entry.tokens ? fmt::to_string(entry.tokens) : fmt::format("{} of {}", entry.held, entry.tokens);
 }
 
-int run_ls(Context& context, const Options& options) {
+int run_store_ls(Context& context, const StoreLsArguments& options) {
   const Store from = options.store.open(context, false);
   const auto spaces = spaces_of(from);
   store::Index::EntryFilter filter;
@@ -81,7 +81,7 @@ int run_ls(Context& context, const Options& options) {
   return 0;
 }
 
-int run_show(Context& context, const Options& options) {
+int run_show(Context& context, const StoreLsArguments& options) {
   const Store from = options.store.open(context, false);
   const Entry entry = find_entry(from, options.entry);
   const auto spaces = spaces_of(from);
@@ -136,7 +136,7 @@ int run_show(Context& context, const Options& options) {
   return 0;
 }
 
-int run_du(Context& context, const Options& options) {
+int run_du(Context& context, const StoreLsArguments& options) {
   const Store from = options.store.open(context, false);
   const auto usage = from.usage();
   Json list = Json::array();
@@ -179,7 +179,7 @@ int run_du(Context& context, const Options& options) {
   return 0;
 }
 
-int run_stats(Context& context, const Options& options) {
+int run_stats(Context& context, const StoreLsArguments& options) {
   const Store from = options.store.open(context, false);
   const auto days = from.index().history();
   if (options.json) {
@@ -214,25 +214,25 @@ int run_stats(Context& context, const Options& options) {
   return 0;
 }
 
-template <int (*Run)(Context&, const Options&)>
+template <int (*Run)(Context&, const StoreLsArguments&)>
 Action declare_plain(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StoreLsArguments>();
   app.add_flag("--json", options->json, "Everything, as JSON");
   add_store(app, options->store);
   return [&context, options] { return Run(context, *options); };
 }
 
-Action declare_ls(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_store_ls(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<StoreLsArguments>();
   app.add_option("--label", options->label, "Only entries of this label")->type_name("L");
   app.add_option("--namespace", options->space, "Only of the namespace whose name begins so")->type_name("N");
   app.add_flag("--json", options->json, "Everything, as JSON");
   add_store(app, options->store);
-  return [&context, options] { return run_ls(context, *options); };
+  return [&context, options] { return run_store_ls(context, *options); };
 }
 
 Action declare_show(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StoreLsArguments>();
   app.add_option("ENTRY", options->entry, "The beginning of its id, as `ls` shows it")->required();
   app.add_flag("--json", options->json, "Everything, as JSON, its objects as well");
   add_store(app, options->store);
@@ -244,7 +244,7 @@ Action declare_show(CLI::App& app, Context& context) {
 const Command store_ls_command = {"ls", Group::making, "List the entries, the one used last first",
                                   "  kvcache store ls --store chats\n"
                                   "  kvcache store ls --store chats --label chat-7 --json\n",
-                                  declare_ls};
+                                  declare_store_ls};
 const Command store_show_command = {"show", Group::making, "Show what is known of an entry",
                                     "  kvcache store show ENTRY --store chats\n"
                                     "  kvcache store show ENTRY --store chats --json\n",

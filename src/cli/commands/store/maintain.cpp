@@ -20,7 +20,7 @@ namespace {
 
 using store::Store;
 
-struct Options {
+struct StoreMaintainArguments {
   StoreOption store;
   std::optional<std::uint64_t> max_size;
   std::string min_free;
@@ -53,7 +53,7 @@ void set_min_free(const std::string& text, store::Settings& settings) {
                 "--min-free 5%, --min-free 20GB");
 }
 
-int run_init(Context& context, const Options& options) {
+int run_init(Context& context, const StoreMaintainArguments& options) {
   Store made = options.store.open(context, true);
   store::Settings settings = made.index().settings();
   if (options.max_size) settings.max_size = *options.max_size;
@@ -74,7 +74,7 @@ int run_init(Context& context, const Options& options) {
   return 0;
 }
 
-int run_check(Context& context, const Options& options) {
+int run_check(Context& context, const StoreMaintainArguments& options) {
   if (options.rebuild && options.repair)
     throw Error(ErrorKind::usage, "--repair and --rebuild exclude each other", "--rebuild first, where the index is damaged");
   const auto open = [&]() -> Store {
@@ -117,7 +117,7 @@ int run_check(Context& context, const Options& options) {
   return found.problems.empty() || options.rebuild || found.repaired >= found.problems.size() ? 0 : 1;
 }
 
-int run_export(Context& context, const Options& options) {
+int run_export(Context& context, const StoreMaintainArguments& options) {
   check_output(options.output, {});
   std::optional<Target> target;
   if (!options.to.empty()) target = find_target(options.to);
@@ -138,7 +138,7 @@ int run_export(Context& context, const Options& options) {
 }
 
 Action declare_init(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StoreMaintainArguments>();
   add_bytes(app, "--max-size", options->max_size, "Never keep objects of more than this after a put: 50GB, 10GiB");
   app.add_option("--min-free", options->min_free, "Leave this much of the disk free: 5%, 20GB")
       ->type_name("SIZE")
@@ -156,7 +156,7 @@ Action declare_init(CLI::App& app, Context& context) {
 }
 
 Action declare_check(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StoreMaintainArguments>();
   app.add_flag("--data", options->data, "Read every object and compare its checksums");
   app.add_flag("--repair", options->repair, "Take out what is damaged or lost, and remove what killed processes have left");
   app.add_flag("--rebuild", options->rebuild, "Make the index anew from the objects");
@@ -166,7 +166,7 @@ Action declare_check(CLI::App& app, Context& context) {
 }
 
 Action declare_export(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StoreMaintainArguments>();
   app.add_option("ENTRY", options->entry, "The beginning of its id, as `ls` shows it")->required();
   app.add_option("--to", options->to, "The format to write; by default that of the file that was put")->type_name("ID");
   add_output_options(app, options->output, false);

@@ -19,7 +19,7 @@
 namespace kvcache::cli {
 namespace {
 
-struct Options {
+struct StorePutArguments {
   StoreOption store;
   PromptOptions prompt;
   std::vector<std::string> files;
@@ -37,7 +37,8 @@ store::TokenIds ids_of(const Document& document, const std::string& file) {
   return *std::move(ids);
 }
 
-Json put_one(Context& context, const Options& options, store::Store& into, store::Prompt prompt, const std::string& file) {
+Json put_one(Context& context, const StorePutArguments& options, store::Store& into, store::Prompt prompt,
+             const std::string& file) {
   context.subject = file;
   const Document document = read_sound_named(context, file);
   if (options.prompt.tokens.empty()) prompt.tokens = ids_of(document, file);
@@ -73,7 +74,7 @@ Json put_one(Context& context, const Options& options, store::Store& into, store
   return out;
 }
 
-int run(Context& context, const Options& options) {
+int run_store_put(Context& context, const StorePutArguments& options) {
   if (options.files.size() > 1 && !options.prompt.tokens.empty())
     throw Error(ErrorKind::usage, "--tokens is of one file", "several files have their token ids in their stamps");
   check_inputs(options.files);
@@ -93,8 +94,8 @@ int run(Context& context, const Options& options) {
   return 0;
 }
 
-Action declare(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+Action declare_store_put(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<StorePutArguments>();
   app.add_option("FILE", options->files, "The cache of a prompt, of one sequence; - is standard input")->required();
   add_prompt(app, options->prompt, false);
   app.add_option("--label", options->label, "A word to find it by: the conversation's")->type_name("L");
@@ -103,7 +104,7 @@ Action declare(CLI::App& app, Context& context) {
                "Compare what is stored of these tokens already; a cache that differs is stored apart");
   app.add_flag("--json", options->json, "Print what was done as JSON to standard output");
   add_store(app, options->store);
-  return [&context, options] { return run(context, *options); };
+  return [&context, options] { return run_store_put(context, *options); };
 }
 
 }  // namespace
@@ -112,6 +113,6 @@ const Command store_put_command = {
     "put", Group::making, "Store a cache: its new blocks, its tail and its states",
     "  kvcache store put turn1.safetensors --tokens turn1.json --identity llama --label chat-7 --store chats\n"
     "  kvcache store put turn2.safetensors --tokens turn2.json --identity llama --label chat-7 --store chats\n",
-    declare};
+    declare_store_put};
 
 }  // namespace kvcache::cli

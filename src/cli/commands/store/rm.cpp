@@ -22,7 +22,7 @@ namespace {
 using store::Entry;
 using store::Store;
 
-struct Options {
+struct StoreRmArguments {
   StoreOption store;
   std::vector<std::string> entries;
   std::string label;
@@ -52,7 +52,7 @@ bool begins_with(const Store& from, const Entry& entry, const store::TokenIds& p
   return at == prefix.size();
 }
 
-std::vector<Entry> chosen(Context& context, const Store& from, const Options& options) {
+std::vector<Entry> chosen(Context& context, const Store& from, const StoreRmArguments& options) {
   std::vector<Entry> out;
   if (!options.entries.empty()) {
     for (const std::string& id : options.entries) out.push_back(find_entry(from, id));
@@ -76,7 +76,7 @@ std::string entries_text(std::size_t n) {
   return n == 1 ? "1 entry" : fmt::format("{} entries", n);
 }
 
-int run_rm(Context& context, const Options& options) {
+int run_rm(Context& context, const StoreRmArguments& options) {
   const bool selected = !options.label.empty() || !options.prefix.empty() || !options.space.empty() || options.older_than;
   if (int{!options.entries.empty()} + int{selected} + int{options.all} != 1)
     throw Error(ErrorKind::usage,
@@ -119,7 +119,7 @@ int run_rm(Context& context, const Options& options) {
 }
 
 template <bool Pinned>
-int run_pin(Context& context, const Options& options) {
+int run_pin(Context& context, const StoreRmArguments& options) {
   Store from = options.store.open(context, false);
   std::vector<Entry> entries;
   for (const std::string& id : options.entries) entries.push_back(find_entry(from, id));
@@ -134,7 +134,7 @@ int run_pin(Context& context, const Options& options) {
   return 0;
 }
 
-int run_gc(Context& context, const Options& options) {
+int run_gc(Context& context, const StoreRmArguments& options) {
   Store from = options.store.open(context, false);
   const std::uint64_t bytes = from.collect(options.to);
   from.index().compact();
@@ -146,7 +146,7 @@ int run_gc(Context& context, const Options& options) {
 }
 
 Action declare_rm(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StoreRmArguments>();
   app.add_option("ENTRY", options->entries, "The beginnings of their ids, as `ls` shows them");
   app.add_option("--label", options->label, "Entries of this label")->type_name("L");
   app.add_option("--prefix", options->prefix, "Entries whose tokens begin with these, as for --tokens of `get`")
@@ -162,7 +162,7 @@ Action declare_rm(CLI::App& app, Context& context) {
 
 template <bool Pinned>
 Action declare_pin(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StoreRmArguments>();
   app.add_option("ENTRY", options->entries, "The beginnings of their ids, as `ls` shows them")->required();
   app.add_flag("--json", options->json, "Print what was done as JSON to standard output");
   add_store(app, options->store);
@@ -170,7 +170,7 @@ Action declare_pin(CLI::App& app, Context& context) {
 }
 
 Action declare_gc(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<StoreRmArguments>();
   add_bytes(app, "--to", options->to, "Evict until no more is left than this: 500MB, 10GiB");
   app.add_flag("--json", options->json, "Print what was done as JSON to standard output");
   add_store(app, options->store);

@@ -29,7 +29,7 @@
 namespace kvcache::cli {
 namespace {
 
-const Command* const table[] = {
+const Command* const store_command_table[] = {
     // NOLINT(modernize-avoid-c-arrays)
     &store_put_command, &store_get_command,   &store_probe_command,  &store_ls_command,     &store_show_command,
     &store_du_command,  &store_stats_command, &store_rm_command,     &store_pin_command,    &store_unpin_command,
@@ -215,9 +215,9 @@ std::uint64_t write_got(Context& context, store::Got got, const std::optional<Ta
 
 namespace {
 
-Action declare(CLI::App& app, Context& context) {
+Action declare_store(CLI::App& app, Context& context) {
   const auto actions = std::make_shared<std::vector<Action>>();
-  for (const Command* command : table) {
+  for (const Command* command : store_command_table) {
     CLI::App* sub = app.add_subcommand(std::string(command->name), std::string(command->summary));
     sub->footer("Examples:\n" + std::string(command->examples));
     sub->group("Commands");
@@ -227,7 +227,7 @@ Action declare(CLI::App& app, Context& context) {
   app.fallthrough();
   return [&app, actions] {
     for (std::size_t i = 0; i < actions->size(); ++i)
-      if (app.got_subcommand(std::string(table[i]->name))) return (*actions)[i]();
+      if (app.got_subcommand(std::string(store_command_table[i]->name))) return (*actions)[i]();
     throw Error(ErrorKind::usage, "what to do is not given",
                 "`kvcache store --help` lists the commands, `kvcache store put --help` explains one");
   };
@@ -241,7 +241,7 @@ const Command store_command = {
     "Keep prompt caches by their tokens: put one once, get its longest prefix",
     "  kvcache store put turn1.safetensors --tokens turn1.json --identity llama --store chats\n"
     "  kvcache store get --tokens prompt.json --identity llama --store chats -o resume.safetensors\n",
-    declare,
+    declare_store,
     "A put takes a cache apart into blocks of tokens and stores those that are new; a get finds the longest stored prefix of a "
     "prompt and writes the cache of just that prefix, in any format. What is found is bit for bit what was put, cut to the "
     "tokens that match, or it is a miss that says why.\n\n"
