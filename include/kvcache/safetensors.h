@@ -47,6 +47,7 @@ struct Header {
 namespace detail {
 class File;
 class StoredArrays;
+struct HeaderOnly;
 }
 
 /// An open safetensors file. Cheap to copy (shares the descriptor).
@@ -79,6 +80,10 @@ class SafetensorsFile {
   [[nodiscard]] const std::shared_ptr<const ByteSource>& source() const noexcept { return source_; }
 
  private:
+  friend struct detail::HeaderOnly;
+  /// What of a compressed source is read: its start, or nothing where all of it has to be.
+  using StartOf = std::shared_ptr<const ByteSource> (*)(const std::shared_ptr<const ByteSource>& raw);
+  static SafetensorsFile open(std::shared_ptr<const ByteSource> source, std::string label, StartOf start_of);
   static SafetensorsFile spooled(const detail::File& file, const std::string& label);
   void set_header(Header header);
 

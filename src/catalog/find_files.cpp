@@ -9,12 +9,14 @@
 #include "catalog/exclusions.h"
 #include "kvcache/error.h"
 #include "platform/file.h"
+#include "platform/list_folder.h"
 #include "platform/text_file.h"
 
 namespace kvcache::catalog {
 namespace {
 
 namespace fs = std::filesystem;
+using detail::EntryType;
 
 bool starts_with_gzip_magic(const std::string& path) {
   try {
@@ -49,16 +51,8 @@ bool is_dangling(const std::string& link) {
 /// What a folder's own listing tells of an entry: of 10,000 files none is asked for it again, but links.
 struct Entry {
   std::string name;
-  fs::file_type type;
+  EntryType type;
 };
-
-/// By the folder's listing, where the file system has it there: symlink_status() would ask for each.
-fs::file_type type_of(const fs::directory_entry& entry) {
-  std::error_code unknown;
-  if (entry.is_symlink(unknown)) return fs::file_type::symlink;
-  if (entry.is_regular_file(unknown)) return fs::file_type::regular;
-  return entry.is_directory(unknown) ? fs::file_type::directory : fs::file_type::unknown;
-}
 
 class Search {
  public:
@@ -69,14 +63,12 @@ class Search {
     if (leave_out_.contains(folder)) return;
     std::vector<Entry> entries;
     bool ignores = false;
-    std::error_code error;
-    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-      const fs::file_type type = type_of(*it);
-      std::string name = it->path().filename().string();
+    const std::error_code error = detail::list_folder(folder, [&](std::string_view name, EntryType type) {
       ignores = ignores || name == ignore_file;
-      if (type == fs::file_type::directory || is_name_of_a_cache(name) || ends_with(name, ".gz"))
-        entries.push_back({std::move(name), type});
-    }
+      if (type == EntryType::folder || is_name_of_a_cache(name) || ends_with(name, ".gz"))
+        entries.push_back({std::string(name), type});
+      return true;
+    });
     if (error) out_.push_back({folder, error.message()});
     std::ranges::sort(entries, {}, &Entry::name);
     if (!ignores) return look_at(entries, prefix, below, outer);
@@ -93,23 +85,24 @@ class Search {
   void look_at(const std::vector<Entry>& entries, const std::string& prefix, const std::string& below,
                const Exclusions& exclusions) {
     for (const auto& [name, type] : entries) {
-      const bool is_folder = type == fs::file_type::directory;
+      const bool is_folder = type == EntryType::folder;
       std::string path = prefix + name;
       if (!exclusions.empty() && exclusions.leaves_out(below + name, is_folder)) continue;
       if (is_folder)
         walk(path, path + '/', below + name + '/', exclusions);
       else if (is_cache_file(path, name, type))
-        out_.push_back({std::move(path), {}, below + name});
+        out_.push_back({std::move(path), {}, below + name, type == EntryType::file});
     }
   }
 
-  static bool is_cache_file(const std::string& path, const std::string& name, fs::file_type type) {
-    std::error_code error;
-    if (type == fs::file_type::symlink) {
+  static bool is_cache_file(const std::string& path, const std::string& name, EntryType type) {
+    if (type == EntryType::link) {
       if (is_name_of_a_cache(name) && is_dangling(path)) return true;
-      type = fs::status(path, error).type();
+      std::error_code error;
+      if (!fs::is_regular_file(path, error)) return false;
+    } else if (type != EntryType::file) {
+      return false;
     }
-    if (type != fs::file_type::regular) return false;
     return is_name_of_a_cache(name) || starts_with_gzip_magic(path);
   }
 

@@ -12,6 +12,8 @@ struct Found {
   std::string path;
   std::string error;
   std::string below = {};  ///< the path, from the folder that was searched
+  /// Its folder's listing says that it is no link and a regular file.
+  bool is_regular = false;
 };
 
 /// Whether a file is named like a cache, NAME.safetensors or NAME.safetensors.gz in letters of either case, whatever is in it.

@@ -163,12 +163,11 @@ std::shared_ptr<const ByteSource> source_of(const std::string& path) {
   }
 }
 
-void describe_on_disk(ListedFile& file) {
+void describe_on_disk(const std::optional<detail::FileTimes>& times, ListedFile& file) {
   using std::chrono::system_clock;
   const auto point = [](std::int64_t nanoseconds) {
     return system_clock::time_point(std::chrono::duration_cast<system_clock::duration>(std::chrono::nanoseconds(nanoseconds)));
   };
-  const auto times = detail::file_times(file.path);
   if (!times) return;
   file.bytes = times->size;
   file.modified = point(times->modified);
@@ -237,16 +236,23 @@ std::set<std::string> without_dots(const std::set<std::string>& folders) {
 
 }  // namespace
 
-ListedFile list_file(const std::string& path, bool whole_files) {
+ListedFile list_file(const std::string& path, bool whole_files, bool is_regular) {
   ListedFile file;
   file.path = path;
-  describe_on_disk(file);
+  std::optional<detail::FileTimes> times;
   try {
-    describe(whole_files ? SafetensorsFile::open(path) : detail::open_header(path), whole_files, file);
+    if (whole_files) {
+      describe(SafetensorsFile::open(path), true, file);
+    } else {
+      detail::OpenedHeader opened = detail::open_header(path, is_regular);
+      times = opened.times;
+      describe(std::move(opened.file), false, file);
+    }
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     describe_broken(error, error.kind() == ErrorKind::io ? nullptr : source_of(path).get(), file);
   }
+  describe_on_disk(times ? times : detail::file_times(path), file);
   return file;
 }
 
@@ -275,7 +281,8 @@ std::vector<Found> list_files(const std::vector<std::string>& places, const List
       (found.error.empty() ? files : unreadable).push_back(std::move(found));
   }
   detail::in_order_by<ListedFile>(
-      files_at_once, files.size(), list_workers(), [&](std::size_t i) { return list_file(files[i].path, options.whole_files); },
+      files_at_once, files.size(), list_workers(),
+      [&](std::size_t i) { return list_file(files[i].path, options.whole_files, files[i].is_regular); },
       [&](std::size_t i, ListedFile file) {
         file.below = std::move(files[i].below);
         take(std::move(file));

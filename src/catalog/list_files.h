@@ -58,8 +58,8 @@ struct ListOptions {
 /// Files that one of them looks at before it hands over what it saw.
 inline constexpr std::size_t files_at_once = 16;
 
-/// Looks at one file.
-[[nodiscard]] ListedFile list_file(const std::string& path, bool whole_files = false);
+/// Looks at one file. `is_regular`: its folder's listing has just said so (Found).
+[[nodiscard]] ListedFile list_file(const std::string& path, bool whole_files = false, bool is_regular = false);
 
 /// The same of what `open` opens: path, bytes and time are in `file` already, the rest is filled in. That it cannot be opened
 /// or read is the verdict.

@@ -13,12 +13,15 @@
 #include "foreign/row_tools.h"
 #include "kvcache/error.h"
 #include "platform/in_order.h"
+#include "platform/list_folder.h"
 #include "safetensors/damaged_header.h"
 
 namespace kvcache::foreign {
 namespace {
 
 namespace fs = std::filesystem;
+using kvcache::detail::EntryType;
+using kvcache::detail::list_folder;
 
 constexpr std::size_t head_bytes = 4096;
 
@@ -26,20 +29,24 @@ std::size_t workers() noexcept {
   return 2 * std::max<std::size_t>(1, std::thread::hardware_concurrency());
 }
 
-FolderLook look_into(const std::string& path) {
+/// `folders`: where it is given, all of them by name, also those behind the names that are looked at.
+FolderLook look_into(const std::string& path, std::vector<std::string>* folders = nullptr) {
   FolderLook out;
   out.path = path;
-  std::error_code error;
   std::size_t names = 0;
-  for (fs::directory_iterator it(path, error), end; !error && it != end && names < FolderLook::most_names;
-       it.increment(error), ++names) {
-    std::error_code unknown;
-    if (it->is_symlink(unknown)) continue;
-    if (it->is_directory(unknown)) out.folders.push_back(it->path().filename().string());
-    if (it->is_regular_file(unknown)) out.files.push_back(it->path().filename().string());
-  }
+  (void)list_folder(path, [&](std::string_view name, EntryType type) {  // one that cannot be read has none
+    const bool looked_at = names++ < FolderLook::most_names;
+    if (type == EntryType::folder && folders != nullptr) {
+      refuse_too_many(path, folders->size());
+      folders->emplace_back(name);
+    }
+    if (looked_at && type == EntryType::folder) out.folders.emplace_back(name);
+    if (looked_at && type == EntryType::file) out.files.emplace_back(name);
+    return looked_at || folders != nullptr;
+  });
   std::ranges::sort(out.files);
   std::ranges::sort(out.folders);
+  if (folders != nullptr) std::ranges::sort(*folders);
   return out;
 }
 
@@ -83,7 +90,8 @@ std::optional<Place> folder_place(const FolderLook& look) {
 }
 
 void search(const std::string& folder, int depth, std::vector<Place>& out) {
-  const FolderLook look = look_into(folder);
+  std::vector<std::string> folders;
+  const FolderLook look = look_into(folder, &folders);
   if (const auto place = folder_place(look)) {
     out.push_back(*place);
     // Another project's cache, which lies in the first one's.
@@ -94,9 +102,6 @@ void search(const std::string& folder, int depth, std::vector<Place>& out) {
     if (may_be_place(name))
       if (const auto place = file_place(look.at(name))) out.push_back(*place);
   if (depth == 0) return;
-  // Of a folder with more names than were looked at, all are needed here.
-  const std::vector<std::string> folders =
-      look.files.size() + look.folders.size() < FolderLook::most_names ? look.folders : folders_in(folder);
   for (const std::string& name : folders) search(fmt::format("{}/{}", folder, name), depth - 1, out);
 }
 

@@ -9,6 +9,7 @@
 #include "common/codes.h"
 #include "foreign/header_fields.h"
 #include "kvcache/printable.h"
+#include "platform/list_folder.h"
 
 namespace kvcache::foreign {
 namespace {
@@ -17,13 +18,12 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> names_in(const std::string& folder, bool folders) {
   std::vector<std::string> out;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code unknown;
-    if (it->is_symlink(unknown)) continue;
+  (void)detail::list_folder(folder, [&](std::string_view name, detail::EntryType type) {
+    if (type != (folders ? detail::EntryType::folder : detail::EntryType::file)) return true;
     refuse_too_many(folder, out.size());
-    if (folders ? it->is_directory(unknown) : it->is_regular_file(unknown)) out.push_back(it->path().filename().string());
-  }
+    out.emplace_back(name);
+    return true;
+  });
   std::ranges::sort(out);
   return out;
 }

@@ -44,7 +44,7 @@ bool require_readable(const struct stat& status, bool pipes) {
 struct Opened {
   int fd;
   bool pipe;
-  std::uint64_t size;
+  FileTimes times;
 };
 
 // To look at a file is not to use it: `prune` goes by when it was last read. Only its owner may ask for that.
@@ -58,15 +58,17 @@ int open_to_look(const std::string& path, int flags) {
 
 // Looked at before it is opened, as opening alone can act (a tape rewinds, the writer of a FIFO wakes up), and afterwards,
 // as it may have been swapped in between; O_NONBLOCK covers that moment, and lets a FIFO be opened that has no writer.
-Opened open_checked(const std::string& path, bool pipes) {
+Opened open_checked(const std::string& path, bool pipes, bool is_regular) {
   struct stat status {};
-  if (retry([&] { return syscalls().stat(path.c_str(), &status); }) != 0) fail_reading(system_message(errno));
-  require_readable(status, pipes);
+  if (!is_regular) {
+    if (retry([&] { return syscalls().stat(path.c_str(), &status); }) != 0) fail_reading(system_message(errno));
+    require_readable(status, pipes);
+  }
   const int fd = open_to_look(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) fail_reading(system_message(errno));
   try {
     if (syscalls().fstat(fd, &status) != 0) fail_reading(system_message(errno));
-    return {fd, require_readable(status, pipes), static_cast<std::uint64_t>(status.st_size)};
+    return {fd, require_readable(status, pipes), file_times(status)};
   } catch (...) {
     syscalls().close(fd);
     throw;
@@ -88,7 +90,7 @@ std::string system_message(int error) {
 File::File(File&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       owned_(other.owned_),
-      size_(other.size_),
+      when_opened_(other.when_opened_),
       pipe_(other.pipe_),
       heard_(other.heard_),
       label_(std::move(other.label_)) {}
@@ -96,7 +98,7 @@ File::File(File&& other) noexcept
 File& File::operator=(File&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(owned_, other.owned_);
-  std::swap(size_, other.size_);
+  std::swap(when_opened_, other.when_opened_);
   std::swap(pipe_, other.pipe_);
   std::swap(heard_, other.heard_);
   std::swap(label_, other.label_);
@@ -107,17 +109,17 @@ File::~File() {
   if (fd_ >= 0 && owned_) syscalls().close(fd_);
 }
 
-File File::open_input(const std::string& path) {
-  const Opened opened = open_checked(path, false);
+File File::open_input(const std::string& path, bool is_regular) {
+  const Opened opened = open_checked(path, false, is_regular);
   File file(opened.fd, path);
-  file.size_ = opened.size;
+  file.when_opened_ = opened.times;
   return file;
 }
 
 File File::open_input_or_pipe(const std::string& path) {
-  const Opened opened = open_checked(path, true);
+  const Opened opened = open_checked(path, true, false);
   File file(opened.fd, path);
-  file.size_ = opened.size;
+  file.when_opened_ = opened.times;
   file.pipe_ = opened.pipe;
   return file;
 }

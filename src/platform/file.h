@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include "platform/file_times.h"
+
 namespace kvcache::detail {
 
 /// What every process has open.
@@ -22,9 +24,10 @@ class File {
   File& operator=(File&& other) noexcept;
   ~File();
 
-  /// Opens a regular file for reading. Never blocks and never opens a FIFO, a device, a socket or a directory.
+  /// Opens a regular file for reading. Never blocks and never opens a FIFO, a device, a socket or a directory. `is_regular`:
+  /// its folder's listing has just said that it is no link and a regular file, so it is not asked for before it is opened.
   /// Throws Error(io, code KV100).
-  static File open_input(const std::string& path);
+  static File open_input(const std::string& path, bool is_regular = false);
   /// The same, and pipes: a FIFO, or what a shell puts for <(COMMAND). A pipe is waited for as long as somebody has its other
   /// end, but not for somebody to come: Error(io, code KV100) when nobody does within a second.
   static File open_input_or_pipe(const std::string& path);
@@ -38,8 +41,9 @@ class File {
   /// It comes once and in order, and has no size.
   [[nodiscard]] bool is_pipe() const noexcept { return pipe_; }
   [[nodiscard]] std::uint64_t size() const;
-  /// Of a regular file of open_input() and open_input_or_pipe(): what it was then, without asking again.
-  [[nodiscard]] std::uint64_t size_when_opened() const noexcept { return size_; }
+  /// Of a regular file of open_input() and open_input_or_pipe(): what they were then, without asking again.
+  [[nodiscard]] std::uint64_t size_when_opened() const noexcept { return when_opened_.size; }
+  [[nodiscard]] const FileTimes& times_when_opened() const noexcept { return when_opened_; }
   /// Up to out.size() bytes from where the last call ended; 0 at the end. Throws Error(io, code KV100).
   [[nodiscard]] std::size_t read_some(std::span<std::byte> out) const;
   /// Fill `out`. Throws Error(io, code KV100), also when the file ends before.
@@ -64,7 +68,7 @@ class File {
 
   int fd_ = -1;
   bool owned_ = true;
-  std::uint64_t size_ = 0;  // when it was opened
+  FileTimes when_opened_;
   bool pipe_ = false;
   mutable bool heard_ = false;  // of a pipe: somebody has, or had, its other end
   std::string label_;

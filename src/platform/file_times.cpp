@@ -14,9 +14,7 @@ std::int64_t nanoseconds(const timespec& time) {
 
 }  // namespace
 
-std::optional<FileTimes> file_times(const std::string& path) {
-  struct stat status {};
-  if (retry([&] { return syscalls().stat(path.c_str(), &status); }) != 0) return std::nullopt;
+FileTimes file_times(const struct stat& status) noexcept {
 #ifdef __APPLE__
   const timespec& modified = status.st_mtimespec;
   const timespec& accessed = status.st_atimespec;
@@ -24,7 +22,13 @@ std::optional<FileTimes> file_times(const std::string& path) {
   const timespec& modified = status.st_mtim;
   const timespec& accessed = status.st_atim;
 #endif
-  return FileTimes{static_cast<std::uint64_t>(status.st_size), nanoseconds(modified), nanoseconds(accessed)};
+  return {static_cast<std::uint64_t>(status.st_size), nanoseconds(modified), nanoseconds(accessed)};
+}
+
+std::optional<FileTimes> file_times(const std::string& path) {
+  struct stat status {};
+  if (retry([&] { return syscalls().stat(path.c_str(), &status); }) != 0) return std::nullopt;
+  return file_times(status);
 }
 
 }  // namespace kvcache::detail

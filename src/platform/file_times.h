@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+struct stat;
+
 namespace kvcache::detail {
 
 struct FileTimes {
@@ -15,6 +17,7 @@ struct FileTimes {
   std::int64_t accessed = 0;
 };
 
+[[nodiscard]] FileTimes file_times(const struct stat& status) noexcept;
 /// Of what `path` names, links followed. Nothing where there is none.
 [[nodiscard]] std::optional<FileTimes> file_times(const std::string& path);
 

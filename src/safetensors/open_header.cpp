@@ -94,18 +94,23 @@ std::shared_ptr<const ByteSource> start_of(const std::shared_ptr<const ByteSourc
 
 }  // namespace
 
-SafetensorsFile open_header(const std::string& path) {
-  std::shared_ptr<const ByteSource> raw;
+struct HeaderOnly {
+  static SafetensorsFile open(std::shared_ptr<const ByteSource> source, const std::string& path) {
+    return SafetensorsFile::open(std::move(source), path, start_of);
+  }
+};
+
+OpenedHeader open_header(const std::string& path, bool is_regular) {
+  File file;
   try {
-    raw = file_source(path);
+    file = File::open_input(path, is_regular);
   } catch (const Error&) {
     std::error_code error;
-    if (std::filesystem::is_fifo(path, error)) return SafetensorsFile::open(path);
+    if (std::filesystem::is_fifo(path, error)) return {SafetensorsFile::open(path), std::nullopt};
     throw;
   }
-  if (begins_with_gzip(*raw))
-    if (auto start = start_of(raw)) return SafetensorsFile::open(std::move(start), path);
-  return SafetensorsFile::open(std::move(raw), path);
+  const FileTimes times = file.times_when_opened();
+  return {HeaderOnly::open(std::make_shared<FileSource>(std::move(file), times.size), path), times};
 }
 
 }  // namespace kvcache::detail

@@ -42,6 +42,10 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
 }
 
 SafetensorsFile SafetensorsFile::open(std::shared_ptr<const ByteSource> source, std::string label) {
+  return open(std::move(source), std::move(label), nullptr);
+}
+
+SafetensorsFile SafetensorsFile::open(std::shared_ptr<const ByteSource> source, std::string label, StartOf start_of) {
   if (!source) throw Error(ErrorKind::usage, "a file needs a source");
   SafetensorsFile out;
   out.path_ = label.empty() ? source->label() : std::move(label);
@@ -49,12 +53,14 @@ SafetensorsFile SafetensorsFile::open(std::shared_ptr<const ByteSource> source, 
   source->will_need(std::array{ByteRange{0, std::min(start_bytes, out.disk_bytes_)}});
   const detail::StartSource start(*source);
   out.gzip_ = detail::begins_with_gzip(start);
+  out.source_ = source;
   if (out.gzip_) {
-    source->will_need(std::array{ByteRange{0, out.disk_bytes_}});
-    detail::SourceStream raw(*source);
-    out.source_ = detail::spool(*detail::gunzip(raw), true);
-  } else {
-    out.source_ = source;
+    out.source_ = start_of == nullptr ? nullptr : start_of(source);
+    if (!out.source_) {
+      source->will_need(std::array{ByteRange{0, out.disk_bytes_}});
+      detail::SourceStream raw(*source);
+      out.source_ = detail::spool(*detail::gunzip(raw), true);
+    }
   }
   out.set_header(parse_header_or_name_kind(out.gzip_ ? *out.source_ : start));
   return out;

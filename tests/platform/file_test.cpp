@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -41,6 +42,26 @@ TEST(OpenInput, ReadsARegularFileAlsoThroughALink) {
   const File file = File::open_input(folder / "link");
   EXPECT_EQ(file.size(), 6U);
   EXPECT_EQ(read_all(file, 6), "prompt");
+}
+
+TEST(OpenInput, KnowsItsTimesWithoutAskingAgain) {
+  test::Folder folder;
+  test::write_file(folder / "a", "prompt");
+  const auto times = file_times(folder / "a");
+  for (const bool is_regular : {false, true}) {
+    const FileTimes opened = File::open_input(folder / "a", is_regular).times_when_opened();
+    EXPECT_EQ(opened.size, 6U);
+    EXPECT_EQ(opened.modified, times->modified);
+    EXPECT_EQ(opened.accessed, times->accessed);
+  }
+}
+
+// Between a folder's listing and the opening anything may come to the name.
+TEST(OpenInput, RefusesWhatIsNoFileAnyMore) {
+  test::Folder folder;
+  ASSERT_EQ(mkfifo((folder / "fifo").c_str(), 0600), 0);
+  for (const std::string& path : {folder / "fifo", folder.str(), folder / "none", std::string("/dev/zero")})
+    EXPECT_EQ(code_of([&] { (void)File::open_input(path, true); }), "KV100") << path;
 }
 
 TEST(OpenInput, NamesWhatStandsInTheWay) {

@@ -59,10 +59,41 @@ Table::Layout Table::layout() const {
   return out;
 }
 
+// Nearly every line of nearly every table: no cell of it is wrapped.
+bool Table::append_line(std::string& out, const std::vector<std::string>& cells, const Layout& layout, std::size_t line,
+                        std::size_t begin) const {
+  const std::size_t end = layout.ends[line];
+  const std::size_t start = out.size();
+  bool anything = line == 0;
+  out.append(layout.indent(line, indent_), ' ');
+  for (std::size_t c = begin; c < end; ++c) {
+    const std::size_t used = columns(cells[c]);
+    if (used > layout.widths[c]) {
+      out.resize(start);
+      return false;
+    }
+    anything = anything || !cells[c].empty();
+    const std::size_t padding = layout.widths[c] - used;
+    if (columns_[c].align == Align::right) out.append(padding, ' ');
+    out += cells[c];
+    if (columns_[c].align == Align::left) out.append(padding, ' ');
+    if (c + 1 != end) out.append(gap, ' ');
+  }
+  std::size_t stop = out.size();
+  while (stop > start && out[stop - 1] == ' ') --stop;
+  out.resize(anything ? stop : start);
+  if (anything) out += '\n';
+  return true;
+}
+
 void Table::append(std::string& out, const std::vector<std::string>& cells, const Layout& layout) const {
   std::size_t begin = 0;
   for (std::size_t line = 0; line < layout.ends.size(); ++line) {
     const std::size_t end = layout.ends[line];
+    if (append_line(out, cells, layout, line, begin)) {
+      begin = end;
+      continue;
+    }
     std::vector<std::vector<std::string>> parts;
     std::size_t height = 1;
     bool anything = line == 0;
