@@ -21,7 +21,7 @@ for turn in "$@"; do
   resume=$turn/resume.safetensors
   rm -f "$resume"
   # Exit status 1 is a miss, with its reason on standard error: the runtime begins anew then. Anything else is an error.
-  kvcache store get --tokens "$turn/prompt.json" --model "$model" -o "$resume" || [ $? -eq 1 ]
+  kvcache store get --no-sync --tokens "$turn/prompt.json" --model "$model" -o "$resume" || [ $? -eq 1 ]
   ${RUN:-stand_in} "$resume" "$turn/prompt.json" "$turn/cache.safetensors"
   # Costs what is new: known blocks are neither read nor written.
   kvcache store put "$turn/cache.safetensors" --tokens "$turn/prompt.json" --model "$model" --label chat

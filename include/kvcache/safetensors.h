@@ -111,6 +111,7 @@ struct WriteOptions {
   bool gzip = false;              ///< compress the output
   bool private_mode = true;       ///< create with 0600 (masked by umask)
   std::string keep_mode_of = {};  ///< instead: take owner and permissions of this existing file (for --in-place)
+  bool durable = true;            ///< wait until the file is on the disk (FileSinkOptions)
   unsigned threads = 0;           ///< 0: as many as there are cores
   Progress progress = {};         ///< at most twenty times per second, and at the end
   StopToken stop = {};            ///< looked at between pieces of 8 MiB
@@ -131,7 +132,7 @@ std::uint64_t copy_safetensors(const std::string& path, const SafetensorsFile& f
 /// The same into any sink, as below.
 std::uint64_t copy_safetensors(ByteSink& out, const SafetensorsFile& file, const WriteOptions& options = {});
 /// The same bytes into any sink: committed when all of them are in it, aborted when anything throws. What `options` says of
-/// files (overwrite, private_mode, keep_mode_of) is for whoever makes the sink. Returns the number of bytes written.
+/// files (overwrite, private_mode, keep_mode_of, durable) is for whoever makes the sink. Returns the number of bytes written.
 std::uint64_t write_safetensors(ByteSink& out, const std::vector<NamedTensor>& tensors, const Metadata& metadata,
                                 const WriteOptions& options = {});
 

@@ -43,7 +43,7 @@ std::optional<std::string> follow_links(std::string path) {
 }  // namespace
 
 OutputFile::OutputFile(const std::string& path, const FileSinkOptions& options)
-    : path_(path), shown_(in_quotes(path, 4096)), overwrite_(options.overwrite) {
+    : path_(path), shown_(in_quotes(path, 4096)), overwrite_(options.overwrite), durable_(options.durable) {
   std::optional<std::string> target = follow_links(path);
   if (!target) fail(errno);
   target_ = std::move(*target);
@@ -113,9 +113,12 @@ void OutputFile::keep_mode_of(const std::string& path) {
 }
 
 void OutputFile::commit() {
-  flush();
+  if (durable_)
+    flush();
+  else
+    throw_if_stopped();
   give_name();
-  if (detail::sync_folder(folder_) == 0) return;
+  if (!durable_ || detail::sync_folder(folder_) == 0) return;
   const int error = errno;
   if (!replaces_) syscalls().unlink(target_.c_str());
   fail(error);

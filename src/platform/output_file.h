@@ -18,7 +18,9 @@ class OutputFile final : public ByteSink {
   [[nodiscard]] std::string label() const override { return path_; }
   void reserve(std::uint64_t size) override { file_.preallocate(size); }
   void write_at(std::uint64_t offset, std::span<const std::byte> data) override { file_.pwrite_all(offset, data); }
-  void complete(ByteRange range) override { file_.start_writeback(range.offset, range.size); }
+  void complete(ByteRange range) override {
+    if (durable_) file_.start_writeback(range.offset, range.size);
+  }
   /// flush(), give_name(), then flush the folder.
   void commit() override;
   /// The first step of commit(), for who makes several files at once: the data become durable. Throws Error(io).
@@ -50,6 +52,7 @@ class OutputFile final : public ByteSink {
   std::string name_;
   std::string hidden_;  // path of the temporary file while it has one
   bool overwrite_;
+  bool durable_;
   bool replaces_ = false;  // there was a file to overwrite
   bool nameless_ = false;
   File file_;

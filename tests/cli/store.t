@@ -10,6 +10,7 @@ The prefix store: what is put once is found by whatever begins with its tokens.
   10 of 12 tokens from entry [0-9a-f]* .nothing longer than 10 of its tokens is stored. (re)
   $ kvcache store get --tokens other.txt --identity llama -o resume.safetensors
   6 of 7 tokens from entry .* .the prompt goes on otherwise than what is stored, from token 6 on.; wrote .* (re)
+  $ kvcache -q store get --tokens other.txt --identity llama --no-sync -o quick.safetensors; cmp quick.safetensors resume.safetensors
   $ kvcache -q trim turn1.safetensors --to 6 -o six.safetensors; kvcache diff six.safetensors resume.safetensors
   no difference in 384 values of 2 layers
   $ kvcache store check --data

@@ -22,6 +22,32 @@ void write(const std::string& path, const std::string& text, const FileSinkOptio
   out.commit();
 }
 
+/// Calls that wait for the disk, or set it to work.
+int disk_calls = 0;
+
+TEST(OutputFile, WaitsForTheDiskUnlessItNeedNotBeDurable) {
+  for (const bool durable : {true, false}) {
+    test::Folder folder;
+    const Syscalls saved = syscalls();
+    disk_calls = 0;
+    syscalls().fsync = [](int) { return ++disk_calls, 0; };
+    syscalls().start_writeback = [](int, off_t, off_t) { return ++disk_calls, 0; };
+    FileSinkOptions how;
+    how.durable = durable;
+    {
+      OutputFile out(folder / "a", how);
+      const std::vector<std::byte> bytes(std::size_t{32} << 20U);
+      out.write_at(0, bytes);
+      out.complete({0, bytes.size()});
+      out.commit();
+    }
+    syscalls() = saved;
+    EXPECT_EQ(std::filesystem::file_size(folder / "a"), std::size_t{32} << 20U);
+    EXPECT_EQ(disk_calls, durable ? 3 : 0);  // the data while they come, all of them, the folder
+    EXPECT_EQ(error_of([&] { write(folder / "a", "two", how); })->kind(), ErrorKind::usage);
+  }
+}
+
 unsigned mode_of(const std::string& path) {
   struct stat status {};
   EXPECT_EQ(stat(path.c_str(), &status), 0);

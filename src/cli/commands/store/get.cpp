@@ -24,6 +24,7 @@ struct StoreGetArguments {
   std::string space;
   std::string to;
   OutputOptions output;
+  bool no_sync = false;
 };
 
 store::Query query_of(Context& context, const StoreGetArguments& options) {
@@ -84,7 +85,7 @@ int run_get(Context& context, const StoreGetArguments& options) {
     return 1;
   }
   const store::Match match = got.match;
-  const std::uint64_t bytes = write_got(context, std::move(got), target, options.output, false);
+  const std::uint64_t bytes = write_got(context, std::move(got), target, options.output, false, !options.no_sync);
   if (!context.quiet)
     say(fmt::format("{}; wrote {} ({})", in_words(match), shown_output(options.output.path),
                     human_bytes(static_cast<double>(bytes))));
@@ -114,6 +115,10 @@ Action declare_get(CLI::App& app, Context& context) {
   declare_query(app, *options);
   app.add_option("--to", options->to, "The format to write; by default that of the file that was put")->type_name("ID");
   add_output_options(app, options->output, false);
+  app.add_flag(
+      "--no-sync", options->no_sync,
+      "Do not wait until OUT is on the disk, which is most of the time: a power cut may then leave a part of it. What is "
+      "stored stays what it was");
   add_store(app, options->store);
   return [&context, options] { return run_get(context, *options); };
 }

@@ -124,7 +124,7 @@ int run_export(Context& context, const StoreMaintainArguments& options) {
   const Store from = options.store.open(context, false);
   store::Got got = from.export_entry(find_entry(from, options.entry).id);
   const store::Match match = got.match;
-  const std::uint64_t bytes = write_got(context, std::move(got), target, options.output, true);
+  const std::uint64_t bytes = write_got(context, std::move(got), target, options.output, true, true);
   if (!context.quiet)
     say(fmt::format("{}; wrote {} ({})", count_of(static_cast<std::uint64_t>(match.resume_at), "token"),
                     shown_output(options.output.path), human_bytes(static_cast<double>(bytes))));

@@ -191,7 +191,7 @@ Json json_of_settings(const store::Settings& settings) {
 }
 
 std::uint64_t write_got(Context& context, store::Got got, const std::optional<Target>& target, const OutputOptions& output,
-                        bool checksums) {
+                        bool checksums, bool durable) {
   Encoded encoded = store::encode_got(got, target);
   if (checksums) {
     StampRequest request;
@@ -206,6 +206,7 @@ std::uint64_t write_got(Context& context, store::Got got, const std::optional<Ta
   WriteOptions how;
   how.overwrite = output.force;
   how.gzip = output.gzip;
+  how.durable = durable;
   ProgressBar bar(context, "writing");
   how.progress = bar.callback();
   std::uint64_t bytes = 0;

@@ -73,8 +73,8 @@ extern const Command store_import_command;
 extern const Command store_export_command;
 
 /// Writes what was found, with a bar and the warnings of its format; with `checksums` in its stamp after another pass over its
-/// data. Returns the bytes of the file.
+/// data; `durable` as in WriteOptions. Returns the bytes of the file.
 std::uint64_t write_got(Context& context, store::Got got, const std::optional<Target>& target, const OutputOptions& output,
-                        bool checksums);
+                        bool checksums, bool durable);
 
 }  // namespace kvcache::cli
