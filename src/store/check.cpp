@@ -417,11 +417,9 @@ class Rebuilding {
   }
 
   [[nodiscard]] bool gives_rows(const Node& node, const std::set<Digest>& needed) const {
-    if (node.rows() == nullptr) return false;
     return std::ranges::any_of(needed, [&](const Digest& hash) {
       const Node& tail = nodes_.at(hash);
-      return tail.tail && tail.parent == node.parent && tail.rows() == nullptr && tail.ids.size() <= node.ids.size() &&
-             std::equal(tail.ids.begin(), tail.ids.end(), node.ids.begin());
+      return tail.tail && tail.parent == node.parent && tail.rows() == nullptr && covers(node, tail);
     });
   }
 

@@ -238,6 +238,7 @@ std::vector<std::pair<Namespace, Store::Usage>> Store::usage() const {
     std::size_t place = 0;
   };
   std::map<Digest, Reach> reach;
+  std::vector<Digest> lenders;
   std::vector<std::tuple<std::int64_t, std::int64_t, Digest>> order;  // first, end: parents and bases before what needs them
   impl_->index->each_node([&](const Node& node) {
     const std::size_t place = places.at(node.space);
@@ -262,17 +263,16 @@ std::vector<std::pair<Namespace, Store::Usage>> Store::usage() const {
     if (!out[place].first.state) return;
     reach[node.hash] = {node.parent, base_of(node).value_or(Digest()), rows, node.cut.has_value(), place};
     order.emplace_back(node.first, node.end(), node.hash);
-    // The state of a tail stands on the rows of a longer node beside it as well: that one is no dead end.
-    if (node.cut && node.tail) {
+    // The state of a tail without rows stands on those of a longer node beside it: that one is no dead end.
+    if (node.cut && node.tail && node.rows() == nullptr) {
       const Index::Place beside{node.parent, node.ids};
       for (const auto& around : impl_->index->near({&beside, 1}, 4))
         for (const Node& other : around.behind)
-          if (other.rows() != nullptr &&
-              std::equal(node.ids.begin(), node.ids.end(), other.ids.begin(),
-                         other.ids.begin() + static_cast<std::ptrdiff_t>(std::min(node.ids.size(), other.ids.size()))))
-            if (const auto found = reach.find(other.hash); found != reach.end()) found->second.reached = true;
+          if (covers(other, node)) lenders.push_back(other.hash);
     }
   });
+  for (const Digest& lender : lenders)
+    if (const auto found = reach.find(lender); found != reach.end()) found->second.reached = true;
   std::ranges::sort(order);
   for (auto at = order.rbegin(); at != order.rend(); ++at) {
     const Reach& one = reach[std::get<Digest>(*at)];

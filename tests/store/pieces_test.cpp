@@ -189,4 +189,62 @@ TEST_F(StorePiecesTest, AnotherStoreTakesThePiecesOver) {
   expect_sound(whole, {6, 18});
 }
 
+/// In a namespace with states: rows that no state reaches are dead.
+class StoreDeadRows : public ::testing::Test {
+ protected:
+  StoreDeadRows() : store_(new_store(folder_.str())) {}
+
+  /// The first tokens of the text, in part an image's.
+  void put(std::size_t count, char image) {
+    const auto tokens = ids(text.substr(0, count));
+    store_.put(document_of(cache_of(model_, tokens, static_cast<std::int64_t>(count))),
+               {tokens, store::identity_of_text("model"), {}, {{2, 2, store::Digest(64, image)}}});
+  }
+  /// Takes the state of a tail of so many tokens away. Returns the bytes of its rows.
+  std::uint64_t lose_state(std::size_t count) {
+    std::uint64_t rows = 0;
+    std::vector<std::string> states;
+    store_.index().each_node([&](const store::Node& node) {
+      if (node.ids.size() != count) return;
+      if (node.rows() != nullptr) rows += node.rows()->bytes;
+      store_.objects().list([&](const std::string& name, std::uint64_t) {
+        if (name.starts_with(node.hash) && name.find(".state") != std::string::npos) states.push_back(name);
+      });
+    });
+    EXPECT_EQ(states.size(), 1U);
+    store_.index().forget(states);
+    EXPECT_GT(rows, 0U);
+    return rows;
+  }
+  [[nodiscard]] std::uint64_t dead() const { return store_.usage().at(0).second.dead; }
+
+  Folder folder_;
+  Model model_{{LayerKind::plain, LayerKind::recurrent}};
+  Store store_;
+};
+
+TEST_F(StoreDeadRows, AShorterTailStandsOnThemAsWell) {
+  put(8, 'a');
+  put(6, 'a');
+  EXPECT_EQ(dead(), 0U);
+  lose_state(8);
+  EXPECT_EQ(dead(), 0U);
+}
+
+TEST_F(StoreDeadRows, RowsOfAnotherImageAreNotThoseOfATail) {
+  put(8, 'b');
+  put(6, 'a');
+  EXPECT_EQ(dead(), 0U);
+  const std::uint64_t rows = lose_state(8);
+  EXPECT_EQ(dead(), rows);
+}
+
+TEST_F(StoreDeadRows, ATailWithRowsOfItsOwnNeedsNoOthers) {
+  put(6, 'a');
+  put(8, 'a');
+  EXPECT_EQ(dead(), 0U);
+  const std::uint64_t rows = lose_state(8);
+  EXPECT_EQ(dead(), rows);
+}
+
 }  // namespace
