@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "common/count_of.h"
 #include "store/object_file.h"
 #include "store/rows.h"
 
@@ -426,6 +427,10 @@ class Search {
     const std::int64_t resume = found.plan ? found.plan->tokens : 0;
     const auto all = static_cast<std::int64_t>(ids_.size());
     if (matched_ == 0) return "nothing that is stored begins with these tokens";
+    if (limit_ <= 0)
+      return fmt::format("the prompt has {}, and at least {} left to be processed",
+                         kvcache::detail::count_of(ids_.size(), "token"),
+                         all - limit_ == 1 ? "1 is" : fmt::format("{} are", all - limit_));
     if (resume < cap) {
       if (layout_.has_state()) {
         for (const auto& [spec, where] : layout_.leaves())

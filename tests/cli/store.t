@@ -31,6 +31,35 @@ A miss says why, and writes nothing.
   $ ls none.safetensors 2>/dev/null
   [2]
 
+Of what is left to be processed, nothing is taken; a miss for that says so.
+
+  $ echo '[1]' > one.json
+  $ kvcache store probe --tokens one.json --identity llama
+  miss: the prompt has 1 token, and at least 1 is left to be processed
+  [1]
+  $ kvcache store probe --tokens turn1.json --identity llama --leave 10
+  miss: the prompt has 10 tokens, and at least 10 are left to be processed
+  [1]
+  $ kvcache store probe --tokens turn1.json --identity llama --leave 11
+  miss: the prompt has 10 tokens, and at least 11 are left to be processed
+  [1]
+  $ kvcache store probe --tokens turn1.json --identity llama --leave 9
+  1 of 10 tokens from entry [0-9a-f]* .all 10 tokens are stored; 9 are left to be processed. (re)
+
+The user's own store is made on first use, so that a look before the first put is a miss; one that is named has to be there.
+
+  $ (unset KVCACHE_STORE; XDG_CACHE_HOME="$PWD/own" kvcache store get --tokens prompt.json --identity llama -o none.safetensors)
+  miss: the store is empty
+  [1]
+  $ (unset KVCACHE_STORE; XDG_CACHE_HOME="$PWD/own" kvcache store ls --json | grep -c '"entries": .*')
+  2
+  $ kvcache store probe --store nowhere --tokens prompt.json --identity llama
+  kvcache store probe: nowhere: there is no store in nowhere
+  hint: `kvcache store init` makes one, and so does the first put
+  [2]
+  $ ls none.safetensors nowhere 2>/dev/null
+  [2]
+
 The index is made anew from the objects.
 
   $ rm chats/store.db*; kvcache store check --rebuild

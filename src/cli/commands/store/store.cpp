@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 
 #include "cli/commands.h"
@@ -36,6 +37,13 @@ const Command* const store_command_table[] = {
     &store_gc_command,  &store_check_command, &store_import_command, &store_export_command, &store_init_command,
 };
 
+/// The user's own store, in their folder for caches, is there from its first use on: a look-up before the first put is a miss.
+/// One that was named has to exist: its name may be wrong.
+bool is_users_own(const std::string& path) {
+  const char* const variable = std::getenv("KVCACHE_STORE");  // NOLINT(concurrency-mt-unsafe): nothing of ours sets variables
+  return path.empty() && (variable == nullptr || *variable == '\0');
+}
+
 }  // namespace
 
 void add_store(CLI::App& app, StoreOption& option) {
@@ -53,6 +61,7 @@ std::string StoreOption::where() const {
 
 store::Store StoreOption::open(Context& context, bool create) const {
   const std::string place = where();
+  create = create || is_users_own(path);
   context.subject = fleet::shown(place);
   store::Store opened = fleet::is_address(place) ? fleet::open(place, remote_of(context), {create, false, false, {}})
                                                  : store::Store::open(place, {create, false});
