@@ -9,9 +9,8 @@
 
 namespace kvcache::documents {
 
-/// Facts of every layer with the sums over them.
-struct Overview {
-  std::vector<Facts> layers;
+/// Sums over layers.
+struct Totals {
   std::int64_t tokens = 0;          ///< the largest offset
   std::uint64_t bytes = 0;          ///< keys, values and states
   std::uint64_t padding_bytes = 0;  ///< part of `bytes` that no token uses
@@ -19,6 +18,13 @@ struct Overview {
   bool trimmable = true;            ///< every layer is
   /// What one more token would cost, on average over the tokens there are; nothing for an empty cache.
   [[nodiscard]] std::optional<double> bytes_per_token() const;
+  /// One layer more.
+  void add(const Facts& facts, const LayerSource& source);
+};
+
+/// Facts of every layer with the sums over them: megabytes for thousands of layers.
+struct Overview : Totals {
+  std::vector<Facts> layers;
 };
 [[nodiscard]] Overview overview_of(const Document& document);
 

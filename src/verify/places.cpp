@@ -72,19 +72,19 @@ std::size_t layers_with_meta(const Document& document) {
 
 std::string LayerKeys::of(const Tensor& tensor) {
   if (!tensor.defined() || tensor.nbytes() == 0) return {};
-  if (!filled_) {
+  if (by_offset_ == nullptr) {
+    by_offset_ = std::make_unique<std::map<std::uint64_t, std::string_view>>();
     for (const std::size_t index : source_.arrays) {
       const Header& header = document_.file.header();
       const TensorEntry& entry = header.tensors[index];
-      if (entry.nbytes() != 0) by_offset_.emplace(header.data_begin + entry.begin, entry.key);
+      if (entry.nbytes() != 0) by_offset_->emplace(header.data_begin + entry.begin, entry.key);
     }
-    filled_ = true;
   }
   std::string key;
   tensor.visit(0, 1, [&](const Extent& extent) {
     if (extent.kind != Extent::Kind::source) return;
-    const auto entry = by_offset_.find(extent.offset);
-    if (entry != by_offset_.end()) key = entry->second;
+    const auto entry = by_offset_->find(extent.offset);
+    if (entry != by_offset_->end()) key = entry->second;
   });
   return key;
 }

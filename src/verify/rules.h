@@ -38,8 +38,7 @@ class LayerKeys {
  private:
   const Document& document_;
   const LayerSource& source_;
-  bool filled_ = false;
-  std::map<std::uint64_t, std::string_view> by_offset_;
+  std::unique_ptr<std::map<std::uint64_t, std::string_view>> by_offset_;  ///< nothing before it is asked
 };
 
 /// One cache of a document: a layer, or a child of a CacheList, which is checked like a layer.

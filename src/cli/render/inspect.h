@@ -28,8 +28,7 @@ using documents::overview_of;
 [[nodiscard]] std::string inspect_stats(const Context& context, const CacheStats& stats);
 
 /// Rows of the overview: {"format", "mlx-lm@0.31"}...; who can load it and what is wrong are not among them.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> overview_rows(const Document& document,
-                                                                             const Overview& overview);
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> overview_rows(const Document& document);
 /// One layer as cells: class, tokens, "B×H×D", dtype, size, notes.
 [[nodiscard]] std::vector<std::string> layer_cells(const Facts& facts, bool decoded);
 /// What is remarkable about the values of an array, or empty.

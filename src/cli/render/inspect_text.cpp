@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>  // fmt::join, since fmt 11
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <limits>
 #include <tuple>
@@ -18,6 +19,8 @@
 namespace kvcache::cli {
 namespace {
 
+using documents::Totals;
+
 /// Everything that a kind is made of below: of layers that are alike it is put into words once.
 bool are_alike(const Facts& a, const Facts& b) {
   const auto parts = [](const Facts& f) {
@@ -32,6 +35,7 @@ template <typename Kind>
 class LayerTally {
  public:
   explicit LayerTally(Kind kind) : kind_(std::move(kind)) {}
+  /// `facts` has to live until the next ones were added.
   void add(const Facts& facts) {
     if (before_ == nullptr || !are_alike(*before_, facts)) at_ = place_of(kind_(facts));
     before_ = &facts;
@@ -56,13 +60,11 @@ class LayerTally {
   std::size_t at_ = none;
 };
 
-// Layers and the children of lists: where heads and dtypes are.
+// A layer, or the children of a list: where heads and dtypes are.
 template <typename Visit>
-void each_leaf(const std::vector<Facts>& layers, const Visit& visit) {
-  for (const Facts& facts : layers) {
-    if (facts.children.empty()) visit(facts);
-    each_leaf(facts.children, visit);
-  }
+void each_leaf(const Facts& facts, const Visit& visit) {
+  if (facts.children.empty()) visit(facts);
+  for (const Facts& child : facts.children) each_leaf(child, visit);
 }
 
 std::string heads_kind(const Facts& facts) {
@@ -74,32 +76,25 @@ std::string heads_kind(const Facts& facts) {
 // Files of different layers have a handful of kinds; a hostile one may have as many as layers.
 constexpr std::size_t shown_kinds = 8;
 
-template <typename Kind>
-std::string distinct(const std::vector<Facts>& layers, const Kind& kind) {
-  LayerTally tally(kind);
-  each_leaf(layers, [&](const Facts& facts) { tally.add(facts); });
+template <typename Tally>
+std::string distinct(const Tally& tally) {
   std::string out;
   for (std::size_t i = 0; i < std::min(tally.size(), shown_kinds); ++i) out += (i == 0 ? "" : ", ") + tally[i].first;
   return tally.size() > shown_kinds ? out + ", ..." : out;
 }
 
-std::string layers_row(const std::vector<Facts>& layers) {
-  LayerTally tally(layer_kind);
-  for (const Facts& facts : layers) tally.add(facts);
+template <typename Tally>
+std::string layers_row(const Tally& tally, std::size_t layers) {
   std::string out;
   for (std::size_t i = 0; i < std::min(tally.size(), shown_kinds); ++i)
     out += fmt::format("{}{} × {}", i == 0 ? "" : ", ", tally[i].second, tally[i].first);
-  return tally.size() > shown_kinds ? fmt::format("{}, ... ({} in all)", out, layers.size()) : out;
+  return tally.size() > shown_kinds ? fmt::format("{}, ... ({} in all)", out, layers) : out;
 }
 
-std::string tokens_row(const Overview& overview) {
-  std::optional<std::int64_t> fewest;
-  each_leaf(overview.layers, [&](const Facts& facts) {
-    if (facts.tokens) fewest = std::min(fewest.value_or(*facts.tokens), *facts.tokens);
-  });
+std::string tokens_row(const Totals& totals, const std::optional<std::int64_t>& fewest) {
   if (!fewest) return "no layer counts them";
-  if (*fewest == overview.tokens) return fmt::format("{}", overview.tokens);
-  return fmt::format("{} (layers differ, from {})", overview.tokens, *fewest);
+  if (*fewest == totals.tokens) return fmt::format("{}", totals.tokens);
+  return fmt::format("{} (layers differ, from {})", totals.tokens, *fewest);
 }
 
 /// "2", or "2 sequences: 43 and 36 tokens" where they differ.
@@ -136,31 +131,39 @@ std::string stamp_row(const PromptCache& cache) {
   return out;
 }
 
-std::string size_row(const Overview& overview) {
-  std::string out = human_bytes(static_cast<double>(overview.bytes));
-  if (const auto cost = overview.bytes_per_token()) out += fmt::format(", {} per token", human_bytes(*cost));
-  if (overview.padding_bytes != 0)
-    out += fmt::format(", {} of it padding", human_bytes(static_cast<double>(overview.padding_bytes)));
+std::string size_row(const Totals& totals) {
+  std::string out = human_bytes(static_cast<double>(totals.bytes));
+  if (const auto cost = totals.bytes_per_token()) out += fmt::format(", {} per token", human_bytes(*cost));
+  if (totals.padding_bytes != 0)
+    out += fmt::format(", {} of it padding", human_bytes(static_cast<double>(totals.padding_bytes)));
   return out;
 }
 
-std::string wrapped_row(const std::vector<Facts>& layers) {
-  std::size_t windows = 0, wrapped = 0, ordered = 0, full = 0;
-  each_leaf(layers, [&](const Facts& facts) {
-    windows += facts.wrapped.has_value() ? 1 : 0;
+/// How many windows have wrapped.
+struct Windows {
+  std::size_t all = 0;
+  std::size_t wrapped = 0;
+  std::size_t ordered = 0;
+  std::size_t full = 0;
+  void add(const Facts& facts) {
+    all += facts.wrapped.has_value() ? 1 : 0;
     wrapped += facts.wrapped.value_or(false) ? 1 : 0;
     ordered += facts.wrapped.value_or(false) && is_in_order(facts) ? 1 : 0;
     full += is_full_window(facts) ? 1 : 0;
-  });
-  if (windows == 0) return {};
+  }
+};
+
+std::string wrapped_row(const Windows& windows) {
+  const auto [all, wrapped, ordered, full] = windows;
+  if (all == 0) return {};
   if (wrapped == 0) {
-    std::string none = windows == 1 ? "not wrapped" : fmt::format("none of {} has wrapped", windows);
+    std::string none = all == 1 ? "not wrapped" : fmt::format("none of {} has wrapped", all);
     if (full == 0) return none;
     return fmt::format(
         "{}, {}: every token is still there, and as KVCache (`kvcache convert --class KVCache`) it can be trimmed", none,
-        windows == 1 ? "but full" : fmt::format("but {} full", full == 1 ? "one is" : fmt::format("{} are", full)));
+        all == 1 ? "but full" : fmt::format("but {} full", full == 1 ? "one is" : fmt::format("{} are", full)));
   }
-  return fmt::format("{} of {} wrapped: the oldest tokens are gone{}", wrapped, windows,
+  return fmt::format("{} of {} wrapped: the oldest tokens are gone{}", wrapped, all,
                      ordered == wrapped ? "; rows are in the order of time" : "");
 }
 
@@ -206,22 +209,64 @@ std::string findings_row(const Findings& findings) {
   return out + "; `kvcache verify` explains";
 }
 
+/// What the overview says of layers, one after the other: facts of all of them at once would take megabytes.
+class LayerWords {
+ public:
+  explicit LayerWords(const Document& document) : document_(document) {
+    const std::size_t layers = document.cache.layers.size();
+    for (std::size_t i = 0; i < layers; ++i) {
+      // Those before are what a tally compares with.
+      Facts& facts = of_two_layers_[i % of_two_layers_.size()];
+      facts = stored_facts(document, i);
+      totals_.add(facts, document.sources[i]);
+      layers_.add(facts);
+      each_leaf(facts, [&](const Facts& leaf) { add(leaf); });
+    }
+  }
+  [[nodiscard]] std::string layers() const { return layers_row(layers_, document_.cache.layers.size()); }
+  [[nodiscard]] std::string tokens() const { return tokens_row(totals_, fewest_); }
+  [[nodiscard]] std::string batch() const { return distinct(batch_); }
+  [[nodiscard]] std::string heads() const { return distinct(heads_); }
+  [[nodiscard]] std::string elements() const { return distinct(elements_); }
+  [[nodiscard]] std::string size() const { return size_row(totals_); }
+  [[nodiscard]] std::string windows() const { return wrapped_row(windows_); }
+
+ private:
+  using Tally = LayerTally<std::string (*)(const Facts&)>;
+
+  void add(const Facts& leaf) {
+    if (leaf.tokens) fewest_ = std::min(fewest_.value_or(*leaf.tokens), *leaf.tokens);
+    batch_.add(leaf);
+    heads_.add(leaf);
+    elements_.add(leaf);
+    windows_.add(leaf);
+  }
+
+  const Document& document_;
+  std::array<Facts, 2> of_two_layers_;
+  Totals totals_;
+  Tally layers_{layer_kind}, batch_{batch_kind}, heads_{heads_kind}, elements_{element_kind};
+  std::optional<std::int64_t> fewest_;
+  Windows windows_;
+};
+
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> overview_rows(const Document& document, const Overview& overview) {
+std::vector<std::pair<std::string, std::string>> overview_rows(const Document& document) {
   std::vector<std::pair<std::string, std::string>> rows;
   const auto add = [&](const char* title, std::string text) {
     if (!text.empty()) rows.emplace_back(title, std::move(text));
   };
+  const LayerWords words(document);
   add("format", format_row(document));
   add("model", model_row(document));
-  add("layers", layers_row(overview.layers));
-  add("tokens", tokens_row(overview));
-  add("batch", distinct(overview.layers, batch_kind));
-  add("heads", distinct(overview.layers, heads_kind));
-  add("elements", distinct(overview.layers, element_kind));
-  add("size", size_row(overview));
-  add("windows", wrapped_row(overview.layers));
+  add("layers", words.layers());
+  add("tokens", words.tokens());
+  add("batch", words.batch());
+  add("heads", words.heads());
+  add("elements", words.elements());
+  add("size", words.size());
+  add("windows", words.windows());
   add("can trim", trim_row(document));
   add("stamp", stamp_row(document.cache));
   return rows;
@@ -230,8 +275,7 @@ std::vector<std::pair<std::string, std::string>> overview_rows(const Document& d
 namespace {
 
 std::string overview_text(const Document& document, const Style& style) {
-  // Before the rules: facts of thousands of layers take megabytes.
-  const auto rows = overview_rows(document, overview_of(document));
+  const auto rows = overview_rows(document);
   const Findings findings = check(document);
   Table table({{"", Table::Align::left}, {"", Table::Align::left}}, 2);
   for (const auto& [title, text] : rows)

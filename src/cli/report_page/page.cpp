@@ -35,7 +35,7 @@ std::vector<std::pair<std::string, std::string>> cards_of(const ReportInput& in)
 
 std::string overview_html(const ReportInput& in) {
   std::string out = "<dl class=\"facts\">\n";
-  for (const auto& [title, text] : overview_rows(in.document, in.overview))
+  for (const auto& [title, text] : overview_rows(in.document))
     out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escaped(title), escaped(text));
   return out + "</dl>";
 }
