@@ -264,12 +264,8 @@ std::vector<std::pair<Namespace, Store::Usage>> Store::usage() const {
     reach[node.hash] = {node.parent, base_of(node).value_or(Digest()), rows, node.cut.has_value(), place};
     order.emplace_back(node.first, node.end(), node.hash);
     // The state of a tail without rows stands on those of a longer node beside it: that one is no dead end.
-    if (node.cut && node.tail && node.rows() == nullptr) {
-      const Index::Place beside{node.parent, node.ids};
-      for (const auto& around : impl_->index->near({&beside, 1}, 4))
-        for (const Node& other : around.behind)
-          if (covers(other, node)) lenders.push_back(other.hash);
-    }
+    if (node.cut && node.tail && node.rows() == nullptr)
+      for (const Node& longer : all_longer_with_rows(*impl_->index, node)) lenders.push_back(longer.hash);
   });
   for (const Digest& lender : lenders)
     if (const auto found = reach.find(lender); found != reach.end()) found->second.reached = true;

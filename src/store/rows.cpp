@@ -18,6 +18,18 @@ Node rows_alone(Node node) {
   return node;
 }
 
+/// Those whose rows begin with those of a tail; one of them is enough where `any` is set.
+std::vector<Node> longer_nodes(const Index& index, const Node& tail, bool any) {
+  const Index::Place place{tail.parent, tail.ids};
+  // Many may begin with the same tokens and be of other images.
+  for (std::size_t most = 64;; most *= 8) {
+    std::vector<Node> behind = std::move(index.near({&place, 1}, most).at(0).behind);
+    const bool all = behind.size() < most || std::ranges::mismatch(tail.ids, behind.back().ids).in1 != tail.ids.end();
+    std::erase_if(behind, [&](const Node& node) { return !covers(node, tail); });
+    if (all || (any && !behind.empty())) return behind;
+  }
+}
+
 }  // namespace
 
 std::string rows_group(std::int64_t taken) {
@@ -44,12 +56,14 @@ bool covers(const Node& node, const Node& tail) {
          extras_within(node.extras, tail.first, static_cast<std::int64_t>(count)) == tail.extras;
 }
 
+std::vector<Node> all_longer_with_rows(const Index& index, const Node& tail) {
+  return longer_nodes(index, tail, false);
+}
+
 std::optional<Node> longer_with_rows(const Index& index, const Node& tail) {
-  const Index::Place place{tail.parent, tail.ids};
-  Index::Neighbours around = index.near({&place, 1}, 64).at(0);
-  const auto found = std::ranges::find_if(around.behind, [&](const Node& node) { return covers(node, tail); });
-  if (found == around.behind.end()) return std::nullopt;
-  return std::move(*found);
+  std::vector<Node> found = longer_nodes(index, tail, true);
+  if (found.empty()) return std::nullopt;
+  return std::move(found.front());
 }
 
 std::vector<std::vector<Node>> pieces_of_rows(const Index& index, std::span<const Node> nodes) {

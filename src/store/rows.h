@@ -23,10 +23,12 @@ inline constexpr std::size_t most_pieces = 4;
 /// The tail whose rows are the first ones of a node's, where those are not in the node's own object.
 [[nodiscard]] std::optional<Digest> base_of(const Node& node);
 
-/// Whether the rows of a tail are the first ones of another node beside it.
+/// Whether the rows of a tail are the first ones of another node beside it: of the same tokens and the same images.
 [[nodiscard]] bool covers(const Node& node, const Node& tail);
 
-/// A node whose rows begin with those of a tail, or nothing.
+/// The nodes whose rows begin with those of a tail.
+[[nodiscard]] std::vector<Node> all_longer_with_rows(const Index& index, const Node& tail);
+/// One of them, or nothing.
 [[nodiscard]] std::optional<Node> longer_with_rows(const Index& index, const Node& tail);
 
 /// For each node all that its rows are made of, each with its own object, in the order of the rows; the node is the last.

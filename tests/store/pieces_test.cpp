@@ -200,6 +200,17 @@ class StoreDeadRows : public ::testing::Test {
     store_.put(document_of(cache_of(model_, tokens, static_cast<std::int64_t>(count))),
                {tokens, store::identity_of_text("model"), {}, {{2, 2, store::Digest(64, image)}}});
   }
+  /// A question about one of many images, and the answer.
+  [[nodiscard]] store::Prompt chat_of(int i, bool answered) const {
+    TokenIds tokens = ids("abcdef");
+    if (answered) tokens.push_back(1000 + i);
+    return {tokens, store::identity_of_text("model"), {}, {{2, 2, "image " + std::to_string(i)}}};
+  }
+  void put(const store::Prompt& prompt) {
+    const auto count = static_cast<std::int64_t>(prompt.tokens.size());
+    store_.put(document_of(cache_of(model_, prompt.tokens, count)), prompt);
+  }
+
   /// Takes the state of a tail of so many tokens away. Returns the bytes of its rows.
   std::uint64_t lose_state(std::size_t count) {
     std::uint64_t rows = 0;
@@ -215,6 +226,14 @@ class StoreDeadRows : public ::testing::Test {
     store_.index().forget(states);
     EXPECT_GT(rows, 0U);
     return rows;
+  }
+  void lose_state_of(const store::Prompt& prompt) {
+    std::vector<std::string> states;
+    store_.index().each_node([&](const store::Node& node) {
+      if (node.ids == prompt.tokens && node.extras == prompt.extras) states.push_back(node.hash + ".state.safetensors");
+    });
+    ASSERT_EQ(states.size(), 1U);
+    store_.index().forget(states);
   }
   [[nodiscard]] std::uint64_t dead() const { return store_.usage().at(0).second.dead; }
 
@@ -245,6 +264,16 @@ TEST_F(StoreDeadRows, ATailWithRowsOfItsOwnNeedsNoOthers) {
   EXPECT_EQ(dead(), 0U);
   const std::uint64_t rows = lose_state(8);
   EXPECT_EQ(dead(), rows);
+}
+
+// More than are looked at in one go, and the last of them is its own.
+TEST_F(StoreDeadRows, OneOfManyImagesBehindTheSameTokens) {
+  constexpr int images = 66;
+  put(chat_of(images - 1, true));
+  put(chat_of(images - 1, false));  // stands on the rows of its answer
+  for (int i = 0; i + 1 < images; ++i) put(chat_of(i, true));
+  lose_state_of(chat_of(images - 1, true));
+  EXPECT_EQ(dead(), 0U);
 }
 
 }  // namespace
