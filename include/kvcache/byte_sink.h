@@ -44,8 +44,8 @@ struct FileSinkOptions {
   bool overwrite = false;         ///< replace an existing file; otherwise Error(usage) when there is one
   bool private_mode = true;       ///< permissions 0600, else 0666, both masked by umask
   std::string keep_mode_of = {};  ///< instead: owner and permissions of this file
-  /// commit() waits until the file and its name are on the disk. Otherwise the system writes them when it likes, and a power cut
-  /// until then (a crash of this program does not count) may leave a file with a part of its data.
+  /// commit() waits until the file and its name are on the disk. Otherwise the system writes them when it likes, and a power
+  /// cut until then (a crash of this program does not count) may leave a file with a part of its data.
   bool durable = true;
 };
 

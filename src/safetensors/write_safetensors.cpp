@@ -53,8 +53,10 @@ std::uint64_t write_to(ByteSink& out, const std::string& header, const std::vect
 
 std::uint64_t write_file(const std::string& path, const std::string& header, const std::vector<NamedTensor>& tensors,
                          const WriteOptions& options, const LateHeader& late = {}) {
-  detail::OutputFile out(
-      path, {.overwrite = options.overwrite, .private_mode = options.private_mode, .keep_mode_of = options.keep_mode_of, .durable = options.durable});
+  detail::OutputFile out(path, {.overwrite = options.overwrite,
+                                .private_mode = options.private_mode,
+                                .keep_mode_of = options.keep_mode_of,
+                                .durable = options.durable});
   return write_to(out, header, tensors, options, late);
 }
 

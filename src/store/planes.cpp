@@ -248,7 +248,8 @@ std::size_t packed_slots(std::string_view facts) {
 Tensor unpack_rows(std::string_view facts, const std::vector<Tensor>& stored, std::size_t array, Dtype dtype,
                    const Shape& shape) {
   const Json parsed = Json::parse(facts, nullptr, false);
-  if (!parsed.is_array() || parsed.size() != stored.size() || array >= stored.size()) unreadable_planes("another number of arrays");
+  if (!parsed.is_array() || parsed.size() != stored.size() || array >= stored.size())
+    unreadable_planes("another number of arrays");
   const Json& one = parsed[array];
   if (one.is_null()) {
     if (stored[array].dtype() != dtype || stored[array].shape() != shape) unreadable_planes("an array of another shape");
