@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <vector>
 
+#include "kvcache/byte_sink.h"
 #include "kvcache/error.h"
 #include "kvcache/printable.h"
 #include "platform/disk_full.h"
@@ -26,6 +28,22 @@ sqlite3_file* file_of(sqlite3* db, int which) {
 
 constexpr std::uint32_t known_log_version = 3007000;
 
+/// Whether not even a little can be written beside a file.
+bool no_room_beside(const char* path) {
+  if (path == nullptr || *path == '\0') return false;
+  constexpr std::size_t little = 64U << 10U;
+  try {
+    const auto probe = file_sink(std::string(path) + ".probe", {});
+    probe->reserve(little);
+    probe->write_at(0, std::vector<std::byte>(little));
+    probe->abort();
+  } catch (const kvcache::detail::DiskFull&) {
+    return true;
+  } catch (const Error&) {  // another obstacle: what SQLite says of its own stays
+  }
+  return false;
+}
+
 /// SQLite says so itself only where it was writing to a file; the log's shared memory has to be made as well.
 bool ran_out_of_disk(sqlite3* db, int code) {
   const int kind = code & 0xFF;
@@ -37,7 +55,10 @@ bool ran_out_of_disk(sqlite3* db, int code) {
   int of_log = 0;
   if (sqlite3_file* log = file_of(db, SQLITE_FCNTL_JOURNAL_POINTER); log != nullptr)
     log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &of_log);
-  return std::ranges::any_of(std::array{sqlite3_system_errno(db), of_database, of_log}, kvcache::detail::is_disk_full);
+  if (std::ranges::any_of(std::array{sqlite3_system_errno(db), of_database, of_log}, kvcache::detail::is_disk_full))
+    return true;
+  // Nor there, once it has taken back what it had written before.
+  return code == SQLITE_IOERR_WRITE && no_room_beside(sqlite3_db_filename(db, "main"));
 }
 
 /// Without locks of the file system there is a folder in their place, which nobody takes away from a process that was killed.

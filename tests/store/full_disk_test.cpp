@@ -239,4 +239,22 @@ TEST_F(FullStore, NeverEvictsWhatIsPinned) {
   EXPECT_TRUE(found(store_, other_chat));
 }
 
+// Cut off within a few bytes of its first journal, SQLite forgets while it takes that back why it could not go on.
+TEST(FullQuota, IsSaidWhereverTheFirstWritesOfAnIndexMeetIt) {
+  int full = 0;
+  for (std::int64_t bytes = 0; bytes < 1024; bytes += 4) {
+    SCOPED_TRACE("room for " + std::to_string(bytes) + " bytes");
+    const Folder folder;
+    const FullDisk disk(bytes, EDQUOT, false);
+    try {
+      Store::open(folder / "s").configure(small_blocks());
+    } catch (const kvcache::detail::DiskFull&) {
+      ++full;
+    } catch (const Error& other) {
+      ADD_FAILURE() << other.what();
+    }
+  }
+  EXPECT_GT(full, 0);
+}
+
 }  // namespace
