@@ -13,8 +13,6 @@
 namespace kvcache::remote {
 namespace {
 
-constexpr std::string_view blanks = " \t\r\n";
-
 /// "profile work" and "work" are both called work.
 std::string section_name(std::string_view line) {
   std::string_view name = trimmed(line.substr(1, line.find(']') - 1));
