@@ -8,6 +8,10 @@ function(kvcache_part name)
   set_target_properties(kv_${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   target_include_directories(kv_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(kv_${name} PRIVATE kvcache_flags ${ARGN})
+  if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # What g++ inlines is bounded by the size of what it compiles, from 10,000 instructions on: sixteen sources are as many times that.
+    target_compile_options(kv_${name} PRIVATE --param=large-unit-insns=160000)
+  endif()
   set(KVCACHE_PARTS ${KVCACHE_PARTS} kv_${name} CACHE INTERNAL "")
 endfunction()
 
