@@ -239,15 +239,11 @@ std::set<std::string> without_dots(const std::set<std::string>& folders) {
 ListedFile list_file(const std::string& path, bool whole_files, bool is_regular) {
   ListedFile file;
   file.path = path;
+  // Before it is read: of somebody else's file that may count as an access.
   std::optional<detail::FileTimes> times;
+  if (whole_files) times = detail::file_times(path);
   try {
-    if (whole_files) {
-      describe(SafetensorsFile::open(path), true, file);
-    } else {
-      detail::OpenedHeader opened = detail::open_header(path, is_regular);
-      times = opened.times;
-      describe(std::move(opened.file), false, file);
-    }
+    describe(whole_files ? SafetensorsFile::open(path) : detail::open_header(path, is_regular, times), whole_files, file);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     describe_broken(error, error.kind() == ErrorKind::io ? nullptr : source_of(path).get(), file);

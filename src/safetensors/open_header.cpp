@@ -100,17 +100,17 @@ struct HeaderOnly {
   }
 };
 
-OpenedHeader open_header(const std::string& path, bool is_regular) {
+SafetensorsFile open_header(const std::string& path, bool is_regular, std::optional<FileTimes>& times) {
   File file;
   try {
     file = File::open_input(path, is_regular);
   } catch (const Error&) {
     std::error_code error;
-    if (std::filesystem::is_fifo(path, error)) return {SafetensorsFile::open(path), std::nullopt};
+    if (std::filesystem::is_fifo(path, error)) return SafetensorsFile::open(path);
     throw;
   }
-  const FileTimes times = file.times_when_opened();
-  return {HeaderOnly::open(std::make_shared<FileSource>(std::move(file), times.size), path), times};
+  times = file.times_when_opened();
+  return HeaderOnly::open(std::make_shared<FileSource>(std::move(file), times->size), path);
 }
 
 }  // namespace kvcache::detail
