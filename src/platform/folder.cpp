@@ -1,6 +1,5 @@
 #include "platform/folder.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -28,6 +27,8 @@
 #include "kvcache/printable.h"
 #include "platform/disk_full.h"
 #include "platform/file.h"
+#include "platform/file_times.h"
+#include "platform/list_folder.h"
 #include "platform/output_file.h"
 #include "platform/retry.h"
 #include "platform/syscalls.h"
@@ -42,13 +43,8 @@ namespace {
 }
 
 FileIdentity identity_in(const struct stat& status) {
-#ifdef __APPLE__
-  const timespec& modified = status.st_mtimespec;
-#else
-  const timespec& modified = status.st_mtim;
-#endif
-  return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
-          static_cast<std::uint64_t>(status.st_size), std::int64_t{modified.tv_sec} * 1'000'000'000 + modified.tv_nsec};
+  const FileTimes times = file_times(status);
+  return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino), times.size, times.modified};
 }
 
 bool is_a(const std::string& path, mode_t type) {
@@ -74,28 +70,19 @@ bool make_private_folder(const std::string& path) {
 }
 
 void each_file_in(const std::string& folder, const std::function<void(const FolderItem&)>& found) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.c_str()), &::closedir);
-  if (open == nullptr) {
-    if (errno == ENOENT) return;
-    fail("read the folder", folder, errno);
-  }
-  for (;;) {
-    errno = 0;
-    const dirent* item = ::readdir(open.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
-    if (item == nullptr) {
-      if (errno != 0) fail("read the folder", folder, errno);
-      return;
-    }
-    const std::string name = static_cast<const char*>(item->d_name);
-    if (name == "." || name == "..") continue;
+  const std::error_code error = list_folder(folder, [&](std::string_view name, EntryType type) {
+    if (type != EntryType::file) return true;
+    const std::string path = fmt::format("{}/{}", folder, name);
     struct stat status {};
-    if (syscalls().fstatat(::dirfd(open.get()), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (errno == ENOENT) continue;  // gone meanwhile
-      fail("look at", fmt::format("{}/{}", folder, name), errno);
+    if (syscalls().fstatat(AT_FDCWD, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT) return true;  // gone meanwhile
+      fail("look at", path, errno);
     }
-    if (!S_ISREG(status.st_mode)) continue;
-    found({name, static_cast<std::uint64_t>(status.st_size), static_cast<std::int64_t>(status.st_ctime)});
-  }
+    if (S_ISREG(status.st_mode))
+      found({std::string(name), static_cast<std::uint64_t>(status.st_size), static_cast<std::int64_t>(status.st_ctime)});
+    return true;
+  });
+  if (error && error != std::errc::no_such_file_or_directory) fail("read the folder", folder, error.value());
 }
 
 std::optional<std::uint64_t> file_size(const std::string& path) {
