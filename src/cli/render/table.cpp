@@ -59,63 +59,51 @@ Table::Layout Table::layout() const {
   return out;
 }
 
-// Nearly every line of nearly every table: no cell of it is wrapped.
-bool Table::append_line(std::string& out, const std::vector<std::string>& cells, const Layout& layout, std::size_t line,
-                        std::size_t begin) const {
-  const std::size_t end = layout.ends[line];
+// `cell`: of a column, what stands in this line.
+template <typename Cell>
+void Table::append_line(std::string& out, const Layout& layout, std::size_t line, const Cell& cell) const {
+  const std::size_t begin = line == 0 ? 0 : layout.ends[line - 1], end = layout.ends[line];
   const std::size_t start = out.size();
-  bool anything = line == 0;
   out.append(layout.indent(line, indent_), ' ');
   for (std::size_t c = begin; c < end; ++c) {
-    const std::size_t used = columns(cells[c]);
-    if (used > layout.widths[c]) {
-      out.resize(start);
-      return false;
-    }
-    anything = anything || !cells[c].empty();
-    const std::size_t padding = layout.widths[c] - used;
+    const std::string& text = cell(c);
+    const std::size_t padding = layout.widths[c] - std::min(layout.widths[c], columns(text));
     if (columns_[c].align == Align::right) out.append(padding, ' ');
-    out += cells[c];
+    out += text;
     if (columns_[c].align == Align::left) out.append(padding, ' ');
     if (c + 1 != end) out.append(gap, ' ');
   }
   std::size_t stop = out.size();
   while (stop > start && out[stop - 1] == ' ') --stop;
-  out.resize(anything ? stop : start);
-  if (anything) out += '\n';
-  return true;
+  out.resize(stop);
+  out += '\n';
 }
 
 void Table::append(std::string& out, const std::vector<std::string>& cells, const Layout& layout) const {
+  static const std::string nothing;
   std::size_t begin = 0;
   for (std::size_t line = 0; line < layout.ends.size(); ++line) {
     const std::size_t end = layout.ends[line];
-    if (append_line(out, cells, layout, line, begin)) {
-      begin = end;
-      continue;
-    }
-    std::vector<std::vector<std::string>> parts;
-    std::size_t height = 1;
-    bool anything = line == 0;
+    bool anything = line == 0, fits = true;
     for (std::size_t c = begin; c < end; ++c) {
-      const bool fits = columns(cells[c]) <= layout.widths[c];
-      parts.push_back(fits ? std::vector<std::string>{cells[c]} : wrap(cells[c], layout.widths[c]));
-      height = std::max(height, parts.back().size());
       anything = anything || !cells[c].empty();
+      fits = fits && columns(cells[c]) <= layout.widths[c];
     }
-    for (std::size_t part = 0; anything && part < height; ++part) {
-      std::string text(layout.indent(line, indent_), ' ');
+    if (anything && fits) {  // nearly always: ten thousand rows need no lists of lines
+      append_line(out, layout, line, [&](std::size_t c) -> const std::string& { return cells[c]; });
+    } else if (anything) {
+      std::vector<std::vector<std::string>> parts;
+      std::size_t height = 1;
       for (std::size_t c = begin; c < end; ++c) {
-        const std::vector<std::string>& lines = parts[c - begin];
-        const std::string& cell = part < lines.size() ? lines[part] : std::string();
-        const std::string padding(layout.widths[c] - std::min(layout.widths[c], columns(cell)), ' ');
-        if (columns_[c].align == Align::right) text += padding;
-        text += cell;
-        if (columns_[c].align == Align::left) text += padding;
-        if (c + 1 != end) text.append(gap, ' ');
+        const bool whole = columns(cells[c]) <= layout.widths[c];
+        parts.push_back(whole ? std::vector<std::string>{cells[c]} : wrap(cells[c], layout.widths[c]));
+        height = std::max(height, parts.back().size());
       }
-      text.erase(text.find_last_not_of(' ') + 1);
-      out += text + '\n';
+      for (std::size_t part = 0; part < height; ++part)
+        append_line(out, layout, line, [&](std::size_t c) -> const std::string& {
+          const std::vector<std::string>& lines = parts[c - begin];
+          return part < lines.size() ? lines[part] : nothing;
+        });
     }
     begin = end;
   }

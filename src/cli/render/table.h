@@ -34,8 +34,8 @@ class Table {
   /// Which columns share a line, and how wide they are.
   struct Layout;
   [[nodiscard]] Layout layout() const;
-  bool append_line(std::string& out, const std::vector<std::string>& cells, const Layout& layout, std::size_t line,
-                   std::size_t begin) const;
+  template <typename Cell>
+  void append_line(std::string& out, const Layout& layout, std::size_t line, const Cell& cell) const;
   void append(std::string& out, const std::vector<std::string>& cells, const Layout& layout) const;
 
   std::vector<Column> columns_;
