@@ -194,46 +194,46 @@ class StoreDeadRows : public ::testing::Test {
  protected:
   StoreDeadRows() : store_(new_store(folder_.str())) {}
 
-  /// The first tokens of the text, in part an image's.
-  void put(std::size_t count, char image) {
-    const auto tokens = ids(text.substr(0, count));
-    store_.put(document_of(cache_of(model_, tokens, static_cast<std::int64_t>(count))),
-               {tokens, store::identity_of_text("model"), {}, {{2, 2, store::Digest(64, image)}}});
+  /// Tokens of which an image stands for some.
+  static store::Prompt prompt_of(TokenIds tokens, const std::string& image) {
+    return {std::move(tokens), store::identity_of_text("model"), {}, {{2, 2, image}}};
+  }
+  /// The first tokens of the text.
+  static store::Prompt first(std::size_t count, const std::string& image) {
+    return prompt_of(ids(text.substr(0, count)), image);
   }
   /// A question about one of many images, and the answer.
-  [[nodiscard]] store::Prompt chat_of(int i, bool answered) const {
+  static store::Prompt chat_of(int i, bool answered) {
     TokenIds tokens = ids("abcdef");
     if (answered) tokens.push_back(1000 + i);
-    return {tokens, store::identity_of_text("model"), {}, {{2, 2, "image " + std::to_string(i)}}};
+    return prompt_of(std::move(tokens), "image " + std::to_string(i));
   }
   void put(const store::Prompt& prompt) {
     const auto count = static_cast<std::int64_t>(prompt.tokens.size());
     store_.put(document_of(cache_of(model_, prompt.tokens, count)), prompt);
   }
 
-  /// Takes the state of a tail of so many tokens away. Returns the bytes of its rows.
-  std::uint64_t lose_state(std::size_t count) {
+  /// Takes the state of a prompt's tail away. Returns the bytes of its rows.
+  std::uint64_t lose_state(const store::Prompt& prompt) {
     std::uint64_t rows = 0;
     std::vector<std::string> states;
     store_.index().each_node([&](const store::Node& node) {
-      if (node.ids.size() != count) return;
+      if (node.ids != prompt.tokens || node.extras != prompt.extras) return;
       if (node.rows() != nullptr) rows += node.rows()->bytes;
-      store_.objects().list([&](const std::string& name, std::uint64_t) {
-        if (name.starts_with(node.hash) && name.find(".state") != std::string::npos) states.push_back(name);
-      });
+      states.push_back(node.hash + ".state.safetensors");
     });
     EXPECT_EQ(states.size(), 1U);
     store_.index().forget(states);
     EXPECT_GT(rows, 0U);
     return rows;
   }
-  void lose_state_of(const store::Prompt& prompt) {
-    std::vector<std::string> states;
-    store_.index().each_node([&](const store::Node& node) {
-      if (node.ids == prompt.tokens && node.extras == prompt.extras) states.push_back(node.hash + ".state.safetensors");
-    });
-    ASSERT_EQ(states.size(), 1U);
-    store_.index().forget(states);
+  /// Puts two, in this order: when one of them has lost its state, its rows are dead.
+  void expect_dead_without_state(const store::Prompt& one, const store::Prompt& other, const store::Prompt& loser) {
+    put(one);
+    put(other);
+    EXPECT_EQ(dead(), 0U);
+    const std::uint64_t rows = lose_state(loser);
+    EXPECT_EQ(dead(), rows);
   }
   [[nodiscard]] std::uint64_t dead() const { return store_.usage().at(0).second.dead; }
 
@@ -243,27 +243,19 @@ class StoreDeadRows : public ::testing::Test {
 };
 
 TEST_F(StoreDeadRows, AShorterTailStandsOnThemAsWell) {
-  put(8, 'a');
-  put(6, 'a');
+  put(first(8, "a"));
+  put(first(6, "a"));
   EXPECT_EQ(dead(), 0U);
-  lose_state(8);
+  lose_state(first(8, "a"));
   EXPECT_EQ(dead(), 0U);
 }
 
 TEST_F(StoreDeadRows, RowsOfAnotherImageAreNotThoseOfATail) {
-  put(8, 'b');
-  put(6, 'a');
-  EXPECT_EQ(dead(), 0U);
-  const std::uint64_t rows = lose_state(8);
-  EXPECT_EQ(dead(), rows);
+  expect_dead_without_state(first(8, "b"), first(6, "a"), first(8, "b"));
 }
 
 TEST_F(StoreDeadRows, ATailWithRowsOfItsOwnNeedsNoOthers) {
-  put(6, 'a');
-  put(8, 'a');
-  EXPECT_EQ(dead(), 0U);
-  const std::uint64_t rows = lose_state(8);
-  EXPECT_EQ(dead(), rows);
+  expect_dead_without_state(first(6, "a"), first(8, "a"), first(8, "a"));
 }
 
 // More than are looked at in one go, and the last of them is its own.
@@ -272,7 +264,7 @@ TEST_F(StoreDeadRows, OneOfManyImagesBehindTheSameTokens) {
   put(chat_of(images - 1, true));
   put(chat_of(images - 1, false));  // stands on the rows of its answer
   for (int i = 0; i + 1 < images; ++i) put(chat_of(i, true));
-  lose_state_of(chat_of(images - 1, true));
+  lose_state(chat_of(images - 1, true));
   EXPECT_EQ(dead(), 0U);
 }
 
